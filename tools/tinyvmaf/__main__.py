@@ -1,0 +1,8 @@
+"""`python -m tinyvmaf` is the same as `tinyvmaf`."""
+
+import sys
+
+from tinyvmaf.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

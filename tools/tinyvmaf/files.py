@@ -1,0 +1,51 @@
+"""Files written whole or not at all, and the folder that holds models and fixtures."""
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+from tinyvmaf.errors import TinyvmafError
+
+
+def home() -> Path:
+    """The folder that holds `model/`, `fixtures/` and `gates.toml`.
+
+    `$TINYVMAF_HOME`, else the checkout that this package is run from, else the copy inside an installed wheel.
+
+    Raises:
+        TinyvmafError: none of them holds a `gates.toml`.
+    """
+    override = os.environ.get("TINYVMAF_HOME")
+    if override:
+        candidates = [Path(override)]
+    else:
+        package = Path(__file__).resolve().parent
+        candidates = [package.parents[1], package / "_home"]
+    for folder in candidates:
+        if (folder / "gates.toml").is_file():
+            return folder
+    raise TinyvmafError(
+        f"no gates.toml in {' or '.join(map(str, candidates))}",
+        hint="set TINYVMAF_HOME to a tinyvmaf checkout (the folder that holds gates.toml, model/ and fixtures/)",
+    )
+
+
+def write_atomic(path: Path, data: bytes | str) -> None:
+    """Write `data` (text as UTF-8) to `path` whole or not at all, also when interrupted."""
+    payload = data.encode() if isinstance(data, str) else data
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(payload)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def sha256(data: bytes) -> str:
+    """sha256 of `data`, in hex."""
+    return hashlib.sha256(data).hexdigest()
