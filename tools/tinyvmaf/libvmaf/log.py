@@ -1,0 +1,94 @@
+"""libvmaf's JSON log, read into a table that holds finite numbers only."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyvmaf.errors import LogError
+
+
+@dataclass(frozen=True)
+class FrameTable:
+    """What libvmaf says of one pair, one row a frame."""
+
+    version: str
+    """libvmaf's own version, as in its log, for example `86da14d`."""
+    columns: Mapping[str, NDArray[np.float64]]
+    """float64 `[T]` under each column name of the log, rounded by libvmaf to 6 decimals."""
+    pooled: Mapping[str, Mapping[str, float]]
+    """libvmaf's own min, max, mean and harmonic_mean of each column."""
+    precise: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    """float64 `[T]` to 12 decimals of each feature that was probed, under our name of it."""
+    command: tuple[str, ...] = ()
+    """The command that made the log."""
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values())))
+
+    def column(self, name: str) -> NDArray[np.float64]:
+        """float64 `[T]` of a log column.
+
+        Raises:
+            LogError: the log has no such column.
+        """
+        if name not in self.columns:
+            raise LogError(f"libvmaf {self.version} gave no {name!r}", hint=f"it gave {', '.join(self.columns)}")
+        return self.columns[name]
+
+    def features(self, names: Sequence[str]) -> NDArray[np.float64]:
+        """float64 `[T, F]` of the features, by our names (`adm2`), in the order given, to 12 decimals.
+
+        Raises:
+            LogError: one was not measured.
+        """
+        for name in names:
+            if name not in self.precise:
+                raise LogError(f"feature {name!r} was not measured", hint=f"measured: {', '.join(self.precise)}")
+        return np.stack([self.precise[name] for name in names], axis=1)
+
+
+def parse_log(text: str, *, frames: int, command: tuple[str, ...] = ()) -> FrameTable:
+    """Read libvmaf's JSON log.
+
+    Args:
+        text: the log.
+        frames: how many frames it must have.
+
+    Raises:
+        LogError: not a log, frames missing or out of order, columns that differ between frames, or a value that is
+            not finite; says which column of which frame.
+    """
+    try:
+        log: dict[str, Any] = json.loads(text)
+        entries = log["frames"]
+        version, pooled = str(log["version"]), log["pooled_metrics"]
+        numbers = [entry["frameNum"] for entry in entries]
+        metrics = [entry["metrics"] for entry in entries]
+    except (ValueError, KeyError, TypeError) as error:
+        # Older libvmaf writes a bare `nan` or `inf`, which is not JSON: it lands here.
+        raise LogError(f"libvmaf's log cannot be read: {error!r}") from error
+    if not entries:
+        raise LogError("libvmaf's log has no frame")
+    if numbers != list(range(frames)):
+        missing = sorted(set(range(frames)) - set(numbers))
+        detail = f", without frame {missing[0]}" if missing else ""
+        raise LogError(f"libvmaf's log has {len(numbers)} frames{detail}; the inputs have {frames}")
+    columns: dict[str, NDArray[np.float64]] = {}
+    for name in dict.fromkeys(key for row in metrics for key in row):
+        values = [row.get(name) for row in metrics]
+        for frame, value in enumerate(values):
+            if name not in metrics[frame]:
+                raise LogError(f"libvmaf's log has no {name!r} at frame {frame}")
+            if not isinstance(value, (int, float)) or not math.isfinite(value):
+                raise LogError(
+                    f"libvmaf gave {name!r} at frame {frame} as {'null' if value is None else value}, which is not "
+                    "a finite number",
+                    hint="a feature such as psnr_hvs has no value where both planes are the same: leave it out",
+                )
+        columns[name] = np.array(values, dtype=np.float64)
+    return FrameTable(version, columns, pooled, command=command)
