@@ -1,0 +1,109 @@
+"""A teacher's SVR as a registered model, with measured values in its sidecar and card."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinyvmaf.engines import OnnxRuntimeCpu
+from tinyvmaf.features import CANONICAL
+from tinyvmaf.golden import load_rows
+from tinyvmaf.onnx_writer import svr_model
+from tinyvmaf.registry import Entry, register
+from tinyvmaf.teacher import Teacher
+
+_ROWS, _SEED = 10_000, 0
+LICENCE = "BSD-2-Clause-Patent"
+
+
+def export_teacher(teacher: Teacher, folder: Path | None = None) -> Entry:
+    """Write a teacher's SVR as `<teacher>_svr`, register it, and put down what was measured.
+
+    Args:
+        folder: the registry to write to; None for the one in use.
+    """
+    model_id = f"{teacher.id}_svr"
+    data = svr_model(teacher, model_id)
+    measured = _measure(teacher, OnnxRuntimeCpu(data))
+    described: dict[str, Any] = {
+        "kind": "svr",
+        "feature_order": list(teacher.feature_names),
+        "teacher": {"id": teacher.id, "sha256": teacher.sha256},
+        "exact": {"certified": False, "accumulator_bits": None},
+        "training": None,
+        "measured": measured,
+        "licence": f"{LICENCE} (coefficients: Netflix, Inc., {teacher.id})",
+    }
+    return register(model_id, data, described, _card(teacher, model_id, len(data), measured), folder)
+
+
+def domain_sample(teacher: Teacher, rows: int, seed: int) -> np.ndarray:
+    """Rows that span what the teacher was fitted on and go beyond: its support vectors' box, stretched by half.
+
+    Returns:
+        float32 `[rows, F]`; uniform, the first rows being the support vectors themselves.
+    """
+    svr = teacher.svr
+    vectors = (svr.support_vectors - svr.intercepts[1:]) / svr.slopes[1:]
+    low, high = vectors.min(axis=0), vectors.max(axis=0)
+    margin = 0.5 * (high - low)
+    uniform = np.random.default_rng(seed).uniform(low - margin, high + margin, (rows, len(low)))
+    return np.concatenate([vectors, uniform])[:rows].astype(np.float32)
+
+
+def _measure(teacher: Teacher, model: OnnxRuntimeCpu) -> dict[str, float]:
+    sample = domain_sample(teacher, _ROWS, _SEED)
+    measured = {"float64_max_abs_error_points": _worst(model.run(sample), teacher.predict(sample))}
+    if teacher.feature_names == CANONICAL:
+        rows = load_rows()
+        if rows.provenance["teacher_sha256"] == teacher.sha256:
+            pairs = rows.pairs.values()
+            scores = [model.run(pair.features).astype(np.float64) for pair in pairs]
+            frames = [_worst(s, pair.scores) for s, pair in zip(scores, pairs, strict=True)]
+            clips = [abs(s.mean() - pair.scores.mean()) for s, pair in zip(scores, pairs, strict=True)]
+            measured["golden_frame_max_abs_error_points"] = max(frames)
+            measured["golden_clip_max_abs_error_points"] = float(max(clips))
+    return {name: float(f"{value:.3g}") for name, value in measured.items()}
+
+
+def _worst(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.abs(a.astype(np.float64) - b).max())
+
+
+def _card(teacher: Teacher, model_id: str, size: int, measured: dict[str, float]) -> str:
+    inputs = ", ".join(f"`{name}`" for name in teacher.feature_names)
+    meanings = {
+        "float64_max_abs_error_points": f"max error against the SVR in float64, {_ROWS:,} rows in and around its domain",
+        "golden_frame_max_abs_error_points": "max error against libvmaf on a frame of the golden pairs",
+        "golden_clip_max_abs_error_points": "max error against libvmaf on a clip mean of the golden pairs",
+    }
+    rows = "\n".join(f"| {meanings[name]} | {value:.3g} VMAF points |" for name, value in measured.items())
+    command = "tinyvmaf export-teacher" if teacher.id == "vmaf_v0.6.1" else f"tinyvmaf export-teacher {teacher.id}"
+    return f"""# {model_id}
+
+The teacher itself: the nu-SVR of Netflix's VMAF model `{teacher.id}` as an ONNX graph, float64 inside. The yardstick
+for every student; made, not trained.
+
+| | |
+|---|---|
+| file | `{model_id}.onnx`, {size:,} bytes, opset 17 |
+| input | `features`, float32 `[N, {len(teacher.features)}]`: {inputs} |
+| output | `score`, float32 `[N, 1]`, VMAF points, clipped as the teacher clips |
+| teacher | sha256 `{teacher.sha256}` |
+| support vectors | {len(teacher.svr.coefficients)} |
+
+## Measured
+
+ONNX Runtime on the CPU, by `{command}`, which wrote this card:
+
+| | |
+|---|---|
+{rows}
+
+The output is float32, which alone rounds a score near 100 by up to 3.8e-6.
+
+## Origin and licence
+
+All coefficients are those of Netflix's `{teacher.id}`, as published in the Netflix vmaf project and carried inside
+libvmaf. Copyright Netflix, Inc., licensed under {LICENCE}.
+"""
