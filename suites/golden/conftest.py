@@ -1,0 +1,65 @@
+"""Fixtures of the golden gate."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tinyvmaf.ffmpeg import FFmpeg
+from tinyvmaf.golden import GoldenFiles, NotAtHandError, load_pairs, load_rows
+from tinyvmaf.golden.files import natural_root
+from tinyvmaf.golden.records import write_record
+from tinyvmaf.golden.rows import GoldenRows, measure
+from tinyvmaf.libvmaf import FrameTable, motion_epoch
+from tinyvmaf.registry import entries
+
+
+@pytest.fixture(scope="session")
+def golden_files(tmp_path_factory: pytest.TempPathFactory) -> GoldenFiles:
+    """Golden files, each checked against its blob id before use."""
+    return GoldenFiles(tmp_path_factory.mktemp("golden"), natural_root())
+
+
+@pytest.fixture(scope="session")
+def epoch(ffmpeg: FFmpeg) -> tuple[str, str]:
+    """The epoch of the motion feature here, and libvmaf's version."""
+    return motion_epoch(ffmpeg)
+
+
+@pytest.fixture(scope="session")
+def frozen() -> GoldenRows:
+    """The frozen rows."""
+    return load_rows()
+
+
+@pytest.fixture(scope="session")
+def _tables() -> dict[str, FrameTable]:
+    return {}
+
+
+@pytest.fixture
+def measured(
+    ffmpeg: FFmpeg,
+    golden_files: GoldenFiles,
+    _tables: dict[str, FrameTable],
+    not_checked: Callable[[str], None],
+) -> Callable[[str], FrameTable]:
+    """What libvmaf here says of a golden pair; a pair whose files are not at hand is NOT CHECKED."""
+
+    def measure_once(pair_id: str) -> FrameTable:
+        if pair_id not in _tables:
+            try:
+                _tables[pair_id] = measure(load_pairs()[pair_id], golden_files, ffmpeg)
+            except NotAtHandError as error:
+                not_checked(f"golden pair {pair_id}: {error.message}")
+        return _tables[pair_id]
+
+    return measure_once
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _record(pytestconfig: pytest.Config) -> None:
+    """With --record: write every model's record anew and fail the run, so that no run blesses itself."""
+    if pytestconfig.getoption("--record"):
+        changed = [entry.id for entry in entries() if write_record(entry, load_rows())]
+        what = f"records written anew: {', '.join(changed)}" if changed else "no record changed"
+        pytest.exit(f"{what}. This run fails on purpose: look at the change, commit it, run again.", returncode=1)

@@ -1,0 +1,102 @@
+"""The libvmaf here reproduces Netflix's published numbers."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from tinyvmaf.features import CANONICAL
+from tinyvmaf.ffmpeg import FFmpeg
+from tinyvmaf.gates import CouldNotRunError, Gate, Outcome, compare
+from tinyvmaf.golden import load_pairs
+from tinyvmaf.golden.published import VALUES
+from tinyvmaf.golden.rows import GoldenRows
+from tinyvmaf.libvmaf import FrameTable
+from tinyvmaf.teacher import DEFAULT, load_built_in
+
+PAIRS = load_pairs()
+Measured = Callable[[str], FrameTable]
+Judge = Callable[[Outcome], None]
+
+
+def reproduce(pair: str) -> str:
+    return f"tox -e golden -- -k '{pair}'"
+
+
+def labels(table: FrameTable) -> list[str]:
+    return [f"frame {frame}" for frame in range(len(table))]
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_libvmaf_reproduces_the_published_values(
+    pair: str,
+    measured: Measured,
+    epoch: tuple[str, str],
+    gates: dict[str, Gate],
+    judge: Judge,
+    not_checked: Callable[[str], None],
+    note: Callable[[str], None],
+) -> None:
+    """Score and all six features, as means over the clip, at the places at which the publisher asserts them."""
+    gate, published = gates["golden.published"], PAIRS[pair]
+    if published.places > gate.value:
+        raise CouldNotRunError(f"{pair} is published at {published.places} places, the gate looks at {gate.value:g}")
+    expected = published.values(epoch[0])
+    if expected is None:
+        not_checked(f"golden pair {pair}: no value is published for motion epoch {epoch[0]!r} (libvmaf {epoch[1]})")
+    table = measured(pair)
+    assert len(table) == published.frames
+    means = [table.column(DEFAULT).mean(), *table.features(CANONICAL).mean(axis=0)]
+    assert VALUES[1:] == CANONICAL
+    note(f"libvmaf {epoch[1]}, motion epoch {epoch[0]}")
+    expected_means = [expected[name] for name in VALUES]
+    judge(compare(gate, f"libvmaf on {pair}", VALUES, expected_means, means, reproduce=reproduce(pair)))
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_libvmaf_still_gives_the_frozen_rows(
+    pair: str,
+    measured: Measured,
+    epoch: tuple[str, str],
+    frozen: GoldenRows,
+    gates: dict[str, Gate],
+    judge: Judge,
+    not_checked: Callable[[str], None],
+    note: Callable[[str], None],
+) -> None:
+    """The rows on which models are judged are those that this libvmaf extracts."""
+    if pair not in frozen.pairs:
+        not_checked(f"golden pair {pair}: no frozen rows, so no model is judged on it")
+    if epoch[0] != frozen.provenance["motion_epoch"] and PAIRS[pair].values("any") is None:
+        not_checked(f"frozen rows of {pair}: they are of another motion epoch than libvmaf {epoch[1]}")
+    table, rows = measured(pair), frozen.pairs[pair]
+    names = (*CANONICAL, DEFAULT)
+    here = np.column_stack([table.features(CANONICAL), table.column(DEFAULT)])
+    there = np.column_stack([rows.features, rows.scores])
+    each = [f"frame {frame} {name}" for frame in range(len(there)) for name in names]
+    outcome = compare(
+        gates["golden.rows"], f"libvmaf {epoch[1]} on {pair}", each, there, here, reproduce=reproduce(pair)
+    )
+    if outcome.max_difference:
+        note(f"frozen rows of {pair}: libvmaf {epoch[1]} is off by up to {outcome.max_difference:.2g}")
+    judge(outcome)
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_the_svr_in_float64_is_libvmafs(
+    pair: str, measured: Measured, ffmpeg: FFmpeg, gates: dict[str, Gate], judge: Judge
+) -> None:
+    """Each frame's score, from features to 12 decimals, differs from libvmaf's by the rounding of its log."""
+    table, teacher = measured(pair), load_built_in(ffmpeg)
+    scores = teacher.predict(table.features(teacher.feature_names))
+    subject = f"{DEFAULT} in float64 on {pair}"
+    judge(
+        compare(
+            gates["golden.svr_frame"],
+            subject,
+            labels(table),
+            table.column(DEFAULT),
+            scores,
+            reproduce=reproduce(pair),
+        )
+    )

@@ -1,0 +1,161 @@
+"""Gates and outcomes as data: what must hold, what was found, and how it is said.
+
+A `Gate` is a bound from gates.toml. An `Outcome` is the comparison of expected and measured values under that gate.
+A comparison of nothing is not an outcome: it raises `CouldNotRunError`.
+"""
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tinyvmaf.errors import TinyvmafError
+from tinyvmaf.files import home
+
+WORST_ROWS = 10
+
+
+class CouldNotRunError(TinyvmafError):
+    """A gate had nothing to judge, or not what it needs: it neither passed nor failed."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One bound."""
+
+    name: str
+    """As in gates.toml, for example `golden.published`."""
+    metric: str
+    value: float
+    unit: str
+    """`places`, or the unit of the metric."""
+    reason: str
+    source: str
+
+    def accepts(self, difference: float) -> bool:
+        """Whether |difference| is within the bound; NaN never is."""
+        if self.unit == "places":
+            return bool(np.isfinite(difference)) and round(abs(difference), int(self.value)) == 0
+        return abs(difference) <= self.value
+
+    def bound(self) -> str:
+        """The bound in words."""
+        if self.unit == "places":
+            return f"{self.value:g} places (|d| <= {0.5 * 10**-self.value:g})"
+        return f"<= {self.value:g} {self.unit}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison."""
+
+    label: str
+    expected: float
+    got: float
+
+    @property
+    def difference(self) -> float:
+        """|expected - got|."""
+        return abs(self.expected - self.got)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a gate found on one subject."""
+
+    gate: Gate
+    subject: str
+    """Model, pair, engine: what was judged."""
+    count: int
+    """How many values were compared."""
+    worst: tuple[Row, ...]
+    """The ten rows furthest off, the worst first."""
+    failures: int
+    """How many values are outside the bound."""
+    reproduce: str
+    """A command that shows it again."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether any value is outside the bound."""
+        return self.failures > 0
+
+    @property
+    def max_difference(self) -> float:
+        """The largest |d|; NaN if a value was not finite."""
+        return self.worst[0].difference
+
+    def explain(self) -> str:
+        """The outcome as a person needs it: a sentence, the worst rows, the reason for the bound, the command."""
+        head = (
+            f"{self.subject}: {self.gate.metric}: {self.failures} of {self.count} values outside "
+            f"{self.gate.bound()}, max |d| {self.max_difference:.3g}"
+        )
+        width = max(len(row.label) for row in self.worst)
+        lines = [f"  {'':{width}}  {'expected':>14}  {'got':>14}  {'|d|':>9}"]
+        for row in self.worst:
+            mark = " " if self.gate.accepts(row.difference) else "<"
+            lines.append(
+                f"  {row.label:{width}}  {row.expected:14.6f}  {row.got:14.6f}  {row.difference:9.2e} {mark}".rstrip()
+            )
+        if self.count > len(self.worst):
+            lines.append(f"  ... the worst {len(self.worst)} of {self.count}")
+        tail = [
+            f"why this bound: {self.gate.reason}",
+            f"source: {self.gate.source}",
+            f"again: {self.reproduce}",
+        ]
+        return "\n".join([head, *lines, *tail])
+
+
+def compare(
+    gate: Gate, subject: str, labels: Sequence[str], expected: ArrayLike, got: ArrayLike, *, reproduce: str
+) -> Outcome:
+    """Hold measured values against expected ones.
+
+    Args:
+        labels: one a value.
+        expected, got: real numbers of the same shape, flattened in C order.
+
+    Raises:
+        CouldNotRunError: nothing to compare, shapes that differ, or an expected value that is not finite.
+    """
+    want: NDArray[np.float64] = np.asarray(expected, dtype=np.float64)
+    have: NDArray[np.float64] = np.asarray(got, dtype=np.float64)
+    if want.shape != have.shape or want.size != len(labels):
+        raise CouldNotRunError(
+            f"{gate.name}: {subject}: {len(labels)} values to compare, expected {list(want.shape)}, "
+            f"got {list(have.shape)}"
+        )
+    if want.size == 0:
+        raise CouldNotRunError(f"{gate.name}: {subject}: nothing to compare")
+    if not np.isfinite(want).all():
+        raise CouldNotRunError(f"{gate.name}: {subject}: an expected value is not finite")
+    rows = [Row(*row) for row in zip(labels, want.ravel().tolist(), have.ravel().tolist(), strict=True)]
+    # NaN first: it is the furthest off there is.
+    rows.sort(key=lambda row: (np.isfinite(row.difference), -row.difference if np.isfinite(row.difference) else 0.0))
+    failures = sum(not gate.accepts(row.difference) for row in rows)
+    return Outcome(gate, subject, len(rows), tuple(rows[:WORST_ROWS]), failures, reproduce)
+
+
+def load_gates(path: Path | None = None) -> dict[str, Gate]:
+    """Every gate of gates.toml by its name.
+
+    Raises:
+        CouldNotRunError: the file is missing or an entry is not a gate.
+    """
+    path = path or home() / "gates.toml"
+    gates = {}
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        for suite, entries in content.items():
+            for name, fields in entries.items():
+                gates[f"{suite}.{name}"] = gate = Gate(f"{suite}.{name}", **fields)
+                if not np.isfinite(gate.value) or gate.value < 0:
+                    raise ValueError(f"{gate.name}: bound {gate.value}")
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise CouldNotRunError(f"{path}: {error}") from error
+    return gates

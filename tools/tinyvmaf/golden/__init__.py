@@ -1,0 +1,22 @@
+"""Golden values: what Netflix published, the files it belongs to, frozen feature rows and recorded model scores."""
+
+from tinyvmaf.golden.files import GoldenFiles, NotAtHandError
+from tinyvmaf.golden.published import Pair, PublishedFile, load_files, load_pairs
+from tinyvmaf.golden.records import load_record, write_record
+from tinyvmaf.golden.rows import FrozenPair, freeze, is_golden_file, is_golden_row, load_rows
+
+__all__ = [
+    "FrozenPair",
+    "GoldenFiles",
+    "NotAtHandError",
+    "Pair",
+    "PublishedFile",
+    "freeze",
+    "is_golden_file",
+    "is_golden_row",
+    "load_files",
+    "load_pairs",
+    "load_record",
+    "load_rows",
+    "write_record",
+]
