@@ -11,7 +11,7 @@ os.environ.setdefault("TINYVMAF_HOME", str(Path(__file__).parent))
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.ffmpeg import FFmpeg, find_ffmpeg
 from tinyvmaf.files import home
-from tinyvmaf.gates import Gate, load_gates
+from tinyvmaf.gates import Gates, load_gates
 
 pytest_plugins = ["tinyvmaf.verdict"]
 
@@ -44,6 +44,6 @@ def ffmpeg(pytestconfig: pytest.Config) -> FFmpeg:
 
 
 @pytest.fixture(scope="session")
-def gates() -> dict[str, Gate]:
+def gates() -> Gates:
     """Every bound of gates.toml."""
     return load_gates()

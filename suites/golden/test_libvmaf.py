@@ -7,7 +7,7 @@ import pytest
 
 from tinyvmaf.features import CANONICAL
 from tinyvmaf.ffmpeg import FFmpeg
-from tinyvmaf.gates import CouldNotRunError, Gate, Outcome, compare
+from tinyvmaf.gates import CouldNotRunError, Gates, Outcome, compare
 from tinyvmaf.golden import load_pairs
 from tinyvmaf.golden.published import VALUES
 from tinyvmaf.golden.rows import GoldenRows
@@ -32,7 +32,7 @@ def test_libvmaf_reproduces_the_published_values(
     pair: str,
     measured: Measured,
     epoch: tuple[str, str],
-    gates: dict[str, Gate],
+    gates: Gates,
     judge: Judge,
     not_checked: Callable[[str], None],
     note: Callable[[str], None],
@@ -59,7 +59,7 @@ def test_libvmaf_still_gives_the_frozen_rows(
     measured: Measured,
     epoch: tuple[str, str],
     frozen: GoldenRows,
-    gates: dict[str, Gate],
+    gates: Gates,
     judge: Judge,
     not_checked: Callable[[str], None],
     note: Callable[[str], None],
@@ -84,7 +84,7 @@ def test_libvmaf_still_gives_the_frozen_rows(
 
 @pytest.mark.parametrize("pair", PAIRS)
 def test_the_svr_in_float64_is_libvmafs(
-    pair: str, measured: Measured, ffmpeg: FFmpeg, gates: dict[str, Gate], judge: Judge
+    pair: str, measured: Measured, ffmpeg: FFmpeg, gates: Gates, judge: Judge
 ) -> None:
     """Each frame's score, from features to 12 decimals, differs from libvmaf's by the rounding of its log."""
     table, teacher = measured(pair), load_built_in(ffmpeg)

@@ -9,7 +9,7 @@ from tinyvmaf import registry
 from tinyvmaf.engines import OnnxRuntimeCpu
 from tinyvmaf.errors import RegistryError
 from tinyvmaf.features import CANONICAL
-from tinyvmaf.gates import CouldNotRunError, Gate, Outcome, compare
+from tinyvmaf.gates import CouldNotRunError, Gates, Outcome, compare
 from tinyvmaf.golden import load_pairs, load_record, load_rows
 from tinyvmaf.golden.published import VALUES
 from tinyvmaf.golden.records import HINT, recorded_ids
@@ -60,9 +60,7 @@ def test_files_are_the_registered_ones(entry: Entry) -> None:
 
 @pytest.mark.parametrize("pair", FROZEN)
 @pytest.mark.parametrize("model", MODELS)
-def test_golden_scores(
-    model: str, pair: str, entry: Entry, frozen: GoldenRows, gates: dict[str, Gate], judge: Judge
-) -> None:
+def test_golden_scores(model: str, pair: str, entry: Entry, frozen: GoldenRows, gates: Gates, judge: Judge) -> None:
     """Each frame's score is the recorded one at places=4."""
     record = load_record(model)
     if pair not in record:
@@ -76,7 +74,7 @@ def test_golden_scores(
 @pytest.mark.parametrize("pair", FROZEN)
 @pytest.mark.parametrize("model", MODELS)
 def test_frame_0_has_no_motion_and_is_scored_so(
-    model: str, pair: str, entry: Entry, frozen: GoldenRows, gates: dict[str, Gate], judge: Judge
+    model: str, pair: str, entry: Entry, frozen: GoldenRows, gates: Gates, judge: Judge
 ) -> None:
     """motion2 of frame 0 is 0 by libvmaf's definition, so even identical videos score below 100 on it."""
     first = frozen.pairs[pair].features[0]
@@ -89,7 +87,7 @@ def test_frame_0_has_no_motion_and_is_scored_so(
 @pytest.mark.parametrize("pair", FROZEN)
 @pytest.mark.parametrize("model", [model for model in MODELS if model == f"{DEFAULT}_svr"] or [f"{DEFAULT}_svr"])
 def test_svr_clip_mean_is_libvmafs(
-    model: str, pair: str, entry: Entry, frozen: GoldenRows, gates: dict[str, Gate], judge: Judge
+    model: str, pair: str, entry: Entry, frozen: GoldenRows, gates: Gates, judge: Judge
 ) -> None:
     """The SVR as ONNX gives libvmaf's clip mean at places=4."""
     mean = run_on(entry, frozen, pair).astype(np.float64).mean()
@@ -114,9 +112,7 @@ def test_record_is_of_this_model_and_these_rows(model: str, frozen: GoldenRows) 
 
 
 @pytest.mark.parametrize("pair", FROZEN)
-def test_frozen_rows_are_the_published_ones(
-    pair: str, frozen: GoldenRows, gates: dict[str, Gate], judge: Judge
-) -> None:
+def test_frozen_rows_are_the_published_ones(pair: str, frozen: GoldenRows, gates: Gates, judge: Judge) -> None:
     """The clip means of the frozen rows are Netflix's, so rows cannot be edited to suit a model."""
     assert frozen.provenance["teacher"] == DEFAULT
     assert frozen.provenance["teacher_sha256"] == KNOWN[DEFAULT]

@@ -17,8 +17,8 @@ from tinyvmaf.errors import FFmpegError, FFmpegNotFoundError
 ENV = "TINYVMAF_FFMPEG"
 _PROBE_TIMEOUT_S = 30.0
 _TAIL_LINES = 12
-# Lines that FFmpeg prints on every run and that say nothing about why it failed.
-_NOISE = re.compile(r"^(frame=|\s*$|Stream mapping|Press \[q\]|\s+Stream #|\s+Metadata:|\s+encoder\s)")
+# Lines that say why a run failed: FFmpeg marks them, libvmaf has a way of its own.
+_TELLING = re.compile(r"\[(warning|error|fatal|panic)\]|libvmaf (WARNING|ERROR)")
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,8 @@ def run(
     """
     command = [
         str(ffmpeg.path),
-        *("-hide_banner", "-nostdin", "-loglevel", "verbose", "-nostats"),
+        # -xerror: an error is the end of the run, not something to go on after.
+        *("-hide_banner", "-nostdin", "-xerror", "-loglevel", "level+verbose", "-nostats"),
         *("-progress", "pipe:1", "-stats_period", "0.2"),
         *arguments,
     ]
@@ -170,10 +171,11 @@ def _how_it_ended(status: int) -> str:
 
 
 def tail(stderr: str) -> str:
-    """The last lines of `stderr` that say something, to be put behind an error message."""
-    lines = [line.rstrip() for line in stderr.splitlines() if not _NOISE.match(line)]
-    if not lines:
+    """The last lines of `stderr` that say why, to be put behind an error message; the very last if none does."""
+    everything = [line.rstrip() for line in stderr.splitlines() if line.strip()]
+    if not everything:
         return "; it printed nothing"
+    lines = [line for line in everything if _TELLING.search(line)] or everything
     return "; its last lines:\n" + "\n".join(f"    {line}" for line in lines[-_TAIL_LINES:])
 
 

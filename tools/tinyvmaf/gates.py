@@ -141,14 +141,21 @@ def compare(
     return Outcome(gate, subject, len(rows), tuple(rows[:WORST_ROWS]), failures, reproduce)
 
 
-def load_gates(path: Path | None = None) -> dict[str, Gate]:
+class Gates(dict[str, Gate]):
+    """Gates by their names; one that gates.toml lacks could not run."""
+
+    def __missing__(self, name: str) -> Gate:
+        raise CouldNotRunError(f"gates.toml has no bound {name!r}")
+
+
+def load_gates(path: Path | None = None) -> Gates:
     """Every gate of gates.toml by its name.
 
     Raises:
         CouldNotRunError: the file is missing or an entry is not a gate.
     """
     path = path or home() / "gates.toml"
-    gates = {}
+    gates = Gates()
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
         for suite, entries in content.items():

@@ -19,6 +19,8 @@ MAX_SIDE = 32768
 _Y4M_MAGIC = b"YUV4MPEG2"
 _Y4M_HEADER_LIMIT = 1024
 _PROBE_TIMEOUT_S = 600.0
+# Nothing but the file itself (a playlist in it names others), and no frame that a decoder had to make up.
+_CONTAINER_OPTIONS = ("-protocol_whitelist", "file", "-err_detect", "explode")
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ class Video:
 
     def input_arguments(self) -> list[str]:
         """FFmpeg arguments that open this file as an input, and nothing but this file."""
-        arguments = ["-protocol_whitelist", "file"]
+        arguments: list[str] = [*_CONTAINER_OPTIONS] if self.kind == "container" else []
         if self.kind == "raw":
             g = self.geometry
             arguments += [
@@ -204,7 +206,7 @@ def _open_y4m(path: Path, file: BinaryIO, size: int) -> Video:
 
 def _open_container(path: Path, ffmpeg: FFmpeg) -> Video:
     # One process: decode the first frame for what a decoder really gives, and count packets without decoding.
-    arguments = ["-protocol_whitelist", "file", "-i", file_url(path)]
+    arguments = [*_CONTAINER_OPTIONS, "-i", file_url(path)]
     arguments += ["-map", "0:v:0", "-vf", "showinfo", "-frames:v", "1", "-f", "null", "-"]
     arguments += ["-map", "0:v:0", "-c", "copy", "-f", "null", "-"]
     stderr = _read_with(ffmpeg, arguments, path)

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import ArrayLike, NDArray
 
 from tinyvmaf.errors import ModelError
@@ -20,6 +19,10 @@ class OnnxRuntimeCpu:
         Raises:
             ModelError: not readable, not ONNX, or it does not have one input of rank 2 and one output.
         """
+        # Importing it writes a session file into the temporary folder: only who runs a model should have that.
+        import onnxruntime as ort
+
+        ort.disable_telemetry_events()
         self._name = "model" if isinstance(model, bytes) else str(model)
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1

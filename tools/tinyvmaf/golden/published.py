@@ -97,6 +97,6 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise GoldenError(f"{path}: {error}") from error
     for key in ("file", "pair"):
-        if not content.get(key):
+        if not content.get(key) or not isinstance(content[key], list):
             raise GoldenError(f"{path}: lists no {key}")
     return content

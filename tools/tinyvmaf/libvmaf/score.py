@@ -96,7 +96,10 @@ def score_pair(
         stderr = run(ffmpeg, arguments, cwd=Path(folder), timeout=timeout, on_frame=report)
         log = Path(folder, LOG_NAME)
         if not log.is_file():
-            raise LogError(f"FFmpeg ended well but libvmaf wrote no log{tail(stderr)}")
+            raise LogError(
+                f"libvmaf wrote no log for frames of {ref.geometry}{tail(stderr)}",
+                hint="some features, such as cambi and speed_chroma, are not defined for small frames",
+            )
         text = log.read_text(errors="replace")
     counts = decoded_frames(stderr, [dis, ref])
     if counts[0] != counts[1]:

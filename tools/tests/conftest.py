@@ -1,0 +1,70 @@
+"""Fixtures of the unit tests: small real videos, and an FFmpeg of the motion epoch before."""
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tinyvmaf.ffmpeg import FFmpeg, find_ffmpeg
+
+SIZE, WIDTH, HEIGHT = "128x96", 128, 96
+OLD_ENV = "TINYVMAF_TESTS_OLD_FFMPEG"
+
+Clip = Callable[..., Path]
+Encode = Callable[..., Path]
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Clip:
+    """Write a raw yuv420p clip of moving noise; `noise` is the strength of a distortion."""
+
+    def write(
+        name: str = "clip.yuv",
+        *,
+        frames: int = 4,
+        noise: float = 0.0,
+        folder: Path = tmp_path,
+        size: tuple[int, int] = (WIDTH, HEIGHT),
+    ) -> Path:
+        width, height = size
+        base = np.random.default_rng(0).normal(128, 30, (height, width + frames))
+        spoil = np.random.default_rng(1)
+        data = []
+        for t in range(frames):
+            luma = base[:, t : t + width] + noise * spoil.normal(size=(height, width))
+            data.append(luma.clip(0, 255).astype(np.uint8).tobytes() + bytes([128]) * (width * height // 2))
+        path = folder / name
+        path.write_bytes(b"".join(data))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def encode(ffmpeg: FFmpeg, tmp_path: Path) -> Encode:
+    """Encode FFmpeg's test picture into a file whose name decides the container."""
+
+    def write(name: str, *options: str, frames: int = 10, size: str = SIZE, folder: Path = tmp_path) -> Path:
+        path = folder / name
+        source = f"testsrc2=size={size}:rate=30,format=yuv420p"
+        command = [str(ffmpeg.path), "-y", "-v", "error", "-nostdin", "-f", "lavfi", "-i", source]
+        subprocess.run([*command, "-frames:v", str(frames), *options, f"file:{path}"], check=True, timeout=60)
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def old_ffmpeg() -> FFmpeg:
+    """A real FFmpeg whose libvmaf is of the epoch before the mirror fix, put there by `tox -e tests`."""
+    path = os.environ.get(OLD_ENV)
+    if not path:
+        if os.environ.get("CI"):
+            pytest.fail(f"{OLD_ENV} is not set: run the tests through tox")
+        pytest.skip(f"{OLD_ENV} is not set: run the tests through tox")
+    (executable,) = [p for p in Path(path, "imageio_ffmpeg", "binaries").iterdir() if p.name.startswith("ffmpeg-")]
+    executable.chmod(0o755)
+    return find_ffmpeg(executable)
