@@ -56,7 +56,7 @@ def test_each_reason_is_told_when_none_is_found(tmp_path: Path, monkeypatch: pyt
     monkeypatch.delenv(ENV, raising=False)
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(script(tmp_path / "imageio", "exit 3")))
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
-    with pytest.raises(FFmpegNotFoundError, match="imageio-ffmpeg: .*does not answer like FFmpeg.*PATH: none"):
+    with pytest.raises(FFmpegNotFoundError, match=r"imageio-ffmpeg: .*does not answer like FFmpeg.*PATH: none"):
         find_ffmpeg()
 
 

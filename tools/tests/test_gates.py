@@ -20,7 +20,7 @@ POINTS = Gate("g.points", "|d|", 0.5, "VMAF points", "because", "there")
 @given(st.floats(-100, 100), st.floats(-2e-4, 2e-4))
 def test_places_is_unittests(a: float, d: float) -> None:
     try:
-        unittest.TestCase().assertAlmostEqual(a, a + d, places=4)
+        unittest.TestCase().assertAlmostEqual(a, a + d, places=4)  # noqa: PT009
         close = True
     except AssertionError:
         close = False

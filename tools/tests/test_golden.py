@@ -132,8 +132,9 @@ def test_a_value_of_the_other_epoch_is_another_value() -> None:
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
-    [("[[pair]]", "[[pairs]]", r"published\.toml"), ("motion2 = ", "motion3 = ", "not \\["), ("ref = ", "reference = ", "reference"),
-     ('id = "flat"', 'id = "checkerboard_10px"', "stands there twice"), ("= ", "", r"published\.toml")],
+    [("[[pair]]", "[[pairs]]", r"published\.toml"), ("motion2 = ", "motion3 = ", "not \\["),
+     ("ref = ", "reference = ", "reference"), ("= ", "", r"published\.toml"),
+     ('id = "flat"', 'id = "checkerboard_10px"', "stands there twice")],
 )  # fmt: skip
 def test_a_damaged_list_of_values_is_an_error(old: str, new: str, message: str, spare_home: Path) -> None:
     path = spare_home / "fixtures/golden/published.toml"

@@ -103,7 +103,7 @@ def test_raw_needs_a_geometry(tmp_path: Path, ffmpeg: FFmpeg) -> None:
         open_video(path, ffmpeg)
 
 
-def test_an_audio_file_has_no_video(tmp_path: Path, ffmpeg: FFmpeg, encode) -> None:
+def test_an_audio_file_has_no_video(tmp_path: Path, ffmpeg: FFmpeg) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes(b"RIFF\x24\x00\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00\x40\x1f\x00\x00\x80\x3e\x00\x00"
                      b"\x02\x00\x10\x00data\x00\x00\x00\x00")  # fmt: skip

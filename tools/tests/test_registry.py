@@ -54,8 +54,8 @@ def test_a_first_model_makes_the_registry(tmp_path: Path, ffmpeg: FFmpeg) -> Non
     [(None, "No such file"), ("{", "Expecting"), ("{}", "at the top: 'schema' is a required property"),
      ('{"schema": 1, "models": []}', "lists no model"),
      ('{"schema": 1, "models": [{"id": "../x", "sha256": "", "sidecar_sha256": ""}]}', "at models/0/"),
-     ('{"schema": 1, "models": [' + ", ".join(['{"id": "a", "sha256": "%s", "sidecar_sha256": "%s"}'
-      % ("0" * 64, "0" * 64)] * 2) + "]}", "lists a model twice")],
+     (json.dumps({"schema": 1, "models": [{"id": "a", "sha256": "0" * 64, "sidecar_sha256": "0" * 64}] * 2}),
+      "lists a model twice")],
 )  # fmt: skip
 def test_a_registry_that_is_none_is_an_error(content: str | None, message: str, tmp_path: Path) -> None:
     if content is not None:

@@ -73,7 +73,7 @@ def _worst(a: np.ndarray, b: np.ndarray) -> float:
 def _card(teacher: Teacher, model_id: str, size: int, measured: dict[str, float]) -> str:
     inputs = ", ".join(f"`{name}`" for name in teacher.feature_names)
     meanings = {
-        "float64_max_abs_error_points": f"max error against the SVR in float64, {_ROWS:,} rows in and around its domain",
+        "float64_max_abs_error_points": f"max error against the SVR in float64, {_ROWS:,} rows around its domain",
         "golden_frame_max_abs_error_points": "max error against libvmaf on a frame of the golden pairs",
         "golden_clip_max_abs_error_points": "max error against libvmaf on a clip mean of the golden pairs",
     }
