@@ -1,0 +1,127 @@
+"""What the docs show is what happens: commands are run and their output compared."""
+
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tinyvmaf.files import home
+from tinyvmaf.libvmaf import motion_epoch
+from tinyvmaf.registry import entries
+
+PAGES = sorted(path for path in home().rglob("*.md") if not {".tox", ".venv", ".venv-ci"} & set(path.parts))
+
+
+def console_blocks() -> list[tuple[str, str]]:
+    """Page and text of each block that shows a terminal."""
+    found = []
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        found += [(page.name, block) for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL)]
+    return found
+
+
+def sessions(block: str) -> list[tuple[str, str]]:
+    """Each command of a block and the output shown for it."""
+    parts = re.split(r"^\$ (.*)\n", block, flags=re.MULTILINE)
+    return list(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def test_there_is_something_to_test() -> None:
+    assert console_blocks()
+    assert home() / "README.md" in PAGES
+
+
+@pytest.mark.parametrize(("page", "block"), console_blocks(), ids=lambda value: value if "\n" not in value else "")
+def test_commands_print_what_is_shown(page: str, block: str, tmp_path: Path) -> None:
+    """`...` stands for any text."""
+    del page
+    for command, shown in sessions(block):
+        program, *arguments = shlex.split(command)
+        assert program == "tinyvmaf"
+        done = subprocess.run([sys.executable, "-m", "tinyvmaf", *arguments], cwd=tmp_path, capture_output=True,
+                              text=True, check=True, timeout=60)  # fmt: skip
+        pattern = re.escape(shown.rstrip()).replace(r"\.\.\.", ".*")
+        assert re.fullmatch(pattern, done.stdout.rstrip(), re.DOTALL), done.stdout
+
+
+def test_ci_runs_exactly_the_readmes_two_commands() -> None:
+    readme = (home() / "README.md").read_text(encoding="utf-8")
+    commands = [block.strip() for block in re.findall(r"```sh\n(.*?)```", readme, re.DOTALL)]
+    assert len(commands) == 2
+    lines = (home() / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    for command in commands:
+        assert command in lines
+
+
+def test_the_readmes_models_are_the_registered_ones() -> None:
+    readme = (home() / "README.md").read_text(encoding="utf-8")
+    for entry in entries():
+        sidecar = entry.sidecar()
+        error = sidecar["measured"]["golden_frame_max_abs_error_points"]
+        row = rf"\[{entry.id}\]\(model/{entry.id}\.md\) \| {sidecar['bytes']:,} \| .*\| {error:.3g} VMAF points \|"
+        assert re.search(row, readme), row
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+        assert "://" in target or (page.parent / target).exists(), target
+
+
+def test_each_suite_has_an_environment_and_a_readme() -> None:
+    tox = (home() / "tox.ini").read_text(encoding="utf-8")
+    suites = [path for path in (home() / "suites").iterdir() if path.is_dir() and path.name != "__pycache__"]
+    assert suites
+    for suite in suites:
+        assert f"[testenv:{suite.name}]" in tox
+        assert (suite / "README.md").is_file()
+
+
+def test_the_golden_gate_never_installs_torch() -> None:
+    project = tomllib.loads((home() / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    required = [*project["dependencies"], *project["optional-dependencies"]["gate"]]
+    assert not [name for name in required if name.startswith("torch")]
+
+
+def test_everything_that_is_installed_is_pinned() -> None:
+    project = tomllib.loads((home() / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    pinned = {
+        line.split("==")[0].lower().replace("_", "-")
+        for line in (home() / "constraints.txt").read_text(encoding="utf-8").splitlines()
+        if "==" in line
+    }
+    wanted = [*project["dependencies"], *(r for extra in project["optional-dependencies"].values() for r in extra)]
+    assert {re.split(r"[>=<\[]", name)[0].lower() for name in wanted} <= pinned
+
+
+def test_the_epochs_of_the_decision_record_are_measured(ffmpeg, old_ffmpeg) -> None:
+    record = (home() / "docs/decisions/0004-epoch-by-measurement.md").read_text(encoding="utf-8")
+    for build in (ffmpeg, old_ffmpeg):
+        assert motion_epoch(build)[1] in record
+
+
+def test_rooms_import_only_from_rooms_before_them() -> None:
+    """The order that CONTRIBUTING.md gives."""
+    contributing = (home() / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    listed = contributing.split("order of the\n  data:")[1].split(".")[0]
+    order = ["errors", "files", "stats", *re.findall(r"`(\w+)`", listed)]
+    package = home() / "tools" / "tinyvmaf"
+    rooms = {
+        path.stem if path.is_file() else path.name
+        for path in package.iterdir()
+        if not path.name.startswith(("_", "py.typed"))
+    }
+    assert rooms == set(order)
+    for room in order:
+        files = [package / f"{room}.py"] if (package / f"{room}.py").is_file() else list((package / room).glob("*.py"))
+        for file in files:
+            imported = set(
+                re.findall(r"^\s*(?:from|import) tinyvmaf\.(\w+)", file.read_text(encoding="utf-8"), re.MULTILINE)
+            )
+            late = [name for name in imported if name != room and order.index(name) > order.index(room)]
+            assert not late, f"{file.name} imports {late}"
