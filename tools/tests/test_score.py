@@ -118,6 +118,30 @@ def test_different_pixel_formats_are_refused(encode, ffmpeg: FFmpeg) -> None:
         score_pair(encode("r.mkv"), encode("e.mkv", "-pix_fmt", "yuv444p"), ffmpeg=ffmpeg)
 
 
+def test_full_range_is_compared_sample_by_sample(encode, ffmpeg: FFmpeg) -> None:
+    """libvmaf's filter does not know FFmpeg's full-range formats; a conversion would change samples."""
+    full = "-vf", "setparams=range=pc", "-color_range", "pc"
+    pair = encode("r.mkv", *full, "-qp", "0"), encode("d.mkv", *full, "-crf", "40")
+    raw = []
+    for video in pair:
+        raw.append(video.with_suffix(".yuv"))
+        command = [ffmpeg.path, "-y", "-v", "error", "-nostdin", "-i", video, "-f", "rawvideo", "-pix_fmt", "yuvj420p"]
+        subprocess.run([*command, raw[-1]], check=True, timeout=60)
+    tagged = score_pair(*pair, features=["psnr"], ffmpeg=ffmpeg)
+    plain = score_pair(*raw, features=["psnr"], ffmpeg=ffmpeg, **RAW)
+    assert tagged.column("psnr_y").max() < 50
+    for name in plain.columns:
+        np.testing.assert_array_equal(tagged.column(name), plain.column(name))
+    mixed = score_pair(pair[0], raw[1], ffmpeg=ffmpeg, **RAW)  # raw does not say its range, so it has no other
+    np.testing.assert_array_equal(mixed.column("vmaf_v0.6.1"), plain.column("vmaf_v0.6.1"))
+
+
+def test_different_ranges_are_refused(encode, ffmpeg: FFmpeg) -> None:
+    ranges = [("-vf", f"setparams=range={r}", "-color_range", r) for r in ("pc", "tv")]
+    with pytest.raises(NotComparableError, match="range full against limited"):
+        score_pair(encode("r.mkv", *ranges[0]), encode("d.mkv", *ranges[1]), ffmpeg=ffmpeg)
+
+
 def test_a_size_that_changes_midway_gives_no_number(encode, ffmpeg: FFmpeg, tmp_path: Path) -> None:
     reference = encode("r.h264", frames=20)
     changing = tmp_path / "d.h264"

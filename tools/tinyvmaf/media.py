@@ -7,7 +7,7 @@ here, frame by frame) and containers (read by FFmpeg). Nothing is guessed from a
 import os
 import re
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -87,6 +87,8 @@ class Video:
     exact: bool
     """Whether `frames` is a count of frames. For a container it counts packets until the file is decoded, and a
     codec may have packets without a frame of their own (VP8's hidden ones)."""
+    full_range: bool | None = None
+    """Whether samples use all of their bits (`pc`) or studio levels (`tv`); None where the file does not say."""
 
     def input_arguments(self) -> list[str]:
         """FFmpeg arguments that open this file as an input, and nothing but this file."""
@@ -190,6 +192,7 @@ def _open_y4m(path: Path, file: BinaryIO, size: int) -> Video:
     if colour not in _Y4M_FORMATS:
         raise MediaError(f"{path}: unknown y4m pixel format C{colour}", hint=f"known: {', '.join(_Y4M_FORMATS)}")
     geometry = Geometry(width, height, PIXEL_FORMATS[_Y4M_FORMATS[colour]])
+    levels = next((field for field in header.decode("ascii", "replace").split() if "XCOLORRANGE=" in field), "")
     frames = 0
     while marker := file.readline(_Y4M_HEADER_LIMIT):
         end = file.tell() + geometry.frame_bytes
@@ -201,7 +204,8 @@ def _open_y4m(path: Path, file: BinaryIO, size: int) -> Video:
         frames += 1
     if not frames:
         raise MediaError(f"{path}: y4m without a frame")
-    return Video(path, "y4m", geometry, frames, exact=True)
+    full_range = {"XCOLORRANGE=FULL": True, "XCOLORRANGE=LIMITED": False}.get(levels)
+    return Video(path, "y4m", geometry, frames, exact=True, full_range=full_range)
 
 
 def _open_container(path: Path, ffmpeg: FFmpeg) -> Video:
@@ -219,7 +223,9 @@ def _open_container(path: Path, ffmpeg: FFmpeg) -> Video:
         geometry = Geometry(int(shown[2]), int(shown[3]), pixel_format(name))
     except MediaError as error:
         raise MediaError(f"{path}: {error.message}", hint=error.hint) from error
-    return Video(path, "container", geometry, int(packets[1]), exact=False)
+    levels = re.search(r"color_range:(pc|tv)", stderr)
+    full_range = True if "yuvj" in shown[1] else None if levels is None else levels[1] == "pc"
+    return Video(path, "container", geometry, int(packets[1]), exact=False, full_range=full_range)
 
 
 def count_by_decoding(video: Video, ffmpeg: FFmpeg) -> Video:
@@ -232,7 +238,7 @@ def count_by_decoding(video: Video, ffmpeg: FFmpeg) -> Video:
         return video
     stderr = _read_with(ffmpeg, [*video.input_arguments(), "-map", "0:v:0", "-f", "null", "-"], video.path)
     (frames,) = decoded_frames(stderr, [video])
-    return Video(video.path, video.kind, video.geometry, frames, exact=True)
+    return replace(video, frames=frames, exact=True)
 
 
 def _read_with(ffmpeg: FFmpeg, arguments: list[str], path: Path) -> str:
@@ -279,6 +285,9 @@ def require_comparable(reference: Video, distorted: Video, *, scaled: bool = Fal
         differences.append(f"chroma layout {ref.pix_fmt.name} against {dis.pix_fmt.name}")
     if ref.pix_fmt.bits != dis.pix_fmt.bits:
         differences.append(f"bit depth {ref.pix_fmt.bits} against {dis.pix_fmt.bits}")
+    if None not in (reference.full_range, distorted.full_range) and reference.full_range != distorted.full_range:
+        words = {True: "full", False: "limited"}
+        differences.append(f"range {words[bool(reference.full_range)]} against {words[bool(distorted.full_range)]}")
     if reference.frames != distorted.frames:
         differences.append(f"frame count {reference.frames} against {distorted.frames}")
     if differences:

@@ -4,6 +4,8 @@ import os
 import zlib
 from pathlib import Path
 
+import numpy as np
+
 from tinyvmaf.errors import GoldenError
 from tinyvmaf.files import home, write_atomic
 from tinyvmaf.golden.published import PublishedFile, load_files
@@ -96,10 +98,17 @@ def verify(file: PublishedFile, data: bytes, where: str) -> None:
     actual = git_blob_id(data)
     if actual == file.blob:
         return
-    detail = ""
-    if file.frame_crc32:
+    raise GoldenError(f"{where}: git blob id {actual}, published {file.blob}{_changes(file, data)}")
+
+
+def _changes(file: PublishedFile, data: bytes) -> str:
+    """Which frames are not the published ones, and by how much their samples differ in sum."""
+    changes = []
+    for number, (crc, total) in enumerate(zip(file.frame_crc32, file.frame_sum, strict=True)):
         size = file.bytes // len(file.frame_crc32)
-        crcs = [f"{zlib.crc32(data[i * size : (i + 1) * size]):08x}" for i in range(len(file.frame_crc32))]
-        changed = [i for i, (a, b) in enumerate(zip(crcs, file.frame_crc32, strict=True)) if a != b]
-        detail = f"; changed: frame {', '.join(map(str, changed))} of 0 to {len(crcs) - 1}"
-    raise GoldenError(f"{where}: git blob id {actual}, published {file.blob}{detail}")
+        frame = data[number * size : (number + 1) * size]
+        if f"{zlib.crc32(frame):08x}" != crc:
+            samples = np.frombuffer(frame, dtype="<u2" if file.bits > 8 else np.uint8)
+            off = int(samples.sum(dtype=np.int64)) - total
+            changes.append(f"frame {number} (its samples sum to {off:+d} of the published)")
+    return f"; changed: {', '.join(changes)}" if changes else ""

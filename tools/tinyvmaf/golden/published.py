@@ -24,8 +24,12 @@ class PublishedFile:
     bytes: int
     blob: str
     """git's blob id."""
+    bits: int = 8
+    """Bits a sample; above 8, two bytes each, little endian."""
     frame_crc32: tuple[str, ...] = ()
     """CRC-32 of each frame, where known: tells which frame was changed."""
+    frame_sum: tuple[int, ...] = ()
+    """Sum of the samples of each frame, where known: tells by how much."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +67,15 @@ def load_files(path: Path | None = None) -> dict[str, PublishedFile]:
     path = path or golden_folder() / "published.toml"
     entries = _read(path)["file"]
     try:
-        files = [PublishedFile(**entry | {"frame_crc32": tuple(entry.get("frame_crc32", ()))}) for entry in entries]
+        files = [_file(entry) for entry in entries]
     except TypeError as error:
         raise GoldenError(f"{path}: {error}") from error
     return {file.name: file for file in files}
+
+
+def _file(entry: dict[str, Any]) -> PublishedFile:
+    fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+    return PublishedFile(**fields)
 
 
 def load_pairs(path: Path | None = None) -> dict[str, Pair]:

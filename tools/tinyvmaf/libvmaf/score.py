@@ -161,10 +161,8 @@ def _arguments(
     ]
     if features:
         options.append("feature='{}'".format("|".join("name=" + name.replace(":", r"\:") for name in features)))
-    # Frame n against frame n: libvmaf's filter pairs frames by timestamp.
-    clock = "settb=1/25,setpts=N"
     scaler = f"scale={ref.geometry.width}:{ref.geometry.height}:flags={scale}," if scale else ""
-    graph = f"[0:v:0]{scaler}{clock}[dis];[1:v:0]{clock}[ref];[dis][ref]libvmaf={':'.join(options)}"
+    graph = f"[0:v:0]{scaler}{_plain(dis)}[dis];[1:v:0]{_plain(ref)}[ref];[dis][ref]libvmaf={':'.join(options)}"
     return [
         *dis.input_arguments(),
         *ref.input_arguments(),
@@ -172,3 +170,12 @@ def _arguments(
         "-noauto_conversion_filters",
         *("-filter_complex", graph, "-f", "null", "-"),
     ]
+
+
+def _plain(video: Video) -> str:
+    """Filters that hand frames on as samples alone: no clock, no range, none of FFmpeg's names for full range."""
+    # libvmaf's filter pairs frames by timestamp; this makes it frame n against frame n.
+    clock = "settb=1/25,setpts=N"
+    # It does not know the yuvj formats, so such frames are called by their plain name; full to full changes no sample.
+    renamed = f"scale=in_range=full:out_range=full,format={video.geometry.pix_fmt.name}," if video.full_range else ""
+    return f"{renamed}setparams=range=limited,{clock}"
