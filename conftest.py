@@ -15,7 +15,7 @@ from tinyvmaf.gates import Gates, load_gates
 
 pytest_plugins = ["tinyvmaf.verdict"]
 
-_VARIABLES = ("TINYVMAF_HOME", "TINYVMAF_FFMPEG", "TINYVMAF_GOLDEN_ROOT")
+_VARIABLES = ("TINYVMAF_HOME", "TINYVMAF_FFMPEG", "TINYVMAF_GOLDEN_ROOT", "TINYVMAF_DATA_ROOT", "VMAF_DATA_ROOT")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,6 +23,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--ffmpeg", metavar="PATH", help="FFmpeg with the libvmaf filter (else $TINYVMAF_FFMPEG, else found)"
     )
+    group.addoption("--data-root", metavar="DIR", help="corpus on disk to judge instead of the embedded one")
+    group.addoption("--assume-dims", metavar="WxH[:FMT]", help="geometry of the raw files under --data-root")
     group.addoption("--record", action="store_true", help="write golden records anew; such a run always fails")
     group.addoption("--fail-not-checked", action="store_true", help="fail where something could not be checked")
 

@@ -44,17 +44,18 @@ def test_it_runs_as_a_process(way: list[str]) -> None:
     assert done.stdout.startswith("tinyvmaf 0.")
 
 
-@pytest.mark.parametrize(
-    "command", [[], ["score"], ["info"], ["export-teacher"], ["models"], ["verify"], ["golden"], ["golden", "fetch"],
-                ["golden", "patterns"], ["golden", "freeze"]],
-    ids=lambda command: "-".join(command) or "tinyvmaf",
-)  # fmt: skip
+COMMANDS = ["", "score", "info", "export-teacher", "models", "verify", "extract", "store", "store ls", "store verify",
+            "store prune", "corpus", "corpus check", "corpus build", "corpus split", "golden", "golden fetch",
+            "golden patterns", "golden freeze"]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_help_teaches(
-    command: list[str], capsys: pytest.CaptureFixture[str], snapshot: SnapshotAssertion, monkeypatch: pytest.MonkeyPatch
+    command: str, capsys: pytest.CaptureFixture[str], snapshot: SnapshotAssertion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.setenv("NO_COLOR", "1")
-    status, out, _ = run(capsys, *command, "--help")
+    status, out, _ = run(capsys, *command.split(), "--help")
     assert status == 0
     words = " ".join(out.split())  # argparse breaks lines differently from one Python to the next
     assert words == snapshot

@@ -91,3 +91,10 @@ def resolve(model_name: str, options: Mapping[str, object]) -> Feature:
 
 CANONICAL_FEATURES = tuple(resolve(f"VMAF_integer_feature_{name}_score", {}) for name in CANONICAL)
 """canonical-6 as features."""
+
+
+def name_of_column(column: str) -> str:
+    """Our name of a column of libvmaf's log: integer features are the plain ones, float ones say so."""
+    if column.startswith("integer_"):
+        return column.removeprefix("integer_")
+    return f"float_{column}" if column.startswith(("adm", "aim", "motion", "vif")) else column

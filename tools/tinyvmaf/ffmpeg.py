@@ -21,6 +21,10 @@ _TAIL_LINES = 12
 _TELLING = re.compile(r"\[(warning|error|fatal|panic)\]|libvmaf (WARNING|ERROR)")
 
 
+# What is running now, so that it can be ended from another thread.
+_RUNNING: set[subprocess.Popen[str]] = set()
+
+
 @dataclass(frozen=True)
 class FFmpeg:
     """An FFmpeg executable that has the libvmaf filter."""
@@ -139,6 +143,7 @@ def run(
             expired.set()
             process.kill()
 
+        _RUNNING.add(process)
         watchdog = threading.Timer(timeout, kill_late) if timeout is not None else None
         try:
             if watchdog is not None:
@@ -155,6 +160,7 @@ def run(
             if process.poll() is None:
                 process.kill()
             process.wait()
+            _RUNNING.discard(process)
             if process.stdout is not None:
                 process.stdout.close()
         stderr.seek(0)
@@ -164,6 +170,12 @@ def run(
     if process.returncode != 0:
         raise FFmpegError(f"FFmpeg {_how_it_ended(process.returncode)}{tail(text)}")
     return text
+
+
+def end_all() -> None:
+    """End every FFmpeg that runs in this process, whichever thread waits for it; its run then fails."""
+    for process in list(_RUNNING):
+        process.kill()
 
 
 def _how_it_ended(status: int) -> str:

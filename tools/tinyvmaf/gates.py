@@ -5,7 +5,7 @@ A comparison of nothing is not an outcome: it raises `CouldNotRunError`.
 """
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,27 +34,33 @@ class Gate:
     """`places`, or the unit of the metric."""
     reason: str
     source: str
+    direction: str = "at most"
+    """`at most` or `at least`: on which side of the value a measured one must lie."""
 
-    def accepts(self, difference: float) -> bool:
-        """Whether |difference| is within the bound; NaN never is."""
+    def accepts(self, measured: float) -> bool:
+        """Whether a measured value (of a comparison: |difference|) is within the bound; NaN never is."""
+        if not np.isfinite(measured):
+            return False
         if self.unit == "places":
-            return bool(np.isfinite(difference)) and round(abs(difference), int(self.value)) == 0
-        return abs(difference) <= self.value
+            return round(abs(measured), int(self.value)) == 0
+        return measured >= self.value if self.direction == "at least" else abs(measured) <= self.value
 
     def bound(self) -> str:
         """The bound in words."""
         if self.unit == "places":
             return f"{self.value:g} places (|d| <= {0.5 * 10**-self.value:g})"
-        return f"<= {self.value:g} {self.unit}"
+        return f"{'>=' if self.direction == 'at least' else '<='} {self.value:g} {self.unit}"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One comparison."""
+    """One value that was judged."""
 
     label: str
     expected: float
+    """The value that it should have, or the bound itself where a value is measured against that."""
     got: float
+    accepted: bool
 
     @property
     def difference(self) -> float:
@@ -97,7 +103,7 @@ class Outcome:
         width = max(len(row.label) for row in self.worst)
         lines = [f"  {'':{width}}  {'expected':>14}  {'got':>14}  {'|d|':>9}"]
         for row in self.worst:
-            mark = " " if self.gate.accepts(row.difference) else "<"
+            mark = " " if row.accepted else "<"
             lines.append(
                 f"  {row.label:{width}}  {row.expected:14.6f}  {row.got:14.6f}  {row.difference:9.2e} {mark}".rstrip()
             )
@@ -134,10 +140,31 @@ def compare(
         raise CouldNotRunError(f"{gate.name}: {subject}: nothing to compare")
     if not np.isfinite(want).all():
         raise CouldNotRunError(f"{gate.name}: {subject}: an expected value is not finite")
-    rows = [Row(*row) for row in zip(labels, want.ravel().tolist(), have.ravel().tolist(), strict=True)]
+    rows = [
+        Row(label, a, b, gate.accepts(abs(a - b)))
+        for label, a, b in zip(labels, want.ravel().tolist(), have.ravel().tolist(), strict=True)
+    ]
+    return _outcome(gate, subject, rows, reproduce)
+
+
+def hold(gate: Gate, subject: str, measured: Mapping[str, float], *, reproduce: str) -> Outcome:
+    """Hold measured values, under their labels, against the bound itself.
+
+    Raises:
+        CouldNotRunError: nothing was measured.
+    """
+    if not measured:
+        raise CouldNotRunError(f"{gate.name}: {subject}: nothing was measured")
+    rows = [Row(label, gate.value, value, gate.accepts(value)) for label, value in measured.items()]
+    return _outcome(gate, subject, rows, reproduce)
+
+
+def _outcome(gate: Gate, subject: str, rows: list[Row], reproduce: str) -> Outcome:
     # NaN first: it is the furthest off there is.
-    rows.sort(key=lambda row: (np.isfinite(row.difference), -row.difference if np.isfinite(row.difference) else 0.0))
-    failures = sum(not gate.accepts(row.difference) for row in rows)
+    rows.sort(
+        key=lambda r: (r.accepted, np.isfinite(r.difference), -r.difference if np.isfinite(r.difference) else 0.0)
+    )
+    failures = sum(not row.accepted for row in rows)
     return Outcome(gate, subject, len(rows), tuple(rows[:WORST_ROWS]), failures, reproduce)
 
 
@@ -161,8 +188,9 @@ def load_gates(path: Path | None = None) -> Gates:
         for suite, entries in content.items():
             for name, fields in entries.items():
                 gates[f"{suite}.{name}"] = gate = Gate(f"{suite}.{name}", **fields)
-                if not np.isfinite(gate.value) or gate.value < 0:
-                    raise ValueError(f"{gate.name}: bound {gate.value}")
+                sound = np.isfinite(gate.value) and gate.value >= 0 and gate.direction in ("at most", "at least")
+                if not sound:
+                    raise ValueError(f"{gate.name}: bound {gate.direction} {gate.value}")
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise CouldNotRunError(f"{path}: {error}") from error
     return gates

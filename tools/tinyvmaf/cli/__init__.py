@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from types import FrameType
 
 from tinyvmaf import __version__
-from tinyvmaf.cli import golden, info, models, score
+from tinyvmaf.cli import corpus, extract, golden, info, models, score, store
 from tinyvmaf.errors import TinyvmafError
 
 _INTERRUPTED = 128 + signal.SIGINT
@@ -36,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"tinyvmaf {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for group in (score, info, models, golden):
+    for group in (score, corpus, extract, store, info, models, golden):
         group.add_commands(commands)
     return top
 

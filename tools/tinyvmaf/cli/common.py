@@ -2,8 +2,10 @@
 
 import argparse
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -37,6 +39,37 @@ def add_ffmpeg_option(command: argparse.ArgumentParser) -> None:
     )
 
 
+def add_corpus_options(command: argparse.ArgumentParser) -> None:
+    """--data-root and --assume-dims."""
+    command.add_argument(
+        "--data-root",
+        type=Path,
+        metavar="DIR",
+        help="folder with ref/ and dis/; else $TINYVMAF_DATA_ROOT, else $VMAF_DATA_ROOT",
+    )
+    command.add_argument(
+        "--assume-dims",
+        metavar="WxH[:FMT]",
+        help="geometry of every raw file, such as 1920x1080 or 640x360:yuv420p10le",
+    )
+
+
+def positive_int(text: str) -> int:
+    """For argparse: a whole number above 0."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not positive")
+    return value
+
+
+def positive_float(text: str) -> float:
+    """For argparse: a finite number above 0."""
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return value
+
+
 @contextmanager
 def progress_bar(what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
     """A bar on stderr, if that is a terminal; gives a function that takes what is done and the total."""
@@ -51,6 +84,26 @@ def progress_bar(what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task(what, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+@contextmanager
+def clip_bar(what: str) -> Iterator[Callable[[int, int, int], None]]:
+    """As `progress_bar`, for clips: the function takes clips done, clips in all, and frames done."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("clips, {task.fields[rate]:.0f} frames/s, left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+        task, started = progress.add_task(what, total=None, rate=0.0), time.perf_counter()
+
+        def report(done: int, total: int, frames: int) -> None:
+            rate = frames / max(time.perf_counter() - started, 1e-9)
+            progress.update(task, completed=done, total=total, rate=rate)
+
+        yield report
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -10,7 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyvmaf.cli.common import Commands, add_command, add_ffmpeg_option, print_table, progress_bar
+from tinyvmaf.cli.common import (
+    Commands,
+    add_command,
+    add_ffmpeg_option,
+    positive_float,
+    positive_int,
+    print_table,
+    progress_bar,
+)
 from tinyvmaf.errors import ModelError, RegistryError
 from tinyvmaf.features import CANONICAL
 from tinyvmaf.ffmpeg import FFmpeg, find_ffmpeg
@@ -58,24 +66,10 @@ def add_commands(commands: Commands) -> None:
         "--model", metavar="ID|PATH", help="tiny model to run on the features: registered id or .onnx file"
     )
     command.add_argument("--scale", choices=SCALERS, help="scale the distorted video to the reference's size")
-    command.add_argument("--threads", type=_positive_int, metavar="N", help="libvmaf's threads (default: one a core)")
-    command.add_argument("--timeout", type=_positive_float, metavar="S", help="give up after this many seconds")
+    command.add_argument("--threads", type=positive_int, metavar="N", help="libvmaf's threads (default: one a core)")
+    command.add_argument("--timeout", type=positive_float, metavar="S", help="give up after this many seconds")
     command.add_argument("--json", action="store_true", help="print JSON instead of tables")
     add_ffmpeg_option(command)
-
-
-def _positive_int(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not positive")
-    return value
-
-
-def _positive_float(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return value
 
 
 @dataclass(frozen=True)

@@ -52,12 +52,13 @@ class FrameTable:
         return np.stack([self.precise[name] for name in names], axis=1)
 
 
-def parse_log(text: str, *, frames: int, command: tuple[str, ...] = ()) -> FrameTable:
+def parse_log(text: str, *, frames: int, command: tuple[str, ...] = (), may_be_null: Sequence[str] = ()) -> FrameTable:
     """Read libvmaf's JSON log.
 
     Args:
         text: the log.
         frames: how many frames it must have.
+        may_be_null: beginnings of column names whose values may be null; they are NaN in the table then.
 
     Raises:
         LogError: not a log, frames missing or out of order, columns that differ between frames, or a value that is
@@ -84,6 +85,8 @@ def parse_log(text: str, *, frames: int, command: tuple[str, ...] = ()) -> Frame
         for frame, value in enumerate(values):
             if name not in metrics[frame]:
                 raise LogError(f"libvmaf's log has no {name!r} at frame {frame}")
+            if value is None and name.startswith(tuple(may_be_null)):
+                continue
             if not isinstance(value, (int, float)) or not math.isfinite(value):
                 raise LogError(
                     f"libvmaf gave {name!r} at frame {frame} as {'null' if value is None else value}, which is not "

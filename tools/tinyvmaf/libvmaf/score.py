@@ -48,6 +48,7 @@ def score_pair(
     pix_fmt: str | None = None,
     models: Sequence[Model] = (Model("vmaf_v0.6.1"),),
     features: Sequence[str] = (),
+    may_be_null: Sequence[str] = (),
     scale: str | None = None,
     threads: int | None = None,
     timeout: float | None = None,
@@ -64,6 +65,8 @@ def score_pair(
         pix_fmt: pixel format of raw yuv inputs.
         models: VMAF models to score with; may be empty.
         features: further libvmaf features, as `name` or `name:option=value`, such as `psnr` or `float_ssim`.
+        may_be_null: beginnings of names of further features that may have no value, and are NaN then (`psnr_hvs` of
+            identical planes is infinite); for any other a missing value is an error.
         scale: `bicubic` scales the distorted input to the reference's size; None refuses different sizes.
         threads: libvmaf's threads; None for one a core.
         timeout: seconds until FFmpeg is ended.
@@ -106,7 +109,8 @@ def score_pair(
         raise NotComparableError(
             f"{reference} (reference) and {distorted} (distorted) differ: frame count {counts[1]} against {counts[0]}"
         )
-    table = parse_log(text, frames=counts[1], command=(str(ffmpeg.path), *arguments))
+    command = (str(ffmpeg.path), *arguments)
+    table = parse_log(text, frames=counts[1], command=command, may_be_null=may_be_null)
     for model in models:
         table.column(model.id)
     return take_probes(table, probed)

@@ -1,0 +1,91 @@
+"""The corpus under judgement: the embedded one, or the one of --data-root."""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tinyvmaf import dataset
+from tinyvmaf.cli import main
+from tinyvmaf.corpus import Corpus, Report, data_root, examine, scan
+from tinyvmaf.corpus.scan import ENV
+from tinyvmaf.dataset import Dataset
+from tinyvmaf.ffmpeg import FFmpeg
+from tinyvmaf.files import home
+from tinyvmaf.gates import CouldNotRunError
+from tinyvmaf.store import Store, default_folder
+from tinyvmaf.teacher import DEFAULT
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """What is committed of the embedded corpus."""
+
+    spec: Path
+    manifest: dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def on_disk(pytestconfig: pytest.Config) -> Corpus | None:
+    """The corpus of --data-root or its variables; None judges the embedded one."""
+    option = pytestconfig.getoption("--data-root")
+    if option is None and not any(os.environ.get(name) for name in ENV):
+        return None
+    return scan(data_root(None if option is None else Path(option)), assume=pytestconfig.getoption("--assume-dims"))
+
+
+@pytest.fixture(scope="session")
+def embedded(on_disk: Corpus | None) -> Embedded | None:
+    """The embedded corpus' spec and manifest; None if another is judged."""
+    if on_disk is not None:
+        return None
+    folder = home() / "fixtures" / "corpus"
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CouldNotRunError(f"{folder / 'manifest.json'}: {error}") from error
+    return Embedded(folder / "ladder9.toml", manifest)
+
+
+@pytest.fixture(scope="session")
+def health(on_disk: Corpus | None, ffmpeg: FFmpeg) -> Report | None:
+    """What the doctor says of the corpus on disk."""
+    return None if on_disk is None else examine(on_disk, ffmpeg, digest=Store(default_folder()).digest)
+
+
+@pytest.fixture(scope="session")
+def data(on_disk: Corpus | None, pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """Its features and scores: the committed ones, or extracted now (what the store has is not measured again)."""
+    if on_disk is None:
+        return dataset.read(home() / "fixtures" / "corpus" / "features.parquet")
+    out = tmp_path_factory.mktemp("corpus") / "features.parquet"
+    arguments = ["extract", "--data-root", str(on_disk.root), "--out", str(out), "--teacher", DEFAULT]
+    for name in ("ffmpeg", "assume-dims"):
+        value = pytestconfig.getoption(f"--{name}")
+        arguments += [f"--{name}", value] if value else []
+    main(arguments)  # clips that fail are missing from the file, and test_every_clip_is_there says so
+    if not out.is_file():
+        raise CouldNotRunError(f"{on_disk.root}: no clip gave features; tinyvmaf corpus check says why")
+    return dataset.read(out)
+
+
+@pytest.fixture
+def clip_ids(on_disk: Corpus | None, embedded: Embedded | None) -> list[str]:
+    """Every clip that there should be, sorted."""
+    if on_disk is not None:
+        return [clip.id for clip in on_disk.clips]
+    assert embedded is not None
+    return sorted(Path(path).stem for path in embedded.manifest["clips"] if path.startswith("dis/"))
+
+
+@pytest.fixture
+def only_embedded(embedded: Embedded | None, not_checked: Callable[[str], None]) -> Embedded:
+    """For what is judged of the embedded corpus only."""
+    if embedded is None:
+        not_checked("spread and build of the corpus under --data-root: asked of the embedded one only")
+    assert embedded is not None
+    return embedded

@@ -1,0 +1,159 @@
+"""The corpus is what it says it is: complete, paired, inside its root, spread out, and free of golden content."""
+
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pytest
+
+from tinyvmaf.corpus import Corpus, Report, clip_name, hash_split, leave_one_source_out, reference_name
+from tinyvmaf.dataset import INDEX, Dataset
+from tinyvmaf.features import CANONICAL
+from tinyvmaf.ffmpeg import FFmpeg
+from tinyvmaf.files import file_sha256
+from tinyvmaf.gates import Gates, Outcome, compare, hold
+from tinyvmaf.golden import is_golden_row
+from tinyvmaf.ladder import load_spec
+from tinyvmaf.store import key_of
+from tinyvmaf.teacher import DEFAULT, KNOWN, load_built_in
+
+Judge = Callable[[Outcome], None]
+AGAIN = "tox -e corpus"
+
+
+def clip_sources(data: Dataset) -> dict[str, str]:
+    return dict(zip(data.table["clip"].to_pylist(), data.table["source"].to_pylist(), strict=True))
+
+
+def test_the_doctor_finds_nothing_that_spoils(health: Report | None, embedded) -> None:
+    """Names, pairs, links, sizes, frame counts, geometry, duplicates, golden files, of a corpus on disk."""
+    if health is None:
+        assert embedded is not None  # its files are not here; the manifest and the rows are judged instead
+        return
+    spoiling = [f"{fault.path} {fault.text}" for fault in health.faults if fault.spoils]
+    assert not spoiling, "tinyvmaf corpus check:\n  " + "\n  ".join(spoiling)
+
+
+def test_names_pair_and_stay_inside_the_root(only_embedded) -> None:
+    paths = [PurePosixPath(path) for path in only_embedded.manifest["clips"]]
+    assert all(len(path.parts) == 2 and path.parts[0] in ("ref", "dis") for path in paths)
+    references = {reference_name(path) for path in paths if path.parts[0] == "ref"}
+    clips = [clip_name(path) for path in paths if path.parts[0] == "dis"]
+    assert None not in references
+    assert None not in clips
+    assert {clip.source for clip in clips if clip is not None} == references
+
+
+def test_every_clip_is_there(data: Dataset, clip_ids: list[str]) -> None:
+    assert sorted(clip_sources(data)) == clip_ids
+    assert clip_ids
+
+
+def test_frames_of_a_clip_are_numbered_without_a_hole(data: Dataset) -> None:
+    clips, frames = data.table["clip"].to_numpy(), data.table["frame"].to_numpy()
+    for clip in np.unique(clips):
+        numbers = frames[clips == clip]
+        assert numbers.tolist() == list(range(len(numbers))), clip
+
+
+def test_provenance_leads_back_to_bytes(data: Dataset) -> None:
+    """The teachers are the published ones, and the corpus' hash is that of the files listed."""
+    provenance = data.provenance
+    assert provenance["teachers"] == {name: KNOWN[name] for name in provenance["teachers"]}
+    assert provenance["corpus_sha256"] == key_of(provenance["files_blake3"])
+    assert {PurePosixPath(path).stem for path in provenance["files_blake3"] if path.startswith("dis/")} == set(
+        clip_sources(data)
+    )
+
+
+def test_manifest_and_rows_are_of_one_build(data: Dataset, only_embedded) -> None:
+    manifest = only_embedded.manifest
+    assert set(manifest["clips"]) == set(data.provenance["files_blake3"])
+    assert manifest["tool"]["sha256"] == data.provenance["ffmpeg_sha256"]
+    assert manifest["spec"] == file_sha256(only_embedded.spec), "the spec was changed after the corpus was built"
+
+
+@pytest.mark.usefixtures("only_embedded")
+def test_the_corpus_spreads_over_the_scale(data: Dataset, gates: Gates, judge: Judge) -> None:
+    """Bad and good clips, no range of scores without one, still and fast pictures."""
+    scores = np.sort(list(data.clip_means(DEFAULT).values()))
+    motion = data.columns("motion2")[:, 0]
+    behind_first = motion[data.table["frame"].to_numpy() > 0]
+    measured = {
+        "clips_below_40": float((scores < 40).mean()),
+        "clips_above_95": float((scores > 95).mean()),
+        "widest_gap": float(np.diff(scores).max()),
+        "least_motion": float(behind_first.min()),
+        "most_motion": float(motion.max()),
+    }
+    for name, value in measured.items():
+        judge(hold(gates[f"corpus.{name}"], "embedded corpus", {name: value}, reproduce=AGAIN))
+
+
+def test_the_corpus_is_large_enough(data: Dataset, only_embedded, gates: Gates, judge: Judge) -> None:
+    sources = clip_sources(data)
+    clips, counts = np.unique(data.table["clip"].to_numpy(), return_counts=True)
+    rungs: dict[str, set[tuple[int, int]]] = {}
+    for clip, source in sources.items():
+        name = clip_name(Path(f"{clip}.yuv"))
+        assert name is not None
+        rungs.setdefault(source, set()).add((name.height, name.kbps))
+    natural = {clip.source.name for clip in load_spec(only_embedded.spec).clips if clip.source.package}
+    assert len(natural) >= 5, f"natural sources: {sorted(natural)}"
+    judge(hold(gates["corpus.sources"], "embedded corpus", {"sources": float(len(rungs))}, reproduce=AGAIN))
+    judge(hold(gates["corpus.rungs"], "embedded corpus", {s: float(len(r)) for s, r in rungs.items()}, reproduce=AGAIN))
+    frames = {str(clip): float(count) for clip, count in zip(clips, counts, strict=True)}
+    judge(hold(gates["corpus.frames"], "embedded corpus", frames, reproduce=AGAIN))
+
+
+def test_no_row_is_golden(data: Dataset) -> None:
+    """Golden rows judge; they are never trained on."""
+    golden = is_golden_row(data.columns(*CANONICAL))
+    clips = data.table["clip"].to_numpy()[golden]
+    assert not golden.any(), f"golden rows in {sorted(set(clips))}"
+
+
+def test_values_are_in_range(data: Dataset, gates: Gates, judge: Judge) -> None:
+    """`columns` refuses what is not finite."""
+    names = [name for name in data.table.column_names if name not in INDEX]
+    values = dict(zip(names, data.columns(*names).T, strict=True))
+    ratios = {name: float(values[name].max()) for name in CANONICAL if name != "motion2"}
+    scores = {name: float(values[name].max()) for name in data.provenance["teachers"]}
+    judge(
+        hold(gates["corpus.range_low"], "corpus", {name: float(v.min()) for name, v in values.items()}, reproduce=AGAIN)
+    )
+    judge(hold(gates["corpus.range_feature"], "corpus", ratios, reproduce=AGAIN))
+    judge(hold(gates["corpus.range_score"], "corpus", scores, reproduce=AGAIN))
+
+
+def test_motion_of_frame_0_is_0(data: Dataset) -> None:
+    first = data.table["frame"].to_numpy() == 0
+    assert first.any()
+    assert not data.columns("motion2")[first].any()
+
+
+def test_teacher_scores_belong_to_their_features(data: Dataset, ffmpeg: FFmpeg, gates: Gates, judge: Judge) -> None:
+    """Each stored score is that of the SVR in float64 on the stored features."""
+    rows = [
+        f"{c} frame {f}" for c, f in zip(data.table["clip"].to_pylist(), data.table["frame"].to_pylist(), strict=True)
+    ]
+    assert data.provenance["teachers"]
+    for name in data.provenance["teachers"]:
+        teacher = load_built_in(ffmpeg, name)
+        expected = data.columns(name)[:, 0]
+        got = teacher.predict(data.columns(*teacher.feature_names))
+        judge(compare(gates["corpus.teacher"], name, rows, expected, got, reproduce=AGAIN))
+
+
+def test_splits_do_not_leak(data: Dataset, on_disk: Corpus | None) -> None:
+    """No source on both sides, each held out once, and nothing depends on order."""
+    sources = clip_sources(data)
+    folds = leave_one_source_out(sources.values())
+    assert [fold.held_out for fold in folds] == sorted(set(sources.values()))
+    assert all(fold.held_out not in fold.train for fold in folds)
+    if len(folds) >= 5:
+        named = [(source, clip) for clip, source in sources.items()]
+        split = hash_split(named, test_share=0.4)
+        assert split == hash_split(named[::-1], test_share=0.4)
+        assert not {sources[clip] for clip in split.train} & {sources[clip] for clip in split.test}
+    del on_disk

@@ -1,0 +1,115 @@
+"""A sample of clips, built and measured anew, gives the stored rows to the last digit."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tinyvmaf import ladder
+from tinyvmaf.corpus import Corpus, scan
+from tinyvmaf.dataset import INDEX, Dataset
+from tinyvmaf.errors import TinyvmafError
+from tinyvmaf.extract import Extraction, Request, extract
+from tinyvmaf.ffmpeg import FFmpeg
+from tinyvmaf.files import file_sha256
+from tinyvmaf.gates import CouldNotRunError, Gates, Outcome, compare
+from tinyvmaf.store import Store
+
+SAMPLE = 4
+
+
+def sample(clips: list[str]) -> list[str]:
+    """Clips that the hash of their names picks: not those that somebody liked, and the same every time."""
+    return sorted(clips, key=lambda clip: hashlib.sha256(clip.encode()).digest())[:SAMPLE]
+
+
+@pytest.fixture(scope="session")
+def chosen(data: Dataset) -> list[str]:
+    """The ids of the sample."""
+    return sample(sorted(set(data.table["clip"].to_pylist())))
+
+
+@pytest.fixture(scope="session")
+def built(
+    embedded, chosen: list[str], ffmpeg: FFmpeg, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, Any]]:
+    """The sample of the embedded corpus, built now, with its manifest."""
+    root = tmp_path_factory.mktemp("built")
+    try:
+        return root, ladder.build(embedded.spec, root, ffmpeg, only=chosen)
+    except TinyvmafError as error:
+        raise CouldNotRunError(f"the sample cannot be built: {error.message}", hint=error.hint) from error
+
+
+@pytest.fixture(scope="session")
+def anew(
+    on_disk: Corpus | None,
+    chosen: list[str],
+    data: Dataset,
+    ffmpeg: FFmpeg,
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Extraction:
+    """The sample, measured with an empty store."""
+    folder = tmp_path_factory.mktemp("anew")
+    if on_disk is None:
+        corpus = scan(request.getfixturevalue("built")[0])
+    else:
+        corpus = replace(on_disk, clips=tuple(clip for clip in on_disk.clips if clip.id in chosen))
+    wanted = Request(tuple(data.provenance["teachers"]))
+    result = extract(corpus, wanted, Store(folder / "store"), ffmpeg, jobs=2)
+    if result.failures or result.table is None or result.computed != len(chosen):
+        raise CouldNotRunError(f"the sample was not measured: {result.failures or chosen}")
+    return result
+
+
+def test_the_sample_is_built_to_the_same_bytes(
+    only_embedded, request: pytest.FixtureRequest, not_checked: Callable[[str], None]
+) -> None:
+    """Inputs and clips have the sha256 of the manifest, as long as the FFmpeg is the one that it names."""
+    manifest, now = only_embedded.manifest, request.getfixturevalue("built")[1]
+    changed = [name for name, digest in now["inputs"].items() if manifest["inputs"].get(name) != digest]
+    assert not changed, f"other package files than the manifest's: {', '.join(changed)}"
+    changed = [name for name, digest in now["clips"].items() if manifest["clips"].get(name) != digest]
+    assert len(now["clips"]) > SAMPLE
+    if now["tool"] != manifest["tool"]:
+        not_checked(f"bytes of the clips: another FFmpeg than the manifest's; {len(changed)} of the sample differ")
+    assert not changed, f"built with the same FFmpeg, yet other bytes: {', '.join(changed)}"
+
+
+def test_the_sample_gives_the_stored_rows(
+    anew: Extraction,
+    data: Dataset,
+    ffmpeg: FFmpeg,
+    gates: Gates,
+    judge: Callable[[Outcome], None],
+    not_checked: Callable[[str], None],
+) -> None:
+    """With another FFmpeg than the one that made the rows, the difference is measured and reported instead."""
+    assert anew.table is not None
+    names = [name for name in data.table.column_names if name not in INDEX]
+    clips = set(anew.table["clip"].to_pylist())
+    stored = data.table.filter([clip in clips for clip in data.table["clip"].to_pylist()])
+    assert stored.select(INDEX).equals(anew.table.select(INDEX))
+    there = np.column_stack([stored[name].to_numpy() for name in names])
+    here = np.column_stack([anew.table[name].to_numpy() for name in names])
+    if file_sha256(ffmpeg.path) != data.provenance["ffmpeg_sha256"]:
+        worst = names[int(np.abs(here - there).max(axis=0).argmax())]
+        not_checked(
+            f"re-extraction: {ffmpeg.version} is another build than {data.provenance['ffmpeg']}; of {len(clips)} clips "
+            f"the largest |d| is {np.abs(here - there).max():.3g} ({worst})"
+        )
+    rows = zip(stored["clip"].to_pylist(), stored["frame"].to_pylist(), strict=True)
+    labels = [f"{clip} frame {frame} {name}" for clip, frame in rows for name in names]
+    subject = f"{len(clips)} clips measured anew"
+    judge(compare(gates["corpus.reextraction"], subject, labels, there, here, reproduce="tox -e corpus -- -k sample"))
+
+
+def test_the_sample_does_not_go_by_liking() -> None:
+    names = [f"clip{i}" for i in range(30)]
+    assert sample(names) == sample(names[::-1])
+    assert len(set(sample(names))) == SAMPLE

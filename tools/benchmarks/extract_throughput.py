@@ -1,0 +1,94 @@
+"""Frames a second of `tinyvmaf extract` over those of the bare FFmpeg commands: python extract_throughput.py.
+
+The same 1080p pairs, raw yuv420p, vmaf_v0.6.1, one libvmaf thread each, as many at a time as cores; whole processes,
+interleaved, an empty store each time. Exit status 1 if the ratio of medians is below 0.95.
+"""
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from interleave import interleave, report
+from score_overhead import HEIGHT, WIDTH, make_pair
+
+from tinyvmaf.ffmpeg import find_ffmpeg
+
+LEAST = 0.95
+SOURCES, CLIPS = 2, 8
+
+
+def main() -> int:
+    """Measure, print, and hold against the bound."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--frames", type=int, default=90, help="of a clip")
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    ffmpeg = find_ffmpeg()
+    with tempfile.TemporaryDirectory(prefix="tinyvmaf-bench-") as name:
+        folder, root = Path(name), Path(name, "root")
+        for part in ("ref", "dis"):
+            (root / part).mkdir(parents=True)
+        print(f"{ffmpeg}\nmaking {SOURCES * CLIPS} pairs of {arguments.frames} frames ...", flush=True)
+        ref, dis = make_pair(ffmpeg, folder, arguments.frames)
+        pairs = []
+        for source in range(SOURCES):
+            reference = root / "ref" / f"S{source}_25fps.yuv"
+            _variant(ref, reference, source)
+            for clip in range(CLIPS):
+                distorted = root / "dis" / f"S{source}_{clip}_1080_{100 + clip}.yuv"
+                _variant(dis, distorted, 100 * source + clip + 1)
+                pairs.append((reference, distorted))
+        raw = ["-f", "rawvideo", "-video_size", f"{WIDTH}x{HEIGHT}", "-pixel_format", "yuv420p", "-framerate", "25"]
+
+        def one(pair: tuple[Path, Path]) -> None:
+            graph = f"libvmaf=log_path={pair[1].stem}.json:log_fmt=json:n_threads=1:model=version=vmaf_v0.6.1"
+            command = [str(ffmpeg.path), "-v", "error", "-nostdin", *raw, "-i", str(pair[1]), *raw, "-i", str(pair[0])]
+            subprocess.run([*command, "-lavfi", graph, "-f", "null", "-"], cwd=folder, check=True)
+
+        def bare() -> None:
+            with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+                list(pool.map(one, pairs))
+
+        def ours() -> None:
+            cache = folder / "cache"
+            shutil.rmtree(cache, ignore_errors=True)
+            command = [
+                sys.executable,
+                "-m",
+                "tinyvmaf",
+                "extract",
+                "--data-root",
+                str(root),
+                "--out",
+                str(folder / "o.parquet"),
+            ]
+            subprocess.run(
+                command, check=True, env=os.environ | {"TINYVMAF_CACHE": str(cache)}, stdout=subprocess.DEVNULL
+            )
+
+        seconds = interleave({"bare ffmpeg": bare, "tinyvmaf extract": ours}, arguments.rounds)
+        report(seconds, "bare ffmpeg")
+        frames = len(pairs) * arguments.frames
+        medians = {name: statistics.median(values) for name, values in seconds.items()}
+        for way, median in medians.items():
+            print(f"{way:24} {frames / median:8.1f} frames/s")
+        ratio = medians["bare ffmpeg"] / medians["tinyvmaf extract"]
+        print(f"throughput ratio {ratio:.3f}, at least {LEAST}: {'held' if ratio >= LEAST else 'FAILED'}")
+        return int(ratio < LEAST)
+
+
+def _variant(source: Path, target: Path, number: int) -> None:
+    """A copy that differs in its first sample, so that no two files have the same content."""
+    shutil.copyfile(source, target)
+    with target.open("r+b") as file:
+        file.write(bytes([number % 256]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

