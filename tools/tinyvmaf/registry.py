@@ -8,13 +8,14 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
-
-import jsonschema
-import onnx
+from typing import TYPE_CHECKING, Any, Final
 
 from tinyvmaf.errors import RegistryError
 from tinyvmaf.files import home, sha256, write_atomic
+
+# onnx and jsonschema are imported where they are used: most commands need neither.
+if TYPE_CHECKING:
+    import onnx
 
 REGISTRY: Final = "registry.json"
 TIERS: Final = (("nano", 10_000), ("tiny", 100_000), ("small", 1_000_000))
@@ -225,6 +226,8 @@ def graph_facts(data: bytes) -> dict[str, Any]:
     Raises:
         RegistryError: not an ONNX model, or larger than the largest tier.
     """
+    import onnx
+
     try:
         model = onnx.load_model_from_string(data)
         opset = next(o.version for o in model.opset_import if o.domain in ("", "ai.onnx"))
@@ -289,12 +292,14 @@ def _has_models(folder: Path) -> bool:
     return path.exists() and bool(_load(path, _REGISTRY_SCHEMA)["models"])
 
 
-def _tensors(values: Iterable[onnx.ValueInfoProto]) -> list[dict[str, Any]]:
+def _tensors(values: "Iterable[onnx.ValueInfoProto]") -> list[dict[str, Any]]:
+    from onnx.helper import tensor_dtype_to_np_dtype
+
     tensors = []
     for value in values:
         kind = value.type.tensor_type
         shape = [d.dim_param or d.dim_value for d in kind.shape.dim]
-        dtype = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type).name
+        dtype = tensor_dtype_to_np_dtype(kind.elem_type).name
         tensors.append({"name": value.name, "dtype": dtype, "shape": shape})
     return tensors
 
@@ -309,6 +314,8 @@ def _load(path: Path, schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _validate(content: object, schema: dict[str, Any], where: str) -> None:
+    import jsonschema
+
     error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(content))
     if error is not None:
         at = "/".join(map(str, error.absolute_path)) or "the top"

@@ -66,11 +66,9 @@ class Store:
 
     def digest(self, path: Path, algorithm: Callable[[Path], str] = file_blake3) -> str:
         """The digest of a file, computed once as long as its size and modification time stay."""
-        resolved, status = f"{algorithm.__name__}:{path.resolve()}", path.stat()
+        name, status = _name(path, algorithm), path.stat()
         with self._mutex:
-            if self._known is None:
-                self._known = self._remembered()
-            known = self._known.get(resolved)
+            known = self._digests().get(name)
         if known is not None and known[:2] == (status.st_size, status.st_mtime_ns):
             return known[2]
         value = algorithm(path)
@@ -79,9 +77,19 @@ class Store:
         if settled and time.time_ns() - status.st_mtime_ns > _RACY_NS:
             row = (status.st_size, status.st_mtime_ns, value)
             with self._mutex:
-                self._known[resolved] = row
-                self._remember(resolved, row)
+                self._digests()[name] = row
+                self._remember(name, row)
         return value
+
+    def remembers(self, path: Path, algorithm: Callable[[Path], str] = file_blake3) -> bool:
+        """Whether `digest` would answer without reading the file."""
+        try:
+            status = path.stat()
+        except OSError:
+            return False
+        with self._mutex:
+            known = self._digests().get(_name(path, algorithm))
+        return known is not None and known[:2] == (status.st_size, status.st_mtime_ns)
 
     def get(self, key: str) -> pa.Table | None:
         """The stored table, or None if there is none; a damaged one is removed and noted in `damaged`."""
@@ -145,6 +153,11 @@ class Store:
         )
         return connection
 
+    def _digests(self) -> dict[str, tuple[int, int, str]]:
+        if self._known is None:
+            self._known = self._remembered()
+        return self._known
+
     def _remembered(self) -> dict[str, tuple[int, int, str]]:
         try:
             with closing(self._connect()) as connection:
@@ -160,6 +173,10 @@ class Store:
     def _remember(self, path: str, row: tuple[int, int, str]) -> None:
         with closing(self._connect()) as connection, connection:
             connection.execute("insert or replace into digests values (?, ?, ?, ?)", (path, *row))
+
+
+def _name(path: Path, algorithm: Callable[[Path], str]) -> str:
+    return f"{algorithm.__name__}:{os.path.realpath(path)}"
 
 
 def _seal(payload: bytes) -> bytes:

@@ -6,7 +6,6 @@ from pathlib import Path
 from tinyvmaf import registry
 from tinyvmaf.cli.common import Commands, add_command, add_ffmpeg_option, print_table
 from tinyvmaf.errors import TeacherError
-from tinyvmaf.export import export_teacher
 from tinyvmaf.ffmpeg import find_ffmpeg
 from tinyvmaf.teacher import DEFAULT, KNOWN, load_built_in, load_json
 
@@ -44,6 +43,8 @@ def add_commands(commands: Commands) -> None:
 
 
 def _export(arguments: argparse.Namespace) -> int:
+    from tinyvmaf.export import export_teacher  # onnx is slow to import, and only this command needs it
+
     ffmpeg = find_ffmpeg(arguments.ffmpeg)
     if arguments.teacher_json is not None:
         teacher = load_json(arguments.teacher_json)
