@@ -17,6 +17,14 @@ Clip = Callable[..., Path]
 Encode = Callable[..., Path]
 
 
+@pytest.fixture(autouse=True)
+def _own_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the user's: an empty store, no data root."""
+    monkeypatch.setenv("TINYVMAF_CACHE", str(tmp_path / "cache"))
+    for name in ("TINYVMAF_DATA_ROOT", "VMAF_DATA_ROOT"):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture
 def clip(tmp_path: Path) -> Clip:
     """Write a raw yuv420p clip of moving noise; `noise` is the strength of a distortion."""
