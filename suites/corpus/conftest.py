@@ -1,5 +1,6 @@
 """The corpus under judgement: the embedded one, or the one of --data-root."""
 
+import contextlib
 import json
 import os
 from collections.abc import Callable
@@ -14,11 +15,12 @@ from tinyvmaf.cli import main
 from tinyvmaf.corpus import Corpus, Report, data_root, examine, scan
 from tinyvmaf.corpus.scan import ENV
 from tinyvmaf.dataset import Dataset
+from tinyvmaf.errors import TeacherError
 from tinyvmaf.ffmpeg import FFmpeg
 from tinyvmaf.files import home
 from tinyvmaf.gates import CouldNotRunError
 from tinyvmaf.store import Store, default_folder
-from tinyvmaf.teacher import DEFAULT
+from tinyvmaf.teacher import DEFAULT, Teacher, load_built_in
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,18 @@ def data(on_disk: Corpus | None, pytestconfig: pytest.Config, tmp_path_factory: 
     if not out.is_file():
         raise CouldNotRunError(f"{on_disk.root}: no clip gave features; tinyvmaf corpus check says why")
     return dataset.read(out)
+
+
+@pytest.fixture(scope="session")
+def teachers(data: Dataset, ffmpeg: FFmpeg) -> dict[str, Teacher]:
+    """The dataset's teachers that the libvmaf here carries; an older one lacks some."""
+    found = {}
+    for name in data.provenance["teachers"]:
+        with contextlib.suppress(TeacherError):
+            found[name] = load_built_in(ffmpeg, name)
+    if not found:
+        raise CouldNotRunError(f"{ffmpeg} carries none of {', '.join(data.provenance['teachers'])}")
+    return found
 
 
 @pytest.fixture

@@ -317,6 +317,15 @@ def test_a_cluster_gives_the_same_and_a_killed_worker_loses_nothing(
     assert here.table.equals(there.table)
 
 
+def test_the_command_gives_the_same_file_on_a_cluster(
+    address: str, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(command(root, tmp_path / "here.parquet")[3:]) == 0
+    monkeypatch.setenv("TINYVMAF_CACHE", str(tmp_path / "another"))
+    assert main(command(root, tmp_path / "there.parquet", "--dask", address)[3:]) == 0
+    assert (tmp_path / "here.parquet").read_bytes() == (tmp_path / "there.parquet").read_bytes()
+
+
 def test_a_worker_that_does_not_see_the_root_says_so(
     corpus: Corpus, store: Store, ffmpeg: FFmpeg, tmp_path: Path
 ) -> None:

@@ -65,6 +65,12 @@ def not_checked(request: pytest.FixtureRequest) -> Callable[[str], NoReturn]:
 
 
 @pytest.fixture
+def also_not_checked(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """List a part under NOT CHECKED and go on with the rest of the test."""
+    return lambda what: request.node.user_properties.append((_NOT_CHECKED, what))
+
+
+@pytest.fixture
 def note(request: pytest.FixtureRequest) -> Callable[[str], None]:
     """Say something in the summary of a run that passes, such as a measured value."""
     return lambda text: request.node.user_properties.append((_NOTE, text))
@@ -136,7 +142,7 @@ class Verdict:
             self._notes |= dict.fromkeys(said.get(_NOTE, []))
         if report.failed:
             (self._could_not_run if _COULD_NOT_RUN in said else self._failed).append(report.nodeid)
-        elif report.skipped and _NOT_CHECKED in said:
+        elif _NOT_CHECKED in said:
             self._not_checked |= dict.fromkeys(said[_NOT_CHECKED])
         elif report.skipped:
             self._could_not_run.append(f"{report.nodeid} (skipped without an account)")
