@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from tinyvmaf import ladder
 from tinyvmaf.errors import FFmpegError, TinyvmafError
-from tinyvmaf.ffmpeg import FFmpeg
+from tinyvmaf.ffmpeg import FFmpeg, run
 from tinyvmaf.files import home, sha256
 from tinyvmaf.ladder import build, clip_ids, load_spec
 
@@ -181,8 +180,7 @@ def test_a_build_that_ends_early_leaves_whole_files_and_is_continued(
     assert all((out / name).stat().st_size == FRAMES_BYTES for name in there)
     assert not list(out.rglob(".*"))
 
-    real = ladder.run
-    monkeypatch.setattr(ladder, "run", lambda *given, **named: calls.append(given) or real(*given, **named))
+    monkeypatch.setattr("tinyvmaf.ladder.make.run", lambda *given, **named: calls.append(given) or run(*given, **named))
     resumed = build(spec(), out, ffmpeg, only=only)
     assert len(calls) == 2 * (4 - len(there))  # an encoder and a decoder for each clip that was not there
     assert resumed == build(spec(), tmp_path / "fresh", ffmpeg, only=only)

@@ -1,0 +1,89 @@
+"""libvmaf's SVR in float64: normalisation, RBF kernel, transform and clip (libvmaf/src/predict.c and svm.cpp)."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+_CHUNK_ROWS: Final = 16384
+
+
+@dataclass(frozen=True)
+class ScoreTransform:
+    """libvmaf's polynomial behind the SVR: `p0 + p1 y + p2 y^2`, held at or above `y` (or below) where asked."""
+
+    p0: float
+    p1: float
+    p2: float
+    at_least_input: bool
+    at_most_input: bool
+
+    def __call__(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Apply it to scores, float64 `[N]`."""
+        out = self.p0 + self.p1 * y + self.p2 * y * y
+        if self.at_least_input:
+            out = np.maximum(out, y)
+        return np.minimum(out, y) if self.at_most_input else out
+
+
+@dataclass(frozen=True)
+class ChromaFromLuma:
+    """Where a chroma feature is exactly 0 it carries no information; libvmaf then takes `c (1 - luma feature)`."""
+
+    factor: float
+    chroma: int
+    """Index of the chroma feature (the one that is replaced)."""
+    luma: int
+    """Index of the luma feature."""
+
+
+@dataclass(frozen=True)
+class Svr:
+    """One nu-SVR with RBF kernel, as libvmaf evaluates it (libvmaf/src/predict.c and svm.cpp)."""
+
+    gamma: float
+    rho: float
+    coefficients: NDArray[np.float64]
+    """`[S]`."""
+    support_vectors: NDArray[np.float64]
+    """`[S, F]`, in normalised units."""
+    slopes: NDArray[np.float64]
+    """`[1 + F]`: the score's, then each feature's."""
+    intercepts: NDArray[np.float64]
+    """`[1 + F]`."""
+    transform: ScoreTransform | None
+    clip: tuple[float, float] | None
+    chroma: ChromaFromLuma | None
+
+    def predict(self, features: NDArray[np.float64], *, finish: bool = True) -> NDArray[np.float64]:
+        """Scores of feature rows.
+
+        Args:
+            features: float64 `[N, F]`.
+            finish: apply the transform and the clip.
+
+        Returns:
+            float64 `[N]`, VMAF points.
+        """
+        if self.chroma is not None:
+            c = self.chroma
+            features = features.copy()
+            replaced = c.factor * (1.0 - features[:, c.luma])
+            features[:, c.chroma] = np.where(features[:, c.chroma] == 0.0, replaced, features[:, c.chroma])
+        x = features * self.slopes[1:] + self.intercepts[1:]
+        out = np.empty(len(x))
+        for start in range(0, len(x), _CHUNK_ROWS):
+            part = x[start : start + _CHUNK_ROWS]
+            distance = np.zeros((len(part), len(self.coefficients)))
+            for column in range(x.shape[1]):  # exact differences; |a|^2 + |b|^2 - 2ab would cancel
+                distance += np.square(part[:, column, None] - self.support_vectors[None, :, column])
+            out[start : start + _CHUNK_ROWS] = np.exp(-self.gamma * distance) @ self.coefficients - self.rho
+        scores = (out - self.intercepts[0]) / self.slopes[0]
+        return self.finish(scores) if finish else scores
+
+    def finish(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Transform, then clip."""
+        if self.transform is not None:
+            scores = self.transform(scores)
+        return scores if self.clip is None else np.clip(scores, *self.clip)
