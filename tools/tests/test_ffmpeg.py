@@ -16,6 +16,11 @@ from tinyvmaf.ffmpeg import ENV, FFmpeg, file_url, find_ffmpeg, run, tail
 ENDLESS = ["-re", "-f", "lavfi", "-i", "testsrc2=size=64x64:rate=30", "-f", "null", "-"]
 
 
+def running() -> list[psutil.Process]:
+    """The FFmpegs that this process started; other tests may leave helpers of their own."""
+    return [child for child in psutil.Process().children(recursive=True) if "ffmpeg" in child.name()]
+
+
 def script(path: Path, body: str) -> Path:
     path.write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
     path.chmod(0o755)
@@ -77,12 +82,12 @@ def test_the_last_lines_of_a_failure_are_shown(ffmpeg: FFmpeg, tmp_path: Path) -
 def test_a_run_past_its_time_limit_is_ended(ffmpeg: FFmpeg, tmp_path: Path) -> None:
     with pytest.raises(FFmpegError, match=r"time limit of 0\.5 s"):
         run(ffmpeg, ENDLESS, cwd=tmp_path, timeout=0.5)
-    assert not psutil.Process().children(recursive=True)
+    assert not running()
 
 
 def test_a_killed_ffmpeg_is_an_error(ffmpeg: FFmpeg, tmp_path: Path) -> None:
     def kill(_: int) -> None:
-        for child in psutil.Process().children():
+        for child in running():
             child.kill()
 
     with pytest.raises(FFmpegError, match="killed by signal 9"):
@@ -95,7 +100,7 @@ def test_an_exception_on_the_way_ends_the_child(ffmpeg: FFmpeg, tmp_path: Path) 
 
     with pytest.raises(KeyboardInterrupt):
         run(ffmpeg, ENDLESS, cwd=tmp_path, on_frame=interrupt)
-    assert not psutil.Process().children(recursive=True)
+    assert not running()
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -148,9 +148,13 @@ class Store:
     def _connect(self) -> sqlite3.Connection:
         self.folder.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(self.folder / "digests.sqlite", timeout=60)
-        connection.execute(
-            "create table if not exists digests (path text primary key, size integer, mtime_ns integer, digest text)"
-        )
+        try:
+            connection.execute(
+                "create table if not exists digests (path text primary key, size integer, mtime_ns integer, digest text)"
+            )
+        except sqlite3.Error:
+            connection.close()
+            raise
         return connection
 
     def _digests(self) -> dict[str, tuple[int, int, str]]:
