@@ -28,6 +28,7 @@ ENV: Final = ("TINYVMAF_CACHE", "VMAF_TINY_AI_CACHE")
 _ABOUT: Final = b"about"
 # A file that changed this recently may change again without its modification time showing it.
 _RACY_NS: Final = 2_000_000_000
+_SCHEMA: Final = "path text primary key, size integer, mtime_ns integer, digest text"
 
 
 @dataclass(frozen=True)
@@ -149,9 +150,7 @@ class Store:
         self.folder.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(self.folder / "digests.sqlite", timeout=60)
         try:
-            connection.execute(
-                "create table if not exists digests (path text primary key, size integer, mtime_ns integer, digest text)"
-            )
+            connection.execute(f"create table if not exists digests ({_SCHEMA})")
         except sqlite3.Error:
             connection.close()
             raise
