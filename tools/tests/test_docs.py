@@ -13,7 +13,10 @@ from tinyvmaf.files import home
 from tinyvmaf.libvmaf import motion_epoch
 from tinyvmaf.registry import entries
 
-PAGES = sorted(path for path in home().rglob("*.md") if not {".tox", ".venv", ".venv-ci"} & set(path.parts))
+# Hidden folders belong to tools and hold environments and caches.
+PAGES = sorted(
+    path for path in home().rglob("*.md") if not any(part.startswith(".") for part in path.relative_to(home()).parts)
+)
 
 
 def console_blocks() -> list[tuple[str, str]]:
