@@ -10,17 +10,19 @@ from typing import Any
 
 import pytest
 
-from tinyvmaf import dataset
+from tinyvmaf import dataset, ladder
 from tinyvmaf.cli import main
-from tinyvmaf.corpus import Corpus, Report, data_root, examine, scan
+from tinyvmaf.corpus import Corpus, Report, data_root, examine, hash_sample, scan
 from tinyvmaf.corpus.scan import ENV
 from tinyvmaf.dataset import Dataset
-from tinyvmaf.errors import TeacherError
+from tinyvmaf.errors import TeacherError, TinyvmafError
 from tinyvmaf.ffmpeg import FFmpeg
 from tinyvmaf.files import home
 from tinyvmaf.gates import CouldNotRunError
 from tinyvmaf.store import Store, default_folder
 from tinyvmaf.teacher import DEFAULT, Teacher, load_built_in
+
+SAMPLE = 4  # clips that are measured anew
 
 
 @dataclass(frozen=True)
@@ -54,12 +56,6 @@ def embedded(on_disk: Corpus | None) -> Embedded | None:
 
 
 @pytest.fixture(scope="session")
-def health(on_disk: Corpus | None, ffmpeg: FFmpeg) -> Report | None:
-    """What the doctor says of the corpus on disk."""
-    return None if on_disk is None else examine(on_disk, ffmpeg, digest=Store(default_folder()).digest)
-
-
-@pytest.fixture(scope="session")
 def data(on_disk: Corpus | None, pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """Its features and scores: the committed ones, or extracted now (what the store has is not measured again)."""
     if on_disk is None:
@@ -85,6 +81,32 @@ def teachers(data: Dataset, ffmpeg: FFmpeg) -> dict[str, Teacher]:
     if not found:
         raise CouldNotRunError(f"{ffmpeg} carries none of {', '.join(data.provenance['teachers'])}")
     return found
+
+
+@pytest.fixture(scope="session")
+def chosen(data: Dataset) -> list[str]:
+    """The ids of the sample."""
+    return hash_sample(data.table["clip"].to_pylist(), SAMPLE)
+
+
+@pytest.fixture(scope="session")
+def built(
+    embedded, chosen: list[str], ffmpeg: FFmpeg, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, Any]]:
+    """The sample of the embedded corpus, built now, with its manifest."""
+    root = tmp_path_factory.mktemp("built")
+    try:
+        return root, ladder.build(embedded.spec, root, ffmpeg, only=chosen)
+    except TinyvmafError as error:
+        raise CouldNotRunError(f"the sample cannot be built: {error.message}", hint=error.hint) from error
+
+
+@pytest.fixture(scope="session")
+def health(on_disk: Corpus | None, ffmpeg: FFmpeg, request: pytest.FixtureRequest) -> Report:
+    """What the doctor says of the corpus on disk, or of the sample of the embedded one."""
+    if on_disk is None:
+        return examine(scan(request.getfixturevalue("built")[0]), ffmpeg)
+    return examine(on_disk, ffmpeg, digest=Store(default_folder()).digest)
 
 
 @pytest.fixture

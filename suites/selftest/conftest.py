@@ -15,6 +15,11 @@ Gate = Callable[..., tuple[int, str]]
 _UNWANTED = ("TINYVMAF_", "VMAF_", "PYTEST_")
 
 
+@pytest.fixture(autouse=True)
+def _judged(judged_by_assertions: None) -> None:
+    """Each test here judges a gate; without this, a run of this suite alone would have judged nothing."""
+
+
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """A copy of the parts of the checkout that the gates read."""

@@ -136,6 +136,15 @@ def model_without_the_pair(copy: Path) -> None:
     path.write_text(json.dumps(content), encoding="utf-8")
 
 
+def pair_forgotten(copy: Path) -> None:
+    """Rows and record agree, yet nobody looks at the pair any more."""
+    for name, key in (("rows.json", "pairs"), (f"records/{MODEL}.json", "scores")):
+        path = copy / "fixtures/golden" / name
+        content = json.loads(path.read_text(encoding="utf-8"))
+        del content[key]["flat"]
+        path.write_text(json.dumps(content), encoding="utf-8")
+
+
 def rows_with_nan(copy: Path) -> None:
     edit(copy / "fixtures/golden/rows.json", "97.428043", "NaN")
 
@@ -154,6 +163,7 @@ def skipped_silently(copy: Path) -> None:
         (remove_rows, "rows.json"),
         (remove_pairs, "lists no pair"),
         (model_without_the_pair, f"the record of {MODEL} has no scores for flat"),
+        (pair_forgotten, "flat has no frozen rows"),
         (rows_with_nan, "rows must be finite"),
         (skipped_silently, "skipped without an account"),
     ],

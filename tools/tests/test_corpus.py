@@ -11,7 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinyvmaf.cli import main
-from tinyvmaf.corpus import clip_name, data_root, examine, hash_split, leave_one_source_out, reference_name, scan
+from tinyvmaf.corpus import (
+    clip_name,
+    data_root,
+    examine,
+    hash_sample,
+    hash_split,
+    leave_one_source_out,
+    reference_name,
+    scan,
+)
 from tinyvmaf.corpus.scan import ENV
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.ffmpeg import FFmpeg
@@ -301,3 +310,9 @@ def test_the_command_prints_splits(root: Path, capsys: pytest.CaptureFixture[str
     assert [fold["held_out"] for fold in json.loads(capsys.readouterr().out)] == ["Crowd_Run", "Tennis"]
     assert main([*arguments, "--by", "path", "--test-share", "0.5"]) == 0
     assert "both sides" in json.loads(capsys.readouterr().out)["warnings"][0]
+
+
+def test_a_sample_does_not_go_by_order() -> None:
+    names = [f"clip{i}" for i in range(30)]
+    assert hash_sample(names, 4) == hash_sample(names[::-1] * 2, 4)
+    assert len(set(hash_sample(names, 4))) == 4

@@ -3,7 +3,7 @@
 from tinyvmaf.corpus.doctor import Report, examine
 from tinyvmaf.corpus.names import ClipName, clip_name, reference_name
 from tinyvmaf.corpus.scan import Clip, Corpus, Fault, data_root, scan
-from tinyvmaf.corpus.splits import Fold, Split, hash_split, leave_one_source_out
+from tinyvmaf.corpus.splits import Fold, Split, hash_sample, hash_split, leave_one_source_out
 
 __all__ = [
     "Clip",
@@ -16,6 +16,7 @@ __all__ = [
     "clip_name",
     "data_root",
     "examine",
+    "hash_sample",
     "hash_split",
     "leave_one_source_out",
     "reference_name",

@@ -75,3 +75,8 @@ def hash_split(
         )
     train, test = (tuple(sorted(part)) for part in parts)
     return Split(by, train, test)
+
+
+def hash_sample(names: Iterable[str], count: int) -> list[str]:
+    """So many of the names, picked by their hash: not those that somebody liked, and the same every time."""
+    return sorted(set(names), key=lambda name: hashlib.sha256(name.encode()).digest())[:count]
