@@ -1,4 +1,4 @@
-"""Pure functions on arrays."""
+"""Pooling of per-frame values over a clip, as libvmaf does it."""
 
 from typing import TypedDict
 
