@@ -8,10 +8,16 @@ import pytest
 # The checkout that is tested, not a copy that may be installed: set before anything of tinyvmaf looks for it.
 os.environ.setdefault("TINYVMAF_HOME", str(Path(__file__).parent))
 
+from tinyvmaf import dataset
+from tinyvmaf.cli import main
+from tinyvmaf.corpus import Corpus, data_root, scan
+from tinyvmaf.corpus.scan import ENV
+from tinyvmaf.dataset import Dataset
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.ffmpeg import FFmpeg, find_ffmpeg
 from tinyvmaf.files import home
-from tinyvmaf.gates import Gates, load_gates
+from tinyvmaf.gates import CouldNotRunError, Gates, load_gates
+from tinyvmaf.teacher import DEFAULT
 
 pytest_plugins = ["tinyvmaf.verdict"]
 
@@ -26,6 +32,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--data-root", metavar="DIR", help="corpus on disk to judge instead of the embedded one")
     group.addoption("--assume-dims", metavar="WxH[:FMT]", help="geometry of the raw files under --data-root")
     group.addoption("--record", action="store_true", help="write golden records anew; such a run always fails")
+    group.addoption("--recipe", action="append", metavar="R", help="loso: recipe to judge: TOML file, name, or all")
+    group.addoption("--mos", metavar="FILE", help="loso: opinions, clip,mos[,ci], for recipes that fit them")
+    group.addoption("--report", metavar="DIR", default="report", help="where results go as JSON (default: report/)")
     group.addoption("--fail-not-checked", action="store_true", help="fail where something could not be checked")
 
 
@@ -49,3 +58,28 @@ def ffmpeg(pytestconfig: pytest.Config) -> FFmpeg:
 def gates() -> Gates:
     """Every bound of gates.toml."""
     return load_gates()
+
+
+@pytest.fixture(scope="session")
+def on_disk(pytestconfig: pytest.Config) -> Corpus | None:
+    """The corpus of --data-root or its variables; None judges the embedded one."""
+    option = pytestconfig.getoption("--data-root")
+    if option is None and not any(os.environ.get(name) for name in ENV):
+        return None
+    return scan(data_root(None if option is None else Path(option)), assume=pytestconfig.getoption("--assume-dims"))
+
+
+@pytest.fixture(scope="session")
+def data(on_disk: Corpus | None, pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """Its features and scores: the committed ones, or extracted now (what the store has is not measured again)."""
+    if on_disk is None:
+        return dataset.read(home() / "fixtures" / "corpus" / "features.parquet")
+    out = tmp_path_factory.mktemp("corpus") / "features.parquet"
+    arguments = ["extract", "--data-root", str(on_disk.root), "--out", str(out), "--teacher", DEFAULT]
+    for name in ("ffmpeg", "assume-dims"):
+        value = pytestconfig.getoption(f"--{name}")
+        arguments += [f"--{name}", value] if value else []
+    main(arguments)  # clips that fail are missing from the file, and test_every_clip_is_there says so
+    if not out.is_file():
+        raise CouldNotRunError(f"{on_disk.root}: no clip gave features; tinyvmaf corpus check says why")
+    return dataset.read(out)

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,17 +9,15 @@ from typing import Any
 
 import pytest
 
-from tinyvmaf import dataset, ladder
-from tinyvmaf.cli import main
-from tinyvmaf.corpus import Corpus, Report, data_root, examine, hash_sample, scan
-from tinyvmaf.corpus.scan import ENV
+from tinyvmaf import ladder
+from tinyvmaf.corpus import Corpus, Report, examine, hash_sample, scan
 from tinyvmaf.dataset import Dataset
 from tinyvmaf.errors import TeacherError, TinyvmafError
 from tinyvmaf.ffmpeg import FFmpeg
 from tinyvmaf.files import home
 from tinyvmaf.gates import CouldNotRunError
 from tinyvmaf.store import Store, default_folder
-from tinyvmaf.teacher import DEFAULT, Teacher, load_built_in
+from tinyvmaf.teacher import Teacher, load_built_in
 
 SAMPLE = 4  # clips that are measured anew
 
@@ -34,15 +31,6 @@ class Embedded:
 
 
 @pytest.fixture(scope="session")
-def on_disk(pytestconfig: pytest.Config) -> Corpus | None:
-    """The corpus of --data-root or its variables; None judges the embedded one."""
-    option = pytestconfig.getoption("--data-root")
-    if option is None and not any(os.environ.get(name) for name in ENV):
-        return None
-    return scan(data_root(None if option is None else Path(option)), assume=pytestconfig.getoption("--assume-dims"))
-
-
-@pytest.fixture(scope="session")
 def embedded(on_disk: Corpus | None) -> Embedded | None:
     """The embedded corpus' spec and manifest; None if another is judged."""
     if on_disk is not None:
@@ -53,22 +41,6 @@ def embedded(on_disk: Corpus | None) -> Embedded | None:
     except (OSError, ValueError) as error:
         raise CouldNotRunError(f"{folder / 'manifest.json'}: {error}") from error
     return Embedded(folder / "ladder9.toml", manifest)
-
-
-@pytest.fixture(scope="session")
-def data(on_disk: Corpus | None, pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    """Its features and scores: the committed ones, or extracted now (what the store has is not measured again)."""
-    if on_disk is None:
-        return dataset.read(home() / "fixtures" / "corpus" / "features.parquet")
-    out = tmp_path_factory.mktemp("corpus") / "features.parquet"
-    arguments = ["extract", "--data-root", str(on_disk.root), "--out", str(out), "--teacher", DEFAULT]
-    for name in ("ffmpeg", "assume-dims"):
-        value = pytestconfig.getoption(f"--{name}")
-        arguments += [f"--{name}", value] if value else []
-    main(arguments)  # clips that fail are missing from the file, and test_every_clip_is_there says so
-    if not out.is_file():
-        raise CouldNotRunError(f"{on_disk.root}: no clip gave features; tinyvmaf corpus check says why")
-    return dataset.read(out)
 
 
 @pytest.fixture(scope="session")

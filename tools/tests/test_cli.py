@@ -46,7 +46,7 @@ def test_it_runs_as_a_process(way: list[str]) -> None:
 
 COMMANDS = ["", "score", "info", "export-teacher", "models", "verify", "extract", "store", "store ls", "store verify",
             "store prune", "corpus", "corpus check", "corpus build", "corpus split", "golden", "golden fetch",
-            "golden patterns", "golden freeze"]  # fmt: skip
+            "golden patterns", "golden freeze", "train", "recipes", "register"]  # fmt: skip
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -5,9 +5,9 @@ import onnx
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from tinyvmaf.distil import Domain
 from tinyvmaf.engines import OnnxRuntimeCpu
 from tinyvmaf.errors import ModelError
-from tinyvmaf.export import domain_sample
 from tinyvmaf.ffmpeg import FFmpeg
 from tinyvmaf.onnx_writer import svr_model
 from tinyvmaf.teacher import KNOWN, load_built_in
@@ -17,17 +17,19 @@ FLOAT32_NEAR_100 = 3.9e-6  # half a step of float32 below 128
 
 @pytest.mark.parametrize("name", KNOWN)
 def test_round_trip_against_float64(name: str, ffmpeg: FFmpeg) -> None:
-    """10,000 rows in and around the teacher's domain, and extremes."""
+    """10,000 rows of the teacher's domain, and extremes."""
     teacher = load_built_in(ffmpeg, name)
     extremes = [np.full(len(teacher.features), v) for v in (0, 1, -1, 1e-30, 1e3, -1e3, 1e6)]
-    rows = np.concatenate([domain_sample(teacher, 10_000, seed=1), np.array(extremes, dtype=np.float32)])
+    rows = np.concatenate(
+        [Domain(teacher.features).sample(10_000, 1).astype(np.float32), np.array(extremes, dtype=np.float32)]
+    )
     difference = np.abs(OnnxRuntimeCpu(svr_model(teacher, "m")).run(rows) - teacher.predict(rows))
     assert difference.max() <= FLOAT32_NEAR_100
 
 
 def test_chroma_without_information_goes_the_same_way_in_the_graph(ffmpeg: FFmpeg) -> None:
     teacher = load_built_in(ffmpeg, "vmaf_v1.0.16_3d0h")
-    rows = domain_sample(teacher, 1000, seed=2)
+    rows = Domain(teacher.features).sample(1000, 2).astype(np.float32)
     rows[::2, 1] = 0.0
     difference = np.abs(OnnxRuntimeCpu(svr_model(teacher, "m")).run(rows) - teacher.predict(rows))
     assert difference.max() <= FLOAT32_NEAR_100

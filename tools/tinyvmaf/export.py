@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyvmaf.distil import Domain
 from tinyvmaf.engines import OnnxRuntimeCpu
 from tinyvmaf.features import CANONICAL
 from tinyvmaf.golden import load_rows
@@ -32,27 +33,14 @@ def export_teacher(teacher: Teacher, folder: Path | None = None) -> Entry:
         "exact": {"certified": False, "accumulator_bits": None},
         "training": None,
         "measured": measured,
+        "promised": {},
         "licence": f"{LICENCE} (coefficients: Netflix, Inc., {teacher.id})",
     }
     return register(model_id, data, described, _card(teacher, model_id, len(data), measured), folder)
 
 
-def domain_sample(teacher: Teacher, rows: int, seed: int) -> np.ndarray:
-    """Rows that span what the teacher was fitted on and go beyond: its support vectors' box, stretched by half.
-
-    Returns:
-        float32 `[rows, F]`; uniform, the first rows being the support vectors themselves.
-    """
-    svr = teacher.svr
-    vectors = (svr.support_vectors - svr.intercepts[1:]) / svr.slopes[1:]
-    low, high = vectors.min(axis=0), vectors.max(axis=0)
-    margin = 0.5 * (high - low)
-    uniform = np.random.default_rng(seed).uniform(low - margin, high + margin, (rows, len(low)))
-    return np.concatenate([vectors, uniform])[:rows].astype(np.float32)
-
-
 def _measure(teacher: Teacher, model: OnnxRuntimeCpu) -> dict[str, float]:
-    sample = domain_sample(teacher, _ROWS, _SEED)
+    sample = Domain(teacher.features).sample(_ROWS, _SEED).astype(np.float32)
     measured = {"float64_max_abs_error_points": _worst(model.run(sample), teacher.predict(sample))}
     if teacher.feature_names == CANONICAL:
         rows = load_rows()
@@ -73,7 +61,7 @@ def _worst(a: np.ndarray, b: np.ndarray) -> float:
 def _card(teacher: Teacher, model_id: str, size: int, measured: dict[str, float]) -> str:
     inputs = ", ".join(f"`{name}`" for name in teacher.feature_names)
     meanings = {
-        "float64_max_abs_error_points": f"max error against the SVR in float64, {_ROWS:,} rows around its domain",
+        "float64_max_abs_error_points": f"max error against the SVR in float64, {_ROWS:,} rows of its domain",
         "golden_frame_max_abs_error_points": "max error against libvmaf on a frame of the golden pairs",
         "golden_clip_max_abs_error_points": "max error against libvmaf on a clip mean of the golden pairs",
     }

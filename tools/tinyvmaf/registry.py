@@ -5,7 +5,7 @@ module writes and reads both; nothing else does.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -45,7 +45,7 @@ SIDECAR_SCHEMA: Final[dict[str, Any]] = {
     "additionalProperties": False,
     "required": [
         *("schema", "id", "kind", "tier", "sha256", "bytes", "opset", "inputs", "outputs"),
-        *("feature_order", "teacher", "exact", "training", "measured", "licence"),
+        *("feature_order", "teacher", "exact", "training", "measured", "promised", "licence"),
     ],
     "properties": {
         "schema": {"const": 1},
@@ -75,21 +75,24 @@ SIDECAR_SCHEMA: Final[dict[str, Any]] = {
         },
         "training": {
             "type": ["object", "null"],
-            "required": ["recipe", "seed", "corpus_sha256", "commit"],
+            "required": ["recipe", "recipe_sha256", "seed", "corpus_sha256", "commit"],
             "additionalProperties": False,
             "properties": {
                 "recipe": {"type": "string"},
+                "recipe_sha256": _SHA256,
                 "seed": {"type": "integer"},
                 "corpus_sha256": {"type": ["string", "null"]},
                 "commit": {"type": ["string", "null"]},
             },
         },
         "measured": {"type": "object", "additionalProperties": {"type": "number"}},
+        "promised": {"type": "object", "additionalProperties": {"type": "number"}},
         "licence": {"type": "string"},
     },
 }
 """What a sidecar must look like. `training` is null for a model that was exported, not trained; `measured` maps a
-figure's name (with its unit at the end) to its value."""
+figure's name (with its unit at the end) to its value; `promised` maps a measure to the bound that the model holds
+itself to, beside those of gates.toml."""
 
 _REGISTRY_SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
@@ -191,9 +194,12 @@ def faults(entry: Entry) -> list[str]:
     """Everything in which a registered model, its sidecar and its card disagree; empty if they agree."""
     found = []
     try:
+        tier(entry.onnx.stat().st_size)  # before anything reads it
         data = entry.onnx.read_bytes()
     except OSError as error:
         return [f"{entry.onnx}: {error.strerror}"]
+    except RegistryError as error:
+        return [f"{entry.onnx.name}: {error.message}"]
     actual = sha256(data)
     if actual != entry.sha256:
         found.append(f"{entry.onnx.name}: sha256 is {actual}, registered {entry.sha256}")
@@ -204,19 +210,28 @@ def faults(entry: Entry) -> list[str]:
         return [*found, f"{entry.sidecar_path.name}: {error}"]
     if written != entry.sidecar_sha256:
         found.append(f"{entry.sidecar_path.name}: sha256 is {written}, registered {entry.sidecar_sha256}")
+    found += [f"{entry.sidecar_path.name}: {fault}" for fault in sidecar_faults(sidecar | {"id": entry.id}, data)]
+    if sidecar["id"] != entry.id:
+        found.append(f"{entry.sidecar_path.name}: id is {sidecar['id']!r}, registered as {entry.id!r}")
+    if not entry.onnx.with_suffix(".md").is_file():
+        found.append(f"{entry.id}.md: no model card")
+    return found
+
+
+def sidecar_faults(sidecar: Mapping[str, Any], data: bytes) -> list[str]:
+    """Everything in which a sidecar and a model file disagree; empty if they agree."""
     try:
         facts = graph_facts(data)
     except RegistryError as error:
-        return [*found, f"{entry.onnx.name}: {error}"]
-    facts |= {"id": entry.id}
-    for key, value in facts.items():
-        if sidecar[key] != value:
-            found.append(f"{entry.sidecar_path.name}: {key} is {sidecar[key]!r}, the model file says {value!r}")
+        return [error.message]
+    found = [
+        f"{key} is {sidecar[key]!r}, the model file says {value!r}"
+        for key, value in facts.items()
+        if sidecar[key] != value
+    ]
     width = facts["inputs"][0]["shape"][-1]
     if len(sidecar["feature_order"]) != width:
-        found.append(f"{entry.sidecar_path.name}: {len(sidecar['feature_order'])} features, the graph takes {width}")
-    if not entry.onnx.with_suffix(".md").is_file():
-        found.append(f"{entry.id}.md: no model card")
+        found.append(f"{len(sidecar['feature_order'])} features, the graph takes {width}")
     return found
 
 
@@ -231,15 +246,18 @@ def graph_facts(data: bytes) -> dict[str, Any]:
     try:
         model = onnx.load_model_from_string(data)
         opset = next(o.version for o in model.opset_import if o.domain in ("", "ai.onnx"))
-    except Exception as error:  # protobuf's DecodeError has no stable home, and StopIteration: no opset
+        inputs, outputs = _tensors(model.graph.input), _tensors(model.graph.output)
+        if not (inputs and outputs and all(tensor["shape"] for tensor in inputs)):
+            raise ValueError("no input, no output, or an input without a shape")
+    except Exception as error:  # protobuf's DecodeError has no stable home; StopIteration: no opset; KeyError: a dtype
         raise RegistryError(f"not an ONNX model: {error!r}") from error
     return {
         "sha256": sha256(data),
         "bytes": len(data),
         "tier": tier(len(data)),
         "opset": opset,
-        "inputs": _tensors(model.graph.input),
-        "outputs": _tensors(model.graph.output),
+        "inputs": inputs,
+        "outputs": outputs,
     }
 
 

@@ -7,19 +7,20 @@ from collections.abc import Sequence
 from types import FrameType
 
 from tinyvmaf import __version__
-from tinyvmaf.cli import corpus, extract, golden, info, models, score, store
+from tinyvmaf.cli import corpus, extract, golden, info, models, score, store, train
 from tinyvmaf.errors import TinyvmafError
 
 _INTERRUPTED = 128 + signal.SIGINT
 _DESCRIPTION = """\
 May this small ONNX model stand in for Netflix's VMAF?
 
-Score video with the real libvmaf, export its SVR as ONNX, and keep the registry of models that the quality gates
-judge. The gates themselves are pytest suites: tox -e golden, tox -e gate."""
+Score video with the real libvmaf, extract features of a corpus, fit tiny students to VMAF's SVR, write them as ONNX,
+and keep the registry of models that the quality gates judge. The gates themselves are pytest suites: tox -e gate."""
 _EXAMPLES = """\
 examples:
   tinyvmaf score ref.mp4 dis.mp4
   tinyvmaf score ref.yuv dis.yuv --size 1920x1080 --pix-fmt yuv420p --json > vmaf.json
+  tinyvmaf train --recipe tinyvmaf_nano --out candidates
   tinyvmaf info
 
 exit status: 0 done, 1 could not be done (the reason is on stderr), 2 wrong use"""
@@ -36,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"tinyvmaf {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for group in (score, corpus, extract, store, info, models, golden):
+    for group in (score, corpus, extract, store, train, models, golden, info):
         group.add_commands(commands)
     return top
 

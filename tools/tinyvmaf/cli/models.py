@@ -1,11 +1,11 @@
-"""`tinyvmaf export-teacher`, `models` and `verify`: what is in the registry."""
+"""`tinyvmaf export-teacher`, `models`, `register` and `verify`: what is in the registry."""
 
 import argparse
 from pathlib import Path
 
 from tinyvmaf import registry
 from tinyvmaf.cli.common import Commands, add_command, add_ffmpeg_option, print_table
-from tinyvmaf.errors import TeacherError
+from tinyvmaf.errors import RegistryError, TeacherError
 from tinyvmaf.ffmpeg import find_ffmpeg
 from tinyvmaf.teacher import DEFAULT, KNOWN, load_built_in, load_json
 
@@ -16,8 +16,14 @@ Write a teacher's SVR as an ONNX model with sidecar and card, and register it as
 teachers: {", ".join(KNOWN)}"""
 
 
+_REGISTER = """\
+Enter a candidate into the registry: MODEL.onnx with its sidecar MODEL.json and its card MODEL.md beside it, as
+tinyvmaf train writes them. It must keep the model contract, and the sidecar must be that of the file. A registered
+model is judged by every gate from then on; nothing is written if anything is wrong."""
+
+
 def add_commands(commands: Commands) -> None:
-    """Add `export-teacher`, `models` and `verify`."""
+    """Add `export-teacher`, `models`, `register` and `verify`."""
     export = add_command(
         commands, "export-teacher", _export, summary="write a teacher's SVR as ONNX", description=_EXPORT
     )
@@ -40,6 +46,15 @@ def add_commands(commands: Commands) -> None:
         description="Check that model files and sidecars have the registered hashes and agree with each other.",
     )
     verify.add_argument("model", nargs="?", metavar="ID", help="default: all")
+    register = add_command(
+        commands,
+        "register",
+        _register,
+        summary="enter a candidate into the registry",
+        description=_REGISTER,
+    )
+    register.add_argument("model", type=Path, metavar="MODEL.onnx", help="with its sidecar MODEL.json and its card")
+    register.add_argument("--into", type=Path, metavar="DIR", help="registry to write to (default: the model/ in use)")
 
 
 def _export(arguments: argparse.Namespace) -> int:
@@ -75,6 +90,26 @@ def _models(arguments: argparse.Namespace) -> int:
             ]
         )
     print_table(["model", "kind", "tier", "bytes", "teacher", "exact"], rows)
+    return 0
+
+
+def _register(arguments: argparse.Namespace) -> int:
+    from tinyvmaf import contract
+
+    path: Path = arguments.model
+    wrong = contract.file_faults(path)
+    if not wrong:
+        sidecar = registry.read_sidecar(path.with_suffix(".json"))
+        wrong = registry.sidecar_faults(sidecar, path.read_bytes())
+    if wrong:
+        raise RegistryError(f"{path} is not registered:\n  " + "\n  ".join(wrong))
+    try:
+        card = path.with_suffix(".md").read_text(encoding="utf-8")
+    except OSError as error:
+        raise RegistryError(f"{path.with_suffix('.md')}: {error.strerror}", hint="a model has a card") from error
+    entry = registry.register(sidecar["id"], path.read_bytes(), sidecar, card, arguments.into)
+    print(f"{entry.onnx}  {entry.onnx.stat().st_size} bytes  sha256 {entry.sha256}")
+    print("a new model has no golden record yet: tox -e golden -- --record")
     return 0
 
 

@@ -56,14 +56,35 @@ class OnnxRuntimeCpu:
             ModelError: rows of another width, the session fails, or it gives another shape or a value that is
                 not finite.
         """
+        rows = self._rows(features)
+        return self._scores(rows, len(rows))
+
+    def run_clip(self, features: ArrayLike) -> float:
+        """The score of a clip, by a model that takes the frames of one clip a run.
+
+        Args:
+            features: `[T, F]`, converted to float32.
+
+        Raises:
+            ModelError: as `run`, and for no frame.
+        """
+        rows = self._rows(features)
+        if not len(rows):
+            raise ModelError(f"{self._name}: a clip without a frame")
+        return float(self._scores(rows, 1)[0])
+
+    def _rows(self, features: ArrayLike) -> NDArray[np.float32]:
         rows = np.ascontiguousarray(features, dtype=np.float32)
         if rows.ndim != 2 or (isinstance(self._width, int) and rows.shape[1] != self._width):
             raise ModelError(f"{self._name} takes rows of {self._width} features, not {list(rows.shape)}")
+        return rows
+
+    def _scores(self, rows: NDArray[np.float32], count: int) -> NDArray[np.float32]:
         try:
             (scores,) = self._session.run(None, {self._input: rows})
         except Exception as error:
             raise ModelError(f"{self._name}: ONNX Runtime failed: {error}") from error
-        if scores.shape != (len(rows), 1) or scores.dtype != np.float32:
+        if scores.shape != (count, 1) or scores.dtype != np.float32:
             raise ModelError(f"{self._name} gave {scores.dtype} {list(scores.shape)} for {len(rows)} rows")
         if not np.isfinite(scores).all():
             row = int(np.argwhere(~np.isfinite(scores))[0][0])

@@ -1,0 +1,71 @@
+"""Fixtures of the contract gate: a model is looked at before it may run."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tinyvmaf import contract, registry
+from tinyvmaf.engines import OnnxRuntimeCpu
+from tinyvmaf.errors import ModelError
+from tinyvmaf.gates import CouldNotRunError, Gate, Gates
+from tinyvmaf.registry import Entry
+
+Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model that keeps the contract as far as can be told by looking, ready to run."""
+
+    id: str
+    features: tuple[str, ...]
+    """Names of the columns it takes, in its order."""
+    run: Run
+    """Scores float32 `[N]` of rows float32 `[N, F]`; a run that fails, or gives NaN or infinity, fails the test."""
+
+
+@pytest.fixture
+def entry(model: str) -> Entry:
+    """The registry's entry of the model under test."""
+    return registry.find(model)
+
+
+@pytest.fixture
+def looked_at(entry: Entry) -> Entry:
+    """The entry, if nothing is wrong with its file; else no further part of this gate opens the file."""
+    if found := contract.file_faults(entry.onnx):
+        raise CouldNotRunError(f"{entry.id} does not keep the contract, so nothing more is tried with it: {found[0]}")
+    return entry
+
+
+@pytest.fixture
+def candidate(looked_at: Entry) -> Candidate:
+    """The model in a session, made from bytes that were looked at."""
+    data = looked_at.onnx.read_bytes()
+    if contract.faults(data):
+        raise CouldNotRunError(f"{looked_at.onnx} changed while it was judged")
+    features = tuple(looked_at.sidecar()["feature_order"])
+    session = or_fail(looked_at, lambda: OnnxRuntimeCpu(data))
+    return Candidate(looked_at.id, features, lambda rows: or_fail(looked_at, lambda: session.run(rows)))
+
+
+def or_fail(entry: Entry, attempt: Callable[[], T]) -> T:
+    """What an attempt to use the model gives; if it does not, then the model failed, not the gate."""
+    __tracebackhide__ = True
+    try:
+        return attempt()
+    except ModelError as error:
+        reason = error.message
+    pytest.fail(f"{entry.id}: {reason}", pytrace=False)
+
+
+@pytest.fixture
+def bounds(entry: Entry, gates: Gates) -> tuple[Gate, Gate]:
+    """Where the model's scores lie: the clip of its teacher."""
+    high = f"contract.range_high {entry.sidecar()['teacher']['id']}"
+    return gates["contract.range_low"], gates[high if high in gates else "contract.range_high"]

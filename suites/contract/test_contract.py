@@ -1,0 +1,131 @@
+"""Every registered model keeps the model contract: by looking at its file first, then on any finite input."""
+
+from collections.abc import Callable, Iterator
+from itertools import combinations, product
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+
+from tinyvmaf import contract, registry
+from tinyvmaf.errors import RegistryError
+from tinyvmaf.gates import Gate, Outcome, hold
+from tinyvmaf.registry import Entry
+
+Judge = Callable[[Outcome], None]
+LARGEST = float(np.finfo(np.float32).max)
+SUBNORMAL = float(np.finfo(np.float32).smallest_subnormal)
+EXTREMES = (0.0, -0.0, *(sign * size for size in (SUBNORMAL, 1e-20, 1.0, 1e6, LARGEST) for sign in (1, -1)))
+BACKDROPS = (0.0, 1.0)  # what the other features are, while one or two are extreme
+BATCHES = (1, 2, 7, 64)
+EXAMPLES = 100
+
+
+def model_ids() -> list[str]:
+    """The registered models; one stand-in if there is none, for whose sake the gate then fails."""
+    try:
+        return [entry.id for entry in registry.entries()]
+    except RegistryError:
+        return ["no model"]
+
+
+pytestmark = pytest.mark.parametrize("model", model_ids())
+
+
+def reproduce(model: str, test: str) -> str:
+    return f"tox -e contract -- -k '{model} and {test}'"
+
+
+def listed(found: list[str]) -> str:
+    return "".join(f"\n  - {fault}" for fault in found)
+
+
+@pytest.mark.usefixtures("judged_by_assertions")
+def test_the_file_keeps_the_contract(entry: Entry) -> None:
+    """Size, operators, opset, data, names and shapes, by looking: nothing of the model runs."""
+    found = contract.file_faults(entry.onnx)
+    if found:
+        pytest.fail(f"{entry.onnx.name} does not keep the model contract:{listed(found)}", pytrace=False)
+
+
+@pytest.mark.usefixtures("judged_by_assertions")
+def test_files_are_the_registered_ones(looked_at: Entry) -> None:
+    """Model file and sidecar have the registered hashes, agree with each other, and have a card."""
+    found = registry.faults(looked_at)
+    if found:
+        pytest.fail(f"{looked_at.id} is not what was registered:{listed(found)}", pytrace=False)
+
+
+@pytest.mark.usefixtures("judged_by_assertions")
+def test_the_sidecar_names_the_size_tier_of_the_file(looked_at: Entry) -> None:
+    size = looked_at.onnx.stat().st_size
+    assert looked_at.sidecar()["tier"] == registry.tier(size), f"{looked_at.onnx.name} has {size} bytes"
+
+
+def test_the_batch_is_symbolic_in_truth(candidate, bounds: tuple[Gate, Gate], judge: Judge) -> None:
+    """Any number of rows gives as many scores, in one session that has seen other numbers before."""
+    rows = np.linspace(0, 1, max(BATCHES) * len(candidate.features), dtype=np.float32).reshape(max(BATCHES), -1)
+    scores = {
+        f"row {i} of {n}": float(score)
+        for n in (*BATCHES, *reversed(BATCHES))
+        for i, score in enumerate(candidate.run(rows[:n]))
+    }
+    for gate in bounds:
+        judge(hold(gate, candidate.id, scores, reproduce=reproduce(candidate.id, "batch")))
+
+
+def test_any_finite_input_gives_a_finite_score_in_range(candidate, bounds: tuple[Gate, Gate], judge: Judge) -> None:
+    """Rows that hypothesis makes up, the same in each run; judged on the most extreme scores of each batch."""
+    width = len(candidate.features)
+    finite = st.floats(width=32, allow_nan=False, allow_infinity=False)
+    values = st.one_of(st.sampled_from(EXTREMES), st.floats(0, 1, width=32), finite)
+    # fill: each element is drawn for itself; by default most of a batch is one value.
+    batches = st.integers(1, 64).flatmap(lambda n: arrays(np.float32, (n, width), elements=values, fill=st.nothing()))
+    seen: dict[str, float] = {}
+
+    # No deadline and no check of the speed: how busy the machine is says nothing of the model. No shrinking: the
+    # message names the row already, and a model that fails everywhere would keep the gate busy for half a minute.
+    @settings(
+        derandomize=True,
+        deadline=None,
+        database=None,
+        max_examples=EXAMPLES,
+        phases=[Phase.generate],
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    @given(batches)
+    def run(rows: NDArray[np.float32]) -> None:
+        scores = candidate.run(rows)
+        for row in {int(scores.argmin()), int(scores.argmax())}:
+            seen[", ".join(f"{value:.9g}" for value in rows[row])] = float(scores[row])
+
+    run()
+    for gate in bounds:
+        judge(hold(gate, candidate.id, seen, reproduce=reproduce(candidate.id, "any_finite")))
+
+
+def test_extreme_features_give_a_finite_score_in_range(candidate, bounds: tuple[Gate, Gate], judge: Judge) -> None:
+    """Zeros of both signs, the smallest and the largest floats, in each feature alone and in each two at once."""
+    cases = dict(extreme_rows(candidate.features))
+    scores = candidate.run(np.array(list(cases.values()), dtype=np.float32))
+    measured = dict(zip(cases, scores.tolist(), strict=True))
+    for gate in bounds:
+        judge(hold(gate, candidate.id, measured, reproduce=reproduce(candidate.id, "extreme")))
+
+
+def extreme_rows(features: tuple[str, ...]) -> Iterator[tuple[str, list[float]]]:
+    """Rows under what is extreme in them."""
+    for value in EXTREMES:
+        yield f"all {value:.3g}", [value] * len(features)
+    for backdrop in BACKDROPS:
+        for count in (1, 2):
+            for chosen in combinations(range(len(features)), count):
+                for values in product(EXTREMES, repeat=count):
+                    row = [backdrop] * len(features)
+                    for i, value in zip(chosen, values, strict=True):
+                        row[i] = value
+                    said = ", ".join(f"{features[i]} {value:.3g}" for i, value in zip(chosen, values, strict=True))
+                    yield f"{said}, others {backdrop:g}", row

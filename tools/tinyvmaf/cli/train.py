@@ -1,0 +1,178 @@
+"""`tinyvmaf train` and `recipes`: candidates from recipes, and what they are worth on sources not seen."""
+
+import argparse
+import json
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tinyvmaf import dataset
+from tinyvmaf.cli.common import Commands, add_command, add_ffmpeg_option, positive_int, print_table, progress_bar
+from tinyvmaf.corpus.splits import leave_one_source_out
+from tinyvmaf.errors import TinyvmafError
+from tinyvmaf.ffmpeg import find_ffmpeg
+from tinyvmaf.files import home, write_atomic
+from tinyvmaf.fit import Recipe, read_recipe, recipe_ids
+from tinyvmaf.fit.opinions import read_opinions
+from tinyvmaf.store import Store, default_folder
+
+if TYPE_CHECKING:
+    from tinyvmaf.loso import Report
+
+_TRAIN = """\
+Fit the students of one or more recipes and write them as ONNX candidates with sidecar and card. With --folds loso
+(the default) each recipe is also fitted with one source held out at a time, and judged on that source; the table at
+the end says how it did. What was fitted before, by the same recipe on the same rows, comes from the store.
+
+A recipe is a TOML file, or the name of one that comes along (tinyvmaf recipes). B1 and B2 see the clips of a corpus,
+B1f sees samples of the teacher's domain only, B2 and B3 need opinions (--mos)."""
+_EXAMPLES = """\
+examples:
+  tinyvmaf train --recipe tinyvmaf_nano --out candidates
+  tinyvmaf train --recipe all --out candidates
+  tinyvmaf train --recipe mine.toml --features netflix.parquet --mos dmos.csv --out candidates
+  tinyvmaf register candidates/tinyvmaf_nano.onnx
+
+DIR then holds ID.onnx, ID.json (sidecar) and ID.md (card) of each model, RECIPE.loso.json (every fold, every
+measure), and folds/RECIPE/SOURCE-seedN.onnx."""
+_HEADER = (
+    *("recipe", "method", "numbers", "bytes", "frame PLCC", "frame SROCC", "frame RMSE", "max error"),
+    *("clip PLCC", "clip SROCC", "clip RMSE", "worst source", "fit s"),
+)
+
+
+def add_commands(commands: Commands) -> None:
+    """Add `train` and `recipes`."""
+    train = add_command(commands, "train", _train, summary="fit students by recipes", description=_TRAIN)
+    train.epilog = _EXAMPLES
+    train.add_argument(
+        "--recipe", action="append", required=True, metavar="R", help="TOML file, name, or all; may be repeated"
+    )
+    train.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the candidates go")
+    train.add_argument(
+        "--features", type=Path, metavar="FILE", help="parquet of tinyvmaf extract (default: the embedded corpus)"
+    )
+    train.add_argument("--folds", choices=("loso", "none"), default="loso", help="default loso")
+    train.add_argument("--mos", type=Path, metavar="FILE", help="opinions: CSV with clip,mos[,ci], for B2 and B3")
+    train.add_argument("--seeds", type=positive_int, metavar="N", help="seeds 0 to N-1 instead of the recipe's")
+    train.add_argument("--fresh", action="store_true", help="fit anew, whatever the store has")
+    train.add_argument("--json", action="store_true", help="the table as JSON")
+    add_ffmpeg_option(train)
+    add_command(
+        commands,
+        "recipes",
+        _recipes,
+        summary="list the recipes that come along",
+        description="List the recipes that come along, with what each makes.",
+    )
+
+
+def _recipes(arguments: argparse.Namespace) -> int:
+    del arguments
+    rows = []
+    for recipe in map(read_recipe, recipe_ids()):
+        rows.append([recipe.id, recipe.method, recipe.teacher, recipe.architecture.name, recipe.summary])
+    print_table(["recipe", "method", "teacher", "architecture", "summary"], rows)
+    return 0
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    chosen = _chosen(arguments)
+    path = arguments.features or home() / "fixtures" / "corpus" / "features.parquet"
+    data = dataset.read(path)
+    opinions = read_opinions(arguments.mos) if arguments.mos else None
+    rows = [_one(recipe, data, opinions, arguments) for recipe in chosen]
+    if arguments.json:
+        print(json.dumps(rows, indent=2))
+    else:
+        print_table(_HEADER, [[_cell(row.get(name)) for name in _HEADER] for row in rows])
+    return 0
+
+
+def _chosen(arguments: argparse.Namespace) -> list[Recipe]:
+    names: list[str] = []
+    for name in arguments.recipe:
+        names += recipe_ids() if name == "all" else [name]
+    recipes = [read_recipe(name) for name in dict.fromkeys(names)]
+    without = [recipe.id for recipe in recipes if recipe.needs_mos and arguments.mos is None]
+    if without and "all" not in arguments.recipe:
+        raise TinyvmafError(f"{', '.join(without)}: opinions are needed", hint="--mos FILE: clip,mos[,ci]")
+    ids = [recipe.id for recipe in recipes]
+    if len(set(ids)) != len(ids):
+        raise TinyvmafError(f"two recipes of the same name: {', '.join(ids)}", hint="files are named after recipes")
+    return [recipe for recipe in recipes if recipe.id not in without]
+
+
+def _one(recipe: Recipe, data: dataset.Dataset, opinions: Any, arguments: argparse.Namespace) -> dict[str, Any]:
+    from tinyvmaf.candidate import write_candidate  # onnx is slow to import, and only this command needs it
+    from tinyvmaf.loso import evaluate, fold_models
+    from tinyvmaf.teacher import load_built_in
+
+    teacher = load_built_in(find_ffmpeg(arguments.ffmpeg), recipe.teacher)
+    seeds = range(arguments.seeds) if arguments.seeds else recipe.seeds
+    store = None if arguments.fresh else Store(default_folder())
+    folds = leave_one_source_out(data.table["source"].to_pylist()) if arguments.folds == "loso" else []
+    used = opinions if recipe.needs_mos else None
+    started = time.perf_counter()
+    with progress_bar(f"fitting {recipe.id}", "steps") as progress:
+        options: dict[str, Any] = {"seeds": seeds, "opinions": used, "progress": progress}
+        finals = fold_models(recipe, teacher, data, [], store, **options)
+        held_out = fold_models(recipe, teacher, data, folds, store, **options) if folds else []
+    took = time.perf_counter() - started
+    facts = {"recipe": recipe.id, "recipe_sha256": recipe.sha256, "teacher": teacher.id,
+             "teacher_sha256": teacher.sha256, "corpus_sha256": data.provenance["corpus_sha256"],
+             "libvmaf": data.provenance["libvmaf"]}  # fmt: skip
+    points = {c: float(recipe.mos.points(mos)) for c, (mos, _) in used.items()} if used and recipe.mos else None
+    report = None
+    if held_out or not recipe.sees_clips:
+        report = evaluate(
+            recipe.id, held_out or finals, data, teacher.feature_names, teacher.id,
+            per_clip=recipe.architecture.per_clip, opinions=points, facts=facts,
+        )  # fmt: skip
+        write_atomic(arguments.out / f"{recipe.id}.loso.json", json.dumps(report.as_dict(), indent=2) + "\n")
+    for model in held_out if recipe.sees_clips else []:
+        write_atomic(arguments.out / "folds" / recipe.id / f"{model.held_out}-seed{model.seed}.onnx", model.data)
+    for model in finals:
+        model_id = recipe.id if len(finals) == 1 else f"{recipe.id}-seed{model.seed}"
+        entry = write_candidate(
+            model, model_id, recipe, teacher, report, corpus_sha256=data.provenance["corpus_sha256"],
+            commit=_commit(), folder=arguments.out,
+        )  # fmt: skip
+        if not arguments.json:
+            print(f"{entry.onnx}  {len(model.data)} bytes  sha256 {entry.sha256}")
+    numbers = recipe.architecture.parameters(len(teacher.features))
+    row: dict[str, Any] = {"recipe": recipe.id, "method": recipe.method, "numbers": numbers}
+    row |= {"bytes": len(finals[0].data), "fit s": round(took, 1)}
+    return row | (_summary(report) if report else {})
+
+
+def _summary(report: "Report") -> dict[str, Any]:
+    row: dict[str, Any] = {}
+    for reading, names in (("frame", _HEADER[4:8]), ("clip", _HEADER[8:11])):
+        if reading in report.pooled:
+            pooled = report.pooled[reading]
+            values = report.mean(reading, "plcc"), report.mean(reading, "srocc"), pooled.rmse, pooled.max_error
+            row |= dict(zip(names, values, strict=False))
+    reading = next(iter(report.pooled))
+    return row | {"worst source": report.worst(reading).held_out}
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.7f}" if 0.9999 < value < 1.0 else f"{value:.4f}"
+    return "" if value is None else str(value)
+
+
+def _commit() -> str | None:
+    """The commit of the checkout that this runs from, `-dirty` if it was changed since; None outside of one."""
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(home()), *arguments], capture_output=True, text=True, check=True, timeout=30
+        ).stdout.strip()
+
+    try:
+        return git("rev-parse", "HEAD") + ("-dirty" if git("status", "--porcelain", "-uno") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None

@@ -1,0 +1,176 @@
+"""The ONNX models of every fold of a recipe; what was fitted once is not fitted again.
+
+A stored fit is found by everything that it depends on: recipe, teacher, the corpus' rows, folds, seeds, opinions, the
+code that fits, and the versions of what that code calls. So it is never served stale, and a change to any of these fits
+anew.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import onnx
+import pyarrow as pa
+
+from tinyvmaf.corpus.splits import Fold
+from tinyvmaf.dataset import INDEX, Dataset
+from tinyvmaf.fit import Recipe
+from tinyvmaf.fit.opinions import Opinions
+from tinyvmaf.store import Store, key_of
+from tinyvmaf.teacher import Teacher
+
+_ROOMS: Final = ("students.py", "features.py", "teacher", "distil", "fit", "onnx_writer", "corpus/splits.py")
+_LIBRARIES: Final = ("torch", "numpy", "scipy", "onnx")
+
+
+@dataclass(frozen=True)
+class FoldModel:
+    """The model of one fold and seed."""
+
+    held_out: str | None
+    """The source that it has not seen; None if it has seen no clip at all, or every one."""
+    seed: int
+    data: bytes
+    """The ONNX file."""
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The sources whose rows it was trained on, as the file says."""
+        said = self.metadata().get("sources", "")
+        return tuple(said.split(",")) if said else ()
+
+    def metadata(self) -> dict[str, str]:
+        """What the file says of itself."""
+        return {entry.key: entry.value for entry in onnx.load_model_from_string(self.data).metadata_props}
+
+
+def fold_models(
+    recipe: Recipe,
+    teacher: Teacher,
+    data: Dataset | None,
+    folds: Sequence[Fold],
+    store: Store | None,
+    *,
+    seeds: Sequence[int] | None = None,
+    opinions: Opinions | None = None,
+    model_id: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[FoldModel]:
+    """The models of a recipe's folds, fitted now or from the store.
+
+    Args:
+        folds: none for one model a seed, fitted on every source.
+        store: None to fit in any case, and keep nothing.
+        model_id: the graphs' name; None for the recipe's.
+
+    Returns:
+        Fold by fold, seed by seed within; of a recipe that sees no clip one a seed, which serves every fold.
+
+    Raises:
+        FitError, TinyvmafError: as `fit.run.fit`.
+    """
+    name = model_id or recipe.id
+    chosen = tuple(recipe.seeds if seeds is None else seeds)
+    if store is None:
+        return _fit(recipe, teacher, data, folds, chosen, opinions, name, progress)
+    key = key_of(_depends_on(recipe, teacher, data, folds, chosen, opinions, name))
+    with store.lock(key):
+        table = store.get(key)
+        if table is None:
+            models = _fit(recipe, teacher, data, folds, chosen, opinions, name, progress)
+            about = {"kind": "fit", "recipe": recipe.id, "models": len(models)}
+            store.put(key, _table(models), about)
+            return models
+    return [FoldModel(row["held_out"], row["seed"], row["model"]) for row in table.to_pylist()]
+
+
+def _fit(
+    recipe: Recipe,
+    teacher: Teacher,
+    data: Dataset | None,
+    folds: Sequence[Fold],
+    seeds: tuple[int, ...],
+    opinions: Opinions | None,
+    name: str,
+    progress: Callable[[int, int], None] | None,
+) -> list[FoldModel]:
+    from tinyvmaf.fit.run import fit  # torch: a second and a half, and only who fits needs it
+    from tinyvmaf.onnx_writer import student_model
+
+    models = []
+    for one in fit(recipe, teacher, data, folds, seeds=seeds, opinions=opinions, progress=progress):
+        metadata = {
+            "recipe": recipe.id,
+            "recipe_sha256": recipe.sha256,
+            "seed": str(one.seed),
+            "sources": ",".join(one.sources),
+            "teacher": teacher.id,
+            "teacher_sha256": teacher.sha256,
+        }
+        if one.validation is not None:
+            metadata["validation_source"] = one.validation
+        data_ = student_model(one.student, name, metadata, arithmetic=recipe.arithmetic)
+        models.append(FoldModel(one.held_out, one.seed, data_))
+    return models
+
+
+def _table(models: Sequence[FoldModel]) -> pa.Table:
+    return pa.table(
+        {
+            "held_out": pa.array([m.held_out for m in models], pa.string()),
+            "seed": pa.array([m.seed for m in models], pa.int64()),
+            "model": pa.array([m.data for m in models], pa.binary()),
+        }
+    )
+
+
+def _depends_on(
+    recipe: Recipe,
+    teacher: Teacher,
+    data: Dataset | None,
+    folds: Sequence[Fold],
+    seeds: tuple[int, ...],
+    opinions: Opinions | None,
+    name: str,
+) -> dict[str, object]:
+    sees = recipe.sees_clips
+    return {
+        "kind": "fit",
+        "name": name,
+        "recipe": [recipe.id, recipe.sha256],
+        "teacher": teacher.sha256,
+        "rows": _rows_digest(teacher, data) if sees and data is not None else None,
+        "folds": [[fold.held_out, *fold.train] for fold in folds] if sees else None,
+        "seeds": list(seeds),
+        "opinions": sorted([clip, *pair] for clip, pair in opinions.items()) if opinions else None,
+        "code": _code_digest(),
+        "libraries": [f"{library} {_version(library)}" for library in _LIBRARIES],
+    }
+
+
+def _rows_digest(teacher: Teacher, data: Dataset) -> str:
+    digest = hashlib.sha256(np.ascontiguousarray(data.columns(*teacher.feature_names, teacher.id)).tobytes())
+    for name in INDEX:
+        digest.update("\0".join(map(str, data.table[name].to_pylist())).encode())
+    return digest.hexdigest()
+
+
+def _code_digest() -> str:
+    package = Path(__file__).resolve().parents[1]
+    digest = hashlib.sha256()
+    for room in _ROOMS:
+        path = package / room
+        for file in [path] if path.is_file() else sorted(path.rglob("*.py")):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _version(library: str) -> str:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return "none"

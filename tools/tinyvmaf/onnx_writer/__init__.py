@@ -1,0 +1,9 @@
+"""ONNX models by the model contract: `features` float32 `[N, F]` to `score` float32 `[N, 1]`, one deterministic file.
+
+opset 17, no external data, normalisation and clip inside the graph.
+"""
+
+from tinyvmaf.onnx_writer.student import student_model
+from tinyvmaf.onnx_writer.svr import svr_model
+
+__all__ = ["student_model", "svr_model"]
