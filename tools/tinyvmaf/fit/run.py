@@ -234,7 +234,7 @@ def _task(
     penalty: float = 0.0,
 ) -> Task:
     per_clip = recipe.per == "clip"
-    validate = recipe.validation is not None and not opinions
+    validate = recipe.validation is not None
     return Task(
         recipe.architecture,
         whole.rows,
