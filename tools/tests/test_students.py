@@ -96,6 +96,14 @@ def test_numbers_that_are_not_finite_are_refused(place: str, value: float) -> No
         student("mlp_small", **{place: tuple(numbers) if place == "parameters" else numbers[0]})
 
 
+@pytest.mark.parametrize(
+    "numbers", [{"mean": np.zeros(5)}, {"std": np.ones((6, 1))}, {"std": np.zeros(6)}], ids=["short", "rank-2", "zero"]
+)
+def test_normalisation_that_cannot_be_is_refused(numbers: dict[str, Any]) -> None:
+    with pytest.raises(StudentError, match="one mean and one std above 0 for each of"):
+        student("mlp_small", **numbers)
+
+
 def nothing(teacher: Teacher) -> dict[str, Any]:
     """The numbers of a reweighted student that leaves every feature as it is."""
     width, svr = len(teacher.features), teacher.svr

@@ -234,5 +234,5 @@ def test_recipes_that_come_along_are_listed(capsys: pytest.CaptureFixture[str]) 
 def test_a_fitted_file_says_where_it_comes_from(candidate: Path) -> None:
     said = {entry.key: entry.value for entry in onnx.load(candidate).metadata_props}
     assert said["recipe"] == "quick"
-    assert said["sources"] == "Bikes,Flower,Grain"
+    assert json.loads(said["sources"]) == ["Bikes", "Flower", "Grain"]
     assert said["feature_order"].split(",")[0] == "adm2"

@@ -49,7 +49,7 @@ class Gate:
         """The bound in words."""
         if self.unit == "places":
             return f"{self.value:g} places (|d| <= {0.5 * 10**-self.value:g})"
-        return f"{'>=' if self.direction == 'at least' else '<='} {self.value:g} {self.unit}"
+        return f"{'>=' if self.direction == 'at least' else '<='} {self.value:g} {self.unit}".rstrip()
 
 
 @dataclass(frozen=True)

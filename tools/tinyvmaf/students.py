@@ -123,6 +123,8 @@ class Student:
             raise StudentError(f"{self.architecture.name}: parameters of shapes {found}, not {expected}")
         if not all(np.isfinite(p).all() for p in (*self.parameters, self.mean, self.std)):
             raise StudentError(f"{self.architecture.name}: a parameter is not finite")
+        if self.mean.shape != (len(self.features),) or self.std.shape != self.mean.shape or (self.std <= 0.0).any():
+            raise StudentError(f"{self.architecture.name}: one mean and one std above 0 for each of {self.features}")
 
     def layers(self) -> list[tuple[Array, Array]]:
         """Weights and bias of each layer, normalisation folded into the first."""

@@ -86,7 +86,7 @@ def _train(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(rows, indent=2))
     else:
-        print_table(_HEADER, [[_cell(row.get(name)) for name in _HEADER] for row in rows])
+        print_table(_HEADER, [[_cell(name, row.get(name)) for name in _HEADER] for row in rows])
     return 0
 
 
@@ -158,10 +158,14 @@ def _summary(report: "Report") -> dict[str, Any]:
     return row | {"worst source": report.worst(reading).held_out}
 
 
-def _cell(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.7f}" if 0.9999 < value < 1.0 else f"{value:.4f}"
-    return "" if value is None else str(value)
+def _cell(name: str, value: Any) -> str:
+    from tinyvmaf.loso import shown
+
+    if not isinstance(value, float):
+        return "" if value is None else str(value)
+    if name.endswith("CC"):
+        return shown(value)
+    return f"{value:.1f}" if name == "fit s" else f"{value:.4f}"
 
 
 def _commit() -> str | None:

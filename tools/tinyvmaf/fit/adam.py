@@ -36,6 +36,8 @@ class Member:
     """The rows of each group that a draw may take: one group with every row for a fit per frame, one a clip else."""
     validation: Sequence[Indices] = ()
     """The groups to validate on; frame by frame."""
+    weight: float = 1.0
+    """What the weights of its rows are multiplied by, so that their mean over its own clips is 1."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ def adam(
         torch.tensor(np.stack([getattr(m, name) for m in task.members])[:, None], dtype=dtype)
         for name in ("mean", "std")
     )
+    scale = torch.tensor([m.weight for m in task.members], dtype=dtype)[:, None]
     parameters = [p.detach().clone().requires_grad_() for p in start]
     anchor = [p.detach().clone() for p in start]
     solver = torch.optim.AdamW(
@@ -94,7 +97,7 @@ def adam(
             group["lr"] = optimiser.learning_rate * _schedule(optimiser, step)
         x = (rows[drawn] - mean) / std
         raw = forward(task.architecture, parameters, x, masks.draw(x.shape[1]))
-        loss = _loss(task, raw, targets[drawn], weights[drawn])
+        loss = _loss(task, raw, targets[drawn], weights[drawn] * scale)
         if task.penalty:
             with torch.no_grad():
                 was = forward(task.architecture, anchor, x)

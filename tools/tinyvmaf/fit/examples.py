@@ -38,7 +38,7 @@ class Examples:
     opinion: Array | None = None
     """`[N]`, the clip's, VMAF points; NaN where there is none."""
     opinion_weight: Array | None = None
-    """`[N]`, mean 1 over the clips with opinions."""
+    """`[N]`, above 0; NaN where there is no opinion. Only ratios count."""
 
     @property
     def sources(self) -> list[str]:
@@ -85,6 +85,11 @@ class Part:
         rows = self.whole.rows[self.train]
         std = rows.std(axis=0)
         return rows.mean(axis=0), np.where(std > 1e-12, std, 1.0)
+
+    def mean_weight(self) -> float:
+        """The mean weight of the training clips' opinions; 1 without opinions."""
+        weights = self.whole.opinion_weight
+        return 1.0 if weights is None else float(np.mean([weights[rows[0]] for rows in self.clips()]))
 
     def clips(self) -> list[Indices]:
         """The rows of each training clip, in the order of the clips' names."""

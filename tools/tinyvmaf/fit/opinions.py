@@ -8,7 +8,7 @@ from pathlib import Path
 from tinyvmaf.errors import TinyvmafError
 
 Opinions = Mapping[str, tuple[float, float]]
-"""Of each clip the opinion, on its own scale, and its weight, 1 on average."""
+"""Of each clip the opinion, on its own scale, and its weight, which counts against those of the same fit only."""
 
 
 def read_opinions(path: Path) -> dict[str, tuple[float, float]]:
@@ -42,5 +42,4 @@ def read_opinions(path: Path) -> dict[str, tuple[float, float]]:
         found[line["clip"]] = mos, 1.0 / interval**2
     if not found:
         raise TinyvmafError(f"{path}: no opinion")
-    mean = sum(weight for _, weight in found.values()) / len(found)
-    return {clip: (mos, weight / mean) for clip, (mos, weight) in found.items()}
+    return found

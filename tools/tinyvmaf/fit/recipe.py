@@ -225,7 +225,7 @@ def read_recipe(name: str | Path) -> Recipe:
     }
     fields.pop("domain", None)
     recipe = Recipe(id=path.stem, sha256=sha256(data), **fields)
-    if wrong := _contradiction(recipe):
+    if wrong := _contradiction(recipe) or _idle(recipe, content):
         raise RecipeError(f"{path}: {wrong}")
     return recipe
 
@@ -262,6 +262,21 @@ def _contradiction(r: Recipe) -> str | None:
         (kind == "reweighted" and r.method in ("B1f", "B3"), f"{r.architecture.name} starts as the teacher: B1 or B2"),
         (r.soft_labels_temperature is not None and r.method != "B1", "soft labels are an option of B1"),
         (r.architecture.dropout > 0 and optimiser != "adam", f"{optimiser} knows no dropout"),
+        (
+            r.arithmetic == "float64" and r.architecture.activation == "gelu",
+            "ONNX Runtime has no Erf in float64, of which GELU is made: arithmetic must be float32",
+        ),
+    )
+    return next((text for wrong, text in checks if wrong), None)
+
+
+def _idle(r: Recipe, content: Mapping[str, Any]) -> str | None:
+    """An entry that would change nothing: whoever wrote it expects otherwise."""
+    tuning = sorted({"start", "steps", "learning_rate", "penalty"} & set(content.get("mos", {})))
+    checks = (
+        ("frames" in content and r.per == "frame", 'frames has no place without per = "clip"'),
+        (bool(tuning) and r.method == "B2", f"{', '.join(tuning)} of [mos] belong to B3"),
+        (bool(r.optimiser.searches) and not r.samples, "searches are of the domain: there is no [domain]"),
     )
     return next((text for wrong, text in checks if wrong), None)
 

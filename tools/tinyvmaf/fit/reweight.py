@@ -28,7 +28,7 @@ def reweight(recipe: Recipe, teacher: Teacher, part: Part, seed: int) -> Student
     targets = (whole.opinion if opinions and whole.opinion is not None else whole.scores)[part.train]
     weights = np.ones(len(rows))
     if opinions and whole.opinion_weight is not None:
-        weights = np.sqrt(whole.opinion_weight[part.train])
+        weights = np.sqrt(whole.opinion_weight[part.train] / part.mean_weight())
     width = rows.shape[1]
     _, clip = np.unique(whole.clip[part.train], return_inverse=True)
     frames = np.bincount(clip)

@@ -244,6 +244,7 @@ def _task(
                 seed, mean, std,
                 part.clips() if per_clip else [part.train],
                 part.validation_clips() if validate else (),
+                1.0 / part.mean_weight() if opinions else 1.0,
             )
             for (part, seed), (mean, std) in zip(members, normal, strict=True)
         ],

@@ -5,6 +5,7 @@ as libvmaf pools), and pool, then predict (the score of its mean features). The 
 recipe that fits opinions it is the clip's opinion, and there is none of a frame.
 """
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -50,7 +51,7 @@ class Report:
     pooled: Mapping[str, Agreement]
     """By reading: all held-out sources and seeds in one heap."""
     intervals: Mapping[str, Mapping[str, Interval]]
-    """By reading and metric: 95 %, clips drawn with replacement."""
+    """By reading and metric: 95 %, clips drawn with replacement. A reading of which too few clips vary has none."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """Where it comes from: recipe, corpus, libvmaf; for the record."""
 
@@ -151,7 +152,8 @@ def evaluate(
         whole = _Heap(*(np.concatenate([getattr(p, name) for p in parts]) for name in ("clip", "expected", "got")))
         pooled[reading] = _agreement(f"{subject}, {reading}, pooled", whole)
         if np.isfinite(pooled[reading].plcc):
-            intervals[reading] = cluster_bootstrap(whole.clip.tolist(), whole.expected, whole.got)
+            with contextlib.suppress(ValueError):  # too few clips vary
+                intervals[reading] = cluster_bootstrap(whole.clip.tolist(), whole.expected, whole.got)
     return Report(subject, tuple(folds), pooled, intervals, facts or {})
 
 
@@ -198,3 +200,8 @@ def _agreement(where: str, heap: _Heap) -> Agreement:
 
 def _number(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
+
+
+def shown(correlation: float) -> str:
+    """A correlation in words that tell very good from perfect: near 1, what it lacks."""
+    return f"1 - {1.0 - correlation:.1e}" if 0.9995 < correlation < 1.0 else f"{correlation:.4f}"

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyvmaf.dataset import Dataset
+from tinyvmaf.errors import TinyvmafError
 
 
 def leaked_rows(data: Dataset, features: tuple[str, ...], held_out: str, sources: tuple[str, ...]) -> float:
@@ -14,10 +15,15 @@ def leaked_rows(data: Dataset, features: tuple[str, ...], held_out: str, sources
         sources: those that the model was trained on.
 
     Rows of a still picture that lost nothing are all alike, so a share a little above 0 is no leak.
+
+    Raises:
+        TinyvmafError: the held-out source has no row.
     """
     rows = data.columns(*features)
     source = np.array(data.table["source"].to_pylist())
     mine, others = _distinct(rows[source == held_out]), _distinct(rows[np.isin(source, sources)])
+    if not mine:
+        raise TinyvmafError(f"the corpus has no row of source {held_out}")
     if held_out in sources:
         return 1.0
     return len(mine & others) / len(mine)
