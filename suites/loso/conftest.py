@@ -1,0 +1,187 @@
+"""Subjects of the leave-one-source-out gate: registered students, or the recipes of --recipe; and their folds."""
+
+import functools
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tinyvmaf import registry
+from tinyvmaf.corpus import Corpus
+from tinyvmaf.corpus.splits import leave_one_source_out
+from tinyvmaf.dataset import Dataset
+from tinyvmaf.errors import RegistryError, TinyvmafError
+from tinyvmaf.ffmpeg import FFmpeg
+from tinyvmaf.files import write_atomic
+from tinyvmaf.fit import Recipe, read_recipe, recipe_ids
+from tinyvmaf.fit.opinions import read_opinions
+from tinyvmaf.gates import CouldNotRunError
+from tinyvmaf.loso import FoldModel, LosoError, Report, evaluate, fold_models
+from tinyvmaf.registry import Entry
+from tinyvmaf.store import Store, default_folder
+from tinyvmaf.teacher import Teacher, load_built_in
+
+NO_STUDENT = "no student"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is judged: a recipe, and the registered model that was made by it if there is one."""
+
+    id: str
+    recipe: Recipe
+    teacher: Teacher
+    features: tuple[str, ...]
+    """In the order in which the model takes them: the registered sidecar's, else the teacher's."""
+    entry: Entry | None
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test a subject."""
+    if "subject_id" in metafunc.fixturenames:
+        metafunc.parametrize("subject_id", _ids(metafunc.config))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What is asked of registered models has no place where recipes are judged."""
+    if config.getoption("--recipe"):
+        out = [item for item in items if "registered" in getattr(item, "fixturenames", ())]
+        config.hook.pytest_deselected(items=out)
+        items[:] = [item for item in items if item not in out]
+
+
+def _ids(config: pytest.Config) -> list[str]:
+    recipes = config.getoption("--recipe")
+    if recipes:
+        return list(dict.fromkeys(one for name in recipes for one in (recipe_ids() if name == "all" else [name])))
+    try:
+        students = [entry.id for entry in registry.entries() if entry.sidecar()["kind"] == "student"]
+    except RegistryError:
+        students = []
+    # A gate over no student would pass on nothing: the stand-in makes it say so.
+    return students or [NO_STUDENT]
+
+
+@pytest.fixture(scope="session")
+def whole(data: Dataset, on_disk: Corpus | None) -> Dataset:
+    """The corpus, if every clip of it is there."""
+    if on_disk is not None:
+        missing = sorted({clip.id for clip in on_disk.clips} - set(data.table["clip"].to_pylist()))
+        if missing:
+            raise CouldNotRunError(f"{on_disk.root}: no features of {', '.join(missing[:10])}")
+    return data
+
+
+@pytest.fixture(scope="session")
+def teacher_of(ffmpeg: FFmpeg) -> Callable[[str], Teacher]:
+    """Teachers by id."""
+    return functools.cache(lambda name: load_built_in(ffmpeg, name))
+
+
+@pytest.fixture
+def subject(subject_id: str, teacher_of: Callable[[str], Teacher], pytestconfig: pytest.Config) -> Subject:
+    """The subject of that id."""
+    if pytestconfig.getoption("--recipe"):
+        recipe = read_recipe(subject_id)
+        teacher = teacher_of(recipe.teacher)
+        return Subject(recipe.id, recipe, teacher, teacher.feature_names, None)
+    if subject_id == NO_STUDENT:
+        raise CouldNotRunError("no student is registered", hint="tinyvmaf train, then tinyvmaf register")
+    entry = registry.find(subject_id)
+    sidecar = entry.sidecar()
+    if sidecar["training"] is None:
+        raise CouldNotRunError(f"{entry.id} says of no recipe that it was made by, so no source can be held out")
+    recipe = read_recipe(sidecar["training"]["recipe"])
+    teacher = teacher_of(recipe.teacher)
+    return Subject(entry.id, recipe, teacher, tuple(sidecar["feature_order"]), entry)
+
+
+@pytest.fixture
+def registered(subject: Subject) -> Entry:
+    """The registered model of the subject."""
+    assert subject.entry is not None
+    return subject.entry
+
+
+@pytest.fixture
+def opinions(
+    subject: Subject, pytestconfig: pytest.Config, not_checked: Callable[[str], None]
+) -> dict[str, tuple[float, float]] | None:
+    """The opinions of --mos, if the recipe fits them."""
+    if not subject.recipe.needs_mos:
+        return None
+    path = pytestconfig.getoption("--mos")
+    if path is None:
+        if "all" in pytestconfig.getoption("--recipe"):
+            not_checked(f"recipe {subject.recipe.id}: it fits opinions, and there is no --mos FILE")
+        raise CouldNotRunError(f"recipe {subject.recipe.id} fits opinions", hint="--mos FILE: clip,mos[,ci]")
+    return read_opinions(Path(path))
+
+
+@pytest.fixture(scope="session")
+def _models() -> dict[str, list[FoldModel]]:
+    return {}
+
+
+@pytest.fixture
+def models(
+    subject: Subject,
+    whole: Dataset,
+    opinions: dict[str, tuple[float, float]] | None,
+    _models: dict[str, list[FoldModel]],
+) -> list[FoldModel]:
+    """The subject's models, one a fold and seed; fitted now, or before."""
+    if subject.id not in _models:
+        folds = leave_one_source_out(whole.table["source"].to_pylist())
+        seeds = None
+        if subject.entry is not None:
+            seeds = [subject.entry.sidecar()["training"]["seed"]]
+        _models[subject.id] = fold_models(
+            subject.recipe, subject.teacher, whole, folds, Store(default_folder()), seeds=seeds, opinions=opinions,
+            model_id=subject.id,
+        )  # fmt: skip
+    return _models[subject.id]
+
+
+@pytest.fixture(scope="session")
+def _reports() -> dict[str, Report]:
+    return {}
+
+
+@pytest.fixture
+def report(
+    subject: Subject,
+    models: list[FoldModel],
+    whole: Dataset,
+    opinions: dict[str, tuple[float, float]] | None,
+    _reports: dict[str, Report],
+    pytestconfig: pytest.Config,
+) -> Report:
+    """What the subject's models say of the sources that they have not seen; also as JSON under --report."""
+    if subject.id not in _reports:
+        recipe, mos = subject.recipe, subject.recipe.mos
+        points = {clip: float(mos.points(value)) for clip, (value, _) in opinions.items()} if opinions and mos else None
+        facts = {
+            "recipe": recipe.id,
+            "recipe_sha256": recipe.sha256,
+            "teacher": subject.teacher.id,
+            "teacher_sha256": subject.teacher.sha256,
+            "fits": len(models),
+            "sees_clips": recipe.sees_clips,
+            **{name: whole.provenance[name] for name in ("corpus_sha256", "libvmaf", "motion_epoch")},
+        }
+        try:
+            _reports[subject.id] = evaluate(
+                subject.id, models, whole, subject.features, subject.teacher.id,
+                per_clip=recipe.architecture.per_clip, opinions=points, facts=facts,
+            )  # fmt: skip
+        except LosoError as error:
+            raise CouldNotRunError(error.message, hint=error.hint) from error
+        out = Path(pytestconfig.rootpath, pytestconfig.getoption("--report")) / "loso" / f"{subject.id}.json"
+        try:
+            write_atomic(out, json.dumps(_reports[subject.id].as_dict(), indent=2) + "\n")
+        except OSError as error:
+            raise TinyvmafError(f"{out}: {error.strerror}", hint="--report DIR: where results go") from error
+    return _reports[subject.id]

@@ -1,0 +1,150 @@
+"""Leave-one-source-out: a student must score sources that it has not seen as its teacher does."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from tinyvmaf.candidate import SEARCH_SEEDS, search
+from tinyvmaf.dataset import Dataset
+from tinyvmaf.engines import OnnxRuntimeCpu
+from tinyvmaf.fit import PROMISES
+from tinyvmaf.gates import CouldNotRunError, Gate, Gates, Outcome, hold
+from tinyvmaf.loso import FoldModel, Report, evaluate, leaked_rows, shown
+from tinyvmaf.registry import Entry
+
+Judge = Callable[[Outcome], None]
+
+
+def reproduce(subject) -> str:
+    return f"tox -e loso -- {'' if subject.entry else f'--recipe {subject.recipe.id} '}-k '{subject.id}'"
+
+
+def sources(data: Dataset) -> list[str]:
+    return sorted(set(data.table["source"].to_pylist()))
+
+
+def test_every_source_is_held_out_once_a_seed(subject, report: Report, models: list[FoldModel], whole: Dataset) -> None:
+    """Each source is a fold; a recipe that sees no clip has one fit, which has seen none of them."""
+    found = sorted((fold.held_out, fold.seed) for fold in report.folds)
+    seeds = {model.seed for model in models}
+    assert found == sorted((source, seed) for source in sources(whole) for seed in seeds)
+    assert subject.recipe.sees_clips == all(model.sources for model in models)
+
+
+def test_no_model_has_seen_its_held_out_source(
+    subject, models: list[FoldModel], whole: Dataset, gates: Gates, judge: Judge
+) -> None:
+    """Neither by name, as the files themselves say, nor by row, under another name."""
+    shares = {}
+    for model in models:
+        for source in sources(whole) if model.held_out is None else [model.held_out]:
+            share = leaked_rows(whole, subject.teacher.feature_names, source, model.sources)
+            shares[f"{source}, seed {model.seed}"] = share
+    judge(hold(gates["loso.leaked_rows"], subject.id, shares, reproduce=reproduce(subject)))
+
+
+@pytest.mark.parametrize("metric", ["plcc", "srocc"])
+@pytest.mark.parametrize("reading", ["frame", "clip"])
+def test_unseen_sources_correlate(
+    subject,
+    report: Report,
+    reading: str,
+    metric: str,
+    gates: Gates,
+    judge: Judge,
+    note: Callable[[str], None],
+    not_checked: Callable[[str], None],
+) -> None:
+    """The mean over the folds; the preferred bound, interval and worst source stand in the summary."""
+    if reading not in report.pooled:
+        not_checked(f"{subject.id}: {metric.upper()} of {reading}s: it has scores of clips only")
+    mean = report.mean(reading, metric)
+    if metric == "plcc":
+        note(summary(report, reading, gates["loso.preferred"]))
+    judge(hold(gates[f"loso.{metric}"], f"{subject.id}, {reading}s", {f"mean of {len(report.folds)} folds": mean},
+               reproduce=reproduce(subject)))  # fmt: skip
+
+
+def test_no_frame_is_off_by_what_viewers_notice(
+    subject, report: Report, gates: Gates, judge: Judge, not_checked: Callable[[str], None]
+) -> None:
+    """Correlation is blind to offset and scale; this is not."""
+    if "frame" not in report.pooled:
+        not_checked(f"{subject.id}: max error of a frame: it has scores of clips only, or is held against opinions")
+    errors = {f"{f.held_out}, seed {f.seed}": f.agreements["frame"].max_error for f in report.folds}
+    judge(hold(gates["loso.frame_max_error"], subject.id, errors, reproduce=reproduce(subject)))
+
+
+@pytest.mark.usefixtures("judged_by_assertions")
+def test_registered_model_is_of_this_recipe(
+    subject_id: str, subject, registered: Entry, models: list[FoldModel], note: Callable[[str], None]
+) -> None:
+    """The recipe is the one that the sidecar names, unchanged; whether it gives the same file again is reported."""
+    training = registered.sidecar()["training"]
+    assert training["recipe_sha256"] == subject.recipe.sha256, (
+        f"{registered.id}: recipe {subject.recipe.id} has changed since; train and register anew"
+    )
+    if not subject.recipe.sees_clips:
+        again = models[0].data == registered.onnx.read_bytes()
+        gives = "the registered file again, byte for byte" if again else "other bytes here than are registered"
+        note(f"{subject_id}: its recipe sees no clip, so one fit serves every fold; it gives {gives}")
+
+
+def test_promises_are_kept(
+    subject_id: str,
+    subject,
+    registered: Entry,
+    report: Report,
+    whole: Dataset,
+    judge: Judge,
+    note: Callable[[str], None],
+) -> None:
+    """The bounds that a model's own sidecar names: held by the folds of its recipe and by the registered file itself.
+
+    A file that has seen the clips is not held to what it says of them, only its folds are.
+    """
+    sidecar = registered.sidecar()
+    promised: dict[str, float] = sidecar["promised"]
+    if not promised:
+        raise CouldNotRunError(f"{subject_id} promises nothing", hint="a recipe for shipping has a table [promises]")
+    file = FoldModel(None, sidecar["training"]["seed"], registered.onnx.read_bytes())
+    reports = {"folds": report}
+    if not subject.recipe.sees_clips:
+        reports["registered file"] = evaluate(subject_id, [file], whole, subject.features, subject.teacher.id)
+    for name, bound in promised.items():
+        metric, direction, unit = PROMISES[name]
+        gate = Gate(f"sidecar.{name}", metric, bound, unit, f"{subject_id} promises it", f"model/{subject_id}.json",
+                    direction)  # fmt: skip
+        if name == "worst_difference":
+            order = [subject.features.index(feature) for feature in subject.teacher.feature_names]
+            inverse = np.argsort(order)
+            engine = OnnxRuntimeCpu(file.data)
+            found, row = search(lambda rows: engine.run(rows[:, inverse]), subject.teacher)  # noqa: B023
+            note(f"{subject_id}: worst difference found in the domain {found:.3g}, at {np.round(row, 4).tolist()}")
+            measured = {f"worst of {len(SEARCH_SEEDS)} searches": found}
+        else:
+            reading, _, field = name.partition("_")
+            measured = {who: _measured(each, reading, field) for who, each in reports.items()}
+        judge(hold(gate, subject_id, measured, reproduce=reproduce(subject)))
+
+
+def _measured(report: Report, reading: str, field: str) -> float:
+    if field in ("plcc", "srocc"):
+        return report.mean(reading, field)
+    return float(getattr(report.pooled[reading], field))
+
+
+def summary(report: Report, reading: str, preferred: Gate) -> str:
+    """One line: what a person wants to know of a subject."""
+    pooled, worst = report.pooled[reading], report.worst(reading)
+    plcc, srocc = report.mean(reading, "plcc"), report.mean(reading, "srocc")
+    interval = report.intervals.get(reading, {}).get("rmse")
+    between = f" (95 % {interval.low:.3g} to {interval.high:.3g})" if interval else ""
+    liked = "" if preferred.accepts(plcc) and preferred.accepts(srocc) else f", preferred {preferred.bound()} not met"
+    return (
+        f"{report.subject}, {reading}s: PLCC {shown(plcc)} +- {report.std(reading, 'plcc'):.1g}, SROCC {shown(srocc)}, "
+        f"KROCC {shown(report.mean(reading, 'krocc'))}, RMSE {pooled.rmse:.4g}{between}, max {pooled.max_error:.3g}, "
+        f"bias {pooled.bias:+.2g}, slope {pooled.slope:.5f}, worst source {worst.held_out} "
+        f"({worst.agreements[reading].rmse:.4g}){liked}"
+    )
