@@ -1,0 +1,337 @@
+"""The leave-one-source-out gate, broken in every way: each must be caught, named, and told apart from one that lacked
+something.
+
+The copies have one registered student, distilled here in seconds, whatever is registered in the checkout. All gates
+share one store of this session: where a break is not in the fit, nobody waits for the same fit twice.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pyarrow as pa
+import pytest
+from filelock import FileLock
+from onnx import numpy_helper
+
+from tinyvmaf import dataset, registry
+
+FAIL, COULD_NOT_RUN = 1, 10
+ID = "distilled"
+RECIPE = """\
+summary = "A student for this test, in seconds"
+teacher = "vmaf_v0.6.1"
+method = "B1f"
+architecture = "tanh_24"
+seeds = [0]
+
+[domain]
+samples = 20_000
+
+[optimiser]
+name = "levenberg_marquardt"
+steps = 25
+batch = 3000
+searches = 3
+
+[promises]
+frame_rmse = 1
+frame_max_error = 3
+frame_plcc = 0.99
+"""
+ON_CLIPS = """\
+summary = "A student that has seen clips, however well"
+teacher = "vmaf_v0.6.1"
+method = "B1"
+architecture = "linear"
+seeds = [0]
+
+[optimiser]
+name = "adam"
+steps = 40
+batch = 256
+learning_rate = 0.1
+"""
+Columns = dict[str, np.ndarray]
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for the session, and for all its workers."""
+    folder = tmp_path_factory.getbasetemp()
+    return (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "loso"
+
+
+@pytest.fixture(scope="session")
+def trained(shared: Path) -> Path:
+    """A folder with the recipe and what `tinyvmaf train` made of it."""
+    folder = shared / "trained"
+    folder.mkdir(parents=True, exist_ok=True)
+    recipe = folder / f"{ID}.toml"
+    with FileLock(shared / "trained.lock"):
+        if not recipe.is_file():
+            recipe.write_text(RECIPE, encoding="utf-8")
+            command = [sys.executable, "-m", "tinyvmaf", "train", "--recipe", str(recipe), "--out", str(folder)]
+            variables = os.environ | {"TINYVMAF_CACHE": str(shared / "store")}
+            subprocess.run(command, env=variables, check=True, capture_output=True, timeout=300)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _one_student(copy: Path, trained: Path) -> None:
+    """The copy's only student, beside what is no student."""
+    without_students(copy)
+    (copy / f"model/recipes/{ID}.toml").write_text(RECIPE, encoding="utf-8")
+    (copy / "model/recipes/on_clips.toml").write_text(ON_CLIPS, encoding="utf-8")
+    register(copy, (trained / f"{ID}.onnx").read_bytes(), registry.read_sidecar(trained / f"{ID}.json"))
+
+
+@pytest.fixture
+def loso(gate, shared: Path) -> Callable[..., tuple[int, str]]:
+    """The gate, with the session's store."""
+    return partial(gate, "loso", TINYVMAF_CACHE=str(shared / "store"))
+
+
+def without_students(copy: Path) -> None:
+    path = copy / "model/registry.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    kept = [m for m in content["models"] if registry.read_sidecar(path.parent / f"{m['id']}.json")["kind"] != "student"]
+    assert kept
+    path.write_text(json.dumps(content | {"models": kept}), encoding="utf-8")
+
+
+def register(copy: Path, data: bytes, sidecar: dict[str, object], model_id: str = ID) -> None:
+    """Enter a student in good order: it is the gate that must object, not the registry."""
+    described = {name: value for name, value in sidecar.items() if name not in registry.graph_facts(data)}
+    registry.register(model_id, data, described | {"id": model_id}, "card", copy / "model")
+
+
+def register_anew(copy: Path, data: bytes | None = None, model_id: str = ID, **changed: object) -> None:
+    """Enter the student once more, changed; another id stands beside it."""
+    entry = registry.find(ID, copy / "model")
+    register(copy, data or entry.onnx.read_bytes(), entry.sidecar() | changed, model_id)
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def edit_gate(copy: Path, old: str, new: str) -> None:
+    edit(copy / "suites/loso/conftest.py", old, new)
+
+
+def rewrite_rows(copy: Path, change: Callable[[Columns], None]) -> None:
+    """Change columns of the copy's corpus; provenance stays."""
+    path = copy / "fixtures/corpus/features.parquet"
+    data = dataset.read(path)
+    columns = {name: data.table[name].to_numpy(zero_copy_only=False).copy() for name in data.table.column_names}
+    change(columns)
+    types = {field.name: field.type for field in data.table.schema}
+    dataset.write(path, pa.table({n: pa.array(v, types[n]) for n, v in columns.items()}), data.provenance)
+
+
+def failed(text: str) -> set[str]:
+    """The tests that failed."""
+    return set(re.findall(r"^FAILED \S+::(\w+)", text, re.MULTILINE))
+
+
+SEEN = "test_no_model_has_seen_its_held_out_source"
+OFF = "test_no_frame_is_off_by_what_viewers_notice"
+CORRELATE = "test_unseen_sources_correlate"
+PROMISES = "test_promises_are_kept"
+
+
+def test_the_unbroken_copy_passes(loso) -> None:
+    status, text = loso()
+    assert (status, "VERDICT: PASS" in text.splitlines()[-1]) == (0, True), text
+    assert re.search(rf"{ID}: .* again, byte for byte", text), text
+    assert re.search(rf"{ID}, frames: PLCC .*, worst source \w+ \(0\.", text), text
+    assert "vmaf_v0.6.1_svr" not in text  # no student, so not asked
+
+
+def shuffled(columns: Columns) -> None:
+    np.random.default_rng(0).shuffle(columns["vmaf_v0.6.1"])
+
+
+def test_shuffled_labels_fail(copy: Path, loso) -> None:
+    rewrite_rows(copy, shuffled)
+    status, text = loso()
+    assert status == FAIL, text
+    assert {OFF, CORRELATE, PROMISES} <= failed(text)
+    assert re.search(rf"{ID}, frames: mean PLCC of the sources held out: 1 of 1 values outside >= 0\.97", text), text
+
+
+def test_a_fold_that_holds_nothing_out_is_not_fitted(copy: Path, loso) -> None:
+    """The fit itself refuses a fold whose held-out source it is to train on."""
+    found = 'folds = leave_one_source_out(whole.table["source"].to_pylist())'
+    edit_gate(copy, found, f"{found}\n        folds = [type(f)(f.held_out, (*f.train, f.held_out)) for f in folds]")
+    status, text = loso("--recipe", "on_clips", "-k", "has_seen")
+    assert status == COULD_NOT_RUN, text
+    assert "COULD NOT RUN: source BigBuckBunny is held out and trained on" in text
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("whole, folds, Store(", "whole, [], Store("),
+        (
+            "return _models[subject.id]",
+            "found = _models[subject.id]\n    "
+            "return [FoldModel(b.held_out, b.seed, a.data) for a, b in zip(found, found[1:] + found[:1])]",
+        ),
+    ],
+    ids=["fitted on every source", "one fold's model under another's name"],
+)
+def test_a_held_out_source_that_was_trained_on_fails(old: str, new: str, copy: Path, loso) -> None:
+    """Whatever anybody says of a model: the sources in its file are those of the rows that it was fitted on."""
+    edit_gate(copy, old, new)
+    status, text = loso("--recipe", "on_clips", "-k", "has_seen")
+    assert status == FAIL, text
+    assert failed(text) == {SEEN}
+    assert "on_clips: share of a held-out source's distinct rows that its model was trained on: 9 of 9 values" in text
+    assert re.search(r"  Carphone, seed 0 +0\.010000 +1\.000000 +9\.90e-01 <", text), text
+
+
+def renamed(columns: Columns) -> None:
+    """A source comes twice, the second time as it would through libvmaf's log of 6 decimals."""
+    mine = columns["source"] == "Carphone"
+    for name, values in columns.items():
+        again = values[mine]
+        if name in ("source", "clip"):
+            again = np.array([text.replace("Carphone", "Copy") for text in again], dtype=object)
+        elif again.dtype == np.float64:
+            again = np.round(again, 6)
+        columns[name] = np.concatenate([values, again])
+
+
+def test_a_source_that_leaks_in_under_another_name_fails(copy: Path, loso) -> None:
+    rewrite_rows(copy, renamed)
+    status, text = loso("--recipe", "on_clips", "-k", "has_seen")
+    assert status == FAIL, text
+    assert failed(text) == {SEEN}
+    assert "trained on: 2 of 10 values outside" in text
+    for source in ("Carphone", "Copy"):
+        assert re.search(rf"  {source}, seed 0 +0\.010000 +1\.000000 +9\.90e-01 <", text), text
+
+
+def test_features_in_another_order_fail(copy: Path, loso) -> None:
+    """Nothing in the registry is at odds: the graph takes six features, and has no names for them."""
+    order = registry.find(ID, copy / "model").sidecar()["feature_order"]
+    register_anew(copy, feature_order=[*order[1:], order[0]])
+    status, text = loso()
+    assert status == FAIL, text
+    assert {OFF, PROMISES} <= failed(text)
+
+
+def test_a_constant_model_fails(copy: Path, loso) -> None:
+    """Its recipe is as good as ever; it is the file that gives 50 whatever it is asked."""
+    model = onnx.load(copy / f"model/{ID}.onnx")
+    for tensor in model.graph.initializer:
+        if tensor.name.startswith("raw_score"):
+            values = numpy_helper.to_array(tensor)
+            fill = 50.0 if tensor.name.endswith("bias") else 0.0
+            tensor.CopyFrom(numpy_helper.from_array(np.full_like(values, fill), tensor.name))
+    register_anew(copy, model.SerializeToString(deterministic=True))
+    status, text = loso()
+    assert status == FAIL, text
+    assert PROMISES in failed(text)
+    assert re.search(rf"{ID}: .*, sources held out: 1 of 2 values outside .*\n.*\n +registered file .* <", text), text
+
+
+def test_a_recipe_edited_after_registration_fails(copy: Path, loso) -> None:
+    edit(copy / f"model/recipes/{ID}.toml", "steps = 25\nbatch = 3000\nsearches = 3", "steps = 2\nbatch = 3000")
+    status, text = loso("-k", "is_of_this_recipe")
+    assert status == FAIL, text
+    assert failed(text) == {"test_registered_model_is_of_this_recipe"}
+    assert f"{ID}: recipe {ID} has changed since; train and register anew" in text
+
+
+@pytest.mark.parametrize(
+    ("promise", "bound", "metric"),
+    [
+        ("frame_rmse", 1e-4, "RMSE of frames, sources held out: 2 of 2 values outside <= 0.0001 VMAF points"),
+        ("worst_difference", 1e-3, "worst difference that a search of the domain finds: 1 of 1 values outside"),
+    ],
+)
+def test_a_promise_that_is_not_kept_fails(promise: str, bound: float, metric: str, copy: Path, loso) -> None:
+    register_anew(copy, promised={promise: bound})
+    status, text = loso("-k", "promises")
+    assert status == FAIL, text
+    assert failed(text) == {PROMISES}
+    assert f"{ID}: {metric}" in text
+    assert f"why this bound: {ID} promises it" in text
+
+
+def test_a_straight_line_fails_by_its_max_error_alone(loso) -> None:
+    """Correlation does not see what it lacks: this is why the gate has that bound."""
+    status, text = loso("--recipe", "linear")
+    assert status == FAIL, text
+    assert failed(text) == {OFF}
+    assert re.search(r"linear: largest error of a frame, sources held out: \d of 9 values outside <= 6 VMAF", text)
+    assert "again: tox -e loso -- --recipe linear -k 'linear'" in text
+
+
+def test_a_student_that_says_too_little_could_not_run(copy: Path, loso) -> None:
+    """Three at once: each is named, and none is skipped for being what it is."""
+    training = registry.find(ID, copy / "model").sidecar()["training"]
+    register_anew(copy, promised={})
+    register_anew(copy, model_id="untrained", training=None)
+    register_anew(copy, model_id="orphan", training=training | {"recipe": "gone"})
+    status, text = loso()
+    assert status == COULD_NOT_RUN, text
+    assert f"COULD NOT RUN: {ID} promises nothing" in text
+    assert "COULD NOT RUN: untrained says of no recipe that it was made by, so no source can be held out" in text
+    assert "COULD NOT RUN: no recipe 'gone'" in text
+
+
+def one_source_does_not_vary(copy: Path) -> None:
+    def change(columns: Columns) -> None:
+        columns["vmaf_v0.6.1"][columns["source"] == "Grain"] = 80.0
+
+    rewrite_rows(copy, change)
+
+
+def no_bounds(copy: Path) -> None:
+    (copy / "gates.toml").write_text("", encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (without_students, "no student is registered\n  hint: tinyvmaf train, then tinyvmaf register"),
+        (one_source_does_not_vary, f"{ID}, frame, source Grain: .*\n  hint: a source needs clips of different quality"),
+        (no_bounds, r"gates\.toml has no bound 'loso\."),
+    ],
+)
+def test_a_gate_without_what_it_needs_could_not_run(
+    spoil: Callable[[Path], None], message: str, copy: Path, loso
+) -> None:
+    spoil(copy)
+    status, text = loso()
+    assert status == COULD_NOT_RUN, text
+    assert re.search(f"COULD NOT RUN: .*{message}", text), text
+
+
+def test_a_recipe_that_cannot_be_judged_could_not_run(loso) -> None:
+    status, text = loso("--recipe", "nosuch", "--recipe", "mos_clip")
+    assert status == COULD_NOT_RUN, text
+    assert "COULD NOT RUN: no recipe 'nosuch'\n  hint: a TOML file, or one of a1, " in text
+    assert "COULD NOT RUN: recipe mos_clip fits opinions\n  hint: --mos FILE: clip,mos[,ci]" in text
+
+
+def test_without_torch_and_with_nothing_in_the_store_it_could_not_run(tmp_path: Path, copy: Path, loso) -> None:
+    """What was not fitted cannot be judged; the message says what to install."""
+    (tmp_path / "torch").mkdir()
+    (tmp_path / "torch/__init__.py").write_text("raise ImportError('blocked')\n", encoding="utf-8")
+    status, text = loso(TINYVMAF_CACHE=str(copy / "cache"), PYTHONPATH=str(tmp_path))
+    assert status == COULD_NOT_RUN, text
+    assert "fitting a student needs torch, which is not installed\n  hint: pip install 'tinyvmaf[fit]'" in text

@@ -1,0 +1,63 @@
+"""All folds and seeds fitted at once against one after another: python fit_batched.py [--rounds N] [--one-by-one K].
+
+Leave-one-source-out of the recipe mlp_small, every source and every seed, by the same function, network, steps and
+code both ways: one call with all folds and seeds, and one call for each pair of them. The second way is measured on a
+few pairs, spread evenly over all, since each costs about the same. The ways take turns in one process; medians of their
+passes are compared. Exit status 1 if all of them together take longer than the bound, or the ratio is below its own.
+"""
+
+import argparse
+import os
+import statistics
+import sys
+
+from interleave import interleave
+
+from tinyvmaf import dataset
+from tinyvmaf.corpus.splits import leave_one_source_out
+from tinyvmaf.ffmpeg import find_ffmpeg
+from tinyvmaf.files import home
+from tinyvmaf.fit import read_recipe
+from tinyvmaf.fit.run import fit
+from tinyvmaf.teacher import load_built_in
+
+MOST_SECONDS = 10.0
+LEAST_RATIO = 5.0
+
+
+def main() -> int:
+    """Measure, print, and hold against the bounds."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--one-by-one", type=int, default=5, metavar="K", help="pairs fitted one by one (default 5)")
+    arguments = parser.parse_args()
+    recipe = read_recipe("mlp_small")
+    teacher = load_built_in(find_ffmpeg(), recipe.teacher)
+    data = dataset.read(home() / "fixtures" / "corpus" / "features.parquet")
+    folds = leave_one_source_out(data.table["source"].to_pylist())
+    pairs = [(fold, seed) for fold in folds for seed in recipe.seeds]
+    chosen = pairs[:: max(1, len(pairs) // arguments.one_by_one)][: arguments.one_by_one]
+    print(f"{recipe.id}: {len(folds)} folds x {len(recipe.seeds)} seeds, {recipe.optimiser.steps} steps of "
+          f"{recipe.optimiser.batch} rows; {os.cpu_count()} cores, load {os.getloadavg()[0]:.2f}")  # fmt: skip
+
+    def together() -> None:
+        assert len(fit(recipe, teacher, data, folds)) == len(pairs)
+
+    def one_by_one() -> None:
+        for fold, seed in chosen:
+            assert len(fit(recipe, teacher, data, [fold], seeds=[seed])) == 1
+
+    seconds = interleave({"together": together, "one by one": one_by_one}, arguments.rounds)
+    whole, part = (statistics.median(seconds[name]) for name in ("together", "one by one"))
+    rates = len(pairs) / whole, len(chosen) / part
+    ratio = rates[0] / rates[1]
+    print(f"together    {len(pairs):3} trainings in {whole:6.2f} s: {rates[0]:6.2f} a second")
+    print(f"one by one  {len(chosen):3} trainings in {part:6.2f} s: {rates[1]:6.2f} a second")
+    failed = whole >= MOST_SECONDS or ratio < LEAST_RATIO
+    print(f"ratio {ratio:.1f}; bounds: below {MOST_SECONDS:g} s together, ratio at least {LEAST_RATIO:g}: "
+          f"{'FAILED' if failed else 'held'}")  # fmt: skip
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""docs/students.md says what the code does: architectures, recipe entries, the domain, and the recipes it judges."""
+
+import re
+
+import pytest
+
+from tinyvmaf.distil import domain
+from tinyvmaf.features import CANONICAL
+from tinyvmaf.files import home
+from tinyvmaf.fit import PROMISES, read_recipe, recipe_ids
+from tinyvmaf.fit.recipe import _OPTIMISERS, RECIPE_SCHEMA
+from tinyvmaf.students import ARCHITECTURES
+
+PAGE = (home() / "docs/students.md").read_text(encoding="utf-8")
+
+
+def section(title: str) -> str:
+    return PAGE.split(f"## {title}\n")[1].split("\n## ")[0]
+
+
+def rows(text: str) -> dict[str, str]:
+    """The lines of its tables by what stands first in each."""
+    return {line.split("|")[1].strip(): line for line in text.splitlines() if line.startswith("| ")}
+
+
+def test_every_architecture_is_there_with_its_count_of_numbers() -> None:
+    found = rows(section("Architectures"))
+    assert {f"`{name}`" for name in ARCHITECTURES} == {name for name in found if name.startswith("`")}
+    for name, architecture in ARCHITECTURES.items():
+        assert f" {architecture.parameters(len(CANONICAL)):,} " in found[f"`{name}`"]
+
+
+def test_every_entry_of_a_recipe_is_explained_and_no_other() -> None:
+    tables = {
+        "domain": ["samples"],
+        "validation": ["every", "patience"],
+        "mos": list(RECIPE_SCHEMA["properties"]["mos"]["properties"]),
+        "optimiser": sorted({name for schema in _OPTIMISERS.values() for name in schema["properties"]}),
+        "promises": list(PROMISES),
+    }
+    said: set[str] = set()
+    for cell in rows(section("Recipes")):
+        names = re.findall(r"`([^`]+)`", cell)
+        table = names.pop(0).strip("[]") + "." if names and names[0].startswith("[") else ""
+        said |= {table + name for name in names}
+    plain = set(RECIPE_SCHEMA["properties"]) - set(tables)
+    assert said == plain | {f"{table}.{name}" for table, names in tables.items() for name in names}
+
+
+@pytest.mark.parametrize("name", recipe_ids())
+def test_every_recipe_that_needs_no_opinions_stands_in_the_table(name: str) -> None:
+    recipe, text = read_recipe(name), section("What they reach")
+    if recipe.needs_mos:
+        assert f"`{name}`" in text.split("|")[0]
+    else:
+        assert f"| `{name}` | {recipe.method} |" in text
+
+
+def test_the_bounds_of_the_domain_are_those_of_the_code() -> None:
+    found = rows(section("The domain"))
+    assert f"{domain.ABOVE_ONE:g}" in found["`vif_scale0`"]
+    assert f"less {domain.VIF_DROP:g}:" in found["`vif_scale1`, `vif_scale2`, `vif_scale3`"]
+    assert f"`vif_scale3` less {domain.ADM_APART:g} " in found["`adm2`"]
+    assert f"| {domain.MOST_MOTION:g} |" in found["`motion2`"]
