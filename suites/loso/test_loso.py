@@ -10,7 +10,7 @@ from tinyvmaf.dataset import Dataset
 from tinyvmaf.engines import OnnxRuntimeCpu
 from tinyvmaf.fit import PROMISES
 from tinyvmaf.gates import CouldNotRunError, Gate, Gates, Outcome, hold
-from tinyvmaf.loso import FoldModel, Report, evaluate, leaked_rows, shown
+from tinyvmaf.loso import FoldModel, Report, leaked_rows, shown
 from tinyvmaf.registry import Entry
 
 Judge = Callable[[Outcome], None]
@@ -49,6 +49,7 @@ def test_no_model_has_seen_its_held_out_source(
 def test_unseen_sources_correlate(
     subject,
     report: Report,
+    reports: dict[str, Report],
     reading: str,
     metric: str,
     gates: Gates,
@@ -59,20 +60,23 @@ def test_unseen_sources_correlate(
     """The mean over the folds; the preferred bound, interval and worst source stand in the summary."""
     if reading not in report.pooled:
         not_checked(f"{subject.id}: {metric.upper()} of {reading}s: it has scores of clips only")
-    mean = report.mean(reading, metric)
     if metric == "plcc":
         note(summary(report, reading, gates["loso.preferred"]))
-    judge(hold(gates[f"loso.{metric}"], f"{subject.id}, {reading}s", {f"mean of {len(report.folds)} folds": mean},
-               reproduce=reproduce(subject)))  # fmt: skip
+    measured = {f"{who}, mean of {len(each.folds)}": each.mean(reading, metric) for who, each in reports.items()}
+    judge(hold(gates[f"loso.{metric}"], f"{subject.id}, {reading}s", measured, reproduce=reproduce(subject)))
 
 
 def test_no_frame_is_off_by_what_viewers_notice(
-    subject, report: Report, gates: Gates, judge: Judge, not_checked: Callable[[str], None]
+    subject, reports: dict[str, Report], gates: Gates, judge: Judge, not_checked: Callable[[str], None]
 ) -> None:
-    """Correlation is blind to offset and scale; this is not."""
-    if "frame" not in report.pooled:
+    """Correlation is blind to offset and scale; this is not. Of the folds, and of the registered file itself."""
+    if "frame" not in reports["folds"].pooled:
         not_checked(f"{subject.id}: max error of a frame: it has scores of clips only, or is held against opinions")
-    errors = {f"{f.held_out}, seed {f.seed}": f.agreements["frame"].max_error for f in report.folds}
+    errors = {
+        f"{who}, {fold.held_out}, seed {fold.seed}": fold.agreements["frame"].max_error
+        for who, each in reports.items()
+        for fold in each.folds
+    }
     judge(hold(gates["loso.frame_max_error"], subject.id, errors, reproduce=reproduce(subject)))
 
 
@@ -95,8 +99,7 @@ def test_promises_are_kept(
     subject_id: str,
     subject,
     registered: Entry,
-    report: Report,
-    whole: Dataset,
+    reports: dict[str, Report],
     judge: Judge,
     note: Callable[[str], None],
 ) -> None:
@@ -108,10 +111,7 @@ def test_promises_are_kept(
     promised: dict[str, float] = sidecar["promised"]
     if not promised:
         raise CouldNotRunError(f"{subject_id} promises nothing", hint="a recipe for shipping has a table [promises]")
-    file = FoldModel(None, sidecar["training"]["seed"], registered.onnx.read_bytes())
-    reports = {"folds": report}
-    if not subject.recipe.sees_clips:
-        reports["registered file"] = evaluate(subject_id, [file], whole, subject.features, subject.teacher.id)
+    held = {who: each for who, each in reports.items() if who == "folds" or not subject.recipe.sees_clips}
     for name, bound in promised.items():
         metric, direction, unit = PROMISES[name]
         gate = Gate(f"sidecar.{name}", metric, bound, unit, f"{subject_id} promises it", f"model/{subject_id}.json",
@@ -119,13 +119,13 @@ def test_promises_are_kept(
         if name == "worst_difference":
             order = [subject.features.index(feature) for feature in subject.teacher.feature_names]
             inverse = np.argsort(order)
-            engine = OnnxRuntimeCpu(file.data)
+            engine = OnnxRuntimeCpu(registered.onnx)
             found, row = search(lambda rows: engine.run(rows[:, inverse]), subject.teacher)  # noqa: B023
             note(f"{subject_id}: worst difference found in the domain {found:.3g}, at {np.round(row, 4).tolist()}")
             measured = {f"worst of {len(SEARCH_SEEDS)} searches": found}
         else:
             reading, _, field = name.partition("_")
-            measured = {who: _measured(each, reading, field) for who, each in reports.items()}
+            measured = {who: _measured(each, reading, field) for who, each in held.items()}
         judge(hold(gate, subject_id, measured, reproduce=reproduce(subject)))
 
 

@@ -70,7 +70,8 @@ def test_a_registry_that_is_none_is_an_error(content: str | None, message: str, 
 
 def test_an_unknown_model_names_the_known_ones() -> None:
     with pytest.raises(
-        RegistryError, match=f"no model 'micro' is registered\n  hint: registered: tinyvmaf_nano, tinyvmaf_tiny, {MODEL}"
+        RegistryError,
+        match=f"no model 'micro' is registered\n  hint: registered: tinyvmaf_nano, tinyvmaf_tiny, {MODEL}",
     ):
         registry.find("micro")
 
