@@ -167,7 +167,7 @@ def test_shuffled_labels_fail(copy: Path, loso) -> None:
     status, text = loso()
     assert status == FAIL, text
     assert {OFF, CORRELATE, PROMISES} <= failed(text)
-    assert re.search(rf"{ID}, frames: mean PLCC of the sources held out: 1 of 1 values outside >= 0\.97", text), text
+    assert re.search(rf"{ID}, frames: mean PLCC of the sources held out: 2 of 2 values outside >= 0\.97", text), text
 
 
 def test_a_fold_that_holds_nothing_out_is_not_fitted(copy: Path, loso) -> None:
@@ -245,6 +245,20 @@ def test_a_constant_model_fails(copy: Path, loso) -> None:
     assert status == FAIL, text
     assert PROMISES in failed(text)
     assert re.search(rf"{ID}: .*, sources held out: 1 of 2 values outside .*\n.*\n +registered file .* <", text), text
+
+
+def test_a_file_that_is_not_what_its_recipe_makes_fails_whatever_it_promises(copy: Path, loso) -> None:
+    """Scores of half the size have the same correlations; the folds are as good as ever."""
+    model = onnx.load(copy / f"model/{ID}.onnx")
+    for tensor in model.graph.initializer:
+        if tensor.name.startswith("raw_score"):
+            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor) * np.float32(0.5), tensor.name))
+    register_anew(copy, model.SerializeToString(deterministic=True), promised={"frame_plcc": 0.9})
+    status, text = loso()
+    assert status == FAIL, text
+    assert failed(text) == {OFF}
+    assert re.search(r"  registered file, \w+, seed 0 .* <", text), text
+    assert not re.search(r"  folds, \w+, seed 0 .* <", text), text
 
 
 def test_a_recipe_edited_after_registration_fails(copy: Path, loso) -> None:
