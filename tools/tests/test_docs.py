@@ -102,6 +102,16 @@ def test_everything_that_is_installed_is_pinned() -> None:
     assert {re.split(r"[>=<\[]", name)[0].lower() for name in wanted} <= pinned
 
 
+def test_what_is_to_be_installed_is_there_to_be_installed() -> None:
+    """The package is on no index: an extra comes from a checkout, and by a name that it has."""
+    project = tomllib.loads((home() / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    files = [*PAGES, *(home() / "tools" / "tinyvmaf").rglob("*.py")]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    named = set(re.findall(r"""\binstall\("(\w+)"\)|'\.\[(\w+)\]'""", text))
+    assert {a or b for a, b in named} == {"fit", "dask", "corpus"} <= set(project["optional-dependencies"])
+    assert "tinyvmaf[" not in text
+
+
 def test_the_epochs_of_the_decision_record_are_measured(ffmpeg, old_ffmpeg) -> None:
     record = (home() / "docs/decisions/0004-epoch-by-measurement.md").read_text(encoding="utf-8")
     for build in (ffmpeg, old_ffmpeg):

@@ -346,3 +346,10 @@ def test_a_cluster_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("tinyvmaf.cluster._CONNECT_TIMEOUT_S", 0.5)
     with pytest.raises(TinyvmafError, match="no Dask scheduler answers at"), cluster("tcp://127.0.0.1:9"):
         pass
+
+
+def test_without_dask_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(TinyvmafError, match="Dask is not installed") as caught, cluster("tcp://127.0.0.1:9"):
+        pass
+    assert caught.value.hint == "in a checkout: pip install -c constraints.txt -e '.[dask]'"

@@ -218,7 +218,7 @@ def test_a_missing_package_and_a_missing_file_are_told_apart(
     only = ["Edges_1_48_40"]
     with pytest.raises(TinyvmafError, match="'Edges': the package 'tinyvmafpictures' is not installed") as caught:
         build(natural, tmp_path / "out", ffmpeg, only=only)
-    assert caught.value.hint == "pip install 'tinyvmaf[corpus]'"
+    assert caught.value.hint == "in a checkout: pip install -c constraints.txt -e '.[corpus]'"
     assert not (tmp_path / "out").exists()
     # A clip of another source needs no package.
     assert build(natural, tmp_path / "other", ffmpeg, only=["Grain_1_64_100"])["inputs"] == {}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyvmaf.errors import TinyvmafError
+from tinyvmaf.errors import TinyvmafError, install
 from tinyvmaf.extract import Job, measure
 
 Run = Callable[[Job], tuple[str, dict[str, NDArray[np.float64]]]]
@@ -27,7 +27,7 @@ def cluster(address: str) -> Iterator[tuple[Run, int]]:
     try:
         from distributed import Client
     except ImportError as error:
-        raise TinyvmafError("Dask is not installed", hint="pip install 'tinyvmaf[dask]'") from error
+        raise TinyvmafError("Dask is not installed", hint=install("dask")) from error
     try:
         connect: Any = Client  # it has no types
         client = connect(address, timeout=_CONNECT_TIMEOUT_S, set_as_default=False)

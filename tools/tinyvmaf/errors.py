@@ -16,6 +16,11 @@ class TinyvmafError(Exception):
         return self.message if self.hint is None else f"{self.message}\n  hint: {self.hint}"
 
 
+def install(extra: str) -> str:
+    """The hint for what one of the package's extras brings: it is on no index, so it is installed from a checkout."""
+    return f"in a checkout: pip install -c constraints.txt -e '.[{extra}]'"
+
+
 class FFmpegNotFoundError(TinyvmafError):
     """No FFmpeg with the libvmaf filter was found."""
 

@@ -35,9 +35,9 @@ A data root holds ref/ and dis/. References: <source>_<fps>fps.<ext> or <source>
 
 exit status: 0 nothing that would spoil results, 1 a fault that would, 2 wrong use"""
 _BUILD = """\
-Build an encoding ladder from a spec: pictures and video found in installed packages (pip install 'tinyvmaf[corpus]')
-and FFmpeg's generators, encoded at several sizes and bitrates with x264 and x265, scaled back. The same FFmpeg gives
-the same bytes. Stopped and started again, it goes on where it stopped."""
+Build an encoding ladder from a spec: pictures and video found in installed packages (in a checkout:
+pip install -c constraints.txt -e '.[corpus]') and FFmpeg's generators, encoded at several sizes and bitrates with x264
+and x265, scaled back. The same FFmpeg gives the same bytes. Stopped and started again, it goes on where it stopped."""
 _SPLIT = """\
 Print a split that depends on names alone: leave-one-source-out, or by hash of the source. By hash of the path, clips of
 one source fall on both sides, so a model is then judged on sources that it has seen."""

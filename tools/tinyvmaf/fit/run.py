@@ -7,15 +7,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyvmaf.errors import TinyvmafError
+from tinyvmaf.errors import TinyvmafError, install
 
 try:
     import torch
     from torch import Tensor
 except ImportError as missing:
-    raise TinyvmafError(
-        "fitting a student needs torch, which is not installed", hint="pip install 'tinyvmaf[fit]'"
-    ) from missing
+    raise TinyvmafError("fitting a student needs torch, which is not installed", hint=install("fit")) from missing
 
 from tinyvmaf.corpus.splits import Fold
 from tinyvmaf.dataset import Dataset

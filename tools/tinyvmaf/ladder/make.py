@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-from tinyvmaf.errors import FFmpegError, TinyvmafError
+from tinyvmaf.errors import FFmpegError, TinyvmafError, install
 from tinyvmaf.ffmpeg import FFmpeg, end_all, file_url, run
 from tinyvmaf.files import file_sha256, write_atomic
 from tinyvmaf.ladder.spec import CODECS, Clip, Source, Spec, load_spec, require
@@ -97,7 +97,7 @@ def _package_file(source: Source) -> Path:
     found = importlib.util.find_spec(source.package)
     if found is None or not found.submodule_search_locations:
         what = f"the package {source.package!r} is not installed"
-        raise TinyvmafError(f"source {source.name!r}: {what}", hint="pip install 'tinyvmaf[corpus]'")
+        raise TinyvmafError(f"source {source.name!r}: {what}", hint=install("corpus"))
     path = Path(found.submodule_search_locations[0], source.file)
     hint = "install the version of the package that constraints.txt names"
     require(path.is_file(), f"source {source.name!r}: {path}: no such file", hint)
