@@ -14,6 +14,7 @@ from tinyvmaf.files import home
 from tinyvmaf.golden.files import ENV, natural_root, verify
 from tinyvmaf.golden.published import PublishedFile
 from tinyvmaf.patterns import FRAMES, HEIGHT, WIDTH, build, checkerboard, git_blob_id
+from tinyvmaf.teacher import load_built_in
 
 PATTERNS = [name for name, file in golden.load_files().items() if file.kind == "pattern"]
 
@@ -112,6 +113,21 @@ def test_a_lossless_still_frame_is_nobodys_own() -> None:
 def test_rows_of_another_width_are_an_error() -> None:
     with pytest.raises(ValueError, match=r"must be \[N, 6\]"):
         golden.is_golden_row([[1.0, 2.0]])
+
+
+def test_errors_of_a_model_are_those_of_the_worst_frame_and_of_the_worst_clip_mean(ffmpeg: FFmpeg) -> None:
+    """One that is off by 3 points on the first frame of each pair, and by -1 on the others."""
+    rows, teacher = golden.load_rows(), load_built_in(ffmpeg)
+    known = {pair.features.tobytes(): pair.scores for pair in rows.pairs.values()}
+
+    def run(features: np.ndarray) -> np.ndarray:
+        return known[features.tobytes()] + np.where(np.arange(len(features)) == 0, 3.0, -1.0)
+
+    means = [abs(3.0 - (len(scores) - 1)) / len(scores) for scores in known.values()]
+    assert golden.golden_errors(run, teacher) == pytest.approx(
+        {"golden_frame_max_abs_error_points": 3.0, "golden_clip_max_abs_error_points": max(means)}
+    )
+    assert golden.golden_errors(run, load_built_in(ffmpeg, "vmaf_v0.6.1neg")) == {}
 
 
 def test_published_pairs_are_complete() -> None:

@@ -4,14 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 from tinyvmaf.distil import Domain, worst_difference
 from tinyvmaf.distil.search import Scores
 from tinyvmaf.engines import OnnxRuntimeCpu
-from tinyvmaf.features import CANONICAL
 from tinyvmaf.fit import PROMISES, Recipe
-from tinyvmaf.golden import load_rows
+from tinyvmaf.golden import golden_errors
 from tinyvmaf.loso import FoldModel, Report
 from tinyvmaf.registry import Entry, register, tier
 from tinyvmaf.teacher import Teacher
@@ -58,20 +55,8 @@ def measure(model: FoldModel, teacher: Teacher, report: Report | None, *, per_fr
             values[f"loso_{reading}_{metric}"] = report.mean(reading, metric)
     if per_frame:
         values["domain_worst_difference_points"] = search(engine.run, teacher)[0]
-        values |= golden_errors(engine, teacher)
+        values |= golden_errors(engine.run, teacher)
     return {name: _rounded(value, name.endswith("cc")) for name, value in values.items()}
-
-
-def golden_errors(engine: OnnxRuntimeCpu, teacher: Teacher) -> dict[str, float]:
-    """Errors against libvmaf on the frozen golden rows; empty for a teacher that they are not of."""
-    rows = load_rows()
-    if teacher.feature_names != CANONICAL or rows.provenance["teacher_sha256"] != teacher.sha256:
-        return {}
-    off = [engine.run(pair.features).astype(np.float64) - pair.scores for pair in rows.pairs.values()]
-    return {
-        "golden_frame_max_abs_error_points": max(float(np.abs(d).max()) for d in off),
-        "golden_clip_max_abs_error_points": max(float(abs(d.mean())) for d in off),
-    }
 
 
 def write_candidate(

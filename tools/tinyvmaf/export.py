@@ -7,8 +7,7 @@ import numpy as np
 
 from tinyvmaf.distil import Domain
 from tinyvmaf.engines import OnnxRuntimeCpu
-from tinyvmaf.features import CANONICAL
-from tinyvmaf.golden import load_rows
+from tinyvmaf.golden import golden_errors
 from tinyvmaf.onnx_writer import svr_model
 from tinyvmaf.registry import Entry, register
 from tinyvmaf.teacher import Teacher
@@ -41,21 +40,9 @@ def export_teacher(teacher: Teacher, folder: Path | None = None) -> Entry:
 
 def _measure(teacher: Teacher, model: OnnxRuntimeCpu) -> dict[str, float]:
     sample = Domain(teacher.features).sample(_ROWS, _SEED).astype(np.float32)
-    measured = {"float64_max_abs_error_points": _worst(model.run(sample), teacher.predict(sample))}
-    if teacher.feature_names == CANONICAL:
-        rows = load_rows()
-        if rows.provenance["teacher_sha256"] == teacher.sha256:
-            pairs = rows.pairs.values()
-            scores = [model.run(pair.features).astype(np.float64) for pair in pairs]
-            frames = [_worst(s, pair.scores) for s, pair in zip(scores, pairs, strict=True)]
-            clips = [abs(s.mean() - pair.scores.mean()) for s, pair in zip(scores, pairs, strict=True)]
-            measured["golden_frame_max_abs_error_points"] = max(frames)
-            measured["golden_clip_max_abs_error_points"] = float(max(clips))
+    off = model.run(sample).astype(np.float64) - teacher.predict(sample)
+    measured = {"float64_max_abs_error_points": float(np.abs(off).max())} | golden_errors(model.run, teacher)
     return {name: float(f"{value:.3g}") for name, value in measured.items()}
-
-
-def _worst(a: np.ndarray, b: np.ndarray) -> float:
-    return float(np.abs(a.astype(np.float64) - b).max())
 
 
 def _card(teacher: Teacher, model_id: str, size: int, measured: dict[str, float]) -> str:

@@ -1,5 +1,6 @@
 """Golden values: what Netflix published, the files it belongs to, frozen feature rows and recorded model scores."""
 
+from tinyvmaf.golden.distance import golden_errors
 from tinyvmaf.golden.files import GoldenFiles, NotAtHandError
 from tinyvmaf.golden.published import Pair, PublishedFile, load_files, load_pairs
 from tinyvmaf.golden.records import load_record, write_record
@@ -12,6 +13,7 @@ __all__ = [
     "Pair",
     "PublishedFile",
     "freeze",
+    "golden_errors",
     "is_golden_file",
     "is_golden_row",
     "load_files",
