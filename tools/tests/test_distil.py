@@ -127,6 +127,7 @@ def test_an_option_that_says_where_a_feature_ends_is_its_end() -> None:
     low, high = MODERN.bounds()
     assert low.tolist() == [0.0, 0.0, 0.5, 0.0]
     assert high.tolist() == [17.0, 45.0, 1.05, 18.0]
+    assert MODERN.extent() == (0.0, 45.0)
 
 
 @pytest.mark.parametrize(

@@ -42,8 +42,7 @@ def teachers(ffmpeg: FFmpeg) -> Teachers:
 def student(name: str, teacher: Teacher, seed: int = 0) -> Student:
     """A student of random numbers, as wild as a network before it is fitted, whose scores span the scale."""
     domain, made, rng = Domain(teacher.features), architecture(name), np.random.default_rng(seed)
-    low, high = domain.bounds()
-    limits, clip = (float(low.min()), float(high.max())), teacher.svr.clip or (0.0, 100.0)
+    limits, clip = domain.extent(), teacher.svr.score_range
     width, chroma = len(teacher.features), teacher.svr.chroma
     if made.kind == "reweighted":
         numbers = rng.normal(1.0, 0.1, width), rng.normal(0.0, 0.1, width)

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,12 @@ def test_the_default_teacher_is_what_is_published(ffmpeg: FFmpeg) -> None:
     assert len(teacher.svr.coefficients) == 211
     assert (teacher.svr.gamma, teacher.svr.clip) == (0.04, (0.0, 100.0))
     assert teacher.svr.transform is None
+
+
+def test_scores_end_at_the_clip_or_at_the_scale_where_there_is_none(ffmpeg: FFmpeg) -> None:
+    svr = load_built_in(ffmpeg).svr
+    assert replace(svr, clip=(20.0, 90.0)).score_range == (20.0, 90.0)
+    assert replace(svr, clip=None).score_range == (0.0, 100.0)
 
 
 def test_a_teacher_is_libsvm_written_out(ffmpeg: FFmpeg) -> None:

@@ -57,6 +57,11 @@ class Domain:
         low, high = zip(*map(_range, self.features), strict=True)
         return np.array(low), np.array(high)
 
+    def extent(self) -> tuple[float, float]:
+        """The least and the largest value that any feature takes."""
+        low, high = self.bounds()
+        return float(low.min()), float(high.max())
+
     def rows(self, cube: ArrayLike) -> Rows:
         """The rows at points of the unit cube.
 

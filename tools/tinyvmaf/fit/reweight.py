@@ -44,8 +44,7 @@ def reweight(recipe: Recipe, teacher: Teacher, part: Part, seed: int) -> Student
     start = np.concatenate([np.ones(width), np.zeros(width)]) + rng.normal(0.0, _OFF_AT_FIRST, 2 * width)
     scale = np.concatenate([np.ones(width), np.maximum(rows.std(axis=0), 1e-6)])
     found = least_squares(off, start, x_scale=scale, max_nfev=recipe.optimiser.steps, method="trf").x
-    low, high = Domain(teacher.features).bounds()
     return Student(
         recipe.architecture, teacher.feature_names, np.zeros(width), np.ones(width), (found[:width], found[width:]),
-        (float(low.min()), float(high.max())), teacher.svr.clip or (0.0, 100.0), teacher.svr.chroma, svr,
+        Domain(teacher.features).extent(), teacher.svr.score_range, teacher.svr.chroma, svr,
     )  # fmt: skip

@@ -32,7 +32,6 @@ Array = NDArray[np.float64]
 Progress = Callable[[int, int], None]
 
 
-_NO_CLIP: Final = (0.0, 100.0)
 _SEARCH: Final = {"samples": 60_000, "starts": 300, "steps": 40}
 _SEARCH_KEEPS: Final = 50  # rows of each search, the worst ones
 
@@ -141,7 +140,7 @@ def _distilled(recipe: Recipe, teacher: Teacher, seed: int, steps: _Steps) -> tu
         def search(student: Callable[[Array], Array]) -> tuple[Array, Array, float]:
             nonlocal asked
             asked += 1
-            clip = teacher.svr.clip or _NO_CLIP
+            clip = teacher.svr.score_range
             found = worst_difference(
                 lambda r: np.clip(student((corrected(teacher, r.astype(np.float64)) - mean) / std), *clip),
                 teacher.predict,
@@ -257,10 +256,9 @@ def _task(
 def _student(
     recipe: Recipe, teacher: Teacher, mean: Array, std: Array, parameters: Sequence[Tensor], member: int
 ) -> Student:
-    low, high = Domain(teacher.features).bounds()
     return Student(
         recipe.architecture, teacher.feature_names, mean, std, numbers_of(parameters, member),
-        (float(low.min()), float(high.max())), teacher.svr.clip or _NO_CLIP, teacher.svr.chroma,
+        Domain(teacher.features).extent(), teacher.svr.score_range, teacher.svr.chroma,
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 # The distances of so many rows stay in the cache: five times as fast as 16,384, and the same to the last bit.
 _CHUNK_ROWS: Final = 1024
+_SCALE: Final = (0.0, 100.0)
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,11 @@ class Svr:
     transform: ScoreTransform | None
     clip: tuple[float, float] | None
     chroma: ChromaFromLuma | None
+
+    @property
+    def score_range(self) -> tuple[float, float]:
+        """Where a student's scores end: at the clip, or at the ends of VMAF's scale where the teacher has none."""
+        return self.clip or _SCALE
 
     def predict(self, features: NDArray[np.float64], *, finish: bool = True) -> NDArray[np.float64]:
         """Scores of feature rows.
