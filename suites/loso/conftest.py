@@ -16,9 +16,9 @@ from tinyvmaf.errors import RegistryError, TinyvmafError
 from tinyvmaf.ffmpeg import FFmpeg
 from tinyvmaf.files import write_atomic
 from tinyvmaf.fit import Recipe, read_recipe, recipe_ids
-from tinyvmaf.fit.opinions import read_opinions
+from tinyvmaf.fit.opinions import Opinions, read_opinions
 from tinyvmaf.gates import CouldNotRunError
-from tinyvmaf.loso import FoldModel, LosoError, Report, evaluate, fold_models
+from tinyvmaf.loso import FitRequest, FoldModel, LosoError, Report, evaluate_recipe, fold_models
 from tinyvmaf.registry import Entry
 from tinyvmaf.store import Store, default_folder
 from tinyvmaf.teacher import Teacher, load_built_in
@@ -114,9 +114,7 @@ def registered(subject: Subject) -> Entry:
 
 
 @pytest.fixture
-def opinions(
-    subject: Subject, pytestconfig: pytest.Config, not_checked: Callable[[str], None]
-) -> dict[str, tuple[float, float]] | None:
+def opinions(subject: Subject, pytestconfig: pytest.Config, not_checked: Callable[[str], None]) -> Opinions | None:
     """The opinions of --mos, if the recipe fits them."""
     if not subject.recipe.needs_mos:
         return None
@@ -137,7 +135,7 @@ def _models() -> dict[str, list[FoldModel]]:
 def models(
     subject: Subject,
     whole: Dataset,
-    opinions: dict[str, tuple[float, float]] | None,
+    opinions: Opinions | None,
     _models: dict[str, list[FoldModel]],
 ) -> list[FoldModel]:
     """The subject's models, one a fold and seed; fitted now, or before."""
@@ -146,15 +144,15 @@ def models(
         seeds = None
         if subject.entry is not None:
             seeds = [subject.entry.sidecar()["training"]["seed"]]
-        _models[subject.id] = fold_models(
-            subject.recipe, subject.teacher, whole, folds, Store(default_folder()), seeds=seeds, opinions=opinions,
-            model_id=subject.id,
-        )  # fmt: skip
+        request = FitRequest(subject.recipe, subject.teacher, whole, folds, seeds, opinions, subject.id)
+        _models[subject.id] = fold_models(request, Store(default_folder()))
     return _models[subject.id]
 
 
 @pytest.fixture
-def reports(subject: Subject, report: Report, models: list[FoldModel], whole: Dataset) -> dict[str, Report]:
+def reports(
+    subject: Subject, report: Report, models: list[FoldModel], whole: Dataset, opinions: Opinions | None
+) -> dict[str, Report]:
     """The folds' report, and that of the registered file itself, which is what a merge would ship.
 
     A file whose recipe sees clips has seen them all: what it says of them shows less than its folds do, but a file that
@@ -165,8 +163,14 @@ def reports(subject: Subject, report: Report, models: list[FoldModel], whole: Da
     file = FoldModel(None, subject.entry.sidecar()["training"]["seed"], subject.entry.onnx.read_bytes())
     if models == [file]:
         return {"folds": report, "registered file": report}  # the same bytes on the same rows
-    own = evaluate(subject.id, [file], whole, subject.features, subject.teacher.id)
-    return {"folds": report, "registered file": own}
+    return {"folds": report, "registered file": judged(subject, [file], whole, opinions)}
+
+
+def judged(subject: Subject, models: list[FoldModel], whole: Dataset, opinions: Opinions | None) -> Report:
+    """What models of the subject say of the corpus."""
+    return evaluate_recipe(
+        subject.id, subject.recipe, subject.teacher, models, whole, features=subject.features, opinions=opinions
+    )
 
 
 @pytest.fixture(scope="session")
@@ -179,28 +183,14 @@ def report(
     subject: Subject,
     models: list[FoldModel],
     whole: Dataset,
-    opinions: dict[str, tuple[float, float]] | None,
+    opinions: Opinions | None,
     _reports: dict[str, Report],
     pytestconfig: pytest.Config,
 ) -> Report:
     """What the subject's models say of the sources that they have not seen; also as JSON under --report."""
     if subject.id not in _reports:
-        recipe, mos = subject.recipe, subject.recipe.mos
-        points = {clip: float(mos.points(value)) for clip, (value, _) in opinions.items()} if opinions and mos else None
-        facts = {
-            "recipe": recipe.id,
-            "recipe_sha256": recipe.sha256,
-            "teacher": subject.teacher.id,
-            "teacher_sha256": subject.teacher.sha256,
-            "fits": len(models),
-            "sees_clips": recipe.sees_clips,
-            **{name: whole.provenance[name] for name in ("corpus_sha256", "libvmaf", "motion_epoch")},
-        }
         try:
-            _reports[subject.id] = evaluate(
-                subject.id, models, whole, subject.features, subject.teacher.id,
-                per_clip=recipe.architecture.per_clip, opinions=points, facts=facts,
-            )  # fmt: skip
+            _reports[subject.id] = judged(subject, models, whole, opinions)
         except LosoError as error:
             raise CouldNotRunError(error.message, hint=error.hint) from error
         out = Path(pytestconfig.rootpath, pytestconfig.getoption("--report")) / "loso" / f"{subject.id}.json"

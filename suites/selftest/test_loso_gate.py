@@ -182,7 +182,7 @@ def test_a_fold_that_holds_nothing_out_is_not_fitted(copy: Path, loso) -> None:
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("whole, folds, Store(", "whole, [], Store("),
+        ("whole, folds, seeds,", "whole, [], seeds,"),
         (
             "return _models[subject.id]",
             "found = _models[subject.id]\n    "

@@ -21,7 +21,7 @@ from tinyvmaf.engines import OnnxRuntimeCpu
 from tinyvmaf.ffmpeg import find_ffmpeg
 from tinyvmaf.files import home
 from tinyvmaf.fit import read_recipe
-from tinyvmaf.loso import fold_models
+from tinyvmaf.loso import FitRequest, fold_models
 from tinyvmaf.store import Store, default_folder
 from tinyvmaf.teacher import load_built_in
 
@@ -36,7 +36,8 @@ def errors(name: str, data: dataset.Dataset) -> tuple[np.ndarray, np.ndarray]:
     folds = leave_one_source_out(source.tolist())
     table = data.columns(*teacher.feature_names, teacher.id)
     off = np.empty(len(table))
-    for model in fold_models(recipe, teacher, data, folds, Store(default_folder()), seeds=recipe.seeds[:1]):
+    request = FitRequest(recipe, teacher, data, folds, recipe.seeds[:1])
+    for model in fold_models(request, Store(default_folder())):
         mine = np.ones(len(source), dtype=bool) if model.held_out is None else source == model.held_out
         off[mine] = OnnxRuntimeCpu(model.data).run(table[mine, :-1]) - table[mine, -1]
     return table[:, -1], off

@@ -25,7 +25,7 @@ from tinyvmaf.features import CANONICAL
 from tinyvmaf.ffmpeg import FFmpeg
 from tinyvmaf.files import home
 from tinyvmaf.fit import Recipe, read_recipe
-from tinyvmaf.loso import FoldModel, LosoError, Report, evaluate, fold_models, leaked_rows
+from tinyvmaf.loso import FitRequest, FoldModel, LosoError, Report, evaluate, evaluate_recipe, fold_models, leaked_rows
 from tinyvmaf.onnx_writer import student_model
 from tinyvmaf.store import Store
 from tinyvmaf.students import Student, architecture
@@ -96,16 +96,16 @@ def test_what_was_fitted_once_comes_from_the_store(
     teacher: Teacher, corpus: Dataset, store: Store, tmp_path: Path
 ) -> None:
     one, first, second = recipe(tmp_path), [], []
-    fitted = fold_models(one, teacher, corpus, FOLDS, store, progress=lambda *at: first.append(at))
-    stored = fold_models(one, teacher, corpus, FOLDS, store, progress=lambda *at: second.append(at))
-    assert stored == fitted == fold_models(one, teacher, corpus, FOLDS, None)
+    fitted = fold_models(FitRequest(one, teacher, corpus, FOLDS), store, progress=lambda *at: first.append(at))
+    stored = fold_models(FitRequest(one, teacher, corpus, FOLDS), store, progress=lambda *at: second.append(at))
+    assert stored == fitted == fold_models(FitRequest(one, teacher, corpus, FOLDS), None)
     assert (len(first), len(second)) == (4, 0)
     assert [(model.held_out, model.seed) for model in stored] == [(s, seed) for s in SOURCES for seed in (0, 1)]
 
 
 def test_a_models_file_says_what_it_was_made_from(teacher: Teacher, corpus: Dataset, tmp_path: Path) -> None:
     one = recipe(tmp_path, RECIPE + "[validation]\nevery = 2\npatience = 1\n")
-    for model in fold_models(one, teacher, corpus, FOLDS, None, seeds=[7]):
+    for model in fold_models(FitRequest(one, teacher, corpus, FOLDS, seeds=[7]), None):
         said = model.metadata()
         assert (said["recipe"], said["recipe_sha256"], said["seed"]) == ("mine", one.sha256, "7")
         assert (said["teacher"], said["teacher_sha256"]) == (TEACHER, teacher.sha256)
@@ -124,17 +124,18 @@ from tinyvmaf import dataset
 from tinyvmaf.corpus import leave_one_source_out
 from tinyvmaf.ffmpeg import find_ffmpeg
 from tinyvmaf.fit import read_recipe
-from tinyvmaf.loso import evaluate, fold_models
+from tinyvmaf.loso import FitRequest, evaluate, fold_models
 from tinyvmaf.store import Store
 from tinyvmaf.teacher import load_built_in
 folder, ffmpeg = Path(sys.argv[1]), sys.argv[2]
 data, teacher = dataset.read(folder / "features.parquet"), load_built_in(find_ffmpeg(ffmpeg))
 folds = leave_one_source_out(data.table["source"].to_pylist())
-models = fold_models(read_recipe(folder / "mine.toml"), teacher, data, folds, Store(folder / "store"))
+request = FitRequest(read_recipe(folder / "mine.toml"), teacher, data, folds)
+models = fold_models(request, Store(folder / "store"))
 evaluate("mine", models, data, teacher.feature_names, teacher.id)
 print(len(models), "torch" in sys.modules)
 """
-    fold_models(one, teacher, corpus, FOLDS, Store(tmp_path / "store"))
+    fold_models(FitRequest(one, teacher, corpus, FOLDS), Store(tmp_path / "store"))
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path), str(ffmpeg.path)], env=dict(os.environ), capture_output=True,
         text=True, timeout=60, check=True,
@@ -145,15 +146,15 @@ print(len(models), "torch" in sys.modules)
 
 def test_a_damaged_entry_is_fitted_anew(teacher: Teacher, corpus: Dataset, store: Store, tmp_path: Path) -> None:
     one, steps = recipe(tmp_path), []
-    fitted = fold_models(one, teacher, corpus, FOLDS, store)
+    fitted = fold_models(FitRequest(one, teacher, corpus, FOLDS), store)
     (entry,) = store.entries()
     data = bytearray(entry.path.read_bytes())
     data[len(data) // 2] ^= 1
     entry.path.write_bytes(data)
-    assert fold_models(one, teacher, corpus, FOLDS, store, progress=lambda *at: steps.append(at)) == fitted
+    assert fold_models(FitRequest(one, teacher, corpus, FOLDS), store, progress=lambda *at: steps.append(at)) == fitted
     assert len(steps) == 4
     assert store.damaged == [entry.key]
-    assert fold_models(one, teacher, corpus, FOLDS, store) == fitted
+    assert fold_models(FitRequest(one, teacher, corpus, FOLDS), store) == fitted
 
 
 def test_whatever_a_fit_depends_on_is_a_part_of_its_key(
@@ -163,18 +164,18 @@ def test_whatever_a_fit_depends_on_is_a_part_of_its_key(
     one = recipe(tmp_path)
     clip = corpus.table["clip"][0].as_py()
     calls: list[Callable[[], list[FoldModel]]] = [
-        lambda: fold_models(one, teacher, corpus, FOLDS, store),
-        lambda: fold_models(one, teacher, changed(corpus, "adm2", 0, 0.5), FOLDS, store),
-        lambda: fold_models(one, teacher, changed(corpus, TEACHER, 0, 50.0), FOLDS, store),
-        lambda: fold_models(one, teacher, changed(corpus, "source", 0, "Grain"), FOLDS, store),
-        lambda: fold_models(one, teacher, changed(corpus, "clip", 0, f"{clip}2"), FOLDS, store),
-        lambda: fold_models(one, teacher, changed(corpus, "frame", 0, 99), FOLDS, store),
-        lambda: fold_models(recipe(tmp_path, RECIPE + "\n"), teacher, corpus, FOLDS, store),
-        lambda: fold_models(recipe(tmp_path, RECIPE, "other"), teacher, corpus, FOLDS, store),
-        lambda: fold_models(one, teacher, corpus, FOLDS[:2], store),
-        lambda: fold_models(one, teacher, corpus, [], store),
-        lambda: fold_models(one, teacher, corpus, FOLDS, store, seeds=[0]),
-        lambda: fold_models(one, teacher, corpus, FOLDS, store, model_id="shipped"),
+        lambda: fold_models(FitRequest(one, teacher, corpus, FOLDS), store),
+        lambda: fold_models(FitRequest(one, teacher, changed(corpus, "adm2", 0, 0.5), FOLDS), store),
+        lambda: fold_models(FitRequest(one, teacher, changed(corpus, TEACHER, 0, 50.0), FOLDS), store),
+        lambda: fold_models(FitRequest(one, teacher, changed(corpus, "source", 0, "Grain"), FOLDS), store),
+        lambda: fold_models(FitRequest(one, teacher, changed(corpus, "clip", 0, f"{clip}2"), FOLDS), store),
+        lambda: fold_models(FitRequest(one, teacher, changed(corpus, "frame", 0, 99), FOLDS), store),
+        lambda: fold_models(FitRequest(recipe(tmp_path, RECIPE + "\n"), teacher, corpus, FOLDS), store),
+        lambda: fold_models(FitRequest(recipe(tmp_path, RECIPE, "other"), teacher, corpus, FOLDS), store),
+        lambda: fold_models(FitRequest(one, teacher, corpus, FOLDS[:2]), store),
+        lambda: fold_models(FitRequest(one, teacher, corpus, []), store),
+        lambda: fold_models(FitRequest(one, teacher, corpus, FOLDS, seeds=[0]), store),
+        lambda: fold_models(FitRequest(one, teacher, corpus, FOLDS, model_id="shipped"), store),
     ]
     for number, call in enumerate(calls, start=1):
         call()
@@ -191,9 +192,9 @@ def test_opinions_are_a_part_of_the_key(teacher: Teacher, corpus: Dataset, store
     for number, voices in enumerate(
         (opinions, opinions | {first: (12.0, 1.0)}, opinions | {first: (12.0, 0.5)}), start=1
     ):
-        fold_models(one, teacher, corpus, FOLDS, store, opinions=voices)
+        fold_models(FitRequest(one, teacher, corpus, FOLDS, opinions=voices), store)
         assert entries(store) == number
-    fold_models(one, teacher, corpus, FOLDS, store, opinions=dict(reversed(opinions.items())))
+    fold_models(FitRequest(one, teacher, corpus, FOLDS, opinions=dict(reversed(opinions.items()))), store)
     assert entries(store) == 3
 
 
@@ -201,8 +202,8 @@ def test_a_column_that_the_teacher_does_not_take_is_no_part_of_the_key(
     teacher: Teacher, corpus: Dataset, store: Store, tmp_path: Path
 ) -> None:
     one = recipe(tmp_path)
-    fitted = fold_models(one, teacher, corpus, FOLDS, store)
-    assert fold_models(one, teacher, changed(corpus, "motion3_mmxv_18", 0, 1.0), FOLDS, store) == fitted
+    fitted = fold_models(FitRequest(one, teacher, corpus, FOLDS), store)
+    assert fold_models(FitRequest(one, teacher, changed(corpus, "motion3_mmxv_18", 0, 1.0), FOLDS), store) == fitted
     assert entries(store) == 1
 
 
@@ -211,10 +212,10 @@ def test_a_recipe_that_sees_no_clip_gives_one_model_for_all_folds(
 ) -> None:
     """Which no corpus and no fold can change, so it is fitted once for all of them."""
     one = recipe(tmp_path, RECIPE.replace("B1", "B1f") + "[domain]\nsamples = 100\n")
-    (model,) = fold_models(one, teacher, corpus, FOLDS, store, seeds=[0])
+    (model,) = fold_models(FitRequest(one, teacher, corpus, FOLDS, seeds=[0]), store)
     assert (model.held_out, model.sources) == (None, ())
     for data, folds in ((None, []), (changed(corpus, "adm2", 0, 0.5), FOLDS[:1])):
-        assert fold_models(one, teacher, data, folds, store, seeds=[0]) == [model]
+        assert fold_models(FitRequest(one, teacher, data, folds, seeds=[0]), store) == [model]
     assert entries(store) == 1
     report = evaluate("mine", [model], corpus, CANONICAL, TEACHER)
     assert [fold.held_out for fold in report.folds] == list(SOURCES)
@@ -436,8 +437,35 @@ def test_the_folds_of_a_real_recipe_are_judged_end_to_end(teacher: Teacher, corp
     """Trained longer than the others here: what it says of sources that it has not seen is near the teacher."""
     one = replace(recipe(tmp_path), seeds=(0,))
     one = replace(one, optimiser=replace(one.optimiser, steps=400, batch=64))
-    report = evaluate("mine", fold_models(one, teacher, corpus, FOLDS, None), corpus, CANONICAL, TEACHER)
+    report = evaluate("mine", fold_models(FitRequest(one, teacher, corpus, FOLDS), None), corpus, CANONICAL, TEACHER)
     assert [fold.held_out for fold in report.folds] == list(SOURCES)
     assert report.pooled["frame"].n == corpus.table.num_rows
     assert report.mean("frame", "plcc") > 0.95
     assert report.mean("clip", "srocc") > 0.9
+
+
+def test_a_recipes_report_says_where_it_comes_from(teacher: Teacher, corpus: Dataset, tmp_path: Path) -> None:
+    one = recipe(tmp_path)
+    models = fold_models(FitRequest(one, teacher, corpus, FOLDS, seeds=[0]), None)
+    report = evaluate_recipe("shipped", one, teacher, models, corpus)
+    assert report.facts == {
+        "recipe": "mine", "recipe_sha256": one.sha256, "teacher": TEACHER, "teacher_sha256": teacher.sha256, "fits": 3,
+        "sees_clips": True, **{name: corpus.provenance[name] for name in ("corpus_sha256", "libvmaf", "motion_epoch")},
+    }  # fmt: skip
+    assert report.as_dict() == evaluate("shipped", models, corpus, CANONICAL, TEACHER, facts=report.facts).as_dict()
+
+
+def test_a_recipe_that_fits_opinions_is_judged_by_them_in_points(
+    teacher: Teacher, corpus: Dataset, tmp_path: Path
+) -> None:
+    """On a scale from 5 down to 1; of a recipe that fits none they are of no account."""
+    one = recipe(tmp_path, RECIPE.replace("B1", "B2") + "[mos]\nscale = [5, 1]\n", "opinionated")
+    points = {clip: 0.5 * mean + 20.0 for clip, mean in corpus.clip_means(TEACHER).items()}
+    opinions = {clip: (5.0 - 0.04 * value, 2.0) for clip, value in points.items()}
+    models = fold_models(FitRequest(one, teacher, corpus, FOLDS, seeds=[0], opinions=opinions), None)
+    found = evaluate_recipe("o", one, teacher, models, corpus, opinions=opinions).pooled
+    wanted = evaluate("o", models, corpus, CANONICAL, TEACHER, opinions=points).pooled
+    assert set(found) == set(wanted) == {"clip", "clip_pooled_first"}
+    assert found["clip"].rmse == pytest.approx(wanted["clip"].rmse, abs=1e-9)
+    plain = recipe(tmp_path)
+    assert "frame" in evaluate_recipe("o", plain, teacher, models, corpus, opinions=opinions).pooled

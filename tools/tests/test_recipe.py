@@ -127,7 +127,11 @@ def test_a_recipe_is_called_by_its_file_and_known_by_its_content(tmp_path: Path)
 @pytest.mark.parametrize(("scale", "points"), [((0, 100), [0, 50, 100]), ((100, 0), [100, 50, 0]), ((1, 5), [-25])])
 def test_opinions_become_points_by_their_scale(scale: tuple[float, float], points: list[float]) -> None:
     """DMOS counts down; what lies off the scale stays off it."""
-    assert [Mos(scale).points(opinion) for opinion in (0, 50, 100)[: len(points)]] == points
+    asked = (0, 50, 100)[: len(points)]
+    assert [Mos(scale).points(opinion) for opinion in asked] == points
+    assert Mos(scale).in_points({str(o): (o, 0.5) for o in asked}) == {
+        str(o): (p, 0.5) for o, p in zip(asked, points, strict=True)
+    }
 
 
 # What is refused.

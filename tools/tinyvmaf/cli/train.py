@@ -4,6 +4,7 @@ import argparse
 import json
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,30 +107,22 @@ def _chosen(arguments: argparse.Namespace) -> list[Recipe]:
 
 def _one(recipe: Recipe, data: dataset.Dataset, opinions: Any, arguments: argparse.Namespace) -> dict[str, Any]:
     from tinyvmaf.candidate import write_candidate  # onnx is slow to import, and only this command needs it
-    from tinyvmaf.loso import evaluate, fold_models
+    from tinyvmaf.loso import FitRequest, evaluate_recipe, fold_models
     from tinyvmaf.teacher import load_built_in
 
     teacher = load_built_in(find_ffmpeg(arguments.ffmpeg), recipe.teacher)
-    seeds = range(arguments.seeds) if arguments.seeds else recipe.seeds
+    seeds = range(arguments.seeds) if arguments.seeds else None
     store = None if arguments.fresh else Store(default_folder())
     folds = leave_one_source_out(data.table["source"].to_pylist()) if arguments.folds == "loso" else []
-    used = opinions if recipe.needs_mos else None
+    request = FitRequest(recipe, teacher, data, (), seeds, opinions if recipe.needs_mos else None)
     started = time.perf_counter()
     with progress_bar(f"fitting {recipe.id}", "steps") as progress:
-        options: dict[str, Any] = {"seeds": seeds, "opinions": used, "progress": progress}
-        finals = fold_models(recipe, teacher, data, [], store, **options)
-        held_out = fold_models(recipe, teacher, data, folds, store, **options) if folds else []
+        finals = fold_models(request, store, progress=progress)
+        held_out = fold_models(replace(request, folds=folds), store, progress=progress) if folds else []
     took = time.perf_counter() - started
-    facts = {"recipe": recipe.id, "recipe_sha256": recipe.sha256, "teacher": teacher.id,
-             "teacher_sha256": teacher.sha256, "corpus_sha256": data.provenance["corpus_sha256"],
-             "libvmaf": data.provenance["libvmaf"]}  # fmt: skip
-    points = {c: float(recipe.mos.points(mos)) for c, (mos, _) in used.items()} if used and recipe.mos else None
     report = None
     if held_out or not recipe.sees_clips:
-        report = evaluate(
-            recipe.id, held_out or finals, data, teacher.feature_names, teacher.id,
-            per_clip=recipe.architecture.per_clip, opinions=points, facts=facts,
-        )  # fmt: skip
+        report = evaluate_recipe(recipe.id, recipe, teacher, held_out or finals, data, opinions=request.opinions)
         write_atomic(arguments.out / f"{recipe.id}.loso.json", json.dumps(report.as_dict(), indent=2) + "\n")
     for model in held_out if recipe.sees_clips else []:
         write_atomic(arguments.out / "folds" / recipe.id / f"{model.held_out}-seed{model.seed}.onnx", model.data)

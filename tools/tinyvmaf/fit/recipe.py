@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.files import home, sha256
+from tinyvmaf.fit.opinions import Opinions
 from tinyvmaf.students import ARCHITECTURES, Architecture, architecture
 from tinyvmaf.teacher import KNOWN
 
@@ -122,6 +123,10 @@ class Mos:
         """Opinions in VMAF points."""
         worst, best = self.scale
         return 100.0 * (opinions - worst) / (best - worst)
+
+    def in_points(self, opinions: Opinions) -> dict[str, tuple[float, float]]:
+        """Opinions of clips in VMAF points, each with the weight that it had."""
+        return {clip: (float(self.points(mos)), weight) for clip, (mos, weight) in opinions.items()}
 
 
 @dataclass(frozen=True)

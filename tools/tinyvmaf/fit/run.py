@@ -90,7 +90,7 @@ def fit(
             raise FitError(f"recipe {recipe.id} ({recipe.method}) needs opinions", hint="--mos FILE: clip,mos[,ci]")
         scaled = None
         if recipe.mos is not None and opinions is not None:
-            scaled = {clip: (float(recipe.mos.points(mos)), weight) for clip, (mos, weight) in opinions.items()}
+            scaled = recipe.mos.in_points(opinions)
         whole = examples(teacher, data, scaled if recipe.needs_mos else None)
         held: Sequence[Fold | None] = folds or [None]
         parts = [whole.part(fold, validate=recipe.validation is not None) for fold in held]

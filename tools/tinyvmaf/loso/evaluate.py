@@ -16,8 +16,11 @@ from numpy.typing import NDArray
 from tinyvmaf.dataset import Dataset
 from tinyvmaf.engines import OnnxRuntimeCpu
 from tinyvmaf.errors import TinyvmafError
+from tinyvmaf.fit import Recipe
+from tinyvmaf.fit.opinions import Opinions
 from tinyvmaf.loso.models import FoldModel
 from tinyvmaf.stats import Agreement, ConstantError, Interval, agreement, cluster_bootstrap
+from tinyvmaf.teacher import Teacher
 
 Array = NDArray[np.float64]
 
@@ -155,6 +158,43 @@ def evaluate(
             with contextlib.suppress(ValueError):  # too few clips vary
                 intervals[reading] = cluster_bootstrap(whole.clip.tolist(), whole.expected, whole.got)
     return Report(subject, tuple(folds), pooled, intervals, facts or {})
+
+
+def evaluate_recipe(
+    subject: str,
+    recipe: Recipe,
+    teacher: Teacher,
+    models: Sequence[FoldModel],
+    data: Dataset,
+    *,
+    features: Sequence[str] | None = None,
+    opinions: Opinions | None = None,
+) -> Report:
+    """`evaluate` for a recipe's models, with what they come from put down in the report.
+
+    Args:
+        features: the columns that the models take, in their order; None for the teacher's.
+        opinions: on the recipe's own scale; of no account for a recipe that does not fit them.
+
+    Raises:
+        LosoError, ModelError: as `evaluate`.
+    """
+    points = None
+    if recipe.mos is not None and opinions is not None:
+        points = {clip: value for clip, (value, _) in recipe.mos.in_points(opinions).items()}
+    facts = {
+        "recipe": recipe.id,
+        "recipe_sha256": recipe.sha256,
+        "teacher": teacher.id,
+        "teacher_sha256": teacher.sha256,
+        "fits": len(models),
+        "sees_clips": recipe.sees_clips,
+        **{name: data.provenance[name] for name in ("corpus_sha256", "libvmaf", "motion_epoch")},
+    }
+    return evaluate(
+        subject, models, data, features or teacher.feature_names, teacher.id,
+        per_clip=recipe.architecture.per_clip, opinions=points, facts=facts,
+    )  # fmt: skip
 
 
 def _readings(

@@ -52,24 +52,47 @@ class FoldModel:
         return {entry.key: entry.value for entry in onnx.load_model_from_string(self.data).metadata_props}
 
 
+@dataclass(frozen=True)
+class FitRequest:
+    """What is to be fitted: all that the models depend on beside the code and its libraries."""
+
+    recipe: Recipe
+    teacher: Teacher
+    data: Dataset | None
+    folds: Sequence[Fold] = ()
+    """Empty for one model a seed, fitted on every source."""
+    seeds: Sequence[int] | None = None
+    """Instead of the recipe's."""
+    opinions: Opinions | None = None
+    """On the recipe's own scale."""
+    model_id: str | None = None
+    """The graphs' name; None for the recipe's."""
+
+    def depends_on(self) -> dict[str, object]:
+        """What a stored fit is found by."""
+        recipe, data = self.recipe, self.data
+        sees = recipe.sees_clips
+        return {
+            "kind": "fit",
+            "name": self.model_id or recipe.id,
+            "recipe": [recipe.id, recipe.sha256],
+            "teacher": self.teacher.sha256,
+            "rows": _rows_digest(self.teacher, data) if sees and data is not None else None,
+            "folds": [[fold.held_out, *fold.train] for fold in self.folds] if sees else None,
+            "seeds": list(recipe.seeds if self.seeds is None else self.seeds),
+            "opinions": sorted([clip, *pair] for clip, pair in self.opinions.items()) if self.opinions else None,
+            "code": _code_digest(),
+            "libraries": [f"{library} {_version(library)}" for library in _LIBRARIES],
+        }
+
+
 def fold_models(
-    recipe: Recipe,
-    teacher: Teacher,
-    data: Dataset | None,
-    folds: Sequence[Fold],
-    store: Store | None,
-    *,
-    seeds: Sequence[int] | None = None,
-    opinions: Opinions | None = None,
-    model_id: str | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    request: FitRequest, store: Store | None, *, progress: Callable[[int, int], None] | None = None
 ) -> list[FoldModel]:
     """The models of a recipe's folds, fitted now or from the store.
 
     Args:
-        folds: none for one model a seed, fitted on every source.
         store: None to fit in any case, and keep nothing.
-        model_id: the graphs' name; None for the recipe's.
 
     Returns:
         Fold by fold, seed by seed within; of a recipe that sees no clip one a seed, which serves every fold.
@@ -77,36 +100,28 @@ def fold_models(
     Raises:
         FitError, TinyvmafError: as `fit.run.fit`.
     """
-    name = model_id or recipe.id
-    chosen = tuple(recipe.seeds if seeds is None else seeds)
     if store is None:
-        return _fit(recipe, teacher, data, folds, chosen, opinions, name, progress)
-    key = key_of(_depends_on(recipe, teacher, data, folds, chosen, opinions, name))
+        return _fit(request, progress)
+    key = key_of(request.depends_on())
     with store.lock(key):
         table = store.get(key)
         if table is None:
-            models = _fit(recipe, teacher, data, folds, chosen, opinions, name, progress)
-            about = {"kind": "fit", "recipe": recipe.id, "models": len(models)}
-            store.put(key, _table(models), about)
+            models = _fit(request, progress)
+            store.put(key, _table(models), {"kind": "fit", "recipe": request.recipe.id, "models": len(models)})
             return models
     return [FoldModel(row["held_out"], row["seed"], row["model"]) for row in table.to_pylist()]
 
 
-def _fit(
-    recipe: Recipe,
-    teacher: Teacher,
-    data: Dataset | None,
-    folds: Sequence[Fold],
-    seeds: tuple[int, ...],
-    opinions: Opinions | None,
-    name: str,
-    progress: Callable[[int, int], None] | None,
-) -> list[FoldModel]:
+def _fit(request: FitRequest, progress: Callable[[int, int], None] | None) -> list[FoldModel]:
     from tinyvmaf.fit.run import fit  # torch: a second and a half, and only who fits needs it
     from tinyvmaf.onnx_writer import student_model
 
+    recipe, teacher = request.recipe, request.teacher
+    fitted = fit(
+        recipe, teacher, request.data, request.folds, seeds=request.seeds, opinions=request.opinions, progress=progress
+    )
     models = []
-    for one in fit(recipe, teacher, data, folds, seeds=seeds, opinions=opinions, progress=progress):
+    for one in fitted:
         metadata = {
             "recipe": recipe.id,
             "recipe_sha256": recipe.sha256,
@@ -117,8 +132,8 @@ def _fit(
         }
         if one.validation is not None:
             metadata["validation_source"] = one.validation
-        data_ = student_model(one.student, name, metadata, arithmetic=recipe.arithmetic)
-        models.append(FoldModel(one.held_out, one.seed, data_))
+        data = student_model(one.student, request.model_id or recipe.id, metadata, arithmetic=recipe.arithmetic)
+        models.append(FoldModel(one.held_out, one.seed, data))
     return models
 
 
@@ -130,30 +145,6 @@ def _table(models: Sequence[FoldModel]) -> pa.Table:
             "model": pa.array([m.data for m in models], pa.binary()),
         }
     )
-
-
-def _depends_on(
-    recipe: Recipe,
-    teacher: Teacher,
-    data: Dataset | None,
-    folds: Sequence[Fold],
-    seeds: tuple[int, ...],
-    opinions: Opinions | None,
-    name: str,
-) -> dict[str, object]:
-    sees = recipe.sees_clips
-    return {
-        "kind": "fit",
-        "name": name,
-        "recipe": [recipe.id, recipe.sha256],
-        "teacher": teacher.sha256,
-        "rows": _rows_digest(teacher, data) if sees and data is not None else None,
-        "folds": [[fold.held_out, *fold.train] for fold in folds] if sees else None,
-        "seeds": list(seeds),
-        "opinions": sorted([clip, *pair] for clip, pair in opinions.items()) if opinions else None,
-        "code": _code_digest(),
-        "libraries": [f"{library} {_version(library)}" for library in _LIBRARIES],
-    }
 
 
 def _rows_digest(teacher: Teacher, data: Dataset) -> str:
