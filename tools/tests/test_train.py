@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -13,6 +14,8 @@ import pytest
 from tinyvmaf import contract, dataset, registry
 from tinyvmaf.cli import main
 from tinyvmaf.files import home
+from tinyvmaf.fit import Recipe
+from tinyvmaf.fit.run import Fitted, fit
 from tinyvmaf.loso import FoldModel
 
 QUICK = """
@@ -121,6 +124,77 @@ def test_without_folds_nothing_is_said_of_unseen_sources(recipe: Path, small: Pa
     assert not (tmp_path / "quick.loso.json").exists()
 
 
+def test_each_model_is_fitted_once_also_afresh(
+    recipe: Path, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that sees no clip serves every fold; one that sees clips is fitted on all, and for the folds."""
+    domain, asked = tmp_path / "domain.toml", []
+    domain.write_text(DOMAIN, encoding="utf-8")
+
+    def counted(one: Recipe, *arguments: Any, **options: Any) -> list[Fitted]:
+        asked.append(one.id)
+        return fit(one, *arguments, **options)
+
+    monkeypatch.setattr("tinyvmaf.fit.run.fit", counted)
+    sweep = ["--recipe", recipe, "--recipe", domain, "--features", small, "--fresh", "--out", tmp_path / "out"]
+    assert train(*sweep) == 0
+    assert asked == ["quick", "quick", "domain"]
+    report = json.loads((tmp_path / "out" / "domain.loso.json").read_text(encoding="utf-8"))
+    assert [(fold["held_out"], fold["sources"]) for fold in report["folds"]] == [
+        ("Bikes", []), ("Flower", []), ("Grain", []),
+    ]  # fmt: skip
+
+
+def test_a_constant_student_has_null_for_its_correlations(
+    recipe: Path, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Sidecar, report and table are strict JSON, whatever the student."""
+
+    def constant(*arguments: Any, **options: Any) -> list[Fitted]:
+        fitted = fit(*arguments, **options)
+        for one in fitted:
+            weights, bias = one.student.parameters[-2:]
+            weights[:], bias[:] = 0.0, 50.0
+        return fitted
+
+    monkeypatch.setattr("tinyvmaf.fit.run.fit", constant)
+    assert train("--recipe", recipe, "--features", small, "--out", tmp_path / "out", "--json") == 0
+
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is no JSON")
+
+    (row,) = json.loads(capsys.readouterr().out, parse_constant=refuse)
+    assert (row["frame PLCC"], row["clip SROCC"]) == (None, None)
+    assert row["max error"] > 10.0
+    for path in (tmp_path / "out").glob("*.json"):
+        json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
+    assert "loso_frame_plcc" not in registry.find("quick", tmp_path / "out").sidecar()["measured"]
+    assert "| nan " not in (tmp_path / "out" / "quick.md").read_text(encoding="utf-8")
+
+
+def test_a_card_names_the_corpus_and_the_command_that_were(small: Path, recipe: Path, tmp_path: Path) -> None:
+    """Names of files only: where they lay is nobody's business."""
+    sha256 = dataset.read(small).provenance["corpus_sha256"]
+    out = tmp_path / "out"
+    assert train("--recipe", recipe, "--features", small, "--seeds", 1, "--out", out) == 0
+    card = (out / "quick.md").read_text(encoding="utf-8")
+    assert f"On the corpus of `small.parquet` (sha256 `{sha256}`) and the teacher's domain" in card
+    assert "`tinyvmaf train --recipe quick.toml --features small.parquet --seeds 1 --out DIR`" in card
+    assert "embedded" not in card
+    assert train("--recipe", recipe, "--features", small, "--folds", "none", "--out", out) == 0
+    card = (out / "quick.md").read_text(encoding="utf-8")
+    assert "\nOn the teacher's domain (docs/students.md), with ONNX Runtime on the CPU, by\n" in card
+    assert "--folds none --out DIR`, which wrote this card:\n" in card
+    assert "held out" not in card
+
+
+def test_a_card_of_a_recipe_of_the_embedded_corpus_says_no_more_than_its_name(tmp_path: Path) -> None:
+    assert train("--recipe", "linear", "--out", tmp_path) == 0
+    card = (tmp_path / "linear.md").read_text(encoding="utf-8")
+    assert "\nOn the embedded ladder corpus and the teacher's domain (docs/students.md), with" in card
+    assert "\n`tinyvmaf train --recipe linear --out DIR`, which wrote this card:\n" in card
+
+
 def test_the_same_recipe_gives_the_same_bytes_fitted_anew(recipe: Path, small: Path, tmp_path: Path) -> None:
     files = []
     for name in ("a", "b"):
@@ -143,6 +217,9 @@ def test_opinions_are_fitted(small: Path, tmp_path: Path, capsys: pytest.Capture
     (row,) = json.loads(capsys.readouterr().out)
     assert row["clip PLCC"] > 0.9
     assert "frame PLCC" not in row  # there is no opinion of a frame
+    card = (tmp_path / "o" / "mos.md").read_text(encoding="utf-8")
+    assert " with the opinions of `dmos.csv` and the teacher's domain" in card
+    assert " --features small.parquet --mos dmos.csv --out DIR`" in card
 
 
 @pytest.mark.parametrize(

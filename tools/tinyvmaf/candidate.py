@@ -1,6 +1,8 @@
 """A fitted model as a candidate: ONNX file, sidecar and card, with measured values and nothing written by hand."""
 
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -34,6 +36,19 @@ MEANINGS: Final[Mapping[str, tuple[str, str]]] = {
 """What a measured value in a sidecar is, and its unit."""
 
 
+@dataclass(frozen=True)
+class Origin:
+    """What a candidate was made with, beside its recipe."""
+
+    corpus: str
+    """In words: what the report judges by, and what it was trained on if the recipe sees clips."""
+    corpus_sha256: str | None
+    command: str
+    """That made it."""
+    commit: str | None
+    """Of the code that fitted it."""
+
+
 def search(model: Scores, teacher: Teacher) -> tuple[float, list[float]]:
     """The largest difference between a model and its teacher that a search of the domain finds, and the row."""
     found = [worst_difference(model, teacher.predict, Domain(teacher.features), seed=seed) for seed in SEARCH_SEEDS]
@@ -42,7 +57,10 @@ def search(model: Scores, teacher: Teacher) -> tuple[float, list[float]]:
 
 
 def measure(model: FoldModel, teacher: Teacher, report: Report | None, *, per_frame: bool) -> dict[str, float]:
-    """What a sidecar says was measured, by `MEANINGS`; of a correlation three digits of what it lacks to 1."""
+    """What a sidecar says was measured, by `MEANINGS`; of a correlation three digits of what it lacks to 1.
+
+    What is not finite, as a constant model's correlation, is left out: JSON has no word for it.
+    """
     engine = OnnxRuntimeCpu(model.data)
     values: dict[str, float] = {}
     for reading in ("frame", "clip"):
@@ -56,7 +74,7 @@ def measure(model: FoldModel, teacher: Teacher, report: Report | None, *, per_fr
     if per_frame:
         values["domain_worst_difference_points"] = search(engine.run, teacher)[0]
         values |= golden_errors(engine.run, teacher)
-    return {name: _rounded(value, name.endswith("cc")) for name, value in values.items()}
+    return {name: _rounded(value, name.endswith("cc")) for name, value in values.items() if math.isfinite(value)}
 
 
 def write_candidate(
@@ -65,17 +83,14 @@ def write_candidate(
     recipe: Recipe,
     teacher: Teacher,
     report: Report | None,
+    origin: Origin,
     *,
-    corpus_sha256: str | None,
-    commit: str | None,
     folder: Path,
 ) -> Entry:
     """Measure a model and write it with sidecar and card into a folder, which becomes a registry of its own.
 
     Args:
         report: of the recipe's folds; None if none was fitted.
-        corpus_sha256: of the corpus that the report judges by (and that it was trained on, if the recipe sees clips).
-        commit: of the code that fitted it.
     """
     measured = measure(model, teacher, report, per_frame=not recipe.architecture.per_clip)
     described = {
@@ -87,14 +102,14 @@ def write_candidate(
             "recipe": recipe.id,
             "recipe_sha256": recipe.sha256,
             "seed": model.seed,
-            "corpus_sha256": corpus_sha256,
-            "commit": commit,
+            "corpus_sha256": origin.corpus_sha256,
+            "commit": origin.commit,
         },
         "measured": measured,
         "promised": dict(recipe.promises or {}),
         "licence": LICENCE,
     }
-    card = _card(model, model_id, recipe, teacher, measured)
+    card = _card(model, model_id, recipe, teacher, measured, origin, judged=report is not None)
     return register(model_id, model.data, described, card, folder)
 
 
@@ -104,19 +119,39 @@ def _rounded(value: float, correlation: bool) -> float:
     return float(f"{value:.3g}")
 
 
-def _card(model: FoldModel, model_id: str, recipe: Recipe, teacher: Teacher, measured: Mapping[str, float]) -> str:
+def _card(
+    model: FoldModel,
+    model_id: str,
+    recipe: Recipe,
+    teacher: Teacher,
+    measured: Mapping[str, float],
+    origin: Origin,
+    *,
+    judged: bool,
+) -> str:
     inputs = ", ".join(f"`{name}`" for name in teacher.feature_names)
     size, numbers = len(model.data), recipe.architecture.parameters(len(teacher.features))
-    rows = "\n".join(f"| {MEANINGS[name][0]} | {value:.10g} {MEANINGS[name][1]} |" for name, value in measured.items())
+    figures = "\n".join(
+        f"| {MEANINGS[name][0]} | {value:.10g} {MEANINGS[name][1]} |" for name, value in measured.items()
+    )
     promises = "\n".join(
         f"| {PROMISES[name][0]} | {PROMISES[name][1]} {value:g} {PROMISES[name][2]} |"
         for name, value in (recipe.promises or {}).items()
     )
-    seen = (
-        "the clips of a corpus, a source held out at a time for the figures below and none for this file"
-        if recipe.sees_clips
-        else "samples of the teacher's domain; it has seen no clip of any corpus, so every source is held out"
-    )
+    seen = "samples of the teacher's domain; it has seen no clip of any corpus, so every source is held out"
+    if recipe.sees_clips:
+        seen = "the clips of a corpus"
+        seen += ", a source held out at a time for the figures below and none for this file" if judged else ""
+    where = [origin.corpus] if judged else []
+    where += [] if recipe.architecture.per_clip else ["the teacher's domain (docs/students.md)"]
+    how = f"""On {" and ".join(where)}, with ONNX Runtime on the CPU, by
+`{origin.command}`, which wrote this card:
+
+| | |
+|---|---|
+{figures}
+"""
+    nothing = f"Nothing: `{origin.command}`, which wrote this card, held no source out.\n"
     promised = f"""
 ## Promised
 
@@ -141,13 +176,7 @@ Bounds that this model holds itself to, beside those of gates.toml; `tox -e loso
 
 ## Measured
 
-On the embedded ladder corpus and the teacher's domain (docs/students.md), with ONNX Runtime on the CPU, by
-`tinyvmaf train --recipe {recipe.id} --out DIR`, which wrote this card:
-
-| | |
-|---|---|
-{rows}
-{promised if promises else ""}
+{how if figures else nothing}{promised if promises else ""}
 ## Origin and licence
 
 Made by the recipe `{recipe.id}`, seed {model.seed}. {LICENCE}. It imitates Netflix's `{teacher.id}`, a model published

@@ -2,6 +2,8 @@
 
 import argparse
 import json
+import math
+import shlex
 import subprocess
 import time
 from dataclasses import replace
@@ -15,10 +17,11 @@ from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.ffmpeg import find_ffmpeg
 from tinyvmaf.files import home, write_atomic
 from tinyvmaf.fit import Recipe, read_recipe, recipe_ids
-from tinyvmaf.fit.opinions import read_opinions
+from tinyvmaf.fit.opinions import Opinions, read_opinions
 from tinyvmaf.store import Store, default_folder
 
 if TYPE_CHECKING:
+    from tinyvmaf.candidate import Origin
     from tinyvmaf.loso import Report
 
 _TRAIN = """\
@@ -37,6 +40,7 @@ examples:
 
 DIR then holds ID.onnx, ID.json (sidecar) and ID.md (card) of each model, RECIPE.loso.json (every fold, every
 measure), and folds/RECIPE/SOURCE-seedN.onnx."""
+_Row = dict[str, Any]
 _HEADER = (
     *("recipe", "method", "numbers", "bytes", "frame PLCC", "frame SROCC", "frame RMSE", "max error"),
     *("clip PLCC", "clip SROCC", "clip RMSE", "worst source", "fit s"),
@@ -85,7 +89,7 @@ def _train(arguments: argparse.Namespace) -> int:
     opinions = read_opinions(arguments.mos) if arguments.mos else None
     rows = [_one(recipe, data, opinions, arguments) for recipe in chosen]
     if arguments.json:
-        print(json.dumps(rows, indent=2))
+        print(json.dumps([{name: _json(value) for name, value in row.items()} for row in rows], indent=2))
     else:
         print_table(_HEADER, [[_cell(name, row.get(name)) for name in _HEADER] for row in rows])
     return 0
@@ -105,16 +109,18 @@ def _chosen(arguments: argparse.Namespace) -> list[Recipe]:
     return [recipe for recipe in recipes if recipe.id not in without]
 
 
-def _one(recipe: Recipe, data: dataset.Dataset, opinions: Any, arguments: argparse.Namespace) -> dict[str, Any]:
+def _one(recipe: Recipe, data: dataset.Dataset, opinions: Opinions | None, arguments: argparse.Namespace) -> _Row:
     from tinyvmaf.candidate import write_candidate  # onnx is slow to import, and only this command needs it
     from tinyvmaf.loso import FitRequest, evaluate_recipe, fold_models
     from tinyvmaf.teacher import load_built_in
 
     teacher = load_built_in(find_ffmpeg(arguments.ffmpeg), recipe.teacher)
-    seeds = range(arguments.seeds) if arguments.seeds else None
     store = None if arguments.fresh else Store(default_folder())
-    folds = leave_one_source_out(data.table["source"].to_pylist()) if arguments.folds == "loso" else []
+    seeds = range(arguments.seeds) if arguments.seeds else None
     request = FitRequest(recipe, teacher, data, (), seeds, opinions if recipe.needs_mos else None)
+    # A recipe that sees no clip has one fit, of which every source is held out.
+    loso = arguments.folds == "loso" and recipe.sees_clips
+    folds = leave_one_source_out(data.table["source"].to_pylist()) if loso else []
     started = time.perf_counter()
     with progress_bar(f"fitting {recipe.id}", "steps") as progress:
         finals = fold_models(request, store, progress=progress)
@@ -123,25 +129,42 @@ def _one(recipe: Recipe, data: dataset.Dataset, opinions: Any, arguments: argpar
     report = None
     if held_out or not recipe.sees_clips:
         report = evaluate_recipe(recipe.id, recipe, teacher, held_out or finals, data, opinions=request.opinions)
-        write_atomic(arguments.out / f"{recipe.id}.loso.json", json.dumps(report.as_dict(), indent=2) + "\n")
-    for model in held_out if recipe.sees_clips else []:
+        text = json.dumps(report.as_dict(), indent=2, allow_nan=False)
+        write_atomic(arguments.out / f"{recipe.id}.loso.json", text + "\n")
+    for model in held_out:
         write_atomic(arguments.out / "folds" / recipe.id / f"{model.held_out}-seed{model.seed}.onnx", model.data)
+    origin = _origin(recipe, data, arguments)
     for model in finals:
         model_id = recipe.id if len(finals) == 1 else f"{recipe.id}-seed{model.seed}"
-        entry = write_candidate(
-            model, model_id, recipe, teacher, report, corpus_sha256=data.provenance["corpus_sha256"],
-            commit=_commit(), folder=arguments.out,
-        )  # fmt: skip
+        entry = write_candidate(model, model_id, recipe, teacher, report, origin, folder=arguments.out)
         if not arguments.json:
             print(f"{entry.onnx}  {len(model.data)} bytes  sha256 {entry.sha256}")
     numbers = recipe.architecture.parameters(len(teacher.features))
-    row: dict[str, Any] = {"recipe": recipe.id, "method": recipe.method, "numbers": numbers}
+    row: _Row = {"recipe": recipe.id, "method": recipe.method, "numbers": numbers}
     row |= {"bytes": len(finals[0].data), "fit s": round(took, 1)}
     return row | (_summary(report) if report else {})
 
 
-def _summary(report: "Report") -> dict[str, Any]:
-    row: dict[str, Any] = {}
+def _origin(recipe: Recipe, data: dataset.Dataset, arguments: argparse.Namespace) -> "Origin":
+    from tinyvmaf.candidate import Origin
+
+    sha256, corpus, options = data.provenance["corpus_sha256"], "the embedded ladder corpus", []
+    if arguments.features:
+        corpus = f"the corpus of `{arguments.features.name}` (sha256 `{sha256}`)"
+        options += ["--features", arguments.features.name]
+    if recipe.needs_mos:
+        corpus += f" with the opinions of `{arguments.mos.name}`"
+        options += ["--mos", arguments.mos.name]
+    options += ["--folds", arguments.folds] if arguments.folds != "loso" else []
+    options += ["--seeds", str(arguments.seeds)] if arguments.seeds else []
+    along = recipe.id in recipe_ids() and read_recipe(recipe.id).sha256 == recipe.sha256
+    name = recipe.id if along else f"{recipe.id}.toml"
+    command = shlex.join(["tinyvmaf", "train", "--recipe", name, *options, "--out", "DIR"])
+    return Origin(corpus, sha256, command, _commit())
+
+
+def _summary(report: "Report") -> _Row:
+    row: _Row = {}
     for reading, names in (("frame", _HEADER[4:8]), ("clip", _HEADER[8:11])):
         if reading in report.pooled:
             pooled = report.pooled[reading]
@@ -159,6 +182,11 @@ def _cell(name: str, value: Any) -> str:
     if name.endswith("CC"):
         return shown(value)
     return f"{value:.1f}" if name == "fit s" else f"{value:.4f}"
+
+
+def _json(value: Any) -> Any:
+    # JSON has no NaN, which is what a constant student correlates with.
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _commit() -> str | None:
