@@ -111,6 +111,12 @@ def test_promises_are_kept(
     promised: dict[str, float] = sidecar["promised"]
     if not promised:
         raise CouldNotRunError(f"{subject_id} promises nothing", hint="a recipe for shipping has a table [promises]")
+    unknown = sorted(set(promised) - set(PROMISES))
+    if unknown:
+        raise CouldNotRunError(
+            f"{subject_id} promises {', '.join(unknown)}, which nobody measures",
+            hint=f"there are {', '.join(PROMISES)}",
+        )
     held = {who: each for who, each in reports.items() if who == "folds" or not subject.recipe.sees_clips}
     for name, bound in promised.items():
         metric, direction, unit = PROMISES[name]
@@ -125,6 +131,8 @@ def test_promises_are_kept(
             measured = {f"worst of {len(SEARCH_SEEDS)} searches": found}
         else:
             reading, _, field = name.partition("_")
+            if reading not in reports["folds"].pooled:
+                raise CouldNotRunError(f"{subject_id} promises {name}, and nothing is known of its {reading}s")
             measured = {who: _measured(each, reading, field) for who, each in held.items()}
         judge(hold(gate, subject_id, measured, reproduce=reproduce(subject)))
 

@@ -59,6 +59,22 @@ steps = 40
 batch = 256
 learning_rate = 0.1
 """
+OF_OPINIONS = """\
+summary = "A student that has listened to viewers"
+teacher = "vmaf_v0.6.1"
+method = "B2"
+architecture = "linear"
+seeds = [0]
+
+[optimiser]
+name = "adam"
+steps = 300
+batch = 16
+learning_rate = 0.05
+
+[mos]
+scale = [0, 100]
+"""
 Columns = dict[str, np.ndarray]
 
 
@@ -305,6 +321,34 @@ def test_a_student_that_says_too_little_could_not_run(copy: Path, loso) -> None:
     assert f"COULD NOT RUN: {ID} promises nothing" in text
     assert "COULD NOT RUN: untrained says of no recipe that it was made by, so no source can be held out" in text
     assert "COULD NOT RUN: no recipe 'gone'" in text
+
+
+def test_a_promise_that_nobody_measures_could_not_run(copy: Path, loso) -> None:
+    register_anew(copy, promised={"frame_rmse": 1, "frame_rsme": 1})
+    status, text = loso("-k", "promises")
+    assert status == COULD_NOT_RUN, text
+    assert f"COULD NOT RUN: {ID} promises frame_rsme, which nobody measures\n  hint: there are frame_rmse, " in text
+
+
+def test_a_registered_student_of_opinions_is_judged_by_them(copy: Path, loso) -> None:
+    """Both its folds and the file itself, against viewers who like what the teacher does not. They say nothing of a
+    frame, so a promise of one cannot be looked at."""
+    means = dataset.read(copy / "fixtures/corpus/features.parquet").clip_means("vmaf_v0.6.1")
+    lines = [f"{clip},{100.0 - value}" for clip, value in means.items()]
+    (copy / "mos.csv").write_text("\n".join(["clip,mos", *lines]) + "\n", encoding="utf-8")
+    recipe = copy / "model/recipes/contrary.toml"
+    recipe.write_text(OF_OPINIONS, encoding="utf-8")
+    mos = ["--mos", str(copy / "mos.csv")]
+    command = [*("train", "--recipe", str(recipe), *mos), "--folds", "none", "--out", str(copy / "out")]
+    subprocess.run([sys.executable, "-m", "tinyvmaf", *command], check=True, capture_output=True, timeout=120)
+    sidecar = registry.read_sidecar(copy / "out/contrary.json")
+    register(copy, (copy / "out/contrary.onnx").read_bytes(), sidecar | {"promised": {"frame_rmse": 1}}, "contrary")
+    status, text = loso(*mos, "-k", "contrary and correlate")
+    assert status == 0, text
+    assert re.search(r"contrary, clips: PLCC 0\.9", text), text
+    status, text = loso(*mos, "-k", "contrary and promises")
+    assert status == COULD_NOT_RUN, text
+    assert "COULD NOT RUN: contrary promises frame_rmse, and nothing is known of its frames" in text
 
 
 def one_source_does_not_vary(copy: Path) -> None:
