@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final
 
 from tinyvmaf.errors import RegistryError
-from tinyvmaf.registry import TIERS, tier
 
 OPSET: Final = 17
 IR_VERSIONS: Final = range(4, 11)
@@ -21,7 +20,7 @@ OUTPUT: Final = "score"
 
 OPERATORS: Final = frozenset(
     {
-        *("Add", "Cast", "Clip", "Constant", "Div", "Equal", "Erf", "Exp", "Flatten", "Floor", "Gather", "Gemm"),
+        *("Abs", "Add", "Cast", "Clip", "Constant", "Div", "Equal", "Erf", "Exp", "Flatten", "Floor", "Gather", "Gemm"),
         *("Identity", "MatMul", "Max", "Min", "Mul", "Neg", "Reciprocal", "ReduceMean", "ReduceSum"),
         *("ReduceSumSquare", "Relu", "Reshape", "Round", "Sigmoid", "Softmax", "Sqrt", "Squeeze", "Sub", "Tanh"),
         *("Transpose", "Unsqueeze", "Where"),
@@ -31,6 +30,8 @@ OPERATORS: Final = frozenset(
 these is a pure function of its inputs that two independent engines have, while a new version of ONNX, or a custom
 domain, brings operators that nobody here has looked at (loops, random numbers, strings, kernels of one engine)."""
 
+TIERS: Final = (("nano", 10_000), ("tiny", 100_000), ("small", 1_000_000))
+"""Size tiers: a model is of the first whose limit, in bytes, it stays below."""
 LARGEST: Final = TIERS[-1][1]
 """A file is shorter than this, in bytes; so no honest tensor in it has as many elements."""
 MAX_NODES: Final = 500
@@ -85,6 +86,18 @@ def faults(data: bytes) -> list[str]:
         return [f"it cannot be inspected, and so is refused: {in_one_line(error)}"]
     left = len(found) - _SHOWN
     return found if left <= 0 else [*found[:_SHOWN], f"and {left} faults more"]
+
+
+def tier(size: int) -> str:
+    """The size tier of a model file of that many bytes.
+
+    Raises:
+        RegistryError: too large for any.
+    """
+    for name, limit in TIERS:
+        if size < limit:
+            return name
+    raise RegistryError(f"{size} bytes is no tiny model: the largest tier ends below {TIERS[-1][1]} bytes")
 
 
 def _too_large(size: int) -> str:

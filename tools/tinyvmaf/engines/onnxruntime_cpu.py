@@ -1,92 +1,146 @@
-"""ONNX Runtime on the CPU: one thread, sequential, nothing that depends on the machine's load."""
+"""ONNX Runtime on the CPU: sequential, nothing that depends on the machine's load. The engine that others are held to.
 
+Found out: its result for a row may change with the batch size only where a matrix product's order of summation does.
+It has no float64 kernel of some operators (Erf), and says so at loading.
+"""
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from tinyvmaf.engines.installed import version
+from tinyvmaf.engines.model_file import parse
+from tinyvmaf.engines.protocol import LEVELS, Availability, EngineError, Settings, UnsupportedModelError
+from tinyvmaf.engines.session import CheckedSession, Rows
 from tinyvmaf.errors import ModelError
 
-_ERRORS_ONLY = 3
+DISTRIBUTIONS: Final = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml")
+CONFIG: Final = {"session.intra_op.allow_spinning": "0"}
+_CPU: Final = "CPUExecutionProvider"
+_ERRORS_ONLY: Final = 3
 
 
-class OnnxRuntimeCpu:
+class OnnxRuntimeSession(CheckedSession):
+    """A model in an ONNX Runtime session of one execution provider."""
+
+    def __init__(
+        self,
+        model: Path | bytes,
+        settings: Settings,
+        provider: str,
+        provider_options: Mapping[str, str],
+        config: Mapping[str, str],
+        *,
+        profile: str | None = None,
+    ) -> None:
+        """Load a model file or its bytes.
+
+        Args:
+            provider_options: of the execution provider, by its own names.
+            config: entries of the session, by ONNX Runtime's own names.
+            profile: beginning of the path that a profile is written to; None for none.
+
+        Raises:
+            ModelError: not readable, not ONNX, or it does not have one input of rank 2 and one output.
+            UnsupportedModelError: there is no kernel for one of its nodes.
+        """
+        ort = import_onnxruntime()
+        name = "model" if isinstance(model, bytes) else str(model)
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = settings.threads
+        options.inter_op_num_threads = 1
+        options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+        options.graph_optimization_level = _level(ort, settings.optimisation)
+        for key, value in config.items():
+            options.add_session_config_entry(key, value)
+        options.log_severity_level = _ERRORS_ONLY
+        if profile is not None:
+            options.enable_profiling, options.profile_file_prefix = True, profile
+        try:
+            data = model if isinstance(model, bytes) else model.read_bytes()
+            self._session = ort.InferenceSession(data, options, providers=[(provider, dict(provider_options))])
+        except Exception as error:  # ONNX Runtime's exceptions have no base of their own
+            lacks = type(error).__name__ == "NotImplemented" or "fallback to CPU EP has been" in str(error)
+            kind = UnsupportedModelError if lacks else ModelError
+            raise kind(f"{name}: ONNX Runtime {ort.__version__} cannot load it: {error}") from error
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        if len(inputs) != 1 or len(outputs) != 1 or len(inputs[0].shape) != 2:
+            raise ModelError(
+                f"{name}: {len(inputs)} inputs {[i.shape for i in inputs]} and {len(outputs)} outputs",
+                hint="the contract is one input [N, F] and one output [N, 1]",
+            )
+        # Where a provider cannot be set up, ONNX Runtime makes a session without it, and only prints that.
+        if self._session.get_providers()[0] != provider:
+            raise EngineError(f"ONNX Runtime {ort.__version__} gave {self._session.get_providers()}, not {provider}")
+        self._input = inputs[0].name
+        super().__init__(name, "ONNX Runtime", inputs[0].shape[1])
+
+    def end_profile(self) -> Path:
+        """Stop profiling; where the profile was written."""
+        return Path(self._session.end_profiling())
+
+    def _infer(self, rows: Rows) -> NDArray[np.generic]:
+        (scores,) = self._session.run(None, {self._input: rows})
+        return np.asarray(scores)
+
+
+class OnnxRuntimeCpu(OnnxRuntimeSession):
     """A model of the contract in an ONNX Runtime session."""
 
-    def __init__(self, model: Path | bytes) -> None:
+    def __init__(self, model: Path | bytes, settings: Settings = Settings()) -> None:  # noqa: B008 (it is frozen)
         """Load a model file or its bytes.
 
         Raises:
             ModelError: not readable, not ONNX, or it does not have one input of rank 2 and one output.
         """
-        # Importing it writes a session file into the temporary folder: only who runs a model should have that.
-        import onnxruntime as ort
+        super().__init__(model, settings, _CPU, {}, CONFIG)
 
-        ort.disable_telemetry_events()
-        self._name = "model" if isinstance(model, bytes) else str(model)
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = _ERRORS_ONLY
-        try:
-            data = model if isinstance(model, bytes) else model.read_bytes()
-            self._session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime's exceptions have no base of their own
-            raise ModelError(f"{self._name}: ONNX Runtime {ort.__version__} cannot load it: {error}") from error
-        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
-        if len(inputs) != 1 or len(outputs) != 1 or len(inputs[0].shape) != 2:
-            raise ModelError(
-                f"{self._name}: {len(inputs)} inputs {[i.shape for i in inputs]} and {len(outputs)} outputs",
-                hint="the contract is one input [N, F] and one output [N, 1]",
-            )
-        self._input, self._width = inputs[0].name, inputs[0].shape[1]
 
-    def run(self, features: ArrayLike) -> NDArray[np.float32]:
-        """Scores of feature rows.
+@dataclass(frozen=True)
+class OnnxRuntimeCpuEngine:
+    """`OnnxRuntimeCpu` as one engine of many."""
 
-        Args:
-            features: `[N, F]`, converted to float32.
+    name: str = "onnxruntime-cpu"
+    family: str = "onnxruntime"
+    arithmetic: frozenset[str] = frozenset({"float32", "float64"})
+    levels: tuple[str, ...] = LEVELS
+    threaded: bool = True
 
-        Returns:
-            float32 `[N]`, VMAF points.
+    def available(self) -> Availability:
+        """Whether ONNX Runtime is installed."""
+        found = version(*DISTRIBUTIONS, module="onnxruntime")
+        if found is None:
+            return Availability(False, "ONNX Runtime is not installed: pip install onnxruntime")
+        return Availability(True, version=found, device=f"CPU ({platform.machine()})", settings=CONFIG)
 
-        Raises:
-            ModelError: rows of another width, the session fails, or it gives another shape or a value that is
-                not finite.
-        """
-        rows = self._rows(features)
-        return self._scores(rows, len(rows))
+    def load(self, model: bytes, settings: Settings = Settings()) -> OnnxRuntimeCpu:  # noqa: B008
+        """As `Engine.load`."""
+        parse(model, self, settings)
+        return OnnxRuntimeCpu(model, settings)
 
-    def run_clip(self, features: ArrayLike) -> float:
-        """The score of a clip, by a model that takes the frames of one clip a run.
 
-        Args:
-            features: `[T, F]`, converted to float32.
+def import_onnxruntime() -> Any:
+    """ONNX Runtime, told not to send anything.
 
-        Raises:
-            ModelError: as `run`, and for no frame.
-        """
-        rows = self._rows(features)
-        if not len(rows):
-            raise ModelError(f"{self._name}: a clip without a frame")
-        return float(self._scores(rows, 1)[0])
+    Its import alone writes files into the temporary folder or the user's cache, before it can be told anything: only
+    who runs a model, or asks which providers there are, should have that.
+    """
+    import onnxruntime
 
-    def _rows(self, features: ArrayLike) -> NDArray[np.float32]:
-        rows = np.ascontiguousarray(features, dtype=np.float32)
-        if rows.ndim != 2 or (isinstance(self._width, int) and rows.shape[1] != self._width):
-            raise ModelError(f"{self._name} takes rows of {self._width} features, not {list(rows.shape)}")
-        return rows
+    onnxruntime.disable_telemetry_events()
+    return onnxruntime
 
-    def _scores(self, rows: NDArray[np.float32], count: int) -> NDArray[np.float32]:
-        try:
-            (scores,) = self._session.run(None, {self._input: rows})
-        except Exception as error:
-            raise ModelError(f"{self._name}: ONNX Runtime failed: {error}") from error
-        if scores.shape != (count, 1) or scores.dtype != np.float32:
-            raise ModelError(f"{self._name} gave {scores.dtype} {list(scores.shape)} for {len(rows)} rows")
-        if not np.isfinite(scores).all():
-            row = int(np.argwhere(~np.isfinite(scores))[0][0])
-            raise ModelError(f"{self._name} gave {scores[row, 0]} for row {row}: {rows[row].tolist()}")
-        return np.asarray(scores[:, 0], dtype=np.float32)
+
+def _level(ort: Any, optimisation: str) -> Any:
+    levels = ort.GraphOptimizationLevel
+    return {
+        "none": levels.ORT_DISABLE_ALL,
+        "basic": levels.ORT_ENABLE_BASIC,
+        "extended": levels.ORT_ENABLE_EXTENDED,
+        "all": levels.ORT_ENABLE_ALL,
+    }[optimisation]
