@@ -62,7 +62,7 @@ def test_files_are_the_registered_ones(looked_at: Entry) -> None:
 @pytest.mark.usefixtures("judged_by_assertions")
 def test_the_sidecar_names_the_size_tier_of_the_file(looked_at: Entry) -> None:
     size = looked_at.onnx.stat().st_size
-    assert looked_at.sidecar()["tier"] == registry.tier(size), f"{looked_at.onnx.name} has {size} bytes"
+    assert looked_at.sidecar()["tier"] == contract.tier(size), f"{looked_at.onnx.name} has {size} bytes"
 
 
 def test_the_batch_is_symbolic_in_truth(candidate, bounds: tuple[Gate, Gate], judge: Judge) -> None:

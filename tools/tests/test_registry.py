@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tinyvmaf import registry
+from tinyvmaf import contract, registry
 from tinyvmaf.errors import RegistryError
 from tinyvmaf.export import export_teacher
 from tinyvmaf.ffmpeg import FFmpeg
@@ -100,12 +100,12 @@ def test_each_disagreement_is_named(name: str, spoil, messages: list[str], folde
 
 @pytest.mark.parametrize(("size", "tier"), [(1, "nano"), (9_999, "nano"), (10_000, "tiny"), (999_999, "small")])
 def test_tiers_end_below_their_limit(size: int, tier: str) -> None:
-    assert registry.tier(size) == tier
+    assert contract.tier(size) == tier
 
 
 def test_what_is_too_large_is_no_tiny_model() -> None:
     with pytest.raises(RegistryError, match="is no tiny model"):
-        registry.tier(1_000_000)
+        contract.tier(1_000_000)
 
 
 def test_a_sidecar_that_would_be_wrong_is_not_written(folder: Path) -> None:

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from tinyvmaf.errors import RegistryError
+from tinyvmaf.certificate import certify
+from tinyvmaf.contract import TIERS, tier
+from tinyvmaf.errors import ModelError, RegistryError
 from tinyvmaf.files import home, sha256, write_atomic
 
 # onnx and jsonschema are imported where they are used: most commands need neither.
@@ -18,8 +20,6 @@ if TYPE_CHECKING:
     import onnx
 
 REGISTRY: Final = "registry.json"
-TIERS: Final = (("nano", 10_000), ("tiny", 100_000), ("small", 1_000_000))
-"""Size tiers: a model is of the first whose limit, in bytes, it stays below."""
 
 _SHA256: Final = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 _ID: Final = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]*$"}
@@ -45,7 +45,7 @@ SIDECAR_SCHEMA: Final[dict[str, Any]] = {
     "additionalProperties": False,
     "required": [
         *("schema", "id", "kind", "tier", "sha256", "bytes", "opset", "inputs", "outputs"),
-        *("feature_order", "teacher", "exact", "training", "measured", "promised", "licence"),
+        *("feature_order", "teacher", "exact", "engines", "training", "measured", "promised", "licence"),
     ],
     "properties": {
         "schema": {"const": 1},
@@ -66,13 +66,16 @@ SIDECAR_SCHEMA: Final[dict[str, Any]] = {
         },
         "exact": {
             "type": "object",
-            "required": ["certified", "accumulator_bits"],
+            "required": ["certified", "in_float64", "accumulator_bits", "flush_to_zero_safe"],
             "additionalProperties": False,
             "properties": {
                 "certified": {"type": "boolean"},
+                "in_float64": {"type": "boolean"},
                 "accumulator_bits": {"type": ["integer", "null"], "minimum": 1},
+                "flush_to_zero_safe": {"type": "boolean"},
             },
         },
+        "engines": {"type": ["array", "null"], "minItems": 2, "uniqueItems": True, "items": {"type": "string"}},
         "training": {
             "type": ["object", "null"],
             "required": ["recipe", "recipe_sha256", "seed", "corpus_sha256", "commit"],
@@ -90,8 +93,9 @@ SIDECAR_SCHEMA: Final[dict[str, Any]] = {
         "licence": {"type": "string"},
     },
 }
-"""What a sidecar must look like. `training` is null for a model that was exported, not trained; `measured` maps a
-figure's name (with its unit at the end) to its value; `promised` maps a measure to the bound that the model holds
+"""What a sidecar must look like. `exact` is what `certificate.certify` proves of the file; `engines` names those that
+the model is for, null if it is for any; `training` is null for a model that was exported, not trained; `measured` maps
+a figure's name (with its unit at the end) to its value; `promised` maps a measure to the bound that the model holds
 itself to, beside those of gates.toml."""
 
 _REGISTRY_SCHEMA: Final[dict[str, Any]] = {
@@ -236,7 +240,8 @@ def sidecar_faults(sidecar: Mapping[str, Any], data: bytes) -> list[str]:
 
 
 def graph_facts(data: bytes) -> dict[str, Any]:
-    """What a sidecar says of a model file that the file itself shows: sha256, bytes, tier, opset, inputs, outputs.
+    """What a sidecar says of a model file that the file itself shows: sha256, bytes, tier, opset, inputs, outputs, and
+    what can be proven of it.
 
     Raises:
         RegistryError: not an ONNX model, or larger than the largest tier.
@@ -258,19 +263,21 @@ def graph_facts(data: bytes) -> dict[str, Any]:
         "opset": opset,
         "inputs": inputs,
         "outputs": outputs,
+        "exact": _exact(data),
     }
 
 
-def tier(size: int) -> str:
-    """The size tier of a model file of that many bytes.
-
-    Raises:
-        RegistryError: too large for any.
-    """
-    for name, limit in TIERS:
-        if size < limit:
-            return name
-    raise RegistryError(f"{size} bytes is no tiny model: the largest tier ends below {TIERS[-1][1]} bytes")
+def _exact(data: bytes) -> dict[str, Any]:
+    try:
+        proof = certify(data)
+    except ModelError as error:
+        raise RegistryError(error.message, hint=error.hint) from error
+    return {
+        "certified": proof.certified,
+        "in_float64": proof.exact_in_float64,
+        "accumulator_bits": proof.accumulator_bits if proof.exact_in_float64 else None,
+        "flush_to_zero_safe": proof.flush_to_zero_safe and proof.exact_in_float64,
+    }
 
 
 def register(model_id: str, data: bytes, described: dict[str, Any], card: str, folder: Path | None = None) -> Entry:
