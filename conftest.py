@@ -8,7 +8,7 @@ import pytest
 # The checkout that is tested, not a copy that may be installed: set before anything of tinyvmaf looks for it.
 os.environ.setdefault("TINYVMAF_HOME", str(Path(__file__).parent))
 
-from tinyvmaf import dataset
+from tinyvmaf import dataset, engines
 from tinyvmaf.cli import main
 from tinyvmaf.corpus import Corpus, data_root, scan
 from tinyvmaf.corpus.scan import ENV
@@ -34,6 +34,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--record", action="store_true", help="write golden records anew; such a run always fails")
     group.addoption("--recipe", action="append", metavar="R", help="loso: recipe to judge: TOML file, name, or all")
     group.addoption("--mos", metavar="FILE", help="loso: opinions, clip,mos[,ci], for recipes that fit them")
+    group.addoption(
+        "--engine", action="append", metavar="NAME", help="backends: only this engine"
+    )
+    group.addoption("--require-engine", action="append", metavar="NAME", help="backends: could not run without it")
     group.addoption("--report", metavar="DIR", default="report", help="where results go as JSON (default: report/)")
     group.addoption("--fail-not-checked", action="store_true", help="fail where something could not be checked")
 
@@ -45,6 +49,8 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
         lines.append(str(find_ffmpeg(config.getoption("--ffmpeg"))))
     except TinyvmafError as error:
         lines.append(f"FFmpeg: {error.message}")
+    if any("backends" in Path(str(argument)).parts for argument in config.args) or not config.args:
+        lines += [f"engine {row}" for row in engines.table()]
     return lines
 
 

@@ -7,9 +7,9 @@ import pytest
 from tinyvmaf.distil import domain
 from tinyvmaf.features import CANONICAL
 from tinyvmaf.files import home
-from tinyvmaf.fit import PROMISES, read_recipe, recipe_ids
+from tinyvmaf.fit import PROMISES, grid, read_recipe, recipe_ids
 from tinyvmaf.fit.recipe import _OPTIMISERS, RECIPE_SCHEMA
-from tinyvmaf.students import ARCHITECTURES
+from tinyvmaf.students import ARCHITECTURES, Grid
 
 PAGE = (home() / "docs/students.md").read_text(encoding="utf-8")
 
@@ -33,6 +33,7 @@ def test_every_architecture_is_there_with_its_count_of_numbers() -> None:
 def test_every_entry_of_a_recipe_is_explained_and_no_other() -> None:
     tables = {
         "domain": ["samples"],
+        "grid": list(RECIPE_SCHEMA["properties"]["grid"]["properties"]),
         "validation": ["every", "patience"],
         "mos": list(RECIPE_SCHEMA["properties"]["mos"]["properties"]),
         "optimiser": sorted({name for schema in _OPTIMISERS.values() for name in schema["properties"]}),
@@ -54,6 +55,19 @@ def test_every_recipe_that_needs_no_opinions_stands_in_the_table(name: str) -> N
         assert f"`{name}`" in text.split("|")[0]
     else:
         assert f"| `{name}` | {recipe.method} |" in text
+
+
+def test_the_grid_is_that_of_the_code() -> None:
+    text, entries = section("On a grid"), rows(section("Recipes"))
+    for arithmetic, bits in (("float32", 24), ("float64", 53)):
+        assert f"| `{arithmetic}` | 2^{bits} steps |" in text
+        Grid(1, bits // 2, 1, bits)
+    assert 'at most 12, with `arithmetic = "float64"` 26 |' in entries["`[grid]` `level_bits`"]
+    said = {1: "One", 4: "four", 8: "Eight"}
+    assert f"{said[grid._TUNE]} steps follow with the grid in the loop" in text
+    assert grid._GROUPS == 4
+    assert "a quarter of a layer at a time" in text
+    assert f"{said[grid._STEPS_A_GROUP]} steps follow each quarter" in text
 
 
 def test_the_bounds_of_the_domain_are_those_of_the_code() -> None:

@@ -21,14 +21,15 @@ from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.features import CANONICAL
 from tinyvmaf.ffmpeg import FFmpeg
 from tinyvmaf.files import home
-from tinyvmaf.fit import Mos, Recipe
+from tinyvmaf.fit import Mos, Recipe, run
 from tinyvmaf.fit.examples import FitError
+from tinyvmaf.fit.grid import steps_of
 from tinyvmaf.fit.network import THREADS
 from tinyvmaf.fit.recipe import Optimiser, Validation
 from tinyvmaf.fit.run import Fitted, fit
 from tinyvmaf.golden import load_rows
-from tinyvmaf.onnx_writer import student_model
-from tinyvmaf.students import architecture
+from tinyvmaf.onnx_writer import grid_model, student_model
+from tinyvmaf.students import Architecture, Grid, GridStudent, architecture
 from tinyvmaf.teacher import Teacher, load_built_in
 
 Array = NDArray[np.float64]
@@ -38,6 +39,7 @@ SOURCES = ("Bikes", "Flower", "Grain")
 FOLDS = leave_one_source_out(SOURCES)
 ADAM = Optimiser("adam", 16, 8, 0.01)
 LM = Optimiser("levenberg_marquardt", 3, 20)
+GRID, DOUBLE = Grid(13, 12, 11), Grid(28, 26, 24, 53)
 MOS = Mos((0, 100), "B1", steps=8)
 
 
@@ -54,6 +56,7 @@ RECIPES: Mapping[str, Recipe] = {
     "clips": recipe(per="clip", frames=3),
     "attention": recipe("a3", per="clip", frames=3),
     "levenberg": recipe("mlp_small", optimiser=LM),
+    "decayed": recipe("mlp_small", optimiser=replace(LM, decay=(0.0, 1e-9, 1e-6))),
     "reweighted": recipe("a4", optimiser=Optimiser("least_squares", 3)),
     "opinions": recipe(method="B2", mos=MOS, per="clip", frames=3),
     "opinions-validated": recipe(method="B2", mos=MOS, validation=Validation(4, 2)),
@@ -97,7 +100,8 @@ def opinions(corpus: Dataset) -> Opinions:
 
 
 def files(fitted: list[Fitted]) -> list[bytes]:
-    return [student_model(one.student, "m") for one in fitted]
+    students = [one.student for one in fitted]
+    return [grid_model(s, "m") if isinstance(s, GridStudent) else student_model(s, "m") for s in students]
 
 
 @pytest.fixture(scope="module")
@@ -356,6 +360,67 @@ def test_a_student_of_the_teacher_with_chroma_keeps_its_correction(ffmpeg: FFmpe
     assert student.predict(silent)[0] == pytest.approx(modern.predict(silent)[0], abs=5.0)
 
 
+@pytest.fixture
+def quick_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search of a few hundred rows."""
+    monkeypatch.setattr(run, "_SEARCH", {"samples": 300, "starts": 5, "steps": 2})
+
+
+def on_domain(grid: Grid) -> Recipe:
+    """With more rows than numbers, or what is rounded would be made up for by what no row is there to hold."""
+    made = recipe("quadratic_24", method="B1f", optimiser=replace(LM, batch=500), samples=500, grid=grid)
+    return replace(made, architecture=Architecture("small", "mlp", (6, 6), "quadratic"), seeds=(0,))
+
+
+@pytest.mark.parametrize("grid", [GRID, DOUBLE], ids=["24", "53"])
+@pytest.mark.usefixtures("quick_search")
+def test_a_student_with_a_grid_is_put_on_it(grid: Grid, teacher: Teacher, corpus: Dataset) -> None:
+    """Behind the same fit; the same bytes for the same seed, whatever the corpus. It is nearer to the teacher than
+    after three steps without a grid, since there are steps on the way."""
+    one = on_domain(grid)
+    (fitted,) = fit(one, teacher)
+    assert (fitted.held_out, fitted.seed, fitted.sources, fitted.validation) == (None, 0, (), None)
+    student = fitted.student
+    assert isinstance(student, GridStudent)
+    assert (student.grid, student.features, student.clip) == (grid, CANONICAL, (0.0, 100.0))
+    assert files([fitted]) == files(fit(one, teacher, corpus, FOLDS))
+    (without,) = fit(replace(one, grid=None), teacher)
+    rows, scores = corpus.columns(*CANONICAL), corpus.columns(TEACHER)[:, 0]
+    on, off = (float(np.abs(f.student.predict(rows) - scores).mean()) for f in (fitted, without))
+    assert on < 0.5 * off
+
+
+@pytest.mark.usefixtures("quick_search")
+def test_what_the_search_for_a_grid_finds_is_of_the_domain(teacher: Teacher, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows of the domain, with the teacher's scores of them; asked for the student on its grid."""
+    found, worst = [], run._worst
+    monkeypatch.setattr(run, "_worst", lambda *args: found.append(worst(*args)) or found[-1])
+    fit(on_domain(GRID), teacher)
+    ((rows, scores, largest),) = found
+    assert run.Domain(teacher.features).contains(rows).all()
+    assert np.array_equal(scores, teacher.predict(rows))
+    assert largest > 0.0
+
+
+def test_a_teacher_that_corrects_chroma_has_no_grid_yet(ffmpeg: FFmpeg) -> None:
+    """Said before anything is fitted."""
+    modern, told = load_built_in(ffmpeg, "vmaf_v1.0.16_3d0h"), []
+    one = replace(on_domain(GRID), teacher=modern.id)
+    with pytest.raises(FitError, match=r"recipe quick: no grid yet for a teacher that corrects chroma, as vmaf_v1"):
+        fit(one, modern, progress=lambda *at: told.append(at))
+    assert not told
+
+
+@pytest.mark.parametrize("kind", ["B1", "B1f"])
+def test_decay_is_passed_on(kind: Any, teacher: Teacher, corpus: Dataset) -> None:
+    """The heaviest that there could be on the first layer: next to nothing is left of its weights."""
+    samples = {"samples": 300} if kind == "B1f" else {}
+    how = replace(LM, steps=12, decay=(1e3, 0.0, 0.0))
+    for optimiser, least, most in ((how, 0.0, 1e-2), (replace(how, decay=()), 1e-1, 1e9)):
+        (one,) = fit(recipe("quadratic_24", method=kind, optimiser=optimiser, **samples), teacher, corpus, seeds=[0])
+        assert least <= np.sqrt(np.square(one.student.parameters[0]).mean()) < most
+
+
 # Opinions.
 
 
@@ -422,6 +487,17 @@ def test_progress_reaches_its_total(kind: str, teacher: Teacher, corpus: Dataset
     totals = {total for _, total in told}
     assert len(totals) == 1
     assert [done for done, _ in told] == list(range(1, totals.pop() + 1))
+
+
+@pytest.mark.parametrize("grid", [GRID, DOUBLE], ids=["24", "53"])
+@pytest.mark.usefixtures("quick_search")
+def test_progress_on_a_grid_reaches_its_total(grid: Grid, teacher: Teacher) -> None:
+    """Of the fit and of the grid, for each seed; there several steps are told at once."""
+    told: list[tuple[int, int]] = []
+    fit(replace(on_domain(grid), seeds=(0, 1)), teacher, progress=lambda *at: told.append(at))
+    (total,) = {total for _, total in told}
+    assert [done for done, _ in told] == sorted({done for done, _ in told})
+    assert told[-1][0] == total == 2 * (LM.steps + steps_of(grid, 3))
 
 
 @pytest.mark.parametrize("kind", ["frames", "levenberg", "reweighted"])

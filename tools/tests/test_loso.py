@@ -17,6 +17,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tinyvmaf import dataset
+from tinyvmaf.certificate import certify
 from tinyvmaf.corpus import leave_one_source_out
 from tinyvmaf.dataset import Dataset
 from tinyvmaf.engines import OnnxRuntimeCpu
@@ -28,7 +29,7 @@ from tinyvmaf.fit import Recipe, read_recipe
 from tinyvmaf.loso import FitRequest, FoldModel, LosoError, Report, evaluate, evaluate_recipe, fold_models, leaked_rows
 from tinyvmaf.onnx_writer import student_model
 from tinyvmaf.store import Store
-from tinyvmaf.students import Student, architecture
+from tinyvmaf.students import Architecture, Student, architecture
 from tinyvmaf.teacher import Teacher, load_built_in
 
 Array = NDArray[np.float64]
@@ -219,6 +220,27 @@ def test_a_recipe_that_sees_no_clip_gives_one_model_for_all_folds(
     assert entries(store) == 1
     report = evaluate("mine", [model], corpus, CANONICAL, TEACHER)
     assert [fold.held_out for fold in report.folds] == list(SOURCES)
+
+
+@pytest.mark.parametrize(("arithmetic", "double"), [("float32", False), ("float64", True)])
+def test_a_recipe_with_a_grid_gives_a_file_that_needs_no_luck_with_its_engine(
+    arithmetic: str, double: bool, teacher: Teacher, corpus: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says of itself what every fitted file says, and has its certificate."""
+    monkeypatch.setattr("tinyvmaf.fit.run._SEARCH", {"samples": 300, "starts": 5, "steps": 2})
+    text = RECIPE.replace("B1", "B1f").replace("mlp_small", "quadratic_24").replace("[0, 1]", "[3]")
+    text = text.replace("[optimiser]", f'arithmetic = "{arithmetic}"\n[optimiser]').replace("learning_rate = 0.01", "")
+    text = text.replace("adam", "levenberg_marquardt").replace("batch = 8", "batch = 500")
+    text += "[domain]\nsamples = 500\n[grid]\ninput_bits = 13\nlevel_bits = 12\nvalue_bits = 11\n"
+    one = replace(recipe(tmp_path, text), architecture=Architecture("small", "mlp", (6, 6), "quadratic"))
+    (model,) = fold_models(FitRequest(one, teacher, corpus, FOLDS, model_id="shipped"), None)
+    said = model.metadata()
+    assert (said["recipe"], said["recipe_sha256"], said["seed"]) == ("mine", one.sha256, "3")
+    assert (said["teacher"], said["teacher_sha256"], said["sources"]) == (TEACHER, teacher.sha256, "")
+    assert said["feature_order"].split(",") == list(CANONICAL)
+    found = certify(model.data)
+    assert (found.certified, found.exact_in_float64) == (not double, True), found.explain()
+    assert [fold.held_out for fold in evaluate("mine", [model], corpus, CANONICAL, TEACHER).folds] == list(SOURCES)
 
 
 # Leaks.

@@ -1,6 +1,7 @@
 """A recipe says everything, or it is refused with its file and the place; the same content is the same recipe."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from tinyvmaf.files import home, sha256
 from tinyvmaf.fit import PROMISES, RecipeError, find_recipe, read_recipe, recipe_ids
 from tinyvmaf.fit.recipe import Mos, Optimiser, Validation
-from tinyvmaf.students import ARCHITECTURES
+from tinyvmaf.students import ARCHITECTURES, Grid
 from tinyvmaf.teacher import KNOWN
 
 GOOD = """\
@@ -30,6 +31,8 @@ SQUARES = '[optimiser]\nname = "least_squares"\nsteps = 10\n'
 DOMAIN = "[domain]\nsamples = 100\n"
 MOS = "[mos]\nscale = [0, 100]\n"
 MOS_B1 = MOS + 'start = "B1"\n'
+GRID = "[grid]\ninput_bits = 13\nlevel_bits = 12\nvalue_bits = 11\n"
+B1F_QUADRATIC = 'method = "B1f"\narchitecture = "quadratic_24"'
 STOP = "[validation]\nevery = 10\npatience = 2\n"
 
 
@@ -68,8 +71,31 @@ def test_every_architecture_but_the_spare_one_has_a_recipe() -> None:
 
 def test_every_recipe_that_makes_promises_promises_a_known_thing() -> None:
     promising = [recipe for recipe in map(read_recipe, recipe_ids()) if recipe.promises]
-    assert [recipe.id for recipe in promising] == ["tinyvmaf_nano", "tinyvmaf_tiny"]
+    named = ["nano_tanh", "tiny_tanh", "tinyvmaf_exact", "tinyvmaf_nano", "tinyvmaf_tiny"]
+    assert [recipe.id for recipe in promising] == named
     assert all(set(recipe.promises or {}) == set(PROMISES) for recipe in promising)
+
+
+@pytest.mark.parametrize(
+    ("name", "architecture", "grid", "decay"),
+    [
+        ("tinyvmaf_nano", "quadratic_24", Grid(13, 12, 11, 24), (0, 4e-11, 1e-8)),
+        ("tinyvmaf_exact", "quadratic_32", Grid(14, 12, 11, 24), (0, 4e-9, 1e-6)),
+        ("tinyvmaf_tiny", "quadratic_32", Grid(28, 26, 24, 53), ()),
+        ("nano_tanh", "tanh_24", None, ()),
+        ("tiny_tanh", "tanh_32", None, ()),
+    ],
+)
+def test_the_recipes_of_the_models_that_come_along(
+    name: str, architecture: str, grid: Grid | None, decay: tuple[float, ...]
+) -> None:
+    """The bits of a grid and of decay as they stand in the file, and the accumulator that follows from arithmetic."""
+    recipe = read_recipe(name)
+    said = tomllib.loads(find_recipe(name).read_text(encoding="utf-8"))
+    assert (recipe.architecture.name, recipe.grid, recipe.optimiser.decay) == (architecture, grid, decay)
+    assert (recipe.arithmetic == "float64") == (name in ("tinyvmaf_tiny", "tiny_tanh"))
+    assert said.get("grid") == (grid and {f: getattr(grid, f) for f in ("input_bits", "level_bits", "value_bits")})
+    assert tuple(said["optimiser"].get("decay", ())) == decay
 
 
 def test_an_unknown_recipe_names_those_that_come_along() -> None:
@@ -109,6 +135,15 @@ def test_what_a_recipe_does_not_say_is_the_usual(tmp_path: Path) -> None:
     assert recipe.validation is recipe.mos is recipe.promises is recipe.soft_labels_temperature is None
     assert not recipe.needs_mos
     assert read_recipe(write(tmp_path, GOOD + STOP)).validation == Validation(10, 2)
+
+
+@pytest.mark.parametrize(("arithmetic", "bits"), [("float32", 24), ("float64", 53)])
+def test_the_accumulator_of_a_grid_follows_from_the_arithmetic(arithmetic: str, bits: int, tmp_path: Path) -> None:
+    text = changed(f'{B1F_QUADRATIC}\narithmetic = "{arithmetic}"', LM + "decay = [1, 0.5, 0]\n" + DOMAIN + GRID)
+    recipe = read_recipe(write(tmp_path, text))
+    assert recipe.grid == Grid(13, 12, 11, bits)
+    assert recipe.optimiser == Optimiser("levenberg_marquardt", 10, 100, decay=(1, 0.5, 0))
+    assert read_recipe(write(tmp_path, changed(B1F_QUADRATIC, LM + DOMAIN + GRID))).grid == Grid(13, 12, 11, 24)
 
 
 def test_only_a_fit_on_the_domain_sees_no_clip(tmp_path: Path) -> None:
@@ -178,6 +213,16 @@ def refused(path: Path, reason: str) -> None:
         (changed("", ADAM + "schedule = 'linear'\n"), "at optimiser/schedule: 'linear' is not one of"),
         (changed("", ADAM + "weight_decay = -1\n"), "at optimiser/weight_decay: -1 is less than the minimum"),
         (changed("", LM + "learning_rate = 0.1\n"), "at optimiser: .*'learning_rate' was unexpected"),
+        (changed("", ADAM + "decay = [1, 1, 1]\n"), "at optimiser: .*'decay' was unexpected"),
+        (changed("", LM + "decay = []\n"), "at optimiser/decay: .*(short|non-empty)"),
+        (changed("", LM + "decay = 1\n"), "at optimiser/decay: 1 is not of type 'array'"),
+        (changed("", LM + "decay = [0, -1, 0]\n"), "at optimiser/decay/1: -1 is less than the minimum"),
+        (changed("", LM + "decay = [0, nan, 0]\n"), "at optimiser/decay/1: nan is not of type 'number'"),
+        (changed("", LM + "[grid]\n"), "at grid: 'input_bits' is a required property"),
+        (changed("", LM + GRID + "weight_bits = 3\n"), "at grid: .*'weight_bits' was unexpected"),
+        (changed("", LM + GRID + "accumulator_bits = 24\n"), "at grid: .*'accumulator_bits' was unexpected"),
+        (changed("", LM + GRID.replace("13", "0")), "at grid/input_bits: 0 is less than the minimum"),
+        (changed("", LM + GRID.replace("13", "13.0")), "at grid/input_bits: 13.0 is not of type 'integer'"),
         (changed("", SQUARES + "batch = 1\n"), "at optimiser: .*'batch' was unexpected"),
         (changed("", ADAM + "[domain]\n"), "at domain: 'samples' is a required property"),
         (changed("", ADAM + "[validation]\nevery = 1\n"), "at validation: 'patience' is a required property"),
@@ -235,6 +280,18 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
         ('method = "B2"', ADAM + MOS + "penalty = 1.0\n", r"penalty of \[mos\] belong to B3"),
         ("", LM + "searches = 2\n", "searches are of the domain: there is no"),
         ('method = "B3"', LM + MOS_B1, "levenberg_marquardt starts B3 in the domain only"),
+        (B1F_QUADRATIC, ADAM + DOMAIN + GRID, "a student is put on a grid after a fit by levenberg_marquardt on samp"),
+        ('architecture = "quadratic_24"', LM + GRID, "on samples of the domain: method B1f"),
+        ('architecture = "quadratic_24"\nmethod = "B3"', LM + MOS + DOMAIN + GRID, "a student is put on a grid after"),
+        ('architecture = "tanh_24"\nmethod = "B1f"', LM + DOMAIN + GRID,
+         "architecture tanh_24 has no grid: only quadratic activations are exact on one"),
+        ('architecture = "linear"\nmethod = "B1f"', LM + DOMAIN + GRID, "architecture linear has no grid: only quadr"),
+        ("", LM + "decay = [1, 1]\n", "decay needs 3 entries, one a layer of mlp_small"),
+        ('architecture = "linear"', LM + "decay = [1, 1, 1]\n", "decay needs 1 entries, one a layer of linear"),
+        (B1F_QUADRATIC, LM + DOMAIN + GRID.replace("12", "13"), r"grid: level_bits 13: a level times another must"),
+        (B1F_QUADRATIC, LM + DOMAIN + GRID.replace("11", "25"), "grid: input_bits and value_bits are above 0, and no"),
+        (B1F_QUADRATIC + '\narithmetic = "float64"', LM + DOMAIN + GRID.replace("12", "27"),
+         r"grid: level_bits 27: .* must stay below 2\^53"),
         ('method = "B3"\narchitecture = "a3"\nper = "clip"', LM + MOS + DOMAIN,
          "levenberg_marquardt knows no attention"),
     ],
@@ -251,7 +308,11 @@ def test_what_does_not_go_together_is_refused(top: str, tables: str, reason: str
         ('architecture = "a4"\nper = "clip"', SQUARES),
         ("soft_labels_temperature = 25", ADAM + STOP),
         ("", LM),
+        ("", LM + "decay = [0, 1e-9, 0.5]\n"),
         ('method = "B1f"', ADAM + DOMAIN),
+        (B1F_QUADRATIC, LM + DOMAIN + GRID),
+        (B1F_QUADRATIC, LM + DOMAIN),
+        ('architecture = "quadratic_24"', ADAM),
         ('method = "B1f"', LM + "searches = 2\n" + DOMAIN),
         ('method = "B2"', ADAM + MOS + STOP),
         ('method = "B2"\nper = "clip"', ADAM + MOS),

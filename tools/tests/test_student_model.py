@@ -26,7 +26,8 @@ from tinyvmaf.teacher import Teacher, load_built_in
 Rows = NDArray[np.float32]
 F32 = np.finfo(np.float32)
 FLOAT32_NEAR_100 = 3.9e-6  # half a step of float32 below 128
-PER_FRAME = ("linear", "mlp_small", "mlp_medium", "a1", "a2", "fr_regressor", "tanh_24", "tanh_32", "gelu_32")
+PER_FRAME = ("linear", "mlp_small", "mlp_medium", "a1", "a2", "fr_regressor", "tanh_24", "tanh_32", "gelu_32",
+             "quadratic_24")  # fmt: skip
 TEACHERS = ("vmaf_v0.6.1", "vmaf_v1.0.16_3d0h")
 EXTREMES = (0.0, -0.0, 1.0, -1.0, 1.05, 30.0, 45.0, 1e30, F32.max, -F32.max, F32.tiny, -F32.tiny,
             F32.smallest_subnormal, -F32.smallest_subnormal)  # fmt: skip
@@ -190,6 +191,7 @@ def test_a_student_per_clip_says_that_it_gives_one_score(teachers: Teachers) -> 
 
 CORRECTION = ["Gather", "Gather", "Sub", "Mul", "Equal", "Where", "Mul", "Add"]
 GELU = ["Gemm", "Erf", "Mul", "Add"]
+QUADRATIC = ["Gemm", "Clip", "Abs", "Sub", "Mul"]
 
 
 @pytest.mark.parametrize(
@@ -200,6 +202,7 @@ GELU = ["Gemm", "Erf", "Mul", "Add"]
         ("tanh_24", "float32", ["Clip", "Gemm", "Tanh", "Gemm", "Tanh", "Gemm", "Clip"]),
         ("tanh_32", "float64", ["Cast", "Clip", "Gemm", "Tanh", "Gemm", "Tanh", "Gemm", "Clip", "Cast"]),
         ("gelu_32", "float32", ["Clip", *GELU, *GELU, "Gemm", "Clip"]),
+        ("quadratic_24", "float32", ["Clip", *QUADRATIC, *QUADRATIC, "Gemm", "Clip"]),
         ("a3", "float32", ["Clip", *GELU, *GELU, "Gemm", "Gemm", "Softmax", "Mul", "ReduceSum", "Clip"]),
     ],
 )

@@ -17,7 +17,7 @@ from tinyvmaf.teacher import ChromaFromLuma, Teacher, load_built_in
 
 Array = NDArray[np.float64]
 LIMITS, CLIP = (0.0, 30.0), (0.0, 100.0)
-SMALL = ("linear", "mlp_small", "tanh_24", "gelu_32")  # one of each activation, and none
+SMALL = ("linear", "mlp_small", "tanh_24", "gelu_32", "quadratic_24")  # one of each activation, and none
 
 
 def student(name: str, features: tuple[str, ...] = CANONICAL, seed: int = 0, **changes: Any) -> Student:
@@ -44,7 +44,7 @@ def rows(count: int, width: int = 6, seed: int = 1) -> Array:
 @pytest.mark.parametrize(
     ("name", "count"),
     [("linear", 7), ("mlp_small", 257), ("mlp_medium", 2561), ("a1", 4673), ("a2", 34049), ("fr_regressor", 4673),
-     ("a4", 12), ("tanh_24", 793), ("tanh_32", 1313)],
+     ("a4", 12), ("tanh_24", 793), ("tanh_32", 1313), ("quadratic_24", 793), ("quadratic_32", 1313)],
 )  # fmt: skip
 def test_an_architecture_has_as_many_parameters_as_is_said_of_it(name: str, count: int) -> None:
     """Of canonical-6; such as 6*16 + 16 + 16*8 + 8 + 8 + 1 = 257 of mlp_small."""
@@ -119,6 +119,22 @@ def test_the_activations_are_the_exact_ones() -> None:
     assert np.array_equal(activate("relu", x), np.where(x > 0, x, 0.0))
     assert np.array_equal(activate("tanh", x), np.tanh(x))
     np.testing.assert_allclose(activate("gelu", x), x * norm.cdf(x), rtol=0, atol=1e-14)
+    bent = np.where(x < 0, (x + 1.0) ** 2 - 1.0, 1.0 - (x - 1.0) ** 2)
+    expected = np.where(np.abs(x) < 1.0, bent, np.sign(x))
+    np.testing.assert_allclose(activate("quadratic", x), expected, rtol=0, atol=1e-14)
+
+
+def test_the_quadratic_sigmoid_is_two_parabolas_that_meet_the_ends_without_a_kink() -> None:
+    """Odd, rising from -1 to 1, of slope 2 at 0 and 0 at both ends."""
+    x = np.linspace(-2.0, 2.0, 4001)
+    y = activate("quadratic", x)
+    assert np.array_equal(y, -activate("quadratic", -x))
+    assert (np.diff(y) >= 0.0).all()
+    assert (y[0], y[2000], y[-1]) == (-1.0, 0.0, 1.0)
+    slope = np.gradient(y, x)
+    assert slope.max() == pytest.approx(2.0, abs=2e-3)
+    assert np.abs(np.diff(slope)).max() < 2.1e-3
+    assert np.abs(slope[np.abs(x) >= 1.002]).max() < 1e-9
 
 
 @pytest.mark.parametrize("name", SMALL)

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tinyvmaf.contract import tier
 from tinyvmaf.distil import Domain, worst_difference
 from tinyvmaf.distil.search import Scores
 from tinyvmaf.engines import OnnxRuntimeCpu
+from tinyvmaf.engines.choose import engines_of
 from tinyvmaf.fit import PROMISES, Recipe
 from tinyvmaf.golden import golden_errors
 from tinyvmaf.loso import FoldModel, Report
-from tinyvmaf.registry import Entry, register, tier
+from tinyvmaf.registry import Entry, register
 from tinyvmaf.teacher import Teacher
 
 LICENCE: Final = "BSD-2-Clause-Patent"
@@ -97,7 +99,7 @@ def write_candidate(
         "kind": "student",
         "feature_order": list(teacher.feature_names),
         "teacher": {"id": teacher.id, "sha256": teacher.sha256},
-        "exact": {"certified": False, "accumulator_bits": None},
+        "engines": engines_of(model.data),
         "training": {
             "recipe": recipe.id,
             "recipe_sha256": recipe.sha256,

@@ -7,6 +7,7 @@ import numpy as np
 
 from tinyvmaf.distil import Domain
 from tinyvmaf.engines import OnnxRuntimeCpu
+from tinyvmaf.engines.choose import engines_of
 from tinyvmaf.golden import golden_errors
 from tinyvmaf.onnx_writer import svr_model
 from tinyvmaf.registry import Entry, register
@@ -29,7 +30,7 @@ def export_teacher(teacher: Teacher, folder: Path | None = None) -> Entry:
         "kind": "svr",
         "feature_order": list(teacher.feature_names),
         "teacher": {"id": teacher.id, "sha256": teacher.sha256},
-        "exact": {"certified": False, "accumulator_bits": None},
+        "engines": engines_of(data),
         "training": None,
         "measured": measured,
         "promised": {},

@@ -83,6 +83,8 @@ class Outcome:
     """How many values are outside the bound."""
     reproduce: str
     """A command that shows it again."""
+    details: str = ""
+    """What else a person needs to see of the worst value, such as its bits; lines, or nothing."""
 
     @property
     def failed(self) -> bool:
@@ -109,6 +111,7 @@ class Outcome:
             )
         if self.count > len(self.worst):
             lines.append(f"  ... the worst {len(self.worst)} of {self.count}")
+        lines += [f"  {line}" for line in self.details.splitlines()]
         tail = [
             f"why this bound: {self.gate.reason}",
             f"source: {self.gate.source}",
@@ -147,7 +150,9 @@ def compare(
     return _outcome(gate, subject, rows, reproduce)
 
 
-def hold(gate: Gate, subject: str, measured: Mapping[str, float], *, reproduce: str) -> Outcome:
+def hold(
+    gate: Gate, subject: str, measured: Mapping[str, float], *, reproduce: str, details: str = ""
+) -> Outcome:
     """Hold measured values, under their labels, against the bound itself.
 
     Raises:
@@ -156,16 +161,16 @@ def hold(gate: Gate, subject: str, measured: Mapping[str, float], *, reproduce: 
     if not measured:
         raise CouldNotRunError(f"{gate.name}: {subject}: nothing was measured")
     rows = [Row(label, gate.value, value, gate.accepts(value)) for label, value in measured.items()]
-    return _outcome(gate, subject, rows, reproduce)
+    return _outcome(gate, subject, rows, reproduce, details)
 
 
-def _outcome(gate: Gate, subject: str, rows: list[Row], reproduce: str) -> Outcome:
+def _outcome(gate: Gate, subject: str, rows: list[Row], reproduce: str, details: str = "") -> Outcome:
     # NaN first: it is the furthest off there is.
     rows.sort(
         key=lambda r: (r.accepted, np.isfinite(r.difference), -r.difference if np.isfinite(r.difference) else 0.0)
     )
     failures = sum(not row.accepted for row in rows)
-    return Outcome(gate, subject, len(rows), tuple(rows[:WORST_ROWS]), failures, reproduce)
+    return Outcome(gate, subject, len(rows), tuple(rows[:WORST_ROWS]), failures, reproduce, details)
 
 
 class Gates(dict[str, Gate]):

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.files import home, sha256
 from tinyvmaf.fit.opinions import Opinions
-from tinyvmaf.students import ARCHITECTURES, Architecture, architecture
+from tinyvmaf.students import ARCHITECTURES, Architecture, Grid, StudentError, architecture
 from tinyvmaf.teacher import KNOWN
 
 Method = Literal["B1", "B1f", "B2", "B3"]
@@ -43,7 +43,10 @@ _OPTIMISERS: Final[Mapping[str, dict[str, Any]]] = {
         {"name": {}, "steps": _COUNT, "batch": _COUNT, "learning_rate": _POSITIVE},
         {"schedule": {"enum": ["cosine", "constant"]}, "weight_decay": _NOT_NEGATIVE},
     ),
-    "levenberg_marquardt": _object({"name": {}, "steps": _COUNT, "batch": _COUNT}, {"searches": _COUNT}),
+    "levenberg_marquardt": _object(
+        {"name": {}, "steps": _COUNT, "batch": _COUNT},
+        {"searches": _COUNT, "decay": {"type": "array", "minItems": 1, "items": _NOT_NEGATIVE}},
+    ),
     "least_squares": _object({"name": {}, "steps": _COUNT}),
 }
 
@@ -67,6 +70,7 @@ RECIPE_SCHEMA: Final[dict[str, Any]] = _object(
         "arithmetic": {"enum": ["float32", "float64"]},
         "soft_labels_temperature": _POSITIVE,
         "domain": _object({"samples": _COUNT}),
+        "grid": _object({"input_bits": _COUNT, "level_bits": _COUNT, "value_bits": _COUNT}),
         "validation": _object({"every": _COUNT, "patience": _COUNT}),
         "mos": _object(
             {"scale": {"type": "array", "minItems": 2, "maxItems": 2, "items": {"type": "number"}}},
@@ -104,6 +108,8 @@ class Optimiser:
     weight_decay: float = 0.0
     searches: int = 0
     """Levenberg-Marquardt: how often an adversarial search adds what it finds to the rows."""
+    decay: tuple[float, ...] = ()
+    """Levenberg-Marquardt: a layer each, what the square of a weight adds to the mean of squares; none if empty."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +174,8 @@ class Recipe:
     samples: int = 0
     """B1f: rows of the domain."""
     validation: Validation | None = None
+    grid: Grid | None = None
+    """The grid that the fitted student is put on."""
     mos: Mos | None = None
     promises: Mapping[str, float] | None = None
     """The bounds that a model by this recipe holds itself to, by `PROMISES`."""
@@ -223,8 +231,9 @@ def read_recipe(name: str | Path) -> Recipe:
     fields = content | {
         "architecture": architecture(content["architecture"]),
         "seeds": tuple(content["seeds"]),
-        "optimiser": Optimiser(**content["optimiser"]),
+        "optimiser": Optimiser(**content["optimiser"] | {"decay": tuple(content["optimiser"].get("decay", ()))}),
         "samples": content.pop("domain", {}).get("samples", 0),
+        "grid": _grid(content, path) if "grid" in content else None,
         "validation": Validation(**content["validation"]) if "validation" in content else None,
         "mos": Mos(**content["mos"] | {"scale": tuple(content["mos"]["scale"])}) if "mos" in content else None,
     }
@@ -233,6 +242,14 @@ def read_recipe(name: str | Path) -> Recipe:
     if wrong := _contradiction(recipe) or _idle(recipe, content):
         raise RecipeError(f"{path}: {wrong}")
     return recipe
+
+
+def _grid(content: Mapping[str, Any], path: Path) -> Grid:
+    bits = 53 if content.get("arithmetic") == "float64" else 24
+    try:
+        return Grid(**content["grid"], accumulator_bits=bits)
+    except StudentError as error:
+        raise RecipeError(f"{path}: grid: {error.message}", hint=error.hint) from error
 
 
 def _contradiction(r: Recipe) -> str | None:
@@ -266,6 +283,18 @@ def _contradiction(r: Recipe) -> str | None:
         (optimiser == "levenberg_marquardt" and kind == "attention", f"{optimiser} knows no attention"),
         (kind == "reweighted" and r.method in ("B1f", "B3"), f"{r.architecture.name} starts as the teacher: B1 or B2"),
         (r.soft_labels_temperature is not None and r.method != "B1", "soft labels are an option of B1"),
+        (
+            r.grid is not None and (r.method, optimiser) != ("B1f", "levenberg_marquardt"),
+            "a student is put on a grid after a fit by levenberg_marquardt on samples of the domain: method B1f",
+        ),
+        (
+            r.grid is not None and r.architecture.activation != "quadratic",
+            f"architecture {r.architecture.name} has no grid: only quadratic activations are exact on one",
+        ),
+        (
+            bool(r.optimiser.decay) and len(r.optimiser.decay) != len(r.architecture.hidden) + 1,
+            f"decay needs {len(r.architecture.hidden) + 1} entries, one a layer of {r.architecture.name}",
+        ),
         (r.architecture.dropout > 0 and optimiser != "adam", f"{optimiser} knows no dropout"),
         (
             r.arithmetic == "float64" and r.architecture.activation == "gelu",

@@ -20,12 +20,13 @@ from tinyvmaf.dataset import Dataset
 from tinyvmaf.distil import Domain, worst_difference
 from tinyvmaf.fit.adam import Member, Task, adam
 from tinyvmaf.fit.examples import Examples, FitError, Part, corrected, examples
+from tinyvmaf.fit.grid import on_grid, steps_of
 from tinyvmaf.fit.levenberg import levenberg_marquardt
 from tinyvmaf.fit.network import initial, numbers_of, quiet, reproducible
 from tinyvmaf.fit.opinions import Opinions
 from tinyvmaf.fit.recipe import Mos, Optimiser, Recipe
 from tinyvmaf.fit.reweight import reweight
-from tinyvmaf.students import Student
+from tinyvmaf.students import GridStudent, Student
 from tinyvmaf.teacher import Teacher
 
 Array = NDArray[np.float64]
@@ -40,7 +41,7 @@ _SEARCH_KEEPS: Final = 50  # rows of each search, the worst ones
 class Fitted:
     """A student and what it was made from."""
 
-    student: Student
+    student: Student | GridStudent
     seed: int
     held_out: str | None
     """The source that it has not seen; None where none was held out, or no clip was seen at all."""
@@ -81,7 +82,7 @@ def fit(
     steps = _Steps(progress or quiet)
     with reproducible():
         if not recipe.sees_clips:
-            steps.total = recipe.optimiser.steps * len(chosen)
+            steps.total = (recipe.optimiser.steps + _grid_steps(recipe)) * len(chosen)
             fitted = [_on_domain(recipe, teacher, seed, steps) for seed in chosen]
             return [Fitted(s, seed, None, (), None) for s, seed in zip(fitted, chosen, strict=True)]
         if data is None:
@@ -115,17 +116,48 @@ class _Steps:
         self._before += steps
 
 
-def _on_domain(recipe: Recipe, teacher: Teacher, seed: int, steps: _Steps) -> Student:
+def _on_domain(recipe: Recipe, teacher: Teacher, seed: int, steps: _Steps) -> Student | GridStudent:
+    if recipe.grid is not None and teacher.svr.chroma is not None:
+        raise FitError(f"recipe {recipe.id}: no grid yet for a teacher that corrects chroma, as {teacher.id} does")
     mean, std, parameters = _distilled(recipe, teacher, seed, steps)
-    return _student(recipe, teacher, mean, std, parameters, 0)
+    student = _student(recipe, teacher, mean, std, parameters, 0)
+    if recipe.grid is None:
+        return student
+    domain = Domain(teacher.features)
+    made = on_grid(
+        student, recipe.grid, domain.bounds()[1], _pool(recipe, teacher, seed), seed=seed, batch=recipe.optimiser.batch,
+        search=lambda points: _worst(points, teacher, domain, 0)[:2], progress=steps.done,
+    )  # fmt: skip
+    steps.stage_done(_grid_steps(recipe))
+    return made
+
+
+def _grid_steps(recipe: Recipe) -> int:
+    return steps_of(recipe.grid, len(recipe.architecture.hidden) + 1) if recipe.grid else 0
+
+
+def _pool(recipe: Recipe, teacher: Teacher, seed: int) -> tuple[Array, Array]:
+    """Rows of the domain as a student gets them, so in float32, and their scores."""
+    rows = Domain(teacher.features).sample(recipe.samples, seed).astype(np.float32).astype(np.float64)
+    return rows, teacher.predict(rows)
+
+
+def _worst(
+    student: Callable[[Array], Array], teacher: Teacher, domain: Domain, seed: int
+) -> tuple[Array, Array, float]:
+    """The rows on which a search finds a student furthest off, their scores, and the largest difference."""
+    found = worst_difference(
+        lambda rows: np.clip(student(rows.astype(np.float64)), *teacher.svr.score_range),
+        teacher.predict, domain, seed=seed, **_SEARCH,
+    )  # fmt: skip
+    rows = found.rows[:_SEARCH_KEEPS]
+    return rows, teacher.predict(rows), float(found.differences[0])
 
 
 def _distilled(recipe: Recipe, teacher: Teacher, seed: int, steps: _Steps) -> tuple[Array, Array, list[Tensor]]:
     """B1f: normalisation and the parameters of one member."""
     domain, how = Domain(teacher.features), recipe.optimiser
-    # float32, because that is what a student gets.
-    rows = domain.sample(recipe.samples, seed).astype(np.float32).astype(np.float64)
-    scores = teacher.predict(rows)
+    rows, scores = _pool(recipe, teacher, seed)
     rows = corrected(teacher, rows)
     mean, std = rows.mean(axis=0), rows.std(axis=0)
     dtype = _dtype(recipe)
@@ -140,20 +172,14 @@ def _distilled(recipe: Recipe, teacher: Teacher, seed: int, steps: _Steps) -> tu
         def search(student: Callable[[Array], Array]) -> tuple[Array, Array, float]:
             nonlocal asked
             asked += 1
-            clip = teacher.svr.score_range
-            found = worst_difference(
-                lambda r: np.clip(student((corrected(teacher, r.astype(np.float64)) - mean) / std), *clip),
-                teacher.predict,
-                domain,
-                seed=asked,
-                **_SEARCH,
+            worst, targets, largest = _worst(
+                lambda r: student((corrected(teacher, r) - mean) / std), teacher, domain, asked
             )
-            worst = found.rows[:_SEARCH_KEEPS]
-            return (corrected(teacher, worst) - mean) / std, teacher.predict(worst), float(found.differences[0])
+            return (corrected(teacher, worst) - mean) / std, targets, largest
 
         parameters = levenberg_marquardt(
             recipe.architecture, seed, ((rows - mean) / std, scores), steps=how.steps, batch=how.batch, dtype=dtype,
-            search=search, searches=how.searches, progress=steps.done,
+            decay=how.decay, search=search, searches=how.searches, progress=steps.done,
         )  # fmt: skip
     steps.stage_done(how.steps)
     return mean, std, parameters
@@ -181,7 +207,7 @@ def _on_clips(
             fitted.append(
                 levenberg_marquardt(
                     recipe.architecture, seed, pool, steps=how.steps, batch=how.batch, dtype=_dtype(recipe),
-                    progress=steps.done,
+                    decay=how.decay, progress=steps.done,
                 )
             )  # fmt: skip
             steps.stage_done(how.steps)

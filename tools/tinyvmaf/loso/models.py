@@ -22,10 +22,11 @@ from tinyvmaf.dataset import INDEX, Dataset
 from tinyvmaf.fit import Recipe
 from tinyvmaf.fit.opinions import Opinions
 from tinyvmaf.store import Store, key_of
+from tinyvmaf.students import GridStudent
 from tinyvmaf.teacher import Teacher
 
 _ROOMS: Final = (
-    *("students.py", "features.py", "teacher", "distil", "fit", "onnx_writer", "corpus/splits.py"),
+    *("students", "features.py", "teacher", "distil", "fit", "onnx_writer", "corpus/splits.py"),
     *("contract/__init__.py", "loso/models.py"),  # names in the graph, and what its file says of itself
 )
 _LIBRARIES: Final = ("torch", "numpy", "scipy", "onnx")
@@ -114,7 +115,7 @@ def fold_models(
 
 def _fit(request: FitRequest, progress: Callable[[int, int], None] | None) -> list[FoldModel]:
     from tinyvmaf.fit.run import fit  # torch: a second and a half, and only who fits needs it
-    from tinyvmaf.onnx_writer import student_model
+    from tinyvmaf.onnx_writer import grid_model, student_model
 
     recipe, teacher = request.recipe, request.teacher
     fitted = fit(
@@ -132,7 +133,11 @@ def _fit(request: FitRequest, progress: Callable[[int, int], None] | None) -> li
         }
         if one.validation is not None:
             metadata["validation_source"] = one.validation
-        data = student_model(one.student, request.model_id or recipe.id, metadata, arithmetic=recipe.arithmetic)
+        name = request.model_id or recipe.id
+        if isinstance(one.student, GridStudent):
+            data = grid_model(one.student, name, metadata)
+        else:
+            data = student_model(one.student, name, metadata, arithmetic=recipe.arithmetic)
         models.append(FoldModel(one.held_out, one.seed, data))
     return models
 

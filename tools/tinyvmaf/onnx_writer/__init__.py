@@ -3,7 +3,8 @@
 opset 17, no external data, normalisation and clip inside the graph.
 """
 
+from tinyvmaf.onnx_writer.grid import grid_model
 from tinyvmaf.onnx_writer.student import student_model
 from tinyvmaf.onnx_writer.svr import svr_model
 
-__all__ = ["student_model", "svr_model"]
+__all__ = ["grid_model", "student_model", "svr_model"]

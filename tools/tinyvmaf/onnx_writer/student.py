@@ -76,6 +76,11 @@ def _hidden(graph: Graph, x: str, student: Student, dtype: DTypeLike) -> tuple[s
             u = _gemm(graph, x, f"layer{number}", weights * factor * _SQRT_HALF, bias * _SQRT_HALF, dtype)
             product = graph.node("Mul", [u, graph.node("Erf", [u], f"erf{number}")], f"u_erf_u{number}")
             x, factor = graph.node("Add", [u, product], f"hidden{number}"), _SQRT_HALF
+        elif student.architecture.activation == "quadratic":
+            c = _clip(graph, _gemm(graph, x, f"layer{number}", weights, bias, dtype), f"inside{number}", (-1, 1), dtype)
+            two = graph.constant(f"two{number}", np.array(2, dtype=dtype))
+            rest = graph.node("Sub", [two, graph.node("Abs", [c], f"abs{number}")], f"rest{number}")
+            x = graph.node("Mul", [c, rest], f"hidden{number}")
         else:
             y = _gemm(graph, x, f"layer{number}", weights, bias, dtype)
             x = graph.node({"relu": "Relu", "tanh": "Tanh"}[student.architecture.activation], [y], f"hidden{number}")

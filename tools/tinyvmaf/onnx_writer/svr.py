@@ -5,7 +5,9 @@ from numpy.typing import DTypeLike
 from onnx import TensorProto
 
 from tinyvmaf.contract import INPUT, OUTPUT
+from tinyvmaf.distil import Domain
 from tinyvmaf.onnx_writer.graph import Graph
+from tinyvmaf.onnx_writer.svr_exact import add_exact_svr, has_exact_form
 from tinyvmaf.teacher import Teacher
 from tinyvmaf.teacher.svr import ChromaFromLuma, Svr
 
@@ -13,8 +15,9 @@ from tinyvmaf.teacher.svr import ChromaFromLuma, Svr
 def svr_model(teacher: Teacher, model_id: str) -> bytes:
     """A teacher's SVR as ONNX, float64 inside: the yardstick for students.
 
-    With z the normalised features times sqrt(gamma), and s the support vectors likewise, the RBF kernel
-    exp(-gamma |x - s|^2) is exp(2 z.s - |s|^2 - |z|^2): one matrix product and no `[N, S, F]` array.
+    Where the SVR has an exact form (`svr_exact`), no operation rounds. Else, with z the normalised features times
+    sqrt(gamma), and s the support vectors likewise, the RBF kernel exp(-gamma |x - s|^2) is exp(2 z.s - |s|^2 - |z|^2):
+    one matrix product and no `[N, S, F]` array.
 
     Args:
         teacher: any teacher; of a bootstrap collection, its point estimate.
@@ -24,8 +27,11 @@ def svr_model(teacher: Teacher, model_id: str) -> bytes:
         The file's bytes, the same for the same teacher.
     """
     graph = Graph()
-    y = add_svr(graph, graph.node("Cast", [INPUT], "features_f64", to=TensorProto.DOUBLE), teacher.svr)
-    graph.node("Cast", [y], OUTPUT, to=TensorProto.FLOAT)
+    if has_exact_form(teacher.svr):
+        add_exact_svr(graph, teacher.svr, Domain(teacher.features).bounds()[1])
+    else:
+        y = add_svr(graph, graph.node("Cast", [INPUT], "features_f64", to=TensorProto.DOUBLE), teacher.svr)
+        graph.node("Cast", [y], OUTPUT, to=TensorProto.FLOAT)
     return graph.model(
         model_id,
         len(teacher.features),

@@ -1,0 +1,110 @@
+"""What an exact model gives on engines that are not IEEE float32: bfloat16, TF32, and flush to zero.
+
+    python tools/benchmarks/outside_ieee.py            # needs: pip install -c constraints.txt -e '.[engines,fit]'
+
+TF32 is done in NumPy, by rounding the factors of each matrix product to 11 bits as NVIDIA's tensor cores do.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from tinyvmaf import parity
+from tinyvmaf.distil import Domain
+from tinyvmaf.engines import Settings, find
+from tinyvmaf.engines.interpreter import Program
+from tinyvmaf.engines.model_file import parse
+from tinyvmaf.engines.numpy_ops import NumpyLibrary
+from tinyvmaf.ffmpeg import find_ffmpeg
+from tinyvmaf.files import home
+from tinyvmaf.teacher import load_built_in
+from tinyvmaf.ulp import compare
+
+Rows = NDArray[np.float32]
+MODELS = ("tinyvmaf_nano", "tinyvmaf_exact")
+TF32_BITS = 11
+
+
+def short(x: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Rounded to the bits of TF32, to the nearest, ties to even."""
+    fraction, exponent = np.frexp(x)
+    return np.ldexp(np.rint(np.ldexp(fraction, TF32_BITS)), exponent - TF32_BITS).astype(x.dtype)
+
+
+class Tf32:
+    """NumPy, with matrix products of shortened factors."""
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(np, name)
+
+    def matmul(self, a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floating]:
+        return np.matmul(short(a), short(b))
+
+
+class Tf32Library(NumpyLibrary):
+    """NumPy's library with them."""
+
+    xp = Tf32()
+
+
+def tf32(model: bytes, rows: Rows) -> Rows:
+    program = Program(parse(model, find("numpy"), Settings()), Tf32Library())
+    with np.errstate(over="ignore"):  # a huge feature, which the graph clips
+        return np.asarray(program(rows))[:, 0]
+
+
+def bfloat16(model: bytes, rows: Rows) -> Rows:
+    import openvino as ov
+
+    compiled = ov.Core().compile_model(ov.Core().read_model(model), "CPU", {"INFERENCE_PRECISION_HINT": "bf16"})
+    kind = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
+    if kind != "bf16":
+        raise SystemExit(f"this processor has no bfloat16: OpenVINO takes {kind}")
+    return np.asarray(compiled(rows)[0])[:, 0]
+
+
+def flushed_by_onnxruntime(model: bytes, rows: Rows) -> Rows:
+    options = ort.SessionOptions()
+    options.add_session_config_entry("session.set_denormal_as_zero", "1")
+    session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    return np.asarray(session.run(None, {"features": rows})[0])[:, 0]
+
+
+def flushed_by_torch(model: bytes, rows: Rows) -> Rows:
+    import torch
+
+    if not torch.set_flush_denormal(True):
+        raise SystemExit("this processor cannot flush to zero")
+    try:
+        with find("torch-eager").load(model) as session:
+            return session.run(rows)
+    finally:
+        torch.set_flush_denormal(False)
+
+
+def main() -> None:
+    """One line a model and kind of arithmetic."""
+    domain = Domain(load_built_in(find_ffmpeg()).features)
+    subnormal = (np.random.default_rng(0).uniform(-1.0, 1.0, (20_000, 6)) * 1e-38).astype(np.float32)
+    rows = np.concatenate([parity.inside(domain, 100_000, 0), parity.extremes(6), subnormal])
+    kinds: dict[str, Callable[[bytes, Rows], Rows]] = {
+        "bfloat16, OpenVINO": bfloat16,
+        "TF32, NumPy": tf32,
+        "flush to zero, ONNX Runtime": flushed_by_onnxruntime,
+        "flush to zero, PyTorch": flushed_by_torch,
+    }
+    print(f"{'model':16} {'arithmetic':30} {'max ULP':>12} {'max |d|, points':>16}")
+    for name in MODELS:
+        model = (home() / "model" / f"{name}.onnx").read_bytes()
+        with find("onnxruntime-cpu").load(model) as session:
+            expected = session.run(rows)
+        for kind, run in kinds.items():
+            found = run(model, rows)
+            apart = compare(expected, found, bound=0)
+            print(f"{name:16} {kind:30} {apart.max:12,} {np.abs(expected - found).max():16.3g}")
+
+
+if __name__ == "__main__":
+    main()

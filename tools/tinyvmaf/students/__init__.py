@@ -1,0 +1,22 @@
+"""Students: architectures as data, and fitted students as numbers that NumPy can evaluate.
+
+Whatever the architecture, a student takes a teacher's features in the teacher's order, normalises them inside, and
+gives VMAF points within the teacher's clip.
+"""
+
+from tinyvmaf.students.architecture import ARCHITECTURES, Activation, Architecture, StudentError, activate, architecture
+from tinyvmaf.students.dense import Student
+from tinyvmaf.students.grid import Grid, GridStudent, Layer
+
+__all__ = [
+    "ARCHITECTURES",
+    "Activation",
+    "Architecture",
+    "Grid",
+    "GridStudent",
+    "Layer",
+    "Student",
+    "StudentError",
+    "activate",
+    "architecture",
+]

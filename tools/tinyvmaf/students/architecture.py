@@ -1,0 +1,103 @@
+"""Architectures as data, and their activations in float64 NumPy."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import erf
+
+from tinyvmaf.errors import TinyvmafError
+
+Array = NDArray[np.float64]
+Activation = Literal["relu", "gelu", "tanh", "quadratic"]
+Kind = Literal["mlp", "attention", "reweighted"]
+
+
+class StudentError(TinyvmafError):
+    """An architecture is unknown, or a student's numbers do not fit it."""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What a student is made of; how many features it takes is not part of it."""
+
+    name: str
+    kind: Kind
+    """`mlp`: dense layers on each frame. `attention`: dense layers on each frame of one clip, then a mean of the
+    frames' scores with weights that the frames themselves give; one clip a run. `reweighted`: a scale and a shift a
+    feature, in front of the teacher's SVR."""
+    hidden: tuple[int, ...] = ()
+    """Widths of the hidden layers."""
+    activation: Activation = "relu"
+    dropout: float = 0.0
+    """Share of hidden units dropped while fitting."""
+
+    @property
+    def per_clip(self) -> bool:
+        """Whether a run takes the frames of one clip and gives one score."""
+        return self.kind == "attention"
+
+    def shapes(self, features: int) -> tuple[tuple[int, ...], ...]:
+        """The shapes of the parameters: each layer's weights `[in, out]` and bias `[out]`.
+
+        An attention head adds a column to the last layer: the weight of the frame, before the softmax.
+        """
+        if self.kind == "reweighted":
+            return (features,), (features,)
+        widths = (features, *self.hidden, 2 if self.kind == "attention" else 1)
+        return tuple(shape for a, b in pairwise(widths) for shape in ((a, b), (b,)))
+
+    def parameters(self, features: int) -> int:
+        """How many numbers are fitted."""
+        return sum(int(np.prod(shape)) for shape in self.shapes(features))
+
+
+ARCHITECTURES: Final[Mapping[str, Architecture]] = {
+    a.name: a
+    for a in (
+        Architecture("linear", "mlp"),
+        Architecture("mlp_small", "mlp", (16, 8)),
+        Architecture("mlp_medium", "mlp", (64, 32)),
+        Architecture("a1", "mlp", (64, 64)),
+        Architecture("a2", "mlp", (128, 128, 128)),
+        Architecture("fr_regressor", "mlp", (64, 64), "gelu", dropout=0.1),
+        Architecture("a3", "attention", (32, 32), "gelu"),
+        Architecture("a4", "reweighted"),
+        Architecture("tanh_24", "mlp", (24, 24), "tanh"),
+        Architecture("tanh_32", "mlp", (32, 32), "tanh"),
+        Architecture("gelu_32", "mlp", (32, 32), "gelu"),
+        Architecture("quadratic_24", "mlp", (24, 24), "quadratic"),
+        Architecture("quadratic_32", "mlp", (32, 32), "quadratic"),
+    )
+}
+"""The architectures that recipes name."""
+
+
+def architecture(name: str) -> Architecture:
+    """The architecture of that name.
+
+    Raises:
+        StudentError: unknown; lists those that are known.
+    """
+    if name not in ARCHITECTURES:
+        raise StudentError(f"unknown architecture {name!r}", hint=f"known: {', '.join(ARCHITECTURES)}")
+    return ARCHITECTURES[name]
+
+
+def activate(name: Activation, x: Array) -> Array:
+    """An activation in float64.
+
+    GELU is the exact one, `x Phi(x)` (Hendrycks and Gimpel, 2016). The quadratic one is `x (2 - |x|)` within [-1, 1]
+    and flat beyond: two parabolas that look like tanh, and the smoothest sigmoid that short integers compute exactly.
+    """
+    if name == "relu":
+        return np.maximum(x, 0.0)
+    if name == "tanh":
+        return np.asarray(np.tanh(x))
+    if name == "quadratic":
+        c = np.clip(x, -1.0, 1.0)
+        return np.asarray(c * (2.0 - np.abs(c)))
+    return np.asarray(0.5 * x * (1.0 + erf(x / np.sqrt(2.0))))
