@@ -34,9 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--record", action="store_true", help="write golden records anew; such a run always fails")
     group.addoption("--recipe", action="append", metavar="R", help="loso: recipe to judge: TOML file, name, or all")
     group.addoption("--mos", metavar="FILE", help="loso: opinions, clip,mos[,ci], for recipes that fit them")
-    group.addoption(
-        "--engine", action="append", metavar="NAME", help="backends: only this engine"
-    )
+    group.addoption("--engine", action="append", metavar="NAME", help="backends: only this engine")
     group.addoption("--require-engine", action="append", metavar="NAME", help="backends: could not run without it")
     group.addoption("--report", metavar="DIR", default="report", help="where results go as JSON (default: report/)")
     group.addoption("--fail-not-checked", action="store_true", help="fail where something could not be checked")

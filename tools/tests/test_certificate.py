@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from tinyvmaf.certificate import Certificate, certify
+from tinyvmaf.certificate.proof import Walk
 from tinyvmaf.errors import ModelError
 
 FLOAT, DOUBLE, INT64, BOOL = TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.INT64, TensorProto.BOOL
@@ -526,6 +528,66 @@ def test_a_first_axis_of_a_fixed_length_is_an_axis_like_others() -> None:
     assert certify(build(nodes, bounds, shape=[3, 2])).certified
     refused(certify(build(nodes, bounds, shape=["N", 2])), "along the batch axis")
     refused(certify(build(nodes, bounds, shape=["N", "F"])), "only the first axis may be of any length")
+
+
+SHAPES: dict[str, tuple[list[NodeProto], dict[str, Any], Sequence[Any]]] = {
+    "rows_by_matrices": ([node("MatMul", ["q", "w"], "y")], {"w": (3, 4)}, ["N", 3]),
+    "rows_by_a_vector": ([node("MatMul", ["q", "w"], "y")], {"w": (3,)}, ["N", 3]),
+    "matrices_by_a_matrix": ([node("MatMul", ["q", "w"], "y")], {"w": (3, 4)}, ["N", 2, 3]),
+    "matrices_by_a_stack_of_one": ([node("MatMul", ["q", "w"], "y")], {"w": (1, 3, 4)}, ["N", 2, 3]),
+    "stacks_by_a_stack": ([node("MatMul", ["q", "w"], "y")], {"w": (5, 3, 4)}, ["N", 5, 2, 3]),
+    "a_matrix_by_matrices": ([node("MatMul", ["w", "q"], "y")], {"w": (4, 2)}, ["N", 2, 3]),
+    "a_vector_by_matrices": ([node("MatMul", ["w", "q"], "y")], {"w": (2,)}, ["N", 2, 3]),
+    "a_stack_of_one_by_matrices": ([node("MatMul", ["w", "q"], "y")], {"w": (1, 4, 2)}, ["N", 2, 3]),
+    "matrices_by_matrices": ([node("MatMul", ["q", "q"], "y")], {}, ["N", 3, 3]),
+    "gemm_with_a_row_of_bias": ([node("Gemm", ["q", "w", "b"], "y")], {"w": (3, 4), "b": (1, 4)}, ["N", 3]),
+    "gemm_with_one_bias": ([node("Gemm", ["q", "w", "b"], "y", transB=1)], {"w": (4, 3), "b": ()}, ["N", 3]),
+    "gemm_with_a_bias_by_row": ([node("Gemm", ["q", "w", "q"], "y")], {"w": (3, 3)}, ["N", 3]),
+    "gemm_of_a_fixed_length": ([node("Gemm", ["q", "w", "b"], "y", transA=1)], {"w": (5, 4), "b": (3, 1)}, [5, 3]),
+    "broadcast": ([node("Add", ["q", "w"], "y")], {"w": (4, 1, 3)}, ["N", 4, 2, 1]),
+    "broadcast_over_one_row": ([node("Mul", ["w", "q"], "y")], {"w": (1, 1, 3)}, ["N", 2, 1]),
+    "keepdims": ([node("ReduceSum", ["q", "last"], "y")], {}, ["N", 2, 3]),
+    "no_keepdims": ([node("ReduceMax", ["q"], "y", axes=[1], keepdims=0)], {}, ["N", 2, 3]),
+    "transpose": ([node("Transpose", ["q"], "y", perm=[0, 3, 1, 2])], {}, ["N", 2, 3, 4]),
+    "flatten": ([node("Flatten", ["q"], "y")], {}, ["N", 2, 3]),
+    "squeeze": ([node("Squeeze", ["q", "last"], "y")], {}, ["N", 2, 1]),
+    "gather_a_matrix": ([node("Gather", ["q", "last"], "y", axis=-1)], {}, ["N", 2, 3]),
+    "concat": ([node("Concat", ["q", "q"], "y", axis=1)], {}, ["N", 2, 3]),
+    "unsqueeze": ([node("Unsqueeze", ["q", "last"], "y")], {}, ["N", 2]),
+    "slice": ([node("Slice", ["q", "one", "last", "one"], "y")], {}, ["N", 3, 2]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SHAPES)
+def test_shapes_and_values_are_an_engines(case: str) -> None:
+    """What the proof takes a result for, element by element, is what ONNX Runtime makes of it."""
+    nodes, constants, shape = SHAPES[case]
+    rng = np.random.default_rng(5)
+    weight = {name: rng.integers(-9, 10, size).astype(np.float32) for name, size in constants.items()}
+    before, bounds = integers(-7, 7)
+    places = {"last": np.array([-1]), "one": np.array([1])}
+    data = build([*before, *nodes], bounds | places | weight, shape=shape)
+    assert certify(data).certified
+    walk = Walk(data)
+    walk.run()
+    known = walk.known["y"]
+    fixed = [5 if axis == "N" else axis for axis in shape]
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    for low, high in ((-20, 20), (7, 8), (-8, -7)):
+        (made,) = session.run(None, {"x": rng.uniform(low, high, fixed).astype(np.float32)})
+        assert made.shape[int(known.batched) :] == known.shape
+        assert (made >= np.asarray(known.lo * 2.0**known.unit, float)).all()
+        assert (made <= np.asarray(known.hi * 2.0**known.unit, float)).all()
+
+
+@pytest.mark.parametrize("how", [{"value_float": 3.0}, {"value": numpy_helper.from_array(np.float32(3))}])
+def test_constants_may_be_nodes(how: dict[str, Any]) -> None:
+    nodes = [node("Constant", [], "c", **how), node("Constant", [], "a", value_ints=[1]), node("Mul", ["q", "c"], "m"),
+             node("ReduceSum", ["m", "a"], "y")]  # fmt: skip
+    found = behind(nodes)
+    assert found.accumulator_bits == 11  # 2 * 255 * 3
+    refused(behind([node("Constant", [], "c", value_string="no"), node("Identity", ["q"], "p"),
+                    node("Gather", ["p", "c"], "y")]), "holds no value")  # fmt: skip
 
 
 # Types.

@@ -9,6 +9,7 @@ graphs than the few hundred of a test run, set TINYVMAF_FUZZ_GRAPHS.
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache
@@ -24,6 +25,8 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from tinyvmaf.certificate import Certificate, certify
+from tinyvmaf.certificate.proof import Walk
+from tinyvmaf.certificate.values import Refusal, Values
 
 GRAPHS = int(os.environ.get("TINYVMAF_FUZZ_GRAPHS", "400"))
 SELECTIONS = ("Relu", "Clip", "Max", "Min", "Abs", "Neg")
@@ -399,12 +402,16 @@ class Plain:
         self.rng = np.random.default_rng([22, seed])
 
     def run(self, net: Net, rows: Array, what: str | None = None) -> Array:
+        return self.all(net, rows)[what or net.result]
+
+    def all(self, net: Net, rows: Array) -> dict[str, Array]:
+        """Every value by its name."""
         held: dict[str, Array] = {"": np.zeros(0), **{n: self.take(c) for n, c in net.constants.items()}}
         held["features"] = self.take(rows)
         with np.errstate(all="ignore"):
             for step in net.steps:
                 held[step.makes] = self.give(self.step(step, [held[name] for name in step.takes]))
-        return held[what or net.result]
+        return held
 
     def take(self, array: Array) -> Array:
         return array
@@ -730,6 +737,39 @@ def test_what_is_certified_is_exact_in_every_way() -> None:
     """Also what is proven for engines with float64: all but OpenVINO, which is not run on it."""
     wrong = [one for one in seen() if one.certificate.exact_in_float64 and one.different]
     assert not wrong, told(wrong[0])
+
+
+def test_every_value_is_within_what_is_known_of_it() -> None:
+    """Interval, grid and bits of each element of each value, also of those before the end of a proof that ends."""
+    some, checked = seen()[: max(200, GRAPHS // 10)], 0
+    for one in some:
+        walk = Walk(one.net.onnx())
+        with suppress(Refusal):
+            walk.run()
+        held = Plain().all(one.net, rows_of(one.net, one.seed, count=4))
+        for name, known in walk.known.items():
+            if known.kind in ("float32", "float64"):
+                checked += keeps_to(known, held[name], f"{name} of\n{told(one)}")
+    assert checked > 200 * len(some)
+
+
+def keeps_to(known: Values, made: Array, where: str) -> int:
+    """Assert that finite values are what is known of them; returns how many there are."""
+    lo, hi, grid, bits = (np.broadcast_to(part, made.shape) for part in (known.lo, known.hi, known.grid, known.bits))
+    places = np.flatnonzero(np.isfinite(made) & (made != 0))
+    for i in places:
+        numerator, denominator = float(made.flat[i]).as_integer_ratio()
+        twos = (numerator & -numerator).bit_length() - 1
+        exponent = twos - denominator.bit_length() + 1
+        assert exponent >= grid.flat[i], where
+        assert (numerator >> twos).bit_length() <= bits.flat[i], where
+    unit = Fraction(2) ** known.unit
+    for i in places:
+        assert lo.flat[i] * unit <= Fraction(float(made.flat[i])) <= hi.flat[i] * unit, where
+    zeros = made == 0
+    assert all(lo[zeros] <= 0), where
+    assert all(hi[zeros] >= 0), where
+    return len(places)
 
 
 def test_a_fair_share_is_certified_and_a_fair_share_is_not() -> None:

@@ -19,7 +19,7 @@ from tinyvmaf.fit import levenberg
 from tinyvmaf.fit.adam import Member, Task, adam
 from tinyvmaf.fit.network import CENTRE, POINTS, error, forward, initial, numbers_of, pooled
 from tinyvmaf.fit.recipe import Optimiser, Validation
-from tinyvmaf.students import Student, activate, architecture
+from tinyvmaf.students import Architecture, Student, activate, architecture
 
 Array = NDArray[np.float64]
 
@@ -228,6 +228,24 @@ def test_decay_of_a_straight_line_is_ridge_regression(decay: float) -> None:
     expected = np.linalg.solve(rows.T @ rows / len(rows) + decay * np.eye(6), rows.T @ y / len(rows))
     np.testing.assert_allclose(found[0][0, :, 0], expected, rtol=0, atol=1e-6)
     assert float(found[1]) == pytest.approx(y.mean(), abs=1e-6)
+
+
+@pytest.mark.parametrize("damping", [1e-3, 1e-1])
+def test_with_decay_it_is_the_sum_of_both_that_no_step_makes_larger(damping: float, pool: tuple[Array, Array]) -> None:
+    """Squares of errors, and of weights by their decay and the number of rows."""
+    made, (rows, scores) = Architecture("small", "mlp", (5, 5), "quadratic"), pool
+    x, y = torch.tensor(rows), torch.tensor((scores - CENTRE) / POINTS)
+    step = levenberg._activation(made.activation)
+    for seed in range(30):
+        parameters = initial(made, 6, [seed], torch.float64)
+        decay = levenberg.decay_of(parameters, (1e-4, 1e-3, 1e-2))
+        sums = []
+        for _ in range(4):
+            squares = error(levenberg.scores(step, parameters, x), y).square().sum()
+            sums.append(float(squares + len(x) * (decay * levenberg.flat(parameters).square()).sum()))
+            parameters, _ = levenberg.one_step(step, parameters, x, y, damping, decay=decay)
+        assert all(after <= before for before, after in pairwise(sums))
+        assert sums[-1] < sums[0]
 
 
 @pytest.mark.parametrize("layer", [0, 1, 2])

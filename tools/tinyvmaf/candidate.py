@@ -10,7 +10,7 @@ from tinyvmaf.contract import tier
 from tinyvmaf.distil import Domain, worst_difference
 from tinyvmaf.distil.search import Scores
 from tinyvmaf.engines import OnnxRuntimeCpu
-from tinyvmaf.engines.choose import engines_of
+from tinyvmaf.engines.choose import engines_of, exact_in_words
 from tinyvmaf.fit import PROMISES, Recipe
 from tinyvmaf.golden import golden_errors
 from tinyvmaf.loso import FoldModel, Report
@@ -173,7 +173,7 @@ Bounds that this model holds itself to, beside those of gates.toml; `tox -e loso
 | input | `features`, float32 `[N, {len(teacher.features)}]`: {inputs} |
 | output | `score`, float32 `[N, 1]`, VMAF points, clipped as the teacher clips |
 | inside | {recipe.arithmetic}, {numbers:,} fitted numbers |
-| teacher | `{teacher.id}`, sha256 `{teacher.sha256}` |
+{exact_in_words(model.data)}| teacher | `{teacher.id}`, sha256 `{teacher.sha256}` |
 | trained on | {seen} |
 
 ## Measured

@@ -7,7 +7,7 @@ import numpy as np
 
 from tinyvmaf.distil import Domain
 from tinyvmaf.engines import OnnxRuntimeCpu
-from tinyvmaf.engines.choose import engines_of
+from tinyvmaf.engines.choose import engines_of, exact_in_words
 from tinyvmaf.golden import golden_errors
 from tinyvmaf.onnx_writer import svr_model
 from tinyvmaf.registry import Entry, register
@@ -36,7 +36,7 @@ def export_teacher(teacher: Teacher, folder: Path | None = None) -> Entry:
         "promised": {},
         "licence": f"{LICENCE} (coefficients: Netflix, Inc., {teacher.id})",
     }
-    return register(model_id, data, described, _card(teacher, model_id, len(data), measured), folder)
+    return register(model_id, data, described, _card(teacher, model_id, data, measured), folder)
 
 
 def _measure(teacher: Teacher, model: OnnxRuntimeCpu) -> dict[str, float]:
@@ -46,7 +46,7 @@ def _measure(teacher: Teacher, model: OnnxRuntimeCpu) -> dict[str, float]:
     return {name: float(f"{value:.3g}") for name, value in measured.items()}
 
 
-def _card(teacher: Teacher, model_id: str, size: int, measured: dict[str, float]) -> str:
+def _card(teacher: Teacher, model_id: str, data: bytes, measured: dict[str, float]) -> str:
     inputs = ", ".join(f"`{name}`" for name in teacher.feature_names)
     meanings = {
         "float64_max_abs_error_points": f"max error against the SVR in float64, {_ROWS:,} rows of its domain",
@@ -62,12 +62,12 @@ for every student; made, not trained.
 
 | | |
 |---|---|
-| file | `{model_id}.onnx`, {size:,} bytes, opset 17 |
+| file | `{model_id}.onnx`, {len(data):,} bytes, opset 17 |
 | input | `features`, float32 `[N, {len(teacher.features)}]`: {inputs} |
 | output | `score`, float32 `[N, 1]`, VMAF points, clipped as the teacher clips |
 | teacher | sha256 `{teacher.sha256}` |
 | support vectors | {len(teacher.svr.coefficients)} |
-
+{exact_in_words(data)}
 ## Measured
 
 ONNX Runtime on the CPU, by `{command}`, which wrote this card:

@@ -150,9 +150,7 @@ def compare(
     return _outcome(gate, subject, rows, reproduce)
 
 
-def hold(
-    gate: Gate, subject: str, measured: Mapping[str, float], *, reproduce: str, details: str = ""
-) -> Outcome:
+def hold(gate: Gate, subject: str, measured: Mapping[str, float], *, reproduce: str, details: str = "") -> Outcome:
     """Hold measured values, under their labels, against the bound itself.
 
     Raises:

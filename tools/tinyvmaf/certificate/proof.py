@@ -14,23 +14,30 @@ from tinyvmaf.contract.words import in_one_line, said
 
 
 @dataclass(frozen=True)
-class _Place:
+class Place:
     """Where in the graph the walk is."""
 
     node: str = ""
     op: str = ""
 
 
-class _Walk:
+class Walk:
+    """One walk: `run` goes as far as the proof does, and `known` is what it found out about each value."""
+
     def __init__(self, data: bytes) -> None:
         self.model = parse(data)
         self.findings = Findings()
         self.known: dict[str, Values] = {}
         self.makers: dict[str, tuple[str, tuple[str, ...]]] = {}
-        self.place = _Place()
-        self.double: _Place | None = None  # the first that is float64
+        self.place = Place()
+        self.double: Place | None = None  # the first that is float64
 
     def run(self) -> None:
+        """Walk to the outputs.
+
+        Raises:
+            Refusal: the proof ends before them.
+        """
         opset = check(self.model)
         graph = self.model.graph
         live = live_nodes(graph)
@@ -41,7 +48,7 @@ class _Walk:
                 self._learn({proto.name: tensor(proto)})
         for _, node in live:
             self._follow(node, opset)
-        self.place = _Place()
+        self.place = Place()
         for value in graph.output:
             self._leave(value.name, declared_kind(value))
 
@@ -52,7 +59,7 @@ class _Walk:
 
     def _follow(self, node: NodeProto, opset: int) -> None:
         name = next((output for output in node.output if output), "")
-        self.place = _Place(node.name or name, node.op_type if len(node.op_type) < 80 else "...")
+        self.place = Place(node.name or name, node.op_type if len(node.op_type) < 80 else "...")
         rule = RULES.get(node.op_type) if node.domain in ("", "ai.onnx") else None
         if rule is None:
             raise Refusal(*why_no_rule(node.op_type if node.domain in ("", "ai.onnx") else ""))
@@ -87,7 +94,7 @@ class _Walk:
 
 def prove(data: bytes) -> Certificate:
     """`tinyvmaf.certificate.certify`."""
-    walk = _Walk(data)
+    walk = Walk(data)
     broken = None
     try:
         walk.run()

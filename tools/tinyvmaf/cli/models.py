@@ -78,7 +78,9 @@ def _models(arguments: argparse.Namespace) -> int:
     rows = []
     for entry in registry.entries():
         sidecar = entry.sidecar()
-        exact = "certified" if sidecar["exact"]["certified"] else "no"
+        exact = (
+            "certified" if sidecar["exact"]["certified"] else "in float64" if sidecar["exact"]["in_float64"] else "no"
+        )
         rows.append(
             [
                 entry.id,

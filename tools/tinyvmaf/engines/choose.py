@@ -1,7 +1,20 @@
-"""Which engines a model is for."""
+"""Which engines a model is for, and on which it is the same."""
 
 from tinyvmaf.certificate import certify
 from tinyvmaf.engines import all_engines, onnxruntime_provider
+
+
+def exact_in_words(model: bytes) -> str:
+    """A line of a model card's table: where the model gives the same bits; empty if that is not proven.
+
+    Raises:
+        ModelError: not an ONNX file.
+    """
+    proof = certify(model)
+    if not proof.exact_in_float64:
+        return ""
+    kind = "float32" if proof.certified else "float64"
+    return f"| exact | proven: the same bits on every engine with IEEE {kind} (`tinyvmaf certify`) |\n"
 
 
 def engines_of(model: bytes) -> list[str] | None:

@@ -13,7 +13,7 @@ from tinyvmaf.students import GridStudent, Layer
 def grid_model(student: GridStudent, model_id: str, metadata: Mapping[str, str] | None = None) -> bytes:
     """A student on a grid as ONNX.
 
-    Float32 throughout, or with float64 inside where the grid has 53 bits. Weights are int8 or int16 where they fit, and
+    Float32 throughout, or with float64 inside where the grid has 53 bits. Weights are int16 where they fit, and
     become floats times a power of two when an engine loads the file.
 
     Args:
@@ -75,11 +75,11 @@ class _GridGraph(Graph):
         _, bias = layer.real()
         bias_name = self.number(f"{output}_bias", bias)
         most = int(np.abs(layer.weights).max())
-        short = next((t for t in (np.int8, np.int16) if most <= np.iinfo(t).max), None)
-        if short is None:
+        # Never int8: beside 8-bit weights some engines round the other factor to 8 bits as well.
+        if most > np.iinfo(np.int16).max:
             return self.node("Gemm", [x, self.number(f"{output}_weights", layer.real()[0]), bias_name], output)
         steps = layer.steps if len(set(layer.steps.tolist())) > 1 else layer.steps[:1]
-        w = self.node("Cast", [self.constant(f"{output}_integers", layer.weights.astype(short))], f"{output}_floats",
+        w = self.node("Cast", [self.constant(f"{output}_integers", layer.weights.astype(np.int16))], f"{output}_floats",
                       to=self.kind)  # fmt: skip
         w = self.node("Mul", [w, self.number(f"{output}_scale", np.ldexp(1.0, -steps))], f"{output}_weights")
         return self.node("Gemm", [x, w, bias_name], output)
