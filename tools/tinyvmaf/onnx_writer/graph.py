@@ -23,7 +23,7 @@ class Graph:
 
     def constant(self, name: str, value: NDArray[np.generic]) -> str:
         """Add a constant; returns its name."""
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        self.constants.append(numpy_helper.from_array(np.asarray(value, order="C"), name))
         return name
 
     def node(self, op: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
