@@ -46,7 +46,7 @@ def test_it_runs_as_a_process(way: list[str]) -> None:
 
 COMMANDS = ["", "score", "info", "export-teacher", "models", "verify", "extract", "store", "store ls", "store verify",
             "store prune", "corpus", "corpus check", "corpus build", "corpus split", "golden", "golden fetch",
-            "golden patterns", "golden freeze", "train", "recipes", "register"]  # fmt: skip
+            "golden patterns", "golden freeze", "train", "recipes", "register", "certify"]  # fmt: skip
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -93,7 +93,7 @@ def test_json_is_libvmafs_layout(
     assert [frame["frameNum"] for frame in log["frames"]] == [0, 1, 2, 3]
     scores = [frame["metrics"]["vmaf"] for frame in log["frames"]]
     tiny = [frame["score"] for frame in log["tiny_model"]["frames"]]
-    np.testing.assert_allclose(tiny, scores, atol=5e-6)
+    np.testing.assert_allclose(tiny, scores, atol=3e-5)  # what its exact form is off by: docs/exactness.md
     assert log["pooled_metrics"]["vmaf"]["mean"] == pytest.approx(np.mean(scores), abs=1e-6)
     assert log["teachers"]["vmaf"] == {"id": "vmaf_v0.6.1", "sha256": KNOWN["vmaf_v0.6.1"]}
 
@@ -230,7 +230,8 @@ def test_models_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert status == 0
     rows = [line.split()[:3] for line in out.splitlines()[1:]]
     assert rows == [
-        ["tinyvmaf_nano", "student", "nano"], ["tinyvmaf_tiny", "student", "tiny"], ["vmaf_v0.6.1_svr", "svr", "tiny"],
+        ["tinyvmaf_exact", "student", "nano"], ["tinyvmaf_nano", "student", "nano"],
+        ["tinyvmaf_tiny", "student", "tiny"], ["vmaf_v0.6.1_svr", "svr", "tiny"],
     ]  # fmt: skip
 
 

@@ -638,7 +638,7 @@ def test_a_file_that_cannot_be_read_is_a_fault(tmp_path: Path) -> None:
 def test_the_sidecar_of_another_model_is_the_registrys_to_name(tmp_path: Path) -> None:
     """The contract is of the file alone: this one keeps it."""
     entry = registry.find("vmaf_v0.6.1_svr")
-    described = {key: entry.sidecar()[key] for key in ("kind", "feature_order", "teacher", "exact", "training",
+    described = {key: entry.sidecar()[key] for key in ("kind", "feature_order", "teacher", "engines", "training",
                                                        "measured", "promised", "licence")}  # fmt: skip
     own = registry.register("own", dumps(linear()), described, "card", tmp_path)
     own.sidecar_path.write_bytes(entry.sidecar_path.read_bytes())

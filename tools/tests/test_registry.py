@@ -29,7 +29,7 @@ def rewrite(path: Path, **changes: object) -> None:
 
 def test_the_registered_models_are_as_registered() -> None:
     assert {entry.id: registry.faults(entry) for entry in registry.entries()} == {
-        "tinyvmaf_nano": [], "tinyvmaf_tiny": [], MODEL: [],
+        "tinyvmaf_exact": [], "tinyvmaf_nano": [], "tinyvmaf_tiny": [], MODEL: [],
     }  # fmt: skip
 
 
@@ -42,7 +42,7 @@ def test_exporting_again_changes_no_byte(folder: Path, ffmpeg: FFmpeg) -> None:
 def test_another_teacher_is_added_beside(folder: Path, ffmpeg: FFmpeg) -> None:
     entry = export_teacher(load_built_in(ffmpeg, "vmaf_v1.0.16_3d0h"), folder)
     assert [e.id for e in registry.entries(folder)] == [
-        "tinyvmaf_nano", "tinyvmaf_tiny", MODEL, "vmaf_v1.0.16_3d0h_svr",
+        "tinyvmaf_exact", "tinyvmaf_nano", "tinyvmaf_tiny", MODEL, "vmaf_v1.0.16_3d0h_svr",
     ]  # fmt: skip
     assert not registry.faults(entry)
     assert entry.sidecar()["feature_order"][0].startswith("cambi")
@@ -71,7 +71,7 @@ def test_a_registry_that_is_none_is_an_error(content: str | None, message: str, 
 def test_an_unknown_model_names_the_known_ones() -> None:
     with pytest.raises(
         RegistryError,
-        match=f"no model 'micro' is registered\n  hint: registered: tinyvmaf_nano, tinyvmaf_tiny, {MODEL}",
+        match="no model 'micro' is registered\n  hint: registered: tinyvmaf_exact, tinyvmaf_nano, tinyvmaf_tiny, vmaf",
     ):
         registry.find("micro")
 

@@ -1,0 +1,55 @@
+"""How far apart inference engines are on a model, any that they can load: python engines_apart.py MODEL.onnx
+
+Prints, for each engine that is here, the largest ULP distance from ONNX Runtime on the CPU: on rows of the domain of
+vmaf_v0.6.1, on rows outside of it, and where a search ends. Needs pip install -c constraints.txt -e '.[engines,fit]'.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyvmaf import parity
+from tinyvmaf.distil import Domain
+from tinyvmaf.engines import Session, all_engines, find
+from tinyvmaf.errors import ModelError
+from tinyvmaf.ffmpeg import find_ffmpeg
+from tinyvmaf.teacher import load_built_in
+from tinyvmaf.ulp import compare
+
+ROWS, BATCH = 100_000, 4096
+
+
+def apart(reference: Session, session: Session, rows: NDArray[np.float32]) -> str:
+    found = compare(
+        parity.in_batches(reference, rows, BATCH), parity.in_batches(session, rows, BATCH), bound=2, inputs=rows
+    )
+    return f"{found.max:,} ({100 * found.above / found.count:.2g} % above 2)"
+
+
+def main() -> None:
+    """One line an engine."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path)
+    model = parser.parse_args().model.read_bytes()
+    domain = Domain(load_built_in(find_ffmpeg()).features)
+    inside, outside = parity.inside(domain, ROWS, 0), parity.outside(domain, ROWS, 0)
+    print(f"{'engine':16} {'domain':>28} {'outside':>28} {'search':>16}")
+    with find("onnxruntime-cpu").load(model) as reference:
+        for engine in all_engines():
+            if not engine.available().ok or engine.name == "onnxruntime-cpu":
+                continue
+            cells = []
+            try:
+                with engine.load(model) as session:
+                    cells = [apart(reference, session, inside)]
+                    cells += [apart(reference, session, outside)]
+                    cells += [f"{parity.search(reference.run, session.run, inside[:2000]).ulp:,}"]
+            except ModelError as error:
+                cells += [f"  {error.message[:60]}"]
+            print(f"{engine.name:16} " + " ".join(f"{cell:>28}" for cell in cells), flush=True)
+
+
+if __name__ == "__main__":
+    main()
