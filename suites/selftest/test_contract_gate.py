@@ -56,11 +56,11 @@ def node(model: ModelProto, op_type: str) -> onnx.NodeProto:
 
 
 def odd_operator(model: ModelProto) -> None:
-    node(model, "Exp").op_type = "Softplus"
+    node(model, "Floor").op_type = "Softplus"
 
 
 def custom_domain(model: ModelProto) -> None:
-    node(model, "Exp").domain = "com.example"
+    node(model, "Floor").domain = "com.example"
     model.opset_import.append(helper.make_opsetid("com.example", 1))
 
 
@@ -77,7 +77,7 @@ def data_outside(model: ModelProto) -> None:
 
 
 def nan_weight(model: ModelProto) -> None:
-    (tensor,) = [t for t in model.graph.initializer if t.name == "coefficients"]
+    (tensor,) = [t for t in model.graph.initializer if t.name == "minus_norms"]
     values = numpy_helper.to_array(tensor).copy()
     values[7] = np.nan
     tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
@@ -101,16 +101,16 @@ def fixed_batch(model: ModelProto) -> None:
 
 
 def square_of_the_frames(model: ModelProto) -> None:
-    model.graph.node.append(helper.make_node("Transpose", ["clipped"], ["as_row"]))
-    model.graph.node.append(helper.make_node("MatMul", ["clipped", "as_row"], ["pairs"]))
+    model.graph.node.append(helper.make_node("Transpose", ["score_f64"], ["as_row"]))
+    model.graph.node.append(helper.make_node("MatMul", ["score_f64", "as_row"], ["pairs"]))
 
 
 HOSTILE: dict[Callable[[ModelProto], None], str] = {
-    odd_operator: r"node 'kernel' \(Softplus\) is not of an allowed operator",
-    custom_domain: r"node 'kernel' \(Exp\) is of the domain 'com\.example'",
+    odd_operator: r"node 'steps' \(Softplus\) is not of an allowed operator",
+    custom_domain: r"node 'steps' \(Floor\) is of the domain 'com\.example'",
     loop: r"attribute 'body' of node 'spin' \(Loop\) has a field g, which is refused: a subgraph may loop",
     data_outside: r"has external data in '\.\./\.\./etc/passwd', which leads out of the model's folder",
-    nan_weight: r"initializer 'coefficients' holds nan at \[7, 0\]; 1 of its 211 values",
+    nan_weight: r"initializer 'minus_norms' holds nan at \[7\]; 1 of its 211 values",
     declares_200_mb: r"declares \[25000000\], 25000000 elements, which no file below 1000000 bytes can hold",
     other_name: r"the output is called 'vmaf'; the contract is 'score'",
     other_opset: r"operator sets: '' version 18; the contract is '' \(ONNX's own\) version 17",

@@ -6,10 +6,12 @@ TF32 is done in NumPy, by rounding the factors of each matrix product to 11 bits
 """
 
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
+from onnx import helper, numpy_helper
 
 from tinyvmaf import parity
 from tinyvmaf.distil import Domain
@@ -65,17 +67,37 @@ def bfloat16(model: bytes, rows: Rows) -> Rows:
     return np.asarray(compiled(rows)[0])[:, 0]
 
 
-def flushed_by_onnxruntime(model: bytes, rows: Rows) -> Rows:
+def _flushing_onnxruntime(model: bytes, rows: Rows) -> Rows:
+    import onnxruntime as ort
+
     options = ort.SessionOptions()
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
     session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    half = helper.make_node("Mul", ["features", "half"], ["score"])
+    tensor = helper.make_tensor_value_info
+    halving = helper.make_model(
+        helper.make_graph(
+            [half], "half", [tensor("features", 1, ["N", 6])], [tensor("score", 1, ["N", 6])],
+            [numpy_helper.from_array(np.float32(0.5), "half")],
+        ), opset_imports=[helper.make_opsetid("", 17)], ir_version=8,
+    )  # fmt: skip
+    smallest = np.full((1, 6), np.finfo(np.float32).tiny, dtype=np.float32)
+    probe = ort.InferenceSession(halving.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    if np.any(probe.run(None, {"features": smallest})[0]):
+        raise SystemExit("ONNX Runtime does not flush here")
     return np.asarray(session.run(None, {"features": rows})[0])[:, 0]
+
+
+def flushed_by_onnxruntime(model: bytes, rows: Rows) -> Rows:
+    # In a process of its own: only the first session of a process decides whether its threads flush.
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(_flushing_onnxruntime, model, rows).result()
 
 
 def flushed_by_torch(model: bytes, rows: Rows) -> Rows:
     import torch
 
-    if not torch.set_flush_denormal(True):
+    if not torch.set_flush_denormal(True) or (torch.tensor([2.0**-126]) * 0.5).item() != 0.0:
         raise SystemExit("this processor cannot flush to zero")
     try:
         with find("torch-eager").load(model) as session:
