@@ -34,8 +34,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--record", action="store_true", help="write golden records anew; such a run always fails")
     group.addoption("--recipe", action="append", metavar="R", help="loso: recipe to judge: TOML file, name, or all")
     group.addoption("--mos", metavar="FILE", help="loso: opinions, clip,mos[,ci], for recipes that fit them")
-    group.addoption("--engine", action="append", metavar="NAME", help="backends: only this engine")
-    group.addoption("--require-engine", action="append", metavar="NAME", help="backends: could not run without it")
+    group.addoption(
+        "--engine", action="append", metavar="NAME",
+        help="backends: only this engine; again for more, and fewer than two families fail (names: header, README)",
+    )  # fmt: skip
+    group.addoption(
+        "--require-engine", action="append", metavar="NAME",
+        help="backends: could not run without it; again for more, beside all that are here",
+    )  # fmt: skip
     group.addoption("--report", metavar="DIR", default="report", help="where results go as JSON (default: report/)")
     group.addoption("--fail-not-checked", action="store_true", help="fail where something could not be checked")
 
@@ -47,9 +53,16 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
         lines.append(str(find_ffmpeg(config.getoption("--ffmpeg"))))
     except TinyvmafError as error:
         lines.append(f"FFmpeg: {error.message}")
-    if any("backends" in Path(str(argument)).parts for argument in config.args) or not config.args:
+    if _runs(config, "suites/backends"):
         lines += [f"engine {row}" for row in engines.table()]
     return lines
+
+
+def _runs(config: pytest.Config, suite: str) -> bool:
+    """Whether an argument is a suite's folder, or in it, or around it."""
+    folder = config.rootpath / suite
+    asked = [(config.invocation_params.dir / str(argument).split("::")[0]).resolve() for argument in config.args]
+    return not asked or any(folder in (path, *path.parents) or path in folder.parents for path in asked)
 
 
 @pytest.fixture(scope="session")

@@ -1,20 +1,25 @@
 """Models, engines and rows of the backends gate."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TypeVar
+from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
+# Threads that wait must not spin: as many processes as there are cores run at once. Read when PyTorch is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from tinyvmaf import engines, parity, registry
 from tinyvmaf.certificate import certify
 from tinyvmaf.dataset import Dataset
 from tinyvmaf.distil import Domain
 from tinyvmaf.engines import Engine, EngineError, Session, Settings, UnsupportedModelError
-from tinyvmaf.errors import ModelError, RegistryError
+from tinyvmaf.errors import ModelError, RegistryError, TinyvmafError
 from tinyvmaf.features import CANONICAL
 from tinyvmaf.ffmpeg import FFmpeg
 from tinyvmaf.gates import CouldNotRunError, Gate, Gates
@@ -23,9 +28,10 @@ from tinyvmaf.registry import Entry
 from tinyvmaf.teacher import load_built_in
 
 NO_MODEL = "no model"
-REFERENCE = engines.all_engines()[0].name
 EXACT_ROWS, OTHER_ROWS = 1_000_000, 50_000
-SETTINGS_ROWS = 6_000
+LEAST_OF_A_KIND = 3_000  # where extreme rows, whose number grows with the square of the width, leave no room
+SOME_ROWS = 4_500  # more than the largest batch
+FAULT = pytest.StashKey[TinyvmafError]()
 DEFAULT = Settings()
 T = TypeVar("T")
 Scores = Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -44,6 +50,8 @@ class Candidate:
     """Whether it is proven exact, in float32 or, for the engines that it is for, in float64."""
     in_float32: bool
     """Whether it is certified: proven exact in float32."""
+    arithmetic: str
+    """What an engine has to compute in, `float32` or `float64`."""
     gate: Gate
     """How far apart two engines may be."""
 
@@ -75,7 +83,45 @@ def _engines_for(model: str) -> list[str] | None:
 def _engines(config: pytest.Config) -> list[str]:
     asked = [*(config.getoption("--engine") or ()), *(config.getoption("--require-engine") or ())]
     here = [engine.name for engine in engines.all_engines() if engine.available().ok]
-    return list(dict.fromkeys(asked if config.getoption("--engine") else [*here, *asked])) or [REFERENCE]
+    return list(dict.fromkeys(asked if config.getoption("--engine") else [*here, *asked])) or [
+        engines.all_engines()[0].name
+    ]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """If an option asks for an engine in vain, one test is left, to say so. Last: -k must have chosen by then."""
+    ours = [item for item in items if Path(__file__).parent in item.path.parents]
+    ran = {item.callspec.params.get("engine_name") for item in ours if isinstance(item, pytest.Function)
+           and hasattr(item, "callspec")}  # fmt: skip
+    try:
+        for name in _engines(config) if ours else ():
+            _asked_for(config, name, ran)
+    except TinyvmafError as error:
+        config.stash[FAULT] = error
+        config.hook.pytest_deselected(items=ours[1:])
+        items[:] = [item for item in items if item not in ours[1:]]
+
+
+def _asked_for(config: pytest.Config, name: str, ran: set[object]) -> None:
+    """Hold that an engine is known and here, and that something runs on it if it is required."""
+    here = engines.find(name).available()
+    if not here.ok:
+        raise CouldNotRunError(f"engine {name} was asked for and is not here: {here.reason}")
+    if name in (config.getoption("--require-engine") or ()) and name not in ran:
+        raise CouldNotRunError(f"engine {name} is required, and no test that was chosen runs on it",
+                               hint="-k, -m or the sidecars of the models leave it out")  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _options(pytestconfig: pytest.Config, also_not_checked: Callable[[str], None]) -> None:
+    """What the options ask for is there, and what they leave out is said, whichever tests are chosen."""
+    if FAULT in pytestconfig.stash:
+        raise pytestconfig.stash[FAULT]
+    if pytestconfig.getoption("--engine"):
+        asked = _engines(pytestconfig)
+        left = [engine.name for engine in engines.all_engines() if engine.name not in asked]
+        also_not_checked(f"engines that --engine left out: {', '.join(left)}")
 
 
 @pytest.fixture
@@ -93,23 +139,30 @@ def candidate(entry: Entry, gates: Gates) -> Candidate:
         data = entry.onnx.read_bytes()
     except OSError as error:
         raise CouldNotRunError(f"{entry.onnx}: {error.strerror}") from error
-    proof, sidecar = certify(data), entry.sidecar()
+    sidecar = entry.sidecar()
     named = sidecar["engines"]
+    if unknown := set(named or ()) - {engine.name for engine in engines.all_engines()}:
+        reason = f"{entry.id}: its sidecar names engines that nobody knows: {', '.join(sorted(unknown))}"
+        pytest.fail(reason, pytrace=False)
+    try:
+        proof = certify(data)
+    except ModelError as error:
+        reason = f"{entry.id}: {error.message}"
+    else:
+        reason = ""
+    if reason:
+        pytest.fail(reason, pytrace=False)
     exact = proof.certified or (proof.exact_in_float64 and named is not None)
     return Candidate(
         entry.id, data, tuple(sidecar["feature_order"]), None if named is None else tuple(named), exact,
-        proof.certified, gates["backends.exact" if exact else "backends.ulp"],
+        proof.certified, proof.arithmetic, gates["backends.exact" if exact else "backends.ulp"],
     )  # fmt: skip
 
 
 @pytest.fixture
 def engine(engine_name: str) -> Engine:
     """The engine under test, which was found, or asked for by name."""
-    found = engines.find(engine_name)
-    here = found.available()
-    if not here.ok:
-        raise CouldNotRunError(f"engine {engine_name} was asked for and is not here: {here.reason}")
-    return found
+    return engines.find(engine_name)
 
 
 @pytest.fixture
@@ -164,8 +217,14 @@ def run() -> Run:
 
 @pytest.fixture
 def reference(candidate: Candidate, load: Callable[..., Session], run: Run) -> Scores:
-    """Scores of the first engine of all at its default setting, to which the others are held."""
-    session = load(candidate, engines.find(REFERENCE))
+    """Scores of the first engine of all that the model is for and that is here, at its default setting: to these the
+    others are held.
+    """
+    fit = [e for e in engines.all_engines() if candidate.engines is None or e.name in candidate.engines]
+    here = next((engine for engine in fit if engine.available().ok), None)
+    if here is None:
+        raise CouldNotRunError(f"{candidate.id}: no engine that it is for is here", hint="the header lists what is")
+    session = load(candidate, here)
     return lambda rows: run(session, rows, max(parity.BATCHES))
 
 
@@ -175,38 +234,66 @@ def domains(ffmpeg: FFmpeg) -> Callable[[str], Domain]:
     return lambda teacher: Domain(load_built_in(ffmpeg, teacher).features)
 
 
+class Tried(NamedTuple):
+    """What a model is tried on: float32 `[N, F]` each."""
+
+    every: NDArray[np.float32]
+    some: NDArray[np.float32]
+    """Some of each kind, mixed, for what takes long."""
+    kinds: NDArray[np.str_]
+    """Of each of some."""
+
+
 @pytest.fixture(scope="session")
-def _rows() -> dict[tuple[object, ...], NDArray[np.float32]]:
+def _made() -> dict[tuple[object, ...], Tried]:
     return {}
 
 
 @pytest.fixture
-def rows(
+def _tried(
     candidate: Candidate,
     entry: Entry,
     data: Dataset,
     domains: Callable[[str], Domain],
-    _rows: dict[tuple[object, ...], NDArray[np.float32]],
-) -> NDArray[np.float32]:
+    also_not_checked: Callable[[str], None],
+    _made: dict[tuple[object, ...], Tried],
+) -> Tried:
     """Rows of the corpus, of the golden pairs, extreme ones, on boundaries, inside and outside of the domain."""
-    sidecar = entry.sidecar()
+    teacher = entry.sidecar()["teacher"]["id"]
+    domain = domains(teacher)
+    if unknown := [name for name in candidate.features if name not in domain.names]:
+        pytest.fail(f"{candidate.id} takes {', '.join(unknown)}, which {teacher} does not have", pytrace=False)
+    if domain.names != CANONICAL:
+        also_not_checked(f"{candidate.id}: rows of the golden pairs, whose features {teacher} does not take")
     count = EXACT_ROWS if candidate.in_float32 else OTHER_ROWS
-    key = (candidate.features, sidecar["teacher"]["id"], count)
-    if key not in _rows:
-        domain = domains(sidecar["teacher"]["id"])
+    key = (candidate.features, teacher, count)
+    if key not in _made:
+        kinds = {"corpus": data.columns(*domain.names), "extreme": parity.extremes(len(domain.names))}
+        if domain.names == CANONICAL:
+            kinds["golden"] = np.concatenate([pair.features for pair in load_rows().pairs.values()])
+        each = max((count - sum(map(len, kinds.values()))) // 3, LEAST_OF_A_KIND)
+        kinds |= {"boundary": parity.boundaries(domain, each, 0), "inside": parity.inside(domain, each, 0)}
+        kinds["outside"] = parity.outside(domain, max(count - sum(map(len, kinds.values())), each), 0)
         order = [domain.names.index(name) for name in candidate.features]
-        golden = [pair.features for pair in load_rows().pairs.values()] if domain.names == CANONICAL else []
-        parts = [data.columns(*domain.names), *golden, parity.extremes(len(order))]
-        left = count - sum(len(part) for part in parts)
-        parts += [
-            parity.boundaries(domain, left // 3, 0), parity.inside(domain, left // 3, 0),
-            parity.outside(domain, left - 2 * (left // 3), 0),
-        ]  # fmt: skip
-        _rows[key] = np.concatenate([np.asarray(part, dtype=np.float32) for part in parts])[:, order]
-    return _rows[key]
+        chosen = {kind: np.asarray(rows, dtype=np.float32)[:, order] for kind, rows in kinds.items()}
+        some, of = parity.mixed(chosen, SOME_ROWS, 0, whole=[kind for kind in chosen if kind == "golden"])
+        _made[key] = Tried(np.concatenate(list(chosen.values())), some, of)
+    return _made[key]
 
 
 @pytest.fixture
-def some_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Some of each kind, for what takes long."""
-    return rows[:: max(1, len(rows) // SETTINGS_ROWS)]
+def rows(_tried: Tried) -> NDArray[np.float32]:
+    """All of them."""
+    return _tried.every
+
+
+@pytest.fixture
+def some_rows(_tried: Tried) -> NDArray[np.float32]:
+    """Some of each kind, mixed, for what takes long."""
+    return _tried.some
+
+
+@pytest.fixture
+def kinds(_tried: Tried) -> NDArray[np.str_]:
+    """The kind of each of `some_rows`."""
+    return _tried.kinds

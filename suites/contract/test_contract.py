@@ -11,6 +11,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from tinyvmaf import contract, registry
+from tinyvmaf.engines.choose import engines_of
 from tinyvmaf.errors import RegistryError
 from tinyvmaf.gates import Gate, Outcome, hold
 from tinyvmaf.registry import Entry
@@ -63,6 +64,13 @@ def test_files_are_the_registered_ones(looked_at: Entry) -> None:
 def test_the_sidecar_names_the_size_tier_of_the_file(looked_at: Entry) -> None:
     size = looked_at.onnx.stat().st_size
     assert looked_at.sidecar()["tier"] == contract.tier(size), f"{looked_at.onnx.name} has {size} bytes"
+
+
+@pytest.mark.usefixtures("judged_by_assertions")
+def test_the_sidecar_names_the_engines_of_the_file(looked_at: Entry) -> None:
+    """All that compute in what the file has: one that is left out is one on which `backends` never runs it."""
+    named, known = looked_at.sidecar()["engines"], engines_of(looked_at.onnx.read_bytes())
+    assert named == known, f"{looked_at.id}: engines is {named}, and its number types say {known} (null is any)"
 
 
 def test_the_batch_is_symbolic_in_truth(candidate, bounds: tuple[Gate, Gate], judge: Judge) -> None:

@@ -58,6 +58,8 @@ class Net:
     steps: list[Step] = field(default_factory=list)
     constants: dict[str, Array] = field(default_factory=dict)
     widths: dict[str, int] = field(default_factory=dict)
+    random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(24))
+    """By which a rewriting chooses."""
 
     def constant(self, value: object, dtype: type | None = None) -> str:
         name = f"c{len(self.constants)}"
@@ -129,6 +131,11 @@ class Gardener:
             x = self.net.step("Cast", x, to=TensorProto.DOUBLE)
         if self.chance(0.25):
             self.tight(x)
+            return self.net
+        if self.chance(0.12):
+            x = self.net.step("Clip", self.scales(x), self.net.constant(-100.0), self.net.constant(100.0))
+            if self.net.dtype is np.float64:
+                self.net.step("Cast", x, to=TensorProto.FLOAT)
             return self.net
         x = self.enter(x)
         for _ in range(self.rng.integers(1, 5)):
@@ -227,7 +234,7 @@ class Gardener:
         if y == "features" and (net.dtype is np.float64 or self.chance(0.75)):
             y = x
         kind = self.one_of(
-            "pair", "pair", "scale", "one", "pick", "where", "table", "reduce", "clip", "join", "parabola"
+            "pair", "pair", "scale", "one", "pick", "where", "table", "reduce", "clip", "join", "parabola", "scales"
         )
         if kind == "pair":
             return net.step(self.one_of("Add", "Sub", "Mul", "Max", "Min"), x, y)
@@ -251,6 +258,8 @@ class Gardener:
             if op == "ReduceSum":
                 return net.step(op, x, c([1], np.int64), width=1, keepdims=1)
             return net.step(op, x, width=1, axes=[1], keepdims=1)
+        if kind == "scales":
+            return self.scales(x)
         if kind == "parabola":
             level = self.power(3, 13)
             size = c(self.fitting(x, level))
@@ -261,6 +270,31 @@ class Gardener:
         if kind == "join":
             return net.step("Concat", x, y, width=2 * width, axis=1)
         return self.clip(x)
+
+    def scales(self, x: str) -> str:
+        """Scales on both sides of a matrix product, ordinary or extreme, of what is tiny, huge or neither."""
+        net, c, width = self.net, self.net.constant, self.net.widths[x]
+        far, sign = self.one_of(8, 60, 90), self.one_of(-1, 1)
+        # In turn up and down, so that the graph's order is harmless, or at random.
+        powers = [sign * (-1) ** i * self.rng.integers(far // 2, far + 1) for i in range(4)]
+        if self.chance(0.3):
+            powers = list(self.rng.integers(-far, far + 1, 4))
+        table, before, within, after = (float(2.0**power) for power in powers)
+        if self.chance(0.5):
+            places = net.step("Clip", net.step("Floor", x), c(0.0), c(3.0))
+            cast = net.step("Cast", places, to=TensorProto.INT64, width=-1)
+            x = net.step("Gather", c(np.arange(4) * table), cast, width=width, axis=0)
+        else:
+            x = self.clip(net.step("Floor", x), self.one_of(1.0, 7.0)) if self.chance(0.8) else self.clip(x, 1.0)
+        x = net.step("Mul", x, c(before))
+        if self.chance(0.5):
+            weights = c(self.rng.integers(-3, 4, (width, 2)) * within)
+            x = net.step("MatMul", x, weights, width=2)
+        else:
+            weights, zero = c(np.ones((width, 1)) * within), c([0.0])
+            alpha = {"alpha": self.power(-far // 2, far // 2)} if self.chance(0.3) else {}
+            x = net.step("Gemm", x, weights, zero, width=1, **alpha)
+        return net.step("Mul", x, c(self.fitting(x, 100.0) if self.chance(0.5) else after))
 
     def leave(self, x: str) -> None:
         net, c = self.net, self.net.constant
@@ -280,7 +314,7 @@ class Gardener:
 def rewritten(net: Net, seed: int) -> Net:
     """The same graph over the real numbers, with affine operations merged and multiplications moved at random."""
     rng = np.random.default_rng([21, seed])
-    new = Net(net.width, net.dtype, [], dict(net.constants), dict(net.widths))
+    new = Net(net.width, net.dtype, [], dict(net.constants), dict(net.widths), rng)
     for step in net.steps:
         step = plain(new, step)
         for _ in range(6):
@@ -311,7 +345,10 @@ def plain(net: Net, step: Step) -> Step:
     return step
 
 
-def two_constants(join: Callable[[Array, Array], Array]) -> Callable[[Net, Step, Step], Step | None]:
+Merge = Callable[[Net, Step, Step], Step | None]
+
+
+def two_constants(join: Callable[[Array, Array], Array]) -> Merge:
     def merge(net: Net, first: Step, second: Step) -> Step | None:
         c, d = net.constants.get(first.takes[1]), net.constants.get(second.takes[1])
         return None if c is None or d is None else replace(second, takes=(first.takes[0], net.constant(join(c, d))))
@@ -377,14 +414,42 @@ def through_selection(net: Net, first: Step, second: Step) -> Step | None:
     return Step(first.op, (product, *bounds), second.makes)
 
 
-MERGES = {
+def scale_behind_gemm(net: Net, first: Step, second: Step) -> Step | None:
+    """(x c) W + b is (x W) c + b."""
+    c, (weights, bias) = net.constants.get(first.takes[1]), second.takes[1:]
+    if c is None or c.size != 1 or second.attributes:
+        return None
+    after = net.widths[second.makes]
+    product = net.step("Gemm", first.takes[0], weights, net.constant(np.zeros(after)), width=after)
+    scaled = net.step("Mul", product, net.constant(c.ravel()[0]), width=after)
+    return Step("Add", (scaled, bias), second.makes)
+
+
+def scale_before_gemm(net: Net, first: Step, second: Step) -> Step | None:
+    """(x W + b) d is (x d) W + b d; and if x is y c, then y (c d) stands for x d."""
+    d = net.constants.get(second.takes[1])
+    if d is None or d.size != 1 or first.attributes:
+        return None
+    (x, weights, bias), scale = first.takes, d.ravel()[0]
+    maker = next((s for s in net.steps if s.makes == x and s.op == "Mul" and s.takes[1] in net.constants), None)
+    by = net.constants[maker.takes[1]] * scale if maker else scale
+    scaled = net.step("Mul", maker.takes[0] if maker else x, net.constant(by), width=net.widths[x])
+    return Step("Gemm", (scaled, weights, net.constant(net.constants[bias] * scale)), second.makes)
+
+
+def either(*merges: Merge) -> Merge:
+    """One of several, by chance."""
+    return lambda net, first, second: merges[net.random.integers(len(merges))](net, first, second)
+
+
+MERGES: dict[tuple[str, str], Merge] = {
     ("Mul", "Mul"): two_constants(lambda c, d: c * d),
     ("Add", "Add"): two_constants(lambda c, d: c + d),
     ("Add", "Mul"): distribute,
     ("Sub", "Mul"): expand,
-    ("Mul", "Gemm"): into_gemm,
+    ("Mul", "Gemm"): either(into_gemm, scale_behind_gemm),
     ("Add", "Gemm"): into_gemm,
-    ("Gemm", "Mul"): behind_gemm,
+    ("Gemm", "Mul"): either(behind_gemm, scale_before_gemm),
     ("Gemm", "Add"): behind_gemm,
     ("Gemm", "Gemm"): two_gemms,
     ("Relu", "Mul"): through_selection,

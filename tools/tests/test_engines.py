@@ -26,6 +26,7 @@ from tinyvmaf.engines.onnxruntime_cpu import CONFIG, OnnxRuntimeSession
 from tinyvmaf.engines.onnxruntime_provider import OnnxRuntimeProvider, build_has, computed_on, require
 from tinyvmaf.engines.onnxruntime_web import ENV
 from tinyvmaf.engines.operators import OPERATORS
+from tinyvmaf.engines.session import CheckedSession
 from tinyvmaf.engines.torch_ops import Torch
 from tinyvmaf.errors import ModelError
 from tinyvmaf.files import home
@@ -302,7 +303,7 @@ def test_names_are_unique_and_the_reference_comes_first() -> None:
     assert len(set(names)) == len(names)
     assert [row.name for row in engines.table()] == names
     assert {engine.family for engine in engines.all_engines()} == {
-        "onnxruntime", "openvino", "opencv", "numpy", "torch",
+        "onnxruntime", "openvino", "numpy", "torch",
     }  # fmt: skip
 
 
@@ -653,23 +654,23 @@ def web() -> Session:
     return load("onnxruntime-web", grid())
 
 
-def test_a_node_process_that_is_killed_is_a_model_error(web: Any) -> None:
+def test_a_node_process_that_is_killed_is_no_fault_of_the_model(web: Any) -> None:
     """While it runs, and before. Stopped first, so that the kill surely comes before the answer."""
     os.kill(web._process.pid, signal.SIGSTOP)
     killer = threading.Timer(0.2, os.kill, (web._process.pid, signal.SIGKILL))
     killer.start()
-    with pytest.raises(ModelError, match="the Node process died: exit status -9"):
+    with pytest.raises(EngineError, match="the Node process died: exit status -9"):
         web.run(rows(4096))
     killer.join()
-    with pytest.raises(ModelError, match="the Node process died"):
+    with pytest.raises(EngineError, match="the Node process died"):
         web.run(rows(1))
     web.close()
 
 
-def test_an_answer_that_does_not_come_is_a_model_error(web: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_that_does_not_come_is_no_fault_of_the_model(web: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tinyvmaf.engines.onnxruntime_web._SECONDS", 0.2)
     os.kill(web._process.pid, signal.SIGSTOP)
-    with pytest.raises(ModelError, match="the Node process died: exit status -9"):
+    with pytest.raises(EngineError, match="the Node process died: exit status -9"):
         web.run(rows(1))
 
 
@@ -678,7 +679,7 @@ def test_closing_ends_the_node_process(web: Any) -> None:
     web.close()
     assert web._process.returncode == -signal.SIGKILL
     web.close()
-    with pytest.raises(ModelError, match="the session is closed"):
+    with pytest.raises(EngineError, match="the session is closed"):
         web.run(rows(1))
 
 
@@ -720,6 +721,27 @@ def wait_until(true: Callable[[], bool], seconds: float = 10.0) -> None:
             return
         event.wait(0.05)
     pytest.fail(f"not within {seconds} s")
+
+
+class Failing(CheckedSession):
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+        super().__init__("model", "engine", 1)
+
+    def _infer(self, rows: Any) -> Any:  # noqa: ARG002
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [(EngineError("e"), EngineError), (MemoryError(), EngineError), (OSError("disk full"), EngineError),
+     (RuntimeError("CUDA out of memory. Tried to allocate"), EngineError), (RuntimeError("bad shape"), ModelError),
+     (ModelError("m"), ModelError)],
+    ids=repr,
+)  # fmt: skip
+def test_what_the_machine_lacks_is_no_fault_of_the_model(error: Exception, kind: type[Exception]) -> None:
+    with pytest.raises(kind):
+        Failing(error).run([[1.0]])
 
 
 # Engines and distances together.

@@ -155,3 +155,28 @@ def test_the_truth_of_an_exact_model_is_what_it_gives(domain: Domain) -> None:
 def test_the_truth_of_bytes_that_are_no_model_is_an_error() -> None:
     with pytest.raises(ModelError):
         parity.in_float64(NANO.read_bytes()[:500], np.zeros((1, 6), np.float32))
+
+
+def test_the_first_of_mixed_rows_are_of_every_kind() -> None:
+    kinds = {"many": np.full((9000, 2), 1, np.float32), "few": np.full((3, 2), 2, np.float32),
+             "all": np.full((15, 2), 3, np.float32)}  # fmt: skip
+    rows, of = parity.mixed(kinds, 500, 0, whole=["all"])
+    assert [(of == kind).sum() for kind in kinds] == [242, 3, 15]
+    assert set(of[:3]) == set(kinds)
+    assert ((of == "all")[:130].sum(), (of == "all")[130:].sum()) in {(7, 8), (8, 7)}
+    assert all((rows[of == kind] == kinds[kind][0]).all() for kind in kinds)
+    again, _ = parity.mixed(kinds, 500, 0, whole=["all"])
+    assert rows.tobytes() == again.tobytes()
+
+
+def test_a_search_keeps_what_differs_only_among_others() -> None:
+    """An engine whose kernel for a batch differs from that for one row."""
+
+    def other(rows: Rows) -> Rows:
+        return np.nextafter(line(rows), np.float32(9)) if len(rows) > 1 else line(rows)
+
+    found = parity.search(line, other, np.ones((10, 3), dtype=np.float32), steps=3)
+    assert found.ulp >= 1
+    assert found.batch > 1
+    assert found.ulp == compare(found.expected[None], found.got[None], bound=0).max
+    assert other(found.row[None]) == line(found.row[None])

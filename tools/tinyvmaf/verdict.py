@@ -7,7 +7,8 @@ At the end there is one verdict:
 - FAIL (1): a model, or the libvmaf here, is outside a bound;
 - COULD NOT RUN (10): nothing is outside a bound, but a gate lacked what it needs, or nothing was judged at all.
 
-A skip that nobody accounted for counts as COULD NOT RUN. Statuses 2 to 5 are pytest's own.
+A skip that nobody accounted for counts as COULD NOT RUN. Statuses 2 to 5 are pytest's own; a run that was stopped has
+no verdict, whatever it had found by then.
 """
 
 import json
@@ -164,17 +165,18 @@ class Verdict:
         for name, value in (("-k", option.keyword), ("-m", option.markexpr), ("--deselect", option.deselect)):
             if value:
                 self._not_checked[f"whatever {name} {value!r} left out"] = None
+        code = pytest.ExitCode
+        broken_off = (code.INTERRUPTED, code.INTERNAL_ERROR, code.USAGE_ERROR)
+        stopped = exitstatus in broken_off and not self._collection_failed
         terminal = session.config.pluginmanager.get_plugin("terminalreporter")
         if terminal is not None:
-            self._print(terminal)
-        code = pytest.ExitCode
-        stopped = exitstatus == code.INTERRUPTED and not self._collection_failed
+            self._print(terminal, stopped=stopped)
         outside_failed = exitstatus == code.TESTS_FAILED and not (self._failed or self._could_not_run)
         if exitstatus <= code.INTERRUPTED and not stopped and not outside_failed:
             session.exitstatus = _STATUS[self._word]
 
-    def _print(self, terminal: TerminalReporter) -> None:
-        colour = _COLOUR[self._word]
+    def _print(self, terminal: TerminalReporter, *, stopped: bool) -> None:
+        colour = _COLOUR["COULD NOT RUN" if stopped else self._word]
         terminal.section("verdict", bold=True, **colour)
         for text in self._notes:
             terminal.write_line(f"  {text}")
@@ -187,5 +189,7 @@ class Verdict:
                 for line in lines:
                     terminal.write_line(f"  - {line}")
         found = f"{self._judged} outcomes on {self._values} values, {len(self._failed)} failed"
-        summary = found if self._judged else "nothing was judged"
-        terminal.write_line(f"VERDICT: {self._word} ({summary})", bold=True, **colour)
+        summary = f"{self._word} ({found if self._judged else 'nothing was judged'})"
+        if stopped:
+            summary = f"none, stopped after {found}"
+        terminal.write_line(f"VERDICT: {summary}", bold=True, **colour)

@@ -12,6 +12,9 @@ all finite inputs, a power of two of which it is a multiple, and how many bits i
   negative parts to that of all positive ones, never less: so it holds for what any merging makes of it, which is a sum
   over the same elementary terms. The exactness of a later product then covers the product with each of them. The
   coefficients that are merged have to be normal numbers (`span`).
+- Between two roundings to integers a scale may be anywhere: before a matrix product, after it, or merged with another
+  one there. So whatever any of the factors of a term make has to be exact and finite, too, or normal if the term is
+  rounded (`scales`).
 - An operation that is not exact is allowed if it rounds once and no engine has anything to merge it with: what it
   takes is exact and no sum (`atom`), and only selections, roundings to integers, or the output follow.
 - Selections and roundings to integers are exact and monotone, so they take rounded and infinite values too.

@@ -4,8 +4,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from tinyvmaf.certificate.call import Call, Reduction, align, merged_span
+from tinyvmaf.certificate.call import Call, Reduction, align
 from tinyvmaf.certificate.parabola import parabola
+from tinyvmaf.certificate.scales import (
+    factors,
+    masked,
+    merged_span,
+    product_reach,
+    product_span,
+    require_reach,
+    sum_reach,
+    sum_span,
+)
 from tinyvmaf.certificate.terms import Terms, Total, negative, products, require_exact, single, stack, total
 from tinyvmaf.certificate.values import (
     FLOATS,
@@ -44,12 +54,15 @@ def _sum(call: Call, kind: str, batched: bool, operands: list[Values], parts: li
     terms = stack(parts)
     found = total(terms, 0, kind)
     fixed = all(operand.fixed for operand in operands)
-    span = merged_span(kind, _widest(operands, len(operands)))
+    span = merged_span(kind, sum_span(operands, len(operands)))
+    reach = sum_reach(operands, len(operands))
+    require_reach(call, kind, reach, operands)  # also if it rounds: a sum that is subnormal never does
     call.flushed_terms(operands, terms.grid)
     # The interval of constants is their sum: nobody takes a sum of constants apart again.
     lo, hi = (ints(np.add.reduce(end)) for end in (terms.lo, terms.hi)) if fixed else (found.lo, found.hi)
     made = values(
-        kind, batched, lo, hi, found.unit, found.grid, found.bits, atom=fixed, span=span,
+        kind, batched, lo, hi, found.unit, found.grid, found.bits, atom=fixed, span=span, reach=reach,
+        masked=any(operand.masked for operand in operands),
         chosen=any(operand.chosen for operand in operands), narrow=any(operand.narrow for operand in operands),
     )  # fmt: skip
     if found.fault is None:
@@ -101,7 +114,9 @@ def _reciprocal(b: Values) -> Values:
     if not (form.normal <= -b.top and -b.lowest < form.top):
         raise Refusal(f"the reciprocal of its divisor is no normal {b.kind}")
     signs = np.where(np.asarray(b.lo < 0, dtype=np.bool_), -1.0, 1.0)
-    return constant(np.asarray(np.ldexp(signs, -b.grid)).astype(b.kind))
+    made = constant(np.asarray(np.ldexp(signs, -b.grid)).astype(b.kind))
+    low, high = factors(b)
+    return replace(made, span=(-high, -low), reach=None if b.reach is None else (-b.reach[1], -b.reach[0]))
 
 
 def product(call: Call, batched: bool, a: Values, b: Values) -> Values:
@@ -113,9 +128,11 @@ def product(call: Call, batched: bool, a: Values, b: Values) -> Values:
     terms = products(a, b)
     found = total(stack([terms]), 0, kind)
     fixed = a.fixed and b.fixed
-    span = merged_span(kind, (a.span[0] + b.span[0], a.span[1] + b.span[1]))
+    span, reach = merged_span(kind, product_span(a, b)), product_reach(a, b)
+    require_reach(call, kind, reach, [a, b], rounds=found.fault is not None)
     made = values(
-        kind, batched, terms.lo, terms.hi, terms.unit, terms.grid, found.bits, span=span,
+        kind, batched, terms.lo, terms.hi, terms.unit, terms.grid, found.bits, span=span, reach=reach,
+        masked=masked(a, b, scale),
         atom=fixed or (scaled and other.atom), chosen=a.chosen or b.chosen, narrow=a.narrow or b.narrow,
         closed=other.closed, flush=_scaled_flush(call, scale, other),
     )  # fmt: skip
@@ -125,10 +142,20 @@ def product(call: Call, batched: bool, a: Values, b: Values) -> Values:
             "with the sum",
             "multiply by a power of two, or Round before",
         )
+    if found.fault is None and not fixed and kind == "float64" and _one_number(scale):
+        raise Refusal(
+            "it multiplies float64 by one number that is no power of two, and engines may keep that as float32",
+            "multiply by a power of two, or put the number into the weights",
+        )
     # Infinity is the correct rounding of a product that is too large; which a product in another form need not reach.
     if found.fault is None or (made.atom and made.infinite and _exact_but_large(made)):
         return own_subnormals(made)
     return _rounded(call, [a, b], made, found)
+
+
+def _one_number(scale: Values) -> bool:
+    """It is the same number for all elements, and no power of two."""
+    return scale.fixed and not scale.power_of_two and len(set(scale.lo.ravel())) == 1
 
 
 def _exact_but_large(made: Values) -> bool:
@@ -172,8 +199,8 @@ def rounded(name: str, exact: Values, form: Format) -> Values:
         form.name, exact.batched, ints(-ints(outward(-lo))), ints(outward(hi)), unit,
         np.maximum(exact.grid, form.lowest), np.minimum(exact.bits, form.digits), flush=exact.flush,
     )  # fmt: skip
-    return replace(made, rounded=name, atom=exact.atom, chosen=exact.chosen, span=exact.span, narrow=exact.narrow,
-                   closed=exact.closed)  # fmt: skip
+    return replace(made, rounded=name, atom=exact.atom, chosen=exact.chosen, span=exact.span, reach=exact.reach,
+                   masked=exact.masked, narrow=exact.narrow, closed=exact.closed)  # fmt: skip
 
 
 def negate(call: Call) -> Values:
@@ -182,8 +209,3 @@ def negate(call: Call) -> Values:
     call.numbers(a)
     call.spend(a.grid.size)
     return replace(a, lo=ints(-a.hi), hi=ints(-a.lo))
-
-
-def _widest(operands: list[Values], count: int) -> tuple[int, int]:
-    """The span of a sum: the finest of the coefficients, and the largest so many times."""
-    return min(o.span[0] for o in operands), max(o.span[1] for o in operands) + (count - 1).bit_length()

@@ -187,15 +187,3 @@ def whole(values: Values) -> Values:
     if values.grid.size > MAX_VALUES_A_ROW or values.rank > MAX_RANK:
         raise Refusal(f"its result has {values.grid.size:,} elements a row; the limit is {MAX_VALUES_A_ROW:,}")
     return values
-
-
-def merged_span(kind: str, span: tuple[int, int]) -> tuple[int, int]:
-    """A span of coefficients, if a format has all of them without underflow or overflow."""
-    form = FLOATS.get(kind)
-    if form is not None and (span[0] < form.normal or span[1] >= form.top) and span[0] < EVERY:
-        raise Refusal(
-            f"constants that engines may merge multiply to between 2^{span[0]} and 2^{span[1]}, and {kind}'s normal "
-            f"numbers are from 2^{form.normal} to 2^{form.top}",
-            "keep scales near 1",
-        )
-    return span

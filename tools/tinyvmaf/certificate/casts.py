@@ -8,7 +8,17 @@ from onnx import TensorProto, numpy_helper
 
 from tinyvmaf.certificate.arithmetic import rounded
 from tinyvmaf.certificate.call import Call
-from tinyvmaf.certificate.values import FLOATS, INTEGERS, WHOLE, Refusal, Values, constant, own_subnormals
+from tinyvmaf.certificate.scales import require_reach
+from tinyvmaf.certificate.values import (
+    FLOATS,
+    INTEGERS,
+    WHOLE,
+    Refusal,
+    Values,
+    constant,
+    constant_span,
+    own_subnormals,
+)
 from tinyvmaf.contract.words import said
 
 TYPES: Final[dict[int, str]] = {
@@ -52,11 +62,11 @@ def cast(call: Call) -> Values:
     if (a.bits > form.digits).any():
         raise Refusal(f"its input takes {a.bits.max()} bits, and {form.name} has {form.digits}", "Clip before")
     # A number that was an integer is a new start, as one that was rounded to an integer is.
-    return replace(a, kind=to, atom=True, chosen=False, span=_constant_span(a))
+    return replace(a, kind=to, atom=True, chosen=False, span=_span(a), reach=None, masked=False)
 
 
-def _constant_span(a: Values) -> tuple[int, int]:
-    return (a.lowest, a.top) if a.fixed and not a.zero.all() else (0, 0)
+def _span(a: Values) -> tuple[int, int]:
+    return constant_span(a) if a.fixed else (0, 0)
 
 
 def _to_integer(call: Call, a: Values, to: str) -> Values:
@@ -68,7 +78,7 @@ def _to_integer(call: Call, a: Values, to: str) -> Values:
         call.may_show_flushing()
     if not a.within(-WHOLE, WHOLE):
         raise Refusal(f"its input goes beyond {WHOLE:,}, to which engines count that have no {to}", "Clip it before")
-    return replace(a, kind=to, atom=True, chosen=False, flush=None, span=_constant_span(a))
+    return replace(a, kind=to, atom=True, chosen=False, flush=None, span=_span(a), reach=None, masked=False)
 
 
 def _to_float(call: Call, a: Values, to: str) -> Values:
@@ -76,6 +86,7 @@ def _to_float(call: Call, a: Values, to: str) -> Values:
     if a.infinite:
         raise Refusal("its input may be infinite", "Clip it first")
     exact = (a.bits <= form.digits).all() and a.lowest >= form.lowest and not replace(a, kind=to).infinite
+    require_reach(call, to, a.extent, [a], rounds=not exact)
     made = replace(a, kind=to) if exact else rounded(call.name, a, form)
     return own_subnormals(made)
 

@@ -10,6 +10,7 @@ from functools import reduce
 import numpy as np
 
 from tinyvmaf.certificate.call import Call, align, row_axis, whole
+from tinyvmaf.certificate.scales import require_reach, sum_reach, sum_span
 from tinyvmaf.certificate.terms import negative, single, stack, total
 from tinyvmaf.certificate.values import EVERY, FLOATS, Refusal, Values, constant, ints, values
 
@@ -71,7 +72,10 @@ def _either(a: Values, b: Values, lo: object, hi: object, unit: int, a_may: obje
     both = ~(takes_a ^ takes_b)
     grid = np.where(both, np.minimum(a.grid, b.grid), np.where(takes_a, a.grid, b.grid))
     bits = np.where(both, np.maximum(a.bits, b.bits), np.where(takes_a, a.bits, b.bits))
-    return one_of(values(a.kind, a.batched or b.batched, lo, hi, unit, grid, bits), a, b)
+    made = one_of(values(a.kind, a.batched or b.batched, lo, hi, unit, grid, bits), a, b)
+    # A bound that is never reached may be anything, infinity too.
+    met = [one for one, never in ((a, takes_b & ~takes_a), (b, takes_a & ~takes_b)) if not (one.fixed and never.all())]
+    return made if made.reach is None else replace(made, reach=sum_reach(met, 1))
 
 
 def one_of(made: Values, *chosen: Values) -> Values:
@@ -81,7 +85,8 @@ def one_of(made: Values, *chosen: Values) -> Values:
     flush = max(flushes) if flushes and made.lowest < max(flushes) else None
     return replace(
         made, atom=atom, chosen=not atom, rounded=next((one.rounded for one in chosen if one.rounded), ""), flush=flush,
-        span=(min(one.span[0] for one in chosen), max(one.span[1] for one in chosen)),
+        span=sum_span(chosen, 1), reach=None if all(one.reach is None for one in chosen) else sum_reach(chosen, 1),
+        masked=any(one.masked for one in chosen),
         narrow=any(one.narrow for one in chosen),
     )  # fmt: skip
 
@@ -203,6 +208,7 @@ def compare(call: Call) -> Values:
         fault = total(stack([single(a), negative(single(b))]), 0, kind).fault
         if fault is not None:
             raise Refusal(f"the difference of its inputs is not exact: {fault}", "Round them before")
+    require_reach(call, kind, sum_reach([a, b], 2), [a, b])
     for one, other in ((a, b), (b, a)):
         if one.flush is not None and not (other.fixed and _all_above(other, one.flush)):
             call.may_show_flushing()

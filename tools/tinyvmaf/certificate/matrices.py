@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from tinyvmaf.certificate.arithmetic import product
-from tinyvmaf.certificate.call import Call, Reduction, align, merged_span, whole
+from tinyvmaf.certificate.call import Call, Reduction, align, whole
 from tinyvmaf.certificate.choosing import reduced_axes
+from tinyvmaf.certificate.scales import factors, merged_span, product_reach, product_span, require_reach, sum_reach
 from tinyvmaf.certificate.terms import Terms, Total, products, require_exact, single, squares, total
 from tinyvmaf.certificate.values import FLOATS, Refusal, Values, constant, ints, own_subnormals, values
 
@@ -41,9 +42,9 @@ def gemm(call: Call) -> Values:
         call.exact(bias)
     if call.attribute("alpha", 1.0) != 1.0:
         # Before the sum or after it: so all of the factors, the products and the scaled sum have to be exact.
-        _with_bias(replace(call, findings=replace(call.findings, reductions=[], flushed=[])), *_row_matrices(a, b))
+        _with_bias(replace(call, findings=replace(call.findings, reductions=[])), *_row_matrices(a, b))
         a, _ = _scaled(call, a, alpha), _scaled(call, b, alpha)
-    if bias is not None:
+    if bias is not None and call.attribute("beta", 1.0) != 1.0:
         bias = _scaled(call, bias, beta)
     return _with_bias(call, *_row_matrices(a, b), bias=bias)
 
@@ -123,7 +124,8 @@ def _with_bias(call: Call, a: Values, b: Values, rows: bool, columns: bool, bias
     )
     span = merged_span(a.kind, _sum_span(a, b, k, added))
     operands = [a, b] if bias is None else [a, b, bias]
-    made = _joined(call, totals, a.kind, batched, span, operands)
+    made = _joined(call, totals, a.kind, batched, operands)
+    made = replace(made, span=span, reach=_sum_reach(call, a, b, k, added))
     drop = tuple(axis for axis, there in ((-2, rows), (-1, columns)) if not there)
     return made.moved(lambda array: np.squeeze(array, axis=drop)) if drop else made
 
@@ -168,13 +170,28 @@ def _bias(bias: Values, shape: tuple[int, int], batched: bool) -> Values:
 
 
 def _sum_span(a: Values, b: Values, k: int, bias: Values | None) -> tuple[int, int]:
-    low, high = a.span[0] + b.span[0], a.span[1] + b.span[1] + (k - 1).bit_length()
-    return (low, high) if bias is None else (min(low, bias.span[0]), max(high, bias.span[1]) + 1)
+    low, high = product_span(a, b)
+    high += (k - 1).bit_length()
+    if bias is None:
+        return low, high
+    own = factors(bias)
+    return min(low, own[0]), max(high, own[1]) + 1
 
 
-def _joined(
-    call: Call, totals: list[Total], kind: str, batched: bool, span: tuple[int, int], operands: list[Values]
-) -> Values:
+def _sum_reach(call: Call, a: Values, b: Values, k: int, bias: Values | None) -> tuple[int, int]:
+    fine, most = product_reach(a, b)
+    most += (k - 1).bit_length()
+    operands = [a, b]
+    if bias is not None:
+        operands.append(bias)
+        # As one term, with the coefficients by which engines may divide the bias.
+        scaled = replace(a if not a.fixed else b, reach=(fine, most), span=product_span(a, b))
+        fine, most = sum_reach([scaled, bias], 2)
+    require_reach(call, a.kind, (fine, most), operands)
+    return fine, most
+
+
+def _joined(call: Call, totals: list[Total], kind: str, batched: bool, operands: list[Values]) -> Values:
     """Sums that were made in parts along their last axis, as one tensor."""
     for t in totals:
         call.flushed_terms(operands, t.grid)
@@ -184,7 +201,7 @@ def _joined(
         for end in ("lo", "hi")
     )
     grid, bits = (np.concatenate([getattr(t, what) for t in totals], axis=-1) for what in ("grid", "bits"))
-    return whole(own_subnormals(values(kind, batched, lo, hi, unit, grid, bits, atom=False, span=span)))
+    return whole(own_subnormals(values(kind, batched, lo, hi, unit, grid, bits, atom=False)))
 
 
 def reduce_sum(call: Call) -> Values:
@@ -203,7 +220,10 @@ def reduce_sum(call: Call) -> Values:
     found = total(terms, axes, kind)
     require_exact(found)
     factor = 2 if call.op == "ReduceSumSquare" else 1
-    span = (a.span[0] * factor, a.span[1] * factor + (count - 1).bit_length())
+    low, high = product_span(a, a) if factor == 2 else factors(a)
+    fine, most = product_reach(a, a) if factor == 2 else a.extent
+    span, reach = (low, high + (count - 1).bit_length()), (fine, most + (count - 1).bit_length())
+    require_reach(call, kind, reach, [a])
     bits = int(a.bits.max())
     call.findings.reductions.append(
         Reduction(call.name, call.op, found.accumulator_bits, (bits, bits if factor == 2 else 1))
@@ -211,7 +231,7 @@ def reduce_sum(call: Call) -> Values:
     call.flushed_terms([a], terms.grid)
     made = own_subnormals(
         values(kind, a.batched, found.lo, found.hi, found.unit, found.grid, found.bits, atom=False,
-               span=merged_span(kind, span))
+               span=merged_span(kind, span), reach=reach)
     )  # fmt: skip
     if call.op == "ReduceMean":
         part = constant(np.asarray(1.0 / count, dtype=kind))

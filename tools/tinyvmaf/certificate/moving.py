@@ -7,6 +7,7 @@ import numpy as np
 
 from tinyvmaf.certificate.call import Call, axis_of, broadcast, row_axis, whole
 from tinyvmaf.certificate.choosing import one_of
+from tinyvmaf.certificate.scales import factors
 from tinyvmaf.certificate.values import INTEGERS, Refusal, Values, ints, values
 from tinyvmaf.contract import MAX_RANK
 
@@ -177,6 +178,21 @@ def _look_up(call: Call, table: Values, places: Values) -> Values:
     shape = (*places.shape, *table.shape[1:])
     lo, hi = (np.broadcast_to(ints(end), shape) for end in (rows.lo.min(axis=0), rows.hi.max(axis=0)))
     grid, bits = (np.broadcast_to(part, shape) for part in (rows.grid.min(axis=0), rows.bits.max(axis=0)))
+    # What is looked up stands for a variable, and the coefficients are those by which the table was scaled, if it was.
+    span = (0, 0) if table.reach is None else factors(table)
     return whole(
-        values(table.kind, places.batched, lo, hi, table.unit, grid, bits, flush=table.flush, narrow=table.narrow)
+        values(
+            table.kind,
+            places.batched,
+            lo,
+            hi,
+            table.unit,
+            grid,
+            bits,
+            flush=table.flush,
+            narrow=table.narrow,
+            span=span,
+            reach=table.reach,
+            masked=table.masked,
+        )
     )

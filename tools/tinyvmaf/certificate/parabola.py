@@ -10,7 +10,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from tinyvmaf.certificate.call import Call, align, merged_span
+from tinyvmaf.certificate.call import Call, align
+from tinyvmaf.certificate.scales import merged_span, product_reach, product_span, require_reach
 from tinyvmaf.certificate.terms import Terms, products, single, squares, stack, total
 from tinyvmaf.certificate.values import FLOATS, Values, ints, own_subnormals, values
 
@@ -48,9 +49,10 @@ def _curved(call: Call, x: Values, height: Values, rest: Values, *, bare: bool) 
     if any(_fault(part, x.kind) for part in parts):
         return None
     call.flushed_terms([x, height], grid)
-    low, high = height.span
-    span = merged_span(x.kind, (min(low, 0), max(high, 0) + 1))
-    return own_subnormals(replace(whole, atom=False, closed=True, span=span, narrow=x.narrow))
+    span, reach = merged_span(x.kind, product_span(x, rest)), product_reach(x, rest)
+    require_reach(call, x.kind, reach, [x, rest])
+    made = replace(whole, atom=False, closed=True, span=span, reach=reach, masked=x.masked, narrow=x.narrow)
+    return own_subnormals(made)
 
 
 def _fault(part: Terms, kind: str) -> str | None:

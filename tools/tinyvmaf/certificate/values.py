@@ -84,7 +84,13 @@ class Values:
     flush: int | None = None
     """An engine that flushes subnormals may have another value below 2^flush in place of one below 2^flush."""
     span: tuple[int, int] = (0, 0)
-    """Coefficients that engines may merge into are multiples of 2^span[0], and below 2^span[1]."""
+    """Products of any of the coefficients of its terms are multiples of 2^span[0], not above 0, and at most 2^span[1],
+    not below 0: what engines may merge them to."""
+    reach: tuple[int, int] | None = None
+    """Likewise the products of factors of its terms with at least one variable. None if there are no scales to be
+    moved: it is an atom as it is."""
+    masked: bool = False
+    """Elements of it are 0 as they were multiplied by 0."""
     narrow: bool = False
     """It is made of a constant of 8 bits."""
 
@@ -123,6 +129,11 @@ class Values:
         """All magnitudes are at most 2^top; 0 if all are 0."""
         largest = max(int(np.max(self.hi)), -int(np.min(self.lo)))
         return self.unit + (largest - 1).bit_length() if largest > 0 else 0
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        """Its reach, of an atom its own grid and magnitude."""
+        return self.reach or ((0, 0) if self.zero.all() else (self.lowest, self.top))
 
     @property
     def infinite(self) -> bool:
@@ -227,7 +238,12 @@ def constant(array: NDArray[Any]) -> Values:
     made = values(kind, False, whole, whole, unit, grid, _bit_length(odds), narrow=kind in NARROW)
     form = FLOATS.get(kind)
     small = form.normal if form is not None and made.lowest < form.normal else None
-    return replace(made, span=(0, 0) if nothing.all() else (made.lowest, made.top), flush=small)
+    return replace(made, span=constant_span(made), flush=small)
+
+
+def constant_span(made: Values) -> tuple[int, int]:
+    """The span of a constant: to be multiplied with, or not."""
+    return (0, 0) if made.zero.all() else (min(made.lowest, 0), max(made.top, 0))
 
 
 def graph_input(kind: str, shape: Sequence[int], *, batched: bool) -> Values:

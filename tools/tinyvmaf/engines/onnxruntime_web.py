@@ -59,6 +59,9 @@ class OnnxRuntimeWebSession(CheckedSession):
         told = {"package": package.as_posix(), "threads": settings.threads, "optimisation": settings.optimisation}
         try:
             said, _ = self._ask(told, model)
+        except EngineError:
+            self.close()
+            raise
         except ModelError as error:
             self.close()
             lacks = "Could not find an implementation" in error.message
@@ -80,10 +83,11 @@ class OnnxRuntimeWebSession(CheckedSession):
         """One message and its answer.
 
         Raises:
-            ModelError: it answers with an error, does not answer in time, or has died.
+            EngineError: it does not answer in time, has died, or was ended.
+            ModelError: it answers with an error.
         """
         if not self._end.alive:
-            raise ModelError("the session is closed")
+            raise EngineError("the session is closed")
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         # A timer that kills ends the read below, on every system.
@@ -96,7 +100,7 @@ class OnnxRuntimeWebSession(CheckedSession):
             lengths = _LENGTHS.unpack(_exactly(self._process.stdout, _LENGTHS.size))
             answer, values = (_exactly(self._process.stdout, length) for length in lengths)
         except OSError as error:  # EOFError of ours is one, and so is a broken pipe
-            raise ModelError(f"the Node process died: {self._last_words()}") from error
+            raise EngineError(f"the Node process died: {self._last_words()}") from error
         finally:
             timer.cancel()
         said = json.loads(answer)

@@ -1,11 +1,12 @@
-"""OpenCV's DNN module: its own reader and kernels, never ONNX Runtime.
+"""OpenCV's DNN module: its own reader, its own kernels but for one, never ONNX Runtime as a whole.
 
 Found out, with opencv-python-headless 5.0.0:
 - Of the engines that one may ask for only `ENGINE_NEW` is OpenCV's, `ENGINE_CLASSIC` is gone and gives the same one,
   and `ENGINE_ORT` is ONNX Runtime where OpenCV was built with that (this wheel was not). `OPENCV_FORCE_DNN_ENGINE` in
   the environment overrides what is asked for.
-- Its matrix product is MLAS, which is ONNX Runtime's: the two agree to the bit on any Gemm. In that, and only in that,
-  this engine is no second opinion on ONNX Runtime.
+- Its matrix product is MLAS, which is ONNX Runtime's: the two agree to the bit on any Gemm, also where every other
+  engine gives other bits. Sums are what engines differ in, so it counts as of ONNX Runtime's family: the two alone are
+  no second opinion.
 - It does not know float64: some models fail, and others give scores that are off by 100 points without a word. A model
   that has any is refused.
 - Numbers below 1.2e-38 (subnormal) count as 0 in most of its operators, where the others keep them: Floor of -1e-40
@@ -87,10 +88,10 @@ class OpenCvSession(CheckedSession):
 
 @dataclass(frozen=True)
 class OpenCv:
-    """OpenCV's own DNN engine on the CPU."""
+    """OpenCV's own DNN engine on the CPU. Of ONNX Runtime's family, for its matrix product is that one's."""
 
     name: str = "opencv"
-    family: str = "opencv"
+    family: str = "onnxruntime"
     arithmetic: frozenset[str] = frozenset({"float32"})
     levels: tuple[str, ...] = ("all",)
     threaded: bool = True

@@ -67,6 +67,7 @@ class Session(Protocol):
             float32 `[N]`, VMAF points.
 
         Raises:
+            EngineError: memory or a process was lacking: nothing is known of the model.
             ModelError: rows of another width, the engine fails, or it gives another shape or type, or a value that
                 is not finite.
         """

@@ -2,14 +2,25 @@
 
 from abc import ABC, abstractmethod
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tinyvmaf.engines.protocol import EngineError
 from tinyvmaf.errors import ModelError
 
 Rows = NDArray[np.float32]
+
+_NO_MEMORY: Final = ("out of memory", "failed to allocate memory", "bad_alloc", "bad allocation")
+
+
+def is_environments(error: Exception) -> bool:
+    """Whether an engine lacked memory, a file or a process: that says nothing of the model.
+
+    Runtimes say that a GPU's memory is used up in exceptions of their own, and with these words.
+    """
+    return isinstance(error, (MemoryError, OSError)) or any(words in str(error).lower() for words in _NO_MEMORY)
 
 
 class CheckedSession(ABC):
@@ -27,7 +38,9 @@ class CheckedSession(ABC):
 
     @abstractmethod
     def _infer(self, rows: Rows) -> NDArray[np.generic]:
-        """What the engine makes of contiguous float32 rows; any error that it raises is taken for the model's."""
+        """What the engine makes of contiguous float32 rows; an error that it raises is taken for the model's, but for
+        EngineError and what `is_environments` tells.
+        """
 
     def run(self, features: ArrayLike) -> Rows:
         """Scores of feature rows.
@@ -39,6 +52,7 @@ class CheckedSession(ABC):
             float32 `[N]`, VMAF points.
 
         Raises:
+            EngineError: memory or a process was lacking.
             ModelError: rows of another width, the session fails, or it gives another shape or a value that is
                 not finite.
         """
@@ -80,10 +94,11 @@ class CheckedSession(ABC):
     def _scores(self, rows: Rows, count: int) -> Rows:
         try:
             scores = self._infer(rows)
-        except ModelError:
+        except (ModelError, EngineError):
             raise
         except Exception as error:  # engines' exceptions have no base of their own
-            raise ModelError(f"{self._name}: {self._engine} failed: {error}") from error
+            kind = EngineError if is_environments(error) else ModelError
+            raise kind(f"{self._name}: {self._engine} failed: {str(error) or repr(error)}") from error
         if scores.shape != (count, 1) or scores.dtype != np.float32:
             raise ModelError(f"{self._name} gave {scores.dtype} {list(scores.shape)} for {len(rows)} rows")
         if not np.isfinite(scores).all():

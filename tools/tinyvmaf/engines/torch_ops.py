@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from tinyvmaf.engines.installed import nvidia_gpu, version
 from tinyvmaf.engines.model_file import parse
 from tinyvmaf.engines.protocol import Availability, EngineError, Settings
-from tinyvmaf.engines.session import CheckedSession, Rows
+from tinyvmaf.engines.session import CheckedSession, Rows, is_environments
 from tinyvmaf.errors import ModelError
 
 _NUMBER: Final = itertools.count()
@@ -85,7 +85,8 @@ class TorchSession(CheckedSession):
             except ModelError:
                 raise
             except Exception as error:  # whatever a tensor of another shape or type, or the compiler, leads to
-                raise ModelError(f"model: PyTorch {self._torch.__version__} cannot run it: {error}") from error
+                kind = EngineError if is_environments(error) else ModelError
+                raise kind(f"model: PyTorch {self._torch.__version__} cannot run it: {error}") from error
 
     def _infer(self, rows: Rows) -> NDArray[np.generic]:
         with self._set_up(), self._torch.no_grad(), warnings.catch_warnings():

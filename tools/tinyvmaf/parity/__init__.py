@@ -1,7 +1,7 @@
 """Whether a score depends on what computed it: rows to try, runs in every setting, a search for rows that differ."""
 
-from tinyvmaf.parity.rows import boundaries, extremes, inside, outside
-from tinyvmaf.parity.runs import BATCHES, in_batches, settings_of
+from tinyvmaf.parity.rows import boundaries, extremes, inside, mixed, outside
+from tinyvmaf.parity.runs import BATCHES, in_batches, settings_of, threads_of
 from tinyvmaf.parity.search import Disagreement, search
 from tinyvmaf.parity.truth import in_float64
 
@@ -13,7 +13,9 @@ __all__ = [
     "in_batches",
     "in_float64",
     "inside",
+    "mixed",
     "outside",
     "search",
     "settings_of",
+    "threads_of",
 ]

@@ -1,5 +1,6 @@
 """Feature rows on which engines might differ: what could occur, what is extreme, and where a floor turns over."""
 
+from collections.abc import Collection, Mapping
 from itertools import combinations, product
 from typing import Final
 
@@ -70,3 +71,33 @@ def boundaries(domain: Domain, count: int, seed: int) -> Rows:
     on = (np.rint(rows / step) * step).astype(np.float32)
     beside = np.nextafter(on, rng.choice(np.array([-np.inf, np.inf], dtype=np.float32), on.shape))
     return np.where(rng.uniform(size=on.shape) < 1 / 3, on, beside)
+
+
+def mixed(
+    kinds: Mapping[str, Rows], count: int, seed: int, *, whole: Collection[str] = ()
+) -> tuple[Rows, NDArray[np.str_]]:
+    """Some rows of every kind, so mixed that the first of them are of all kinds too: of each kind one, then by shares.
+
+    Each kind's rows are drawn in random order and spread evenly over the whole: whoever tries only the first few
+    hundred, because they take long, has not left a kind out.
+
+    Args:
+        kinds: float32 `[n, F]` each, n above 0, by what they are called.
+        count: about how many rows; kinds that are not `whole` share equally what those leave, and give at least one.
+        whole: kinds of which every row is wanted.
+
+    Returns:
+        float32 `[N, F]`, and the kind of each row.
+    """
+    rng = np.random.default_rng([seed, 3])
+    left = count - sum(len(kinds[kind]) for kind in whole)
+    share = max(left // max(len(kinds) - len(whole), 1), 1)
+    chosen, places, names = [], [], []
+    for kind, rows in kinds.items():
+        drawn = rng.permutation(rows)[: None if kind in whole else share]
+        chosen.append(drawn)
+        places.append((np.arange(len(drawn)) + rng.uniform(size=len(drawn))) / len(drawn))
+        places[-1][0] = 0.0
+        names += [kind] * len(drawn)
+    order = np.argsort(np.concatenate(places))
+    return np.concatenate(chosen)[order], np.array(names)[order]

@@ -14,9 +14,13 @@ THREADS: Final = (1, 2)
 
 def settings_of(engine: Engine) -> list[Settings]:
     """Every combination of threads and optimisation level that an engine tells apart; its default is the first."""
-    threads = THREADS if engine.threaded else THREADS[:1]
     levels = sorted(engine.levels, key=lambda level: level != Settings().optimisation)
-    return [Settings(t, level) for t, level in product(threads, levels)]
+    return [Settings(t, level) for t, level in product(threads_of(engine), levels)]
+
+
+def threads_of(engine: Engine) -> tuple[int, ...]:
+    """The thread counts that an engine tells apart; its default is the first."""
+    return THREADS if engine.threaded else THREADS[:1]
 
 
 def in_batches(session: Session, rows: NDArray[np.float32], batch: int) -> NDArray[np.float32]:

@@ -19,11 +19,17 @@ _MUTATIONS: Final = (-7.0, 0.0)  # decades of a step, relative to the feature's 
 
 
 class Disagreement(NamedTuple):
-    """The row that a search ended with."""
+    """The row that a search ended with, as it was found: among others, which may have been what it took."""
 
     ulp: int
     row: Rows
     """float32 `[F]`."""
+    expected: np.float32
+    """The reference's score of it."""
+    got: np.float32
+    """The other's."""
+    batch: int
+    """How many rows were asked at once when it was found."""
     tried: int
     """How many rows were compared."""
 
@@ -45,24 +51,30 @@ def search(
     """
     rng = np.random.default_rng(seed)
     spread = np.maximum(np.abs(start).max(axis=0, initial=0.0, where=np.abs(start) < 1e3), 1e-3).astype(np.float64)
-    rows, (ulp, nearness) = start, _fitness(reference, other, start)
+    seen = _seen(reference, other, start)
     tried = len(start)
     for _ in range(steps):
-        best = np.lexsort((-nearness, -ulp.astype(np.float64)))[:keep]
-        rows, ulp, nearness = rows[best], ulp[best], nearness[best]
-        made = _children(rng, rows, children, spread)
-        new = _fitness(reference, other, made)
-        rows = np.concatenate([rows, made])
-        ulp, nearness = np.concatenate([ulp, new[0]]), np.concatenate([nearness, new[1]])
+        seen = seen[np.lexsort((-seen["nearness"], -seen["ulp"].astype(np.float64)))[:keep]]
+        made = _children(rng, seen["row"], children, spread)
+        seen = np.concatenate([seen, _seen(reference, other, made)])
         tried += len(made)
-    worst = int(np.argmax(ulp))
-    return Disagreement(int(ulp[worst]), rows[worst], tried)
+    worst = seen[np.argmax(seen["ulp"])]
+    return Disagreement(
+        int(worst["ulp"]), worst["row"], worst["expected"], worst["got"], int(worst["batch"]), tried
+    )  # fmt: skip
 
 
-def _fitness(reference: Scores, other: Scores, rows: Rows) -> tuple[NDArray[np.uint64], NDArray[np.float64]]:
-    expected = reference(rows)
+def _seen(reference: Scores, other: Scores, rows: Rows) -> NDArray[np.void]:
+    """Rows with both scores, as they came out in this batch, and how fit they are to go on from."""
+    fields = [("row", "f4", rows.shape[1:]), ("expected", "f4"), ("got", "f4"), ("batch", "u8"), ("ulp", "u8"),
+              ("nearness", "f8")]  # fmt: skip
+    expected, got = reference(rows), other(rows)
     size = np.abs(expected.astype(np.float64))
-    return distances(expected, other(rows)), np.where(size > 0.0, -np.log2(np.maximum(size, 1e-300)), -1e3)
+    seen = np.empty(len(rows), dtype=fields)
+    seen["row"], seen["expected"], seen["got"], seen["batch"] = rows, expected, got, len(rows)
+    seen["ulp"] = distances(expected, got)
+    seen["nearness"] = np.where(size > 0.0, -np.log2(np.maximum(size, 1e-300)), -1e3)
+    return seen
 
 
 def _children(rng: np.random.Generator, rows: Rows, count: int, spread: NDArray[np.float64]) -> Rows:
