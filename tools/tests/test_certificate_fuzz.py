@@ -28,7 +28,7 @@ from tinyvmaf.certificate import Certificate, certify
 from tinyvmaf.certificate.proof import Walk
 from tinyvmaf.certificate.values import Refusal, Values
 
-GRAPHS = int(os.environ.get("TINYVMAF_FUZZ_GRAPHS", "400"))
+GRAPHS = int(os.environ.get("TINYVMAF_FUZZ_GRAPHS", "200"))
 SELECTIONS = ("Relu", "Clip", "Max", "Min", "Abs", "Neg")
 SMALLEST_NORMAL = np.float32(2.0**-126)
 LARGEST = float(np.finfo(np.float32).max)
