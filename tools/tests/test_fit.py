@@ -368,7 +368,7 @@ def quick_search(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def on_domain(grid: Grid) -> Recipe:
     """With more rows than numbers, or what is rounded would be made up for by what no row is there to hold."""
-    made = recipe("quadratic_24", method="B1f", optimiser=replace(LM, batch=500), samples=500, grid=grid)
+    made = recipe("quadratic_32", method="B1f", optimiser=replace(LM, batch=500), samples=500, grid=grid)
     return replace(made, architecture=Architecture("small", "mlp", (6, 6), "quadratic"), seeds=(0,))
 
 
@@ -415,9 +415,9 @@ def test_a_teacher_that_corrects_chroma_has_no_grid_yet(ffmpeg: FFmpeg) -> None:
 def test_decay_is_passed_on(kind: Any, teacher: Teacher, corpus: Dataset) -> None:
     """The heaviest that there could be on the first layer: next to nothing is left of its weights."""
     samples = {"samples": 300} if kind == "B1f" else {}
-    how = replace(LM, steps=12, decay=(1e3, 0.0, 0.0))
+    how = replace(LM, steps=12, decay=(1e3, 0.0))
     for optimiser, least, most in ((how, 0.0, 1e-2), (replace(how, decay=()), 1e-1, 1e9)):
-        (one,) = fit(recipe("quadratic_24", method=kind, optimiser=optimiser, **samples), teacher, corpus, seeds=[0])
+        (one,) = fit(recipe("quadratic_1x64", method=kind, optimiser=optimiser, **samples), teacher, corpus, seeds=[0])
         assert least <= np.sqrt(np.square(one.student.parameters[0]).mean()) < most
 
 

@@ -36,6 +36,10 @@ def quadratic(hidden: Sequence[int]) -> Architecture:
     return Architecture("toy", "mlp", tuple(hidden), "quadratic")
 
 
+def squared(hidden: Sequence[int]) -> Architecture:
+    return Architecture("toy", "mlp", tuple(hidden), "squared_relu")
+
+
 def tight(rng: np.random.Generator, low: int, high: int, inputs: int, outputs: int, most: int) -> Layer:
     """A layer whose sums may reach exactly `most` steps; of random shares of that, and steps that are still 0."""
     farthest = max(-low, high)
@@ -55,7 +59,9 @@ def students(draw: st.DrawFn, bits: Sequence[int] = (24, 53)) -> GridStudent:
     """Any student on a grid, whose sums reach to the bound of each layer or to a part of it."""
     accumulator = draw(st.sampled_from(bits))
     levels = draw(st.integers(1, accumulator // 2))
-    grid = Grid(draw(st.integers(1, accumulator - 2)), levels, draw(st.integers(1, 2 * levels)), accumulator)
+    made = draw(st.sampled_from([quadratic, squared]))
+    values = draw(st.integers(1, 2 * levels)) if made is quadratic else 2 * levels
+    grid = Grid(draw(st.integers(1, accumulator - 2)), levels, values, accumulator)
     features = draw(st.integers(1, 5))
     hidden = draw(st.lists(st.integers(1, 5), max_size=2))
     highest = draw(st.lists(st.floats(0.01, 100.0), min_size=features, max_size=features))
@@ -63,13 +69,14 @@ def students(draw: st.DrawFn, bits: Sequence[int] = (24, 53)) -> GridStudent:
     exponents, high = grid.exponents(highest)
     layers = []
     for number, (a, b) in enumerate(itertools.pairwise((features, *hidden, 1))):
-        ends = (0, high) if number == 0 else (-grid.value, grid.value)
+        ends = (0, high) if number == 0 else (-grid.value if made is quadratic else 0, grid.value)
         most = max(grid.most >> draw(st.integers(0, 3)), max(map(abs, ends)))
-        # Sums that are about as large as what they are clipped to: some inside, some beyond.
-        goal = grid.level if number < len(hidden) else 128
-        steps = round(np.log2(most / goal)) + rng.integers(-2, 3, b)
-        layers.append(replace(tight(rng, *ends, a, b, min(most, grid.most)), steps=np.asarray(steps, np.int64)))
-    return GridStudent(quadratic(hidden), CANONICAL[:features], grid, exponents, high, tuple(layers), (0.0, 100.0))
+        # Sums that are about as large as what they are clipped to: some inside, some beyond. Unclipped, none beyond.
+        goal, least = (grid.level, -2 if made is quadratic else 0) if number < len(hidden) else (128, -2)
+        steps = np.ceil(np.log2(most / goal)) + rng.integers(least, 3, b)
+        layer = replace(tight(rng, *ends, a, b, min(most, grid.most)), steps=np.asarray(steps, np.int64))
+        layers.append(replace(layer, bias=layer.bias >> draw(st.sampled_from([0, 6]))))
+    return GridStudent(made(hidden), CANONICAL[:features], grid, exponents, high, tuple(layers), (0.0, 100.0))
 
 
 def rows(student: GridStudent, seed: int = 0) -> Rows:
@@ -105,6 +112,10 @@ def exactly(student: GridStudent, row: Rows) -> float:
         if number == len(student.layers) - 1:
             low, high = student.clip
             return float(min(max(sums[0], Fraction(low)), Fraction(high)))
+        if student.architecture.activation == "squared_relu":
+            assert all(-m <= s <= m for s in sums)
+            x = [max(floor(s), 0) ** 2 for s in sums]
+            continue
         levels = [floor(min(max(s, Fraction(-m)), Fraction(m))) for s in sums]
         x = [floor(Fraction(p * (2 * m - abs(p)), 2**grid.shift)) for p in levels]
     raise AssertionError("no layer")
@@ -137,7 +148,7 @@ def test_onnx_runtime_gives_the_bits_that_numpy_gives(student: GridStudent, seed
 def test_the_scores_of_random_students_are_spread_over_the_scale() -> None:
     """Else the two laws above would hold of scores that are all clipped."""
     rng = np.random.default_rng(0)
-    made = [wide(rng) for _ in range(20)]
+    made = [wide(rng) for _ in range(20)] + [squares(rng) for _ in range(20)]
     scores = np.stack([student.predict(rows(student)) for student in made])
     assert ((scores > 0.0) & (scores < 100.0)).mean() > 0.3
     assert np.median([len(np.unique(of_one)) for of_one in scores]) > 20
@@ -152,6 +163,17 @@ def wide(rng: np.random.Generator, bits: int = 24) -> GridStudent:
         steps = np.full(b, bits - round(np.log2(goal)))
         layers.append(replace(tight(rng, *ends, a, b, grid.most), steps=steps))
     return GridStudent(quadratic((5, 5)), CANONICAL[:5], grid, exponents, high, tuple(layers), (0.0, 100.0))
+
+
+def squares(rng: np.random.Generator, bits: int = 24) -> GridStudent:
+    """A student with a hidden layer of five squares, whose levels end where its sums do."""
+    grid = Grid(10, 8, 16, bits)
+    exponents, high = grid.exponents(np.ones(5))
+    first, last = tight(rng, 0, high, 5, 5, grid.most), tight(rng, 0, grid.value, 5, 1, grid.most)
+    # Squares are seldom near their largest value: a bias of a size with that would drown them.
+    last = replace(last, bias=np.abs(last.bias) >> 6, steps=np.array([bits - 7]))
+    layers = replace(first, steps=np.full(5, bits - 8)), last
+    return GridStudent(squared((5,)), CANONICAL[:5], grid, exponents, high, layers, (0.0, 100.0))
 
 
 def test_a_row_is_taken_as_float32() -> None:
@@ -238,6 +260,43 @@ def test_one_step_beyond_the_bound_is_refused(up: int, number: int, bits: int) -
     ):
         replace(student, layers=tuple(layers))
     assert int(FLOATS[bits](2**bits + 1)) == 2**bits
+
+
+@pytest.mark.parametrize("up", [1, -1])
+@pytest.mark.parametrize("made", [quadratic, squared])
+def test_a_sum_that_could_leave_the_levels_needs_a_clip(made: Any, up: int) -> None:
+    """In steps of an eighth: 2048 of them are the end of 256 levels. Of the last layer, whose sum is the score, it is
+    no matter."""
+    student = replace(squares(np.random.default_rng(1)), architecture=made((5,)))
+    first, last = student.layers
+    ends = replace(first, weights=np.zeros((5, 5), np.int64), bias=np.full(5, up * 2048), steps=np.full(5, 3))
+    replace(student, layers=(ends, last))
+    beyond = replace(ends, bias=ends.bias + up * np.eye(5, dtype=np.int64)[2])
+    far = replace(last, steps=np.array([-9]))
+    if made is quadratic:
+        replace(student, layers=(beyond, replace(far, weights=far.weights // 2)))
+        return
+    replace(student, layers=(ends, far))
+    with pytest.raises(
+        StudentError,
+        match=r"^layer 0: a sum may reach 256\.125, the levels end at 256\n  hint: nothing clips it: smaller weights",
+    ):
+        replace(student, layers=(beyond, last))
+
+
+def test_values_of_a_sigmoid_have_a_sign_and_those_of_a_square_have_none() -> None:
+    """Two weights of +128 and -128, and values up to 2^16 steps: of either sign they reach 2^24, of one sign the half.
+    One more step is too much of the former, and twice as much is just right for the latter."""
+    student = squares(np.random.default_rng(1))
+    first, last = student.layers
+    weights = np.array([[128], [-128], [0], [0], [0]])
+    ends = replace(last, weights=weights, bias=np.zeros(1, np.int64))
+    made = replace(student, architecture=quadratic((5,)), layers=(first, ends))
+    with pytest.raises(StudentError, match="layer 1: partial sums reach 16,777,217 steps"):
+        replace(made, layers=(first, replace(ends, bias=np.ones(1, np.int64))))
+    replace(student, layers=(first, replace(ends, weights=2 * weights)))
+    with pytest.raises(StudentError, match="layer 1: partial sums reach 16,842,752 steps"):
+        replace(student, layers=(first, replace(ends, weights=2 * weights + np.sign(weights))))
 
 
 def test_the_bound_counts_the_bias_and_the_sum_on_its_way() -> None:
@@ -334,9 +393,10 @@ def test_the_features_of_vmaf_have_a_grid_of_eight_thousand_steps() -> None:
     [
         (
             {"architecture": Architecture("t", "mlp", (5, 5), "tanh")},
-            "t: only layers with quadratic activations",
+            "t: only layers with quadratic or squared_relu units have a grid",
         ),
         ({"architecture": Architecture("t", "attention", (5, 5), "quadratic")}, "t: only layers with quadratic"),
+        ({"architecture": squared((5, 5))}, "toy: a square is not shortened: value_bits is twice level_bits"),
         ({"exponents": (1, 2)}, "one exponent a feature, and a scale that ends above 0"),
         ({"high": 0}, "one exponent a feature, and a scale that ends above 0"),
         ({"high": -8}, "one exponent a feature, and a scale that ends above 0"),
@@ -427,9 +487,9 @@ def test_the_file_keeps_the_contract_and_has_its_certificate(student: GridStuden
 
 @pytest.mark.parametrize("bits", [24, 53])
 def test_sums_that_reach_to_the_bound_have_their_certificate(bits: int) -> None:
-    for seed in range(5):
-        student = wide(np.random.default_rng(seed), bits)
-        assert all(np.abs(layer.weights).max() > 127 for layer in student.layers)
+    for seed, made in itertools.product(range(5), (wide, squares)):
+        student = made(np.random.default_rng(seed), bits)
+        assert made is squares or all(np.abs(layer.weights).max() > 127 for layer in student.layers)
         found = certify(grid_model(student, "m"))
         assert (found.certified, found.exact_in_float64, found.accumulator_bits) == (bits == 24, True, bits)
 
@@ -446,6 +506,29 @@ def test_the_nodes_of_a_graph(bits: int) -> None:
     nodes = [node.op_type for node in model.graph.node]
     assert nodes == (expected if bits == 24 else ["Cast", *expected, "Cast"])
     assert [(o.domain, o.version) for o in model.opset_import] == [("", OPSET)]
+
+
+@pytest.mark.parametrize(
+    ("made", "grid", "expected"),
+    [
+        (quadratic, Grid(10, 8, 15), ["Clip", "Floor", "Abs", "Sub", "Mul", "Mul", "Floor"]),
+        (quadratic, Grid(10, 8, 16), ["Clip", "Floor", "Abs", "Sub", "Mul", "Floor"]),
+        (squared, Grid(10, 8, 16), ["Floor", "Relu", "Mul"]),
+    ],
+    ids=["shortened", "whole", "square"],
+)
+def test_an_activation_is_made_of_no_more_nodes_than_it_needs(made: Any, grid: Grid, expected: list[str]) -> None:
+    """A product that keeps all its bits is not shortened, and a sum that never leaves the levels is not clipped. Each
+    has its certificate: without the last Floor a parabola would have none."""
+    student = squares(np.random.default_rng(0))
+    last = replace(student.layers[1], weights=student.layers[1].weights // 2)  # of a sigmoid with a sign
+    student = replace(student, architecture=made((5,)), grid=grid, layers=(student.layers[0], last))
+    data = grid_model(student, "m")
+    assert certify(data).certified
+    nodes = [node.op_type for node in onnx.load_model_from_string(data).graph.node]
+    assert nodes == ["Mul", "Clip", "Floor", "Cast", "Mul", "Gemm", *expected, "Cast", "Mul", "Gemm", "Clip"]
+    some = rows(student)
+    assert np.array_equal(OnnxRuntimeCpu(data).run(some), student.predict(some).astype(np.float32))
 
 
 def test_the_same_student_gives_the_same_bytes() -> None:

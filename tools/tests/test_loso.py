@@ -228,7 +228,7 @@ def test_a_recipe_with_a_grid_gives_a_file_that_needs_no_luck_with_its_engine(
 ) -> None:
     """It says of itself what every fitted file says, and has its certificate."""
     monkeypatch.setattr("tinyvmaf.fit.run._SEARCH", {"samples": 300, "starts": 5, "steps": 2})
-    text = RECIPE.replace("B1", "B1f").replace("mlp_small", "quadratic_24").replace("[0, 1]", "[3]")
+    text = RECIPE.replace("B1", "B1f").replace("mlp_small", "quadratic_32").replace("[0, 1]", "[3]")
     text = text.replace("[optimiser]", f'arithmetic = "{arithmetic}"\n[optimiser]').replace("learning_rate = 0.01", "")
     text = text.replace("adam", "levenberg_marquardt").replace("batch = 8", "batch = 500")
     text += "[domain]\nsamples = 500\n[grid]\ninput_bits = 13\nlevel_bits = 12\nvalue_bits = 11\n"

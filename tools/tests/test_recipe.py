@@ -32,7 +32,7 @@ DOMAIN = "[domain]\nsamples = 100\n"
 MOS = "[mos]\nscale = [0, 100]\n"
 MOS_B1 = MOS + 'start = "B1"\n'
 GRID = "[grid]\ninput_bits = 13\nlevel_bits = 12\nvalue_bits = 11\n"
-B1F_QUADRATIC = 'method = "B1f"\narchitecture = "quadratic_24"'
+B1F_QUADRATIC = 'method = "B1f"\narchitecture = "quadratic_32"'
 STOP = "[validation]\nevery = 10\npatience = 2\n"
 
 
@@ -79,9 +79,9 @@ def test_every_recipe_that_makes_promises_promises_a_known_thing() -> None:
 @pytest.mark.parametrize(
     ("name", "architecture", "grid", "decay"),
     [
-        ("tinyvmaf_nano", "quadratic_24", Grid(13, 12, 11, 24), (0, 4e-11, 1e-8)),
+        ("tinyvmaf_nano", "quadratic_1x64", Grid(14, 12, 11, 24), (3e-9, 3e-7)),
         ("tinyvmaf_exact", "quadratic_32", Grid(14, 12, 11, 24), (0, 4e-9, 1e-6)),
-        ("tinyvmaf_tiny", "quadratic_32", Grid(28, 26, 24, 53), ()),
+        ("tinyvmaf_tiny", "squared_relu_1x128", Grid(24, 16, 32, 53), ()),
         ("nano_tanh", "tanh_24", None, ()),
         ("tiny_tanh", "tanh_32", None, ()),
     ],
@@ -281,11 +281,13 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
         ("", LM + "searches = 2\n", "searches are of the domain: there is no"),
         ('method = "B3"', LM + MOS_B1, "levenberg_marquardt starts B3 in the domain only"),
         (B1F_QUADRATIC, ADAM + DOMAIN + GRID, "a student is put on a grid after a fit by levenberg_marquardt on samp"),
-        ('architecture = "quadratic_24"', LM + GRID, "on samples of the domain: method B1f"),
-        ('architecture = "quadratic_24"\nmethod = "B3"', LM + MOS + DOMAIN + GRID, "a student is put on a grid after"),
+        ('architecture = "quadratic_32"', LM + GRID, "on samples of the domain: method B1f"),
+        ('architecture = "quadratic_32"\nmethod = "B3"', LM + MOS + DOMAIN + GRID, "a student is put on a grid after"),
         ('architecture = "tanh_24"\nmethod = "B1f"', LM + DOMAIN + GRID,
-         "architecture tanh_24 has no grid: only quadratic activations are exact on one"),
+         "architecture tanh_24 has no grid: only quadratic and squared_relu units are exact on one"),
         ('architecture = "linear"\nmethod = "B1f"', LM + DOMAIN + GRID, "architecture linear has no grid: only quadr"),
+        ('architecture = "squared_relu_1x128"\nmethod = "B1f"', LM + DOMAIN + GRID,
+         "a square is not shortened: value_bits of .grid. must be twice level_bits"),
         ("", LM + "decay = [1, 1]\n", "decay needs 3 entries, one a layer of mlp_small"),
         ('architecture = "linear"', LM + "decay = [1, 1, 1]\n", "decay needs 1 entries, one a layer of linear"),
         (B1F_QUADRATIC, LM + DOMAIN + GRID.replace("12", "13"), r"grid: level_bits 13: a level times another must"),
@@ -311,8 +313,9 @@ def test_what_does_not_go_together_is_refused(top: str, tables: str, reason: str
         ("", LM + "decay = [0, 1e-9, 0.5]\n"),
         ('method = "B1f"', ADAM + DOMAIN),
         (B1F_QUADRATIC, LM + DOMAIN + GRID),
+        ('architecture = "squared_relu_1x128"\nmethod = "B1f"', LM + DOMAIN + GRID.replace("11", "24")),
         (B1F_QUADRATIC, LM + DOMAIN),
-        ('architecture = "quadratic_24"', ADAM),
+        ('architecture = "quadratic_32"', ADAM),
         ('method = "B1f"', LM + "searches = 2\n" + DOMAIN),
         ('method = "B2"', ADAM + MOS + STOP),
         ('method = "B2"\nper = "clip"', ADAM + MOS),

@@ -27,7 +27,7 @@ Rows = NDArray[np.float32]
 F32 = np.finfo(np.float32)
 FLOAT32_NEAR_100 = 3.9e-6  # half a step of float32 below 128
 PER_FRAME = ("linear", "mlp_small", "mlp_medium", "a1", "a2", "fr_regressor", "tanh_24", "tanh_32", "gelu_32",
-             "quadratic_24")  # fmt: skip
+             "quadratic_32", "squared_relu_1x128")  # fmt: skip
 TEACHERS = ("vmaf_v0.6.1", "vmaf_v1.0.16_3d0h")
 EXTREMES = (0.0, -0.0, 1.0, -1.0, 1.05, 30.0, 45.0, 1e30, F32.max, -F32.max, F32.tiny, -F32.tiny,
             F32.smallest_subnormal, -F32.smallest_subnormal)  # fmt: skip
@@ -202,7 +202,8 @@ QUADRATIC = ["Gemm", "Clip", "Abs", "Sub", "Mul"]
         ("tanh_24", "float32", ["Clip", "Gemm", "Tanh", "Gemm", "Tanh", "Gemm", "Clip"]),
         ("tanh_32", "float64", ["Cast", "Clip", "Gemm", "Tanh", "Gemm", "Tanh", "Gemm", "Clip", "Cast"]),
         ("gelu_32", "float32", ["Clip", *GELU, *GELU, "Gemm", "Clip"]),
-        ("quadratic_24", "float32", ["Clip", *QUADRATIC, *QUADRATIC, "Gemm", "Clip"]),
+        ("quadratic_32", "float32", ["Clip", *QUADRATIC, *QUADRATIC, "Gemm", "Clip"]),
+        ("squared_relu_1x128", "float64", ["Cast", "Clip", "Gemm", "Relu", "Mul", "Gemm", "Clip", "Cast"]),
         ("a3", "float32", ["Clip", *GELU, *GELU, "Gemm", "Gemm", "Softmax", "Mul", "ReduceSum", "Clip"]),
     ],
 )

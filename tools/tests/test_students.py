@@ -17,7 +17,8 @@ from tinyvmaf.teacher import ChromaFromLuma, Teacher, load_built_in
 
 Array = NDArray[np.float64]
 LIMITS, CLIP = (0.0, 30.0), (0.0, 100.0)
-SMALL = ("linear", "mlp_small", "tanh_24", "gelu_32", "quadratic_24")  # one of each activation, and none
+# One of each activation, and none.
+SMALL = ("linear", "mlp_small", "tanh_24", "gelu_32", "quadratic_32", "squared_relu_1x128")
 
 
 def student(name: str, features: tuple[str, ...] = CANONICAL, seed: int = 0, **changes: Any) -> Student:
@@ -44,7 +45,8 @@ def rows(count: int, width: int = 6, seed: int = 1) -> Array:
 @pytest.mark.parametrize(
     ("name", "count"),
     [("linear", 7), ("mlp_small", 257), ("mlp_medium", 2561), ("a1", 4673), ("a2", 34049), ("fr_regressor", 4673),
-     ("a4", 12), ("tanh_24", 793), ("tanh_32", 1313), ("quadratic_24", 793), ("quadratic_32", 1313)],
+     ("a4", 12), ("tanh_24", 793), ("tanh_32", 1313), ("quadratic_32", 1313), ("quadratic_1x64", 513),
+     ("squared_relu_1x128", 1025)],
 )  # fmt: skip
 def test_an_architecture_has_as_many_parameters_as_is_said_of_it(name: str, count: int) -> None:
     """Of canonical-6; such as 6*16 + 16 + 16*8 + 8 + 8 + 1 = 257 of mlp_small."""
@@ -122,6 +124,7 @@ def test_the_activations_are_the_exact_ones() -> None:
     bent = np.where(x < 0, (x + 1.0) ** 2 - 1.0, 1.0 - (x - 1.0) ** 2)
     expected = np.where(np.abs(x) < 1.0, bent, np.sign(x))
     np.testing.assert_allclose(activate("quadratic", x), expected, rtol=0, atol=1e-14)
+    np.testing.assert_allclose(activate("squared_relu", x), np.where(x > 0, x**2, 0.0), rtol=1e-15)
 
 
 def test_the_quadratic_sigmoid_is_two_parabolas_that_meet_the_ends_without_a_kink() -> None:

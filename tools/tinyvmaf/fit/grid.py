@@ -17,8 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from tinyvmaf.fit.levenberg import Activate, draw, flat, in_points, like, one_step, residuals
-from tinyvmaf.fit.network import CENTRE, POINTS, quiet
-from tinyvmaf.students import Grid, GridStudent, Layer, Student
+from tinyvmaf.fit.network import CENTRE, POINTS, quiet, squared_relu
+from tinyvmaf.students import Activation, Grid, GridStudent, Layer, Student
 
 Array = NDArray[np.float64]
 Search = Callable[[Callable[[Array], Array]], tuple[Array, Array]]
@@ -32,6 +32,7 @@ _DAMPING: Final = 1e-2  # at least: numbers that matter little must not run off,
 _RIDGE: Final = 1e-3  # of the longest column, which has length 1
 _LOOKED_AT: Final = 40_000  # rows of the pool among which the hardest are chosen, drawn anew each time
 _ROOM: Final = 0.9  # of the accumulator, taken when a grid is chosen: numbers still move after that
+_LEVELS: Final = 0.5  # likewise of the levels, where no clip keeps a sum inside: one of their bits
 
 
 def steps_of(grid: Grid, layers: int) -> int:
@@ -58,7 +59,7 @@ def on_grid(
     """Put a student on a grid.
 
     Args:
-        student: layers with quadratic activations.
+        student: layers with activations that a grid has (`students.ON_GRID`).
         highest: `[F]`, where each feature ends.
         pool: rows, float64 `[N, F]`, each a float32; and the scores they should get, VMAF points, clipped.
         batch: rows a step.
@@ -86,7 +87,7 @@ class _Fit:
     ) -> None:  # fmt: skip
         self.student, self.grid, self.rng, self.batch, self._progress = student, grid, rng, batch, progress
         self.exponents, self.high = grid.exponents(highest)
-        self.activate = _levels(grid)
+        self.activate = _levels(student.architecture.activation, grid)
         self.parameters = self._scaled(student)
         self.rows, self.targets = self._steps(pool[0]), torch.tensor((pool[1] - CENTRE) / POINTS)
         self.found = self.rows[:0], self.targets[:0]
@@ -95,19 +96,37 @@ class _Fit:
         self.taken = 0
 
     def _scaled(self, student: Student) -> list[Tensor]:
-        m, value = float(self.grid.level), float(self.grid.value)
+        m = float(self.grid.level)
         parameters: list[Tensor] = []
         layers = student.layers()
+        steps = np.ldexp(1.0, np.array(self.exponents))  # of each thing that comes in here, for a 1 of the student's
         for number, (w, b) in enumerate(layers):
+            w = w / steps[:, None]
             # Half a step is what flooring takes off on the average: of what comes in here, of the level below.
-            w = w / (np.ldexp(1.0, np.array(self.exponents))[:, None] if number == 0 else value)
-            b = b + 0.5 * w.sum(axis=0)
-            if number < len(layers) - 1:
-                w, b = w * m, b * m + 0.5
-            else:
+            if number == 0 or self.grid.shift:
+                b = b + 0.5 * w.sum(axis=0)
+            if number == len(layers) - 1:
                 w, b = w / POINTS, (b - CENTRE) / POINTS
+            elif student.architecture.activation == "quadratic":
+                w, b = w * m, b * m + 0.5
+                steps = np.full(len(b), float(self.grid.value))
+            else:
+                # The square of c z is c c times that of z: each unit fills the levels, and the next layer undoes it.
+                fill = _LEVELS * m / self._reach(number, w, b)
+                w, b = w * fill, b * fill + 0.5
+                steps = np.square(fill)
             parameters += [torch.tensor(w)[None], torch.tensor(b)[None, None]]
         return parameters
+
+    def _reach(self, layer: int, w: Array, b: Array) -> Array:
+        """The farthest that a subset of the terms of each of a layer's sums can come, `[out]`; never 0."""
+        value = float(self.grid.value)
+        least = -value if self.student.architecture.activation == "quadratic" else 0.0
+        low, high = (0.0, float(self.high)) if layer == 0 else (least, value)
+        ends = np.stack([low * w, high * w])
+        up = np.maximum(ends.max(axis=0), 0.0).sum(axis=0) + np.maximum(b, 0.0)
+        down = np.maximum(-ends.min(axis=0), 0.0).sum(axis=0) + np.maximum(-b, 0.0)
+        return np.asarray(np.maximum(np.maximum(up, down), 1e-30))
 
     def _steps(self, rows: Array) -> Tensor:
         x = np.ldexp(np.asarray(rows, dtype=np.float32).astype(np.float64), np.array(self.exponents))
@@ -163,11 +182,7 @@ class _Fit:
         w, b = (
             p.reshape(-1, p.shape[-1]).numpy() / self._unit(layer) for p in self.parameters[2 * layer : 2 * layer + 2]
         )
-        low, high = (0.0, float(self.high)) if layer == 0 else (-float(self.grid.value), float(self.grid.value))
-        ends, bias = np.stack([low * w, high * w]), b[0] + self._centre(layer)
-        up = np.maximum(ends.max(axis=0), 0.0).sum(axis=0) + np.maximum(bias, 0.0)
-        down = np.maximum(-ends.min(axis=0), 0.0).sum(axis=0) + np.maximum(-bias, 0.0)
-        reach = np.maximum(np.maximum(up, down), 1e-30)
+        reach = self._reach(layer, w, b[0] + self._centre(layer))
         return np.asarray(np.floor(np.log2(_ROOM * self.grid.most / reach)), dtype=np.int64)
 
     def _centre(self, layer: int) -> float:
@@ -229,14 +244,17 @@ class _Fit:
         )
 
 
-def _levels(grid: Grid) -> Activate:
+def _levels(activation: Activation, grid: Grid) -> Activate:
     """The activation on integers, and the slope of what it floors."""
     m, shift = float(grid.level), math.ldexp(1.0, -grid.shift)
 
-    def activate(z: Tensor) -> tuple[Tensor, Tensor]:
+    def square(z: Tensor) -> tuple[Tensor, Tensor]:
+        return squared_relu(torch.floor(z)), 2.0 * torch.relu(z)
+
+    def sigmoid(z: Tensor) -> tuple[Tensor, Tensor]:
         inside = z.clamp(-m, m)
         p = torch.floor(inside)
         slope = torch.where(z.abs() < m, (2.0 * m - 2.0 * inside.abs()) * shift, torch.zeros_like(z))
         return torch.floor(p * (2.0 * m - p.abs()) * shift), slope
 
-    return activate
+    return square if activation == "squared_relu" else sigmoid

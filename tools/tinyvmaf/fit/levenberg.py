@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tinyvmaf.fit.network import CENTRE, POINTS, error, initial, quadratic, quiet
+from tinyvmaf.fit.network import CENTRE, POINTS, error, initial, quadratic, quiet, squared_relu
 from tinyvmaf.students import Architecture
 
 Array = NDArray[np.float64]
@@ -29,6 +29,10 @@ Activate = Callable[[Tensor], tuple[Tensor, Tensor]]
 DRAW_EVERY: Final = 4
 _TRIES: Final = 10
 _LAMBDA: Final = (1e-1, 1e-9, 1e6)  # at first, the least, and where it gives up
+# Marquardt damps by the length of a column, so a number that hardly matters is hardly held, and runs off: a rounding
+# error decides where. A column counts as about this share of the longest one at least. One hidden layer of 80 quadratic
+# units had an RMSE of 0.0157 VMAF points on the embedded corpus without that, and has one of 0.0104 with it.
+_COUNTS_AS: Final = 1e-3
 FOUND_TIMES: Final = 4  # how often a row that a search found counts
 
 
@@ -76,7 +80,7 @@ def levenberg_marquardt(
         if step % DRAW_EVERY == 0:
             drawn = draw(rng, activate, parameters, rows, targets, batch, first=step == 0)
             x, y = torch.cat([rows[drawn], found[0]]), torch.cat([targets[drawn], found[1]])
-        parameters, damping = one_step(activate, parameters, x, y, damping, decay=weight)
+        parameters, damping = one_step(activate, parameters, x, y, damping, decay=weight, counts_as=_COUNTS_AS)
         if step in ask_at and search is not None:
             more, scores, largest = search(lambda z: in_points(activate, parameters, z))  # noqa: B023 - called at once
             if largest < least:
@@ -103,11 +107,14 @@ def one_step(
     *,
     decay: Tensor | None = None,
     free: Tensor | None = None,
+    counts_as: float = 0.0,
 ) -> tuple[list[Tensor], float]:
     """The parameters after one step that lowers the sum of squares (or none), and the next damping.
 
     Args:
         free: indices of the parameters that may move; None: all of them.
+        counts_as: how long the Jacobian's columns count as for the damping, at least, as a share of the longest one;
+            says something only where all parameters are of one scale.
     """
     off, jacobian, size = residuals(activate, parameters, x, y, free)
     normal, pull = (jacobian.T @ jacobian).double(), (jacobian.T @ off.to(jacobian.dtype)).double()
@@ -118,8 +125,9 @@ def one_step(
         held = at if free is None else at[free]
         normal, pull = normal + torch.diag(weight / size.square()), pull + weight * held / size
         before = before + (weight * held.square()).sum()
+    held_by = torch.diag(1.0 + (counts_as * size.max() / size).square())
     for _ in range(_TRIES):
-        factor, failed = torch.linalg.cholesky_ex(normal + damping * torch.eye(len(normal), dtype=normal.dtype))
+        factor, failed = torch.linalg.cholesky_ex(normal + damping * held_by)
         if not failed:
             by = -torch.cholesky_solve(pull[:, None], factor)[:, 0] / size
             there = at.clone()
@@ -223,7 +231,8 @@ def _jacobian(activate: Activate, parameters: list[Tensor], x: Tensor) -> tuple[
 
 def _activation(name: str) -> Activate:
     """An activation with its derivative."""
-    return {"tanh": _tanh, "relu": _relu, "gelu": _gelu, "quadratic": _quadratic}[name]
+    known = {"tanh": _tanh, "relu": _relu, "gelu": _gelu, "quadratic": _quadratic, "squared_relu": _squared_relu}
+    return known[name]
 
 
 def _tanh(z: Tensor) -> tuple[Tensor, Tensor]:
@@ -242,3 +251,7 @@ def _gelu(z: Tensor) -> tuple[Tensor, Tensor]:
 
 def _quadratic(z: Tensor) -> tuple[Tensor, Tensor]:
     return quadratic(z), 2.0 - 2.0 * z.abs().clamp(max=1.0)
+
+
+def _squared_relu(z: Tensor) -> tuple[Tensor, Tensor]:
+    return squared_relu(z), 2.0 * torch.relu(z)

@@ -28,11 +28,17 @@ def quadratic(z: Tensor) -> Tensor:
     return c * (2.0 - c.abs())
 
 
+def squared_relu(z: Tensor) -> Tensor:
+    """`max(z, 0)^2`."""
+    return torch.relu(z).square()
+
+
 _ACTIVATIONS: Final[dict[str, Callable[[Tensor], Tensor]]] = {
     "relu": torch.relu,
     "gelu": torch.nn.functional.gelu,
     "tanh": torch.tanh,
     "quadratic": quadratic,
+    "squared_relu": squared_relu,
 }
 
 
@@ -58,9 +64,9 @@ def initial(architecture: Architecture, features: int, seeds: Sequence[int], dty
     """Fresh parameters of one member a seed: weights `[M, in, out]`, biases `[M, 1, out]`.
 
     He's initialisation for ReLU and GELU, Glorot's for tanh, and half of that for the quadratic sigmoid, which is twice
-    as steep; a member's numbers depend on its seed alone.
+    as steep, and for squared ReLU; a member's numbers depend on its seed alone.
     """
-    gain = {"tanh": 1.0, "quadratic": 0.25}.get(architecture.activation, 2.0)
+    gain = {"tanh": 1.0, "quadratic": 0.25, "squared_relu": 0.25}.get(architecture.activation, 2.0)
     members = []
     for seed in seeds:
         rng = np.random.default_rng([seed, 0])

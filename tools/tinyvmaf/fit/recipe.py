@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.files import home, sha256
 from tinyvmaf.fit.opinions import Opinions
-from tinyvmaf.students import ARCHITECTURES, Architecture, Grid, StudentError, architecture
+from tinyvmaf.students import ARCHITECTURES, ON_GRID, Architecture, Grid, StudentError, architecture
 from tinyvmaf.teacher import KNOWN
 
 Method = Literal["B1", "B1f", "B2", "B3"]
@@ -288,8 +288,12 @@ def _contradiction(r: Recipe) -> str | None:
             "a student is put on a grid after a fit by levenberg_marquardt on samples of the domain: method B1f",
         ),
         (
-            r.grid is not None and r.architecture.activation != "quadratic",
-            f"architecture {r.architecture.name} has no grid: only quadratic activations are exact on one",
+            r.grid is not None and r.architecture.activation not in ON_GRID,
+            f"architecture {r.architecture.name} has no grid: only {' and '.join(ON_GRID)} units are exact on one",
+        ),
+        (
+            r.grid is not None and r.architecture.activation == "squared_relu" and r.grid.shift != 0,
+            "a square is not shortened: value_bits of [grid] must be twice level_bits",
         ),
         (
             bool(r.optimiser.decay) and len(r.optimiser.decay) != len(r.architecture.hidden) + 1,

@@ -31,13 +31,15 @@ class Graph:
         self.nodes.append(helper.make_node(op, list(inputs), [output], name=output, **attributes))
         return output
 
-    def model(self, name: str, n_features: int, metadata: Mapping[str, str], *, rows: str | int = BATCH) -> bytes:
-        """The file's bytes: `features` float32 `[N, n_features]` to `score` float32 `[rows, 1]`."""
+    def model(
+        self, name: str, n_features: int, metadata: Mapping[str, str], *, rows: str | int = BATCH, columns: int = 1
+    ) -> bytes:
+        """The file's bytes: `features` float32 `[N, n_features]` to `score` float32 `[rows, columns]`."""
         graph = helper.make_graph(
             self.nodes,
             name,
             [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, [BATCH, n_features])],
-            [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, [rows, 1])],
+            [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, [rows, columns])],
             self.constants,
         )
         model = helper.make_model(

@@ -40,7 +40,7 @@ class _GridGraph(Graph):
 
     def add(self) -> None:
         """Every node, from features to score."""
-        x, grid = INPUT, self.student.grid
+        x = INPUT
         if self.double:
             x = self.node("Cast", [x], "features_f64", to=self.kind)
         # Multiplied first: a huge feature becomes infinite there, on every engine, and the clip takes it back.
@@ -49,18 +49,27 @@ class _GridGraph(Graph):
         x = self.clip(x, "scaled_clipped", 0, self.student.high)
         x = self.node("Floor", [x], "steps")
         *hidden, last = self.student.layers
-        twice = self.number("twice_m", np.array(2.0 * grid.level)) if hidden else ""
-        shift = self.number("shift", np.array(2.0**-grid.shift)) if hidden else ""
         for i, layer in enumerate(hidden):
-            x = self.clip(self.dense(x, layer, f"sum{i}"), f"clipped{i}", -grid.level, grid.level)
-            p = self.node("Floor", [x], f"level{i}")
-            rest = self.node("Sub", [twice, self.node("Abs", [p], f"abs{i}")], f"rest{i}")
-            product = self.node("Mul", [p, rest], f"product{i}")
-            x = self.node("Floor", [self.node("Mul", [product, shift], f"short{i}")], f"value{i}")
+            x = self.value(self.dense(x, layer, f"sum{i}"), i)
         x = self.dense(x, last, "raw_score")
         self.clip(x, "score_f64" if self.double else OUTPUT, *self.student.clip)
         if self.double:
             self.node("Cast", ["score_f64"], OUTPUT, to=TensorProto.FLOAT)
+
+    def value(self, x: str, i: int) -> str:
+        """The values of a hidden layer from its sums, `[N, units]`."""
+        grid = self.student.grid
+        if not self.student.clipped:
+            p = self.node("Relu", [self.node("Floor", [x], f"floor{i}")], f"level{i}")
+            return self.node("Mul", [p, p], f"value{i}")
+        p = self.node("Floor", [self.clip(x, f"clipped{i}", -grid.level, grid.level)], f"level{i}")
+        twice = self.number(f"twice_m{i}", np.array(2.0 * grid.level))
+        rest = self.node("Sub", [twice, self.node("Abs", [p], f"abs{i}")], f"rest{i}")
+        x = self.node("Mul", [p, rest], f"product{i}")
+        if grid.shift:
+            x = self.node("Mul", [x, self.number(f"shift{i}", np.array(2.0**-grid.shift))], f"short{i}")
+        # Also what is whole: else an engine may expand the parabola and merge it with the sum that follows.
+        return self.node("Floor", [x], f"value{i}")
 
     def number(self, name: str, value: np.ndarray) -> str:
         """A constant in the graph's type, which holds it exactly."""

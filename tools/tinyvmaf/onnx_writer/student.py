@@ -81,6 +81,9 @@ def _hidden(graph: Graph, x: str, student: Student, dtype: DTypeLike) -> tuple[s
             two = graph.constant(f"two{number}", np.array(2, dtype=dtype))
             rest = graph.node("Sub", [two, graph.node("Abs", [c], f"abs{number}")], f"rest{number}")
             x = graph.node("Mul", [c, rest], f"hidden{number}")
+        elif student.architecture.activation == "squared_relu":
+            y = graph.node("Relu", [_gemm(graph, x, f"layer{number}", weights, bias, dtype)], f"positive{number}")
+            x = graph.node("Mul", [y, y], f"hidden{number}")
         else:
             y = _gemm(graph, x, f"layer{number}", weights, bias, dtype)
             x = graph.node({"relu": "Relu", "tanh": "Tanh"}[student.architecture.activation], [y], f"hidden{number}")

@@ -4,12 +4,21 @@ Whatever the architecture, a student takes a teacher's features in the teacher's
 gives VMAF points within the teacher's clip.
 """
 
-from tinyvmaf.students.architecture import ARCHITECTURES, Activation, Architecture, StudentError, activate, architecture
+from tinyvmaf.students.architecture import (
+    ARCHITECTURES,
+    ON_GRID,
+    Activation,
+    Architecture,
+    StudentError,
+    activate,
+    architecture,
+)
 from tinyvmaf.students.dense import Student
 from tinyvmaf.students.grid import Grid, GridStudent, Layer
 
 __all__ = [
     "ARCHITECTURES",
+    "ON_GRID",
     "Activation",
     "Architecture",
     "Grid",

@@ -12,8 +12,12 @@ from scipy.special import erf
 from tinyvmaf.errors import TinyvmafError
 
 Array = NDArray[np.float64]
-Activation = Literal["relu", "gelu", "tanh", "quadratic"]
+Activation = Literal["relu", "gelu", "tanh", "quadratic", "squared_relu"]
 Kind = Literal["mlp", "attention", "reweighted"]
+
+
+ON_GRID: Final[tuple[Activation, ...]] = ("quadratic", "squared_relu")
+"""The activations that whole numbers compute exactly."""
 
 
 class StudentError(TinyvmafError):
@@ -69,8 +73,9 @@ ARCHITECTURES: Final[Mapping[str, Architecture]] = {
         Architecture("tanh_24", "mlp", (24, 24), "tanh"),
         Architecture("tanh_32", "mlp", (32, 32), "tanh"),
         Architecture("gelu_32", "mlp", (32, 32), "gelu"),
-        Architecture("quadratic_24", "mlp", (24, 24), "quadratic"),
         Architecture("quadratic_32", "mlp", (32, 32), "quadratic"),
+        Architecture("quadratic_1x64", "mlp", (64,), "quadratic"),
+        Architecture("squared_relu_1x128", "mlp", (128,), "squared_relu"),
     )
 }
 """The architectures that recipes name."""
@@ -92,6 +97,7 @@ def activate(name: Activation, x: Array) -> Array:
 
     GELU is the exact one, `x Phi(x)` (Hendrycks and Gimpel, 2016). The quadratic one is `x (2 - |x|)` within [-1, 1]
     and flat beyond: two parabolas that look like tanh, and the smoothest sigmoid that short integers compute exactly.
+    Squared ReLU is `max(x, 0)^2` (So et al., 2021): no kink, and two nodes of a graph.
     """
     if name == "relu":
         return np.maximum(x, 0.0)
@@ -100,4 +106,6 @@ def activate(name: Activation, x: Array) -> Array:
     if name == "quadratic":
         c = np.clip(x, -1.0, 1.0)
         return np.asarray(c * (2.0 - np.abs(c)))
+    if name == "squared_relu":
+        return np.square(np.maximum(x, 0.0))
     return np.asarray(0.5 * x * (1.0 + erf(x / np.sqrt(2.0))))

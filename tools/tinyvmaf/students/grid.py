@@ -1,8 +1,11 @@
 """Students on a grid: every number is a short integer times a power of two, so that no operation ever rounds.
 
-A feature becomes `floor(x 2^a)`, clipped to `[0, high]`. A hidden unit adds integers up exactly, clips the sum to
-`[-m, m]` and floors it: its level `p`. The level's value is the quadratic sigmoid on integers, `p (2m - |p|)`, floored
-to `value_bits`. The last layer's sum is the score, in steps of a power of two.
+A feature becomes `floor(x 2^a)`, clipped to `[0, high]`. A hidden unit adds integers up exactly, and floors the sum:
+its level `p`, which lies in `[-m, m]`. The last layer's sum is the score, in steps of a power of two. In between, a
+level's value is either
+
+- the quadratic sigmoid on integers, `p (2m - |p|)`, floored to `value_bits`, of a sum that was clipped to `[-m, m]`; or
+- squared ReLU, `max(p, 0)^2`, of a sum that cannot leave `[-m, m]`, whatever the features are.
 
 Each sum of whole steps stays at or below `2^24` (float32) or `2^53` (float64) in magnitude, whatever subset of its
 terms is added first. So every partial sum is a number that the type holds, and order of summation, fused multiply-add,
@@ -17,7 +20,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinyvmaf.students.architecture import Architecture, Array, StudentError
+from tinyvmaf.students.architecture import ON_GRID, Architecture, Array, StudentError
 
 Integers = NDArray[np.int64]
 
@@ -29,7 +32,7 @@ class Grid:
     input_bits: int
     """The feature that ends first, at `t` up to 2, has `t 2^input_bits` steps; any other more than half as many."""
     level_bits: int
-    """`m = 2^level_bits`: a hidden unit's sum is clipped to `[-m, m]` before its activation."""
+    """`m = 2^level_bits`: a hidden unit's sum is within `[-m, m]` before its activation, by a clip or by itself."""
     value_bits: int
     """The activation's values are integers in `[-R, R]`, `R = 2^value_bits`."""
     accumulator_bits: int = 24
@@ -59,7 +62,7 @@ class Grid:
 
     @property
     def shift(self) -> int:
-        """By how many bits the product `p (2m - |p|)` is shortened."""
+        """By how many bits the product `p (2m - |p|)` is shortened; a square is not."""
         return 2 * self.level_bits - self.value_bits
 
     @property
@@ -117,7 +120,8 @@ class GridStudent:
     """A fitted student on a grid.
 
     Raises:
-        StudentError: integers of other shapes than the architecture's, or a sum that could leave the grid.
+        StudentError: integers of other shapes than the architecture's, or a sum that could leave the grid or, where
+            nothing clips it, the levels.
     """
 
     architecture: Architecture
@@ -133,8 +137,10 @@ class GridStudent:
     """Scores are clipped to these, as the teacher's are."""
 
     def __post_init__(self) -> None:
-        if self.architecture.kind != "mlp" or self.architecture.activation != "quadratic":
-            raise StudentError(f"{self.architecture.name}: only layers with quadratic activations have a grid")
+        if self.architecture.kind != "mlp" or self.architecture.activation not in ON_GRID:
+            raise StudentError(f"{self.architecture.name}: only layers with {' or '.join(ON_GRID)} units have a grid")
+        if not self.clipped and self.grid.shift:
+            raise StudentError(f"{self.architecture.name}: a square is not shortened: value_bits is twice level_bits")
         if len(self.exponents) != len(self.features) or self.high <= 0:
             raise StudentError("one exponent a feature, and a scale that ends above 0")
         widths = (len(self.features), *self.architecture.hidden, 1)
@@ -144,17 +150,28 @@ class GridStudent:
             found = layer.weights.shape, layer.bias.shape, layer.steps.shape
             if found != ((a, b), (b,), (b,)):
                 raise StudentError(f"{self.architecture.name}: layer {number} has shapes {found}")
-            reach = int(layer.reach(*self._range(number)).max())
-            if reach > self.grid.most:
+            reach = layer.reach(*self._range(number))
+            if reach.max() > self.grid.most:
                 raise StudentError(
-                    f"layer {number}: partial sums reach {reach:,} steps, exact are {self.grid.most:,}",
+                    f"layer {number}: partial sums reach {reach.max():,} steps, exact are {self.grid.most:,}",
                     hint="fewer steps, bits or units",
                 )
+            farthest = np.ldexp(reach.astype(np.float64), -layer.steps).max()
+            if number < len(self.layers) - 1 and not self.clipped and farthest > self.grid.level:
+                raise StudentError(
+                    f"layer {number}: a sum may reach {farthest:,}, the levels end at {self.grid.level:,}",
+                    hint="nothing clips it: smaller weights, or more level_bits",
+                )
+
+    @property
+    def clipped(self) -> bool:
+        """Whether sums are clipped to the levels; else they never leave them."""
+        return self.architecture.activation == "quadratic"
 
     def _range(self, number: int) -> tuple[Integers, Integers]:
         """The least and the largest of the integers that a layer takes."""
         width = len(self.layers[number].weights)
-        low, high = (0, self.high) if number == 0 else (-self.grid.value, self.grid.value)
+        low, high = (0, self.high) if number == 0 else (-self.grid.value if self.clipped else 0, self.grid.value)
         return np.full(width, low), np.full(width, high)
 
     def predict(self, rows: ArrayLike) -> Array:
@@ -166,10 +183,16 @@ class GridStudent:
         x = np.asarray(rows, dtype=np.float32).astype(np.float64)
         x = np.floor(np.clip(np.ldexp(x, np.array(self.exponents)), 0.0, self.high))
         *hidden, last = self.layers
-        m = self.grid.level
         for layer in hidden:
             weights, bias = layer.real()
-            p = np.floor(np.clip(x @ weights + bias, -m, m))
-            x = np.floor(np.ldexp(p * (2 * m - np.abs(p)), -self.grid.shift))
+            x = self._values(x @ weights + bias)
         weights, bias = last.real()
         return np.asarray(np.clip((x @ weights + bias)[:, 0], *self.clip))
+
+    def _values(self, sums: Array) -> Array:
+        """The activation: whole numbers, as float64."""
+        if not self.clipped:
+            return np.square(np.maximum(np.floor(sums), 0.0))
+        m = self.grid.level
+        p = np.floor(np.clip(sums, -m, m))
+        return np.asarray(np.floor(np.ldexp(p * (2 * m - np.abs(p)), -self.grid.shift)))
