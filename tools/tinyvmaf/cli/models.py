@@ -22,6 +22,11 @@ tinyvmaf train writes them. It must keep the model contract, and the sidecar mus
 model is judged by every gate from then on; nothing is written if anything is wrong."""
 
 
+_NEXT = """\
+a new model has no golden record and no baseline yet: tox -e golden -- --record, and
+tinyvmaf bench baseline --accept {id} --reason 'the first'"""
+
+
 def add_commands(commands: Commands) -> None:
     """Add `export-teacher`, `models`, `register` and `verify`."""
     export = add_command(
@@ -69,7 +74,7 @@ def _export(arguments: argparse.Namespace) -> int:
         teacher = load_built_in(ffmpeg, arguments.teacher)
     entry = export_teacher(teacher, arguments.out)
     print(f"{entry.onnx}  {entry.onnx.stat().st_size} bytes  sha256 {entry.sha256}")
-    print("a new model has no golden record yet: tox -e golden -- --record")
+    print(_NEXT.format(id=entry.id))
     return 0
 
 
@@ -111,7 +116,7 @@ def _register(arguments: argparse.Namespace) -> int:
         raise RegistryError(f"{path.with_suffix('.md')}: {error.strerror}", hint="a model has a card") from error
     entry = registry.register(sidecar["id"], path.read_bytes(), sidecar, card, arguments.into)
     print(f"{entry.onnx}  {entry.onnx.stat().st_size} bytes  sha256 {entry.sha256}")
-    print("a new model has no golden record yet: tox -e golden -- --record")
+    print(_NEXT.format(id=entry.id))
     return 0
 
 

@@ -1,0 +1,31 @@
+"""How fast a model is: ratios to what runs beside it in the same process, and verdicts that noise cannot turn.
+
+Sources: interleaving and ratios after the practice of asv and of the Go project's benchstat; the least time of a pass
+because noise only adds (Chen and Revels, Robust benchmarking in noisy environments, 2016).
+"""
+
+from tinyvmaf.bench.baseline import Baseline, BaselineError, accept, baselines
+from tinyvmaf.bench.cost import Cost, cost
+from tinyvmaf.bench.footprints import Footprint, footprint
+from tinyvmaf.bench.model import ANY_SCORE, BATCHES, SETTINGS, Expected, FloorLane, ModelLane, Wrong
+from tinyvmaf.bench.race import PASSES, REPEATS, Bounded, Judged, Race, judge
+from tinyvmaf.bench.ratio import Ratio, ratio
+from tinyvmaf.bench.subject import (
+    BASELINE,
+    FLOOR,
+    MODEL,
+    TEACHER,
+    Subject,
+    WholePath,
+    expected_of,
+    read_subject,
+    whole_path,
+)
+from tinyvmaf.bench.yardsticks import floor_model, teacher_model
+
+__all__ = [
+    "ANY_SCORE", "BASELINE", "BATCHES", "FLOOR", "MODEL", "PASSES", "REPEATS", "SETTINGS", "TEACHER", "Baseline",
+    "BaselineError", "Bounded", "Cost", "Expected", "FloorLane", "Footprint", "Judged", "ModelLane", "Race", "Ratio",
+    "Subject", "WholePath", "Wrong", "accept", "baselines", "cost", "expected_of", "floor_model", "footprint", "judge",
+    "ratio", "read_subject", "teacher_model", "whole_path",
+]  # fmt: skip

@@ -1,0 +1,68 @@
+"""What a graph costs, counted: bytes, nodes and multiply-adds. No clock, so no noise."""
+
+from dataclasses import dataclass
+
+import onnx
+
+from tinyvmaf.errors import ModelError
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of a model file."""
+
+    bytes: int
+    nodes: int
+    """That run for each call: those that depend on the input. What depends on weights alone is folded at loading."""
+    multiply_adds: int
+    """Of matrix products, a row."""
+
+
+def cost(data: bytes) -> Cost:
+    """Count.
+
+    Args:
+        data: an ONNX file that keeps the contract.
+
+    Raises:
+        ModelError: not an ONNX model, or a matrix product of a shape that is not known.
+    """
+    try:
+        model = onnx.load_model_from_string(data)
+        (rows,) = model.graph.input
+        rows.type.tensor_type.shape.dim[0].dim_value = 1
+        model.graph.output[0].type.tensor_type.ClearField("shape")  # it may say N, which is 1 here
+        graph = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True).graph
+    except Exception as error:  # protobuf's DecodeError and onnx's errors have no common base
+        raise ModelError(f"its cost cannot be counted: {error}") from error
+    shapes = {
+        value.name: [d.dim_value for d in value.type.tensor_type.shape.dim]
+        for value in (*graph.input, *graph.value_info, *graph.output)
+    }
+    shapes |= {weight.name: list(weight.dims) for weight in graph.initializer}
+    live, nodes, products = {rows.name}, 0, 0
+    for node in graph.node:
+        if live.isdisjoint(node.input):
+            continue
+        live.update(node.output)
+        nodes += 1
+        if node.op_type in ("Gemm", "MatMul"):
+            products += _multiply_adds(node, shapes)
+    return Cost(len(data), nodes, products)
+
+
+def _multiply_adds(node: onnx.NodeProto, shapes: dict[str, list[int]]) -> int:
+    left, right = (shapes.get(name) for name in node.input[:2])
+    if not left or not right or 0 in (*left, *right):
+        raise ModelError(f"its cost cannot be counted: {node.op_type} {node.name!r} multiplies {left} by {right}")
+    turned = {a.name: a.i for a in node.attribute if a.name in ("transA", "transB")}
+    inner = left[0] if turned.get("transA") else left[-1]
+    outer = right[-1] if len(right) > 1 else 1
+    if turned.get("transB"):
+        outer = right[0]
+    total = inner * outer
+    for size in left[:-2] or right[:-2]:
+        total *= size
+    if len(left) > 1:
+        total *= left[-1] if turned.get("transA") else left[-2]
+    return total
