@@ -42,6 +42,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--require-engine", action="append", metavar="NAME",
         help="backends: could not run without it; again for more, beside all that are here",
     )  # fmt: skip
+    group.addoption(
+        "--model",
+        action="append",
+        metavar="PATH",
+        help="latency: this ONNX file, its sidecar beside it, instead of the registered ones; again for more",
+    )
+    group.addoption(
+        "--baseline", metavar="PATH", help="latency: what models may not be slower than, instead of the stored ones"
+    )
+    group.addoption(
+        "--history",
+        nargs="?",
+        const="",
+        metavar="FILE",
+        help="latency: add the run to a history (default: $TINYVMAF_HISTORY, else .benchmarks/history.jsonl)",
+    )
     group.addoption("--report", metavar="DIR", default="report", help="where results go as JSON (default: report/)")
     group.addoption("--fail-not-checked", action="store_true", help="fail where something could not be checked")
 

@@ -21,6 +21,7 @@ from tinyvmaf.ffmpeg import find_ffmpeg
 
 LEAST = 0.95
 SOURCES, CLIPS = 2, 8
+BARE, OURS = "bare ffmpeg", "tinyvmaf extract"
 
 
 def main() -> int:
@@ -29,13 +30,25 @@ def main() -> int:
     parser.add_argument("--frames", type=int, default=90, help="of a clip")
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
+    seconds = measure(arguments.frames, arguments.rounds)
+    report(seconds, BARE)
+    medians = {name: statistics.median(values) for name, values in seconds.items()}
+    for way, median in medians.items():
+        print(f"{way:24} {SOURCES * CLIPS * arguments.frames / median:8.1f} frames/s")
+    ratio = medians[BARE] / medians[OURS]
+    print(f"throughput ratio {ratio:.3f}, at least {LEAST}: {'held' if ratio >= LEAST else 'FAILED'}")
+    return int(ratio < LEAST)
+
+
+def measure(frames: int, rounds: int) -> dict[str, list[float]]:
+    """Seconds of each round, by way, for `SOURCES * CLIPS` pairs of so many frames."""
     ffmpeg = find_ffmpeg()
     with tempfile.TemporaryDirectory(prefix="tinyvmaf-bench-") as name:
         folder, root = Path(name), Path(name, "root")
         for part in ("ref", "dis"):
             (root / part).mkdir(parents=True)
-        print(f"{ffmpeg}\nmaking {SOURCES * CLIPS} pairs of {arguments.frames} frames ...", flush=True)
-        ref, dis = make_pair(ffmpeg, folder, arguments.frames)
+        print(f"{ffmpeg}\nmaking {SOURCES * CLIPS} pairs of {frames} frames ...", flush=True)
+        ref, dis = make_pair(ffmpeg, folder, frames)
         pairs = []
         for source in range(SOURCES):
             reference = root / "ref" / f"S{source}_25fps.yuv"
@@ -72,15 +85,7 @@ def main() -> int:
                 command, check=True, env=os.environ | {"TINYVMAF_CACHE": str(cache)}, stdout=subprocess.DEVNULL
             )
 
-        seconds = interleave({"bare ffmpeg": bare, "tinyvmaf extract": ours}, arguments.rounds)
-        report(seconds, "bare ffmpeg")
-        frames = len(pairs) * arguments.frames
-        medians = {name: statistics.median(values) for name, values in seconds.items()}
-        for way, median in medians.items():
-            print(f"{way:24} {frames / median:8.1f} frames/s")
-        ratio = medians["bare ffmpeg"] / medians["tinyvmaf extract"]
-        print(f"throughput ratio {ratio:.3f}, at least {LEAST}: {'held' if ratio >= LEAST else 'FAILED'}")
-        return int(ratio < LEAST)
+        return interleave({BARE: bare, OURS: ours}, rounds)
 
 
 def _variant(source: Path, target: Path, number: int) -> None:

@@ -31,12 +31,25 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--one-by-one", type=int, default=5, metavar="K", help="pairs fitted one by one (default 5)")
     arguments = parser.parse_args()
+    whole, trainings, part, some = measure(arguments.rounds, arguments.one_by_one)
+    rates = trainings / whole, some / part
+    ratio = rates[0] / rates[1]
+    print(f"together    {trainings:3} trainings in {whole:6.2f} s: {rates[0]:6.2f} a second")
+    print(f"one by one  {some:3} trainings in {part:6.2f} s: {rates[1]:6.2f} a second")
+    failed = whole >= MOST_SECONDS or ratio < LEAST_RATIO
+    print(f"ratio {ratio:.1f}; bounds: below {MOST_SECONDS:g} s together, ratio at least {LEAST_RATIO:g}: "
+          f"{'FAILED' if failed else 'held'}")  # fmt: skip
+    return int(failed)
+
+
+def measure(rounds: int, one_by_one_pairs: int) -> tuple[float, int, float, int]:
+    """Median seconds of all trainings together and how many they are, and of some one by one and how many."""
     recipe = read_recipe("mlp_small")
     teacher = load_built_in(find_ffmpeg(), recipe.teacher)
     data = dataset.read(home() / "fixtures" / "corpus" / "features.parquet")
     folds = leave_one_source_out(data.table["source"].to_pylist())
     pairs = [(fold, seed) for fold in folds for seed in recipe.seeds]
-    chosen = pairs[:: max(1, len(pairs) // arguments.one_by_one)][: arguments.one_by_one]
+    chosen = pairs[:: max(1, len(pairs) // one_by_one_pairs)][:one_by_one_pairs]
     print(f"{recipe.id}: {len(folds)} folds x {len(recipe.seeds)} seeds, {recipe.optimiser.steps} steps of "
           f"{recipe.optimiser.batch} rows; {os.cpu_count()} cores, load {os.getloadavg()[0]:.2f}")  # fmt: skip
 
@@ -47,16 +60,9 @@ def main() -> int:
         for fold, seed in chosen:
             assert len(fit(recipe, teacher, data, [fold], seeds=[seed])) == 1
 
-    seconds = interleave({"together": together, "one by one": one_by_one}, arguments.rounds)
+    seconds = interleave({"together": together, "one by one": one_by_one}, rounds)
     whole, part = (statistics.median(seconds[name]) for name in ("together", "one by one"))
-    rates = len(pairs) / whole, len(chosen) / part
-    ratio = rates[0] / rates[1]
-    print(f"together    {len(pairs):3} trainings in {whole:6.2f} s: {rates[0]:6.2f} a second")
-    print(f"one by one  {len(chosen):3} trainings in {part:6.2f} s: {rates[1]:6.2f} a second")
-    failed = whole >= MOST_SECONDS or ratio < LEAST_RATIO
-    print(f"ratio {ratio:.1f}; bounds: below {MOST_SECONDS:g} s together, ratio at least {LEAST_RATIO:g}: "
-          f"{'FAILED' if failed else 'held'}")  # fmt: skip
-    return int(failed)
+    return whole, len(pairs), part, len(chosen)
 
 
 if __name__ == "__main__":

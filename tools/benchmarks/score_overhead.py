@@ -16,6 +16,7 @@ from interleave import interleave, report
 from tinyvmaf.ffmpeg import FFmpeg, find_ffmpeg
 
 WIDTH, HEIGHT = 1920, 1080
+BARE, SCORE, WITH_MODEL = "bare ffmpeg", "tinyvmaf score", "tinyvmaf score --model"
 
 
 def make_pair(ffmpeg: FFmpeg, folder: Path, frames: int) -> tuple[Path, Path]:
@@ -38,11 +39,17 @@ def main() -> int:
     parser.add_argument("--frames", type=int, default=300)
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
+    report(measure(arguments.frames, arguments.rounds), BARE)
+    return 0
+
+
+def measure(frames: int, rounds: int) -> dict[str, list[float]]:
+    """Seconds of each round, by way, for a pair of so many frames."""
     ffmpeg = find_ffmpeg()
     with tempfile.TemporaryDirectory(prefix="tinyvmaf-bench-") as name:
         folder = Path(name)
-        print(f"{ffmpeg}\nmaking {arguments.frames} frames of {WIDTH}x{HEIGHT} ...", flush=True)
-        ref, dis = make_pair(ffmpeg, folder, arguments.frames)
+        print(f"{ffmpeg}\nmaking {frames} frames of {WIDTH}x{HEIGHT} ...", flush=True)
+        ref, dis = make_pair(ffmpeg, folder, frames)
         raw = ["-f", "rawvideo", "-video_size", f"{WIDTH}x{HEIGHT}", "-pixel_format", "yuv420p", "-framerate", "25"]
         graph = f"libvmaf=log_path=log.json:log_fmt=json:n_threads={os.cpu_count()}:model=version=vmaf_v0.6.1"
         bare = [str(ffmpeg.path), "-v", "error", "-nostdin", *raw, "-i", str(dis), *raw, "-i", str(ref)]
@@ -54,12 +61,11 @@ def main() -> int:
             subprocess.run(command, cwd=folder, stdout=subprocess.DEVNULL, check=True)
 
         ways = {
-            "bare ffmpeg": lambda: quietly(bare),
-            "tinyvmaf score": lambda: quietly(ours),
-            "tinyvmaf score --model": lambda: quietly([*ours, "--model", "vmaf_v0.6.1_svr"]),
+            BARE: lambda: quietly(bare),
+            SCORE: lambda: quietly(ours),
+            WITH_MODEL: lambda: quietly([*ours, "--model", "tinyvmaf_nano"]),
         }
-        report(interleave(ways, arguments.rounds), "bare ffmpeg")
-    return 0
+        return interleave(ways, rounds)
 
 
 if __name__ == "__main__":

@@ -32,26 +32,27 @@ _COLOUR: Final[dict[str, dict[str, Any]]] = {
 _OUTCOME, _NOT_CHECKED, _COULD_NOT_RUN, _NOTE = "outcome", "not_checked", "could_not_run", "note"
 
 
-_Judge = Callable[[Outcome], None]
+_Judge = Callable[..., None]
 
 
 @pytest.fixture
 def judge(request: pytest.FixtureRequest) -> _Judge:
-    """Record an outcome and fail the test if it is outside its bound."""
+    """Record outcomes, and fail the test with all of them that are outside their bounds."""
 
-    def judge_outcome(outcome: Outcome) -> None:
+    def judge_outcomes(*outcomes: Outcome) -> None:
         __tracebackhide__ = True
-        said = {
-            "gate": outcome.gate.name,
-            "subject": outcome.subject,
-            "count": outcome.count,
-            "failed": outcome.failed,
-        }
-        request.node.user_properties.append((_OUTCOME, json.dumps(said)))
-        if outcome.failed:
-            pytest.fail(outcome.explain(), pytrace=False)
+        for outcome in outcomes:
+            said = {
+                "gate": outcome.gate.name,
+                "subject": outcome.subject,
+                "count": outcome.count,
+                "failed": outcome.failed,
+            }
+            request.node.user_properties.append((_OUTCOME, json.dumps(said)))
+        if failed := [outcome for outcome in outcomes if outcome.failed]:
+            pytest.fail("\n\n".join(outcome.explain() for outcome in failed), pytrace=False)
 
-    return judge_outcome
+    return judge_outcomes
 
 
 @pytest.fixture
@@ -128,6 +129,14 @@ class Verdict:
         strict = self._config.getoption("--fail-not-checked", default=False)
         incomplete = self._could_not_run or not self._judged or (strict and self._not_checked)
         return "COULD NOT RUN" if incomplete else "PASS"
+
+    def could_not(self, what: str) -> None:
+        """What a suite could not do outside of any test."""
+        self._could_not_run.append(what)
+
+    def note(self, text: str) -> None:
+        """What a suite says outside of any test."""
+        self._notes[text] = None
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """A suite that cannot be collected could not run."""

@@ -1,0 +1,270 @@
+"""Models, their bounds and what was measured of them, in the latency gate."""
+
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tinyvmaf import bench, contract, drift, registry
+from tinyvmaf.bench import (
+    BASELINE,
+    FLOOR,
+    MODEL,
+    TEACHER,
+    BaselineError,
+    Bounded,
+    Footprint,
+    Judged,
+    Race,
+    Subject,
+    WholePath,
+)
+from tinyvmaf.cli.common import progress_bar
+from tinyvmaf.drift import Batch, ModelRun
+from tinyvmaf.errors import ModelError, RegistryError, TinyvmafError
+from tinyvmaf.ffmpeg import FFmpeg
+from tinyvmaf.files import sha256
+from tinyvmaf.gates import CouldNotRunError, Gate, Gates
+
+NO_MODEL = "no model"
+PATH_PASSES = 9
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model under test, what is timed with it, and what is said of it."""
+
+    subject: Subject
+    path: Path
+    kind: str
+    tier: str
+    registered: bool
+
+
+@dataclass
+class Measured:
+    """What was measured of one model so far."""
+
+    candidate: Candidate
+    footprint: Footprint | None = None
+    batches: dict[int, Race] = field(default_factory=dict)
+    judged: list[Judged] = field(default_factory=list)
+
+
+RESULTS = pytest.StashKey[dict[str, Measured]]()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test a model, or a model and a batch size."""
+    if "model" in metafunc.fixturenames:
+        metafunc.parametrize("model", _models(metafunc.config), scope="session")
+    if "batch" in metafunc.fixturenames:
+        metafunc.parametrize("batch", bench.BATCHES)
+
+
+def _models(config: pytest.Config) -> list[str]:
+    if asked := config.getoption("--model"):
+        return list(dict.fromkeys(asked))
+    try:
+        return [entry.id for entry in registry.entries()]
+    except RegistryError:
+        return [NO_MODEL]  # a gate over no model would pass on nothing: the stand-in makes it say so
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Room for what is measured."""
+    config.stash[RESULTS] = {}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _history_can_be_added_to(pytestconfig: pytest.Config) -> None:
+    """A history that cannot be read is found out before anything is measured, not after."""
+    if pytestconfig.getoption("--history") is not None:
+        drift.read(_history(pytestconfig))
+
+
+def _history(config: pytest.Config) -> Path:
+    asked = config.getoption("--history")
+    return Path(asked) if asked else drift.default_path()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:
+    """A saved run says which versions it timed, and not whose machine it was."""
+    machine_info.pop("node", None)
+    machine_info["versions"] = asdict(drift.versions())
+
+
+@pytest.fixture(autouse=True)
+def _undisturbed(pytestconfig: pytest.Config) -> None:
+    """Nothing else of this run may be at work: with xdist, tests run at once, and pytest-benchmark times nothing."""
+    if os.environ.get("PYTEST_XDIST_WORKER") or pytestconfig.getoption("numprocesses", None):
+        raise CouldNotRunError("latency cannot be measured while other tests run beside it (xdist)",
+                               hint="tox -e latency, or pytest suites/latency -n 0")  # fmt: skip
+
+
+@pytest.fixture
+def timer(request: pytest.FixtureRequest, _undisturbed: None) -> Any:
+    """pytest-benchmark's fixture, if it is going to time anything."""
+    if not request.config.pluginmanager.has_plugin("benchmark"):
+        raise CouldNotRunError("pytest-benchmark is not here, or was switched off with -p no:benchmark",
+                               hint="pip install -c constraints.txt -e '.[gate]'")  # fmt: skip
+    found = request.getfixturevalue("benchmark")
+    if found.disabled:
+        raise CouldNotRunError("pytest-benchmark was switched off, so nothing would be timed",
+                               hint="leave out --benchmark-disable")  # fmt: skip
+    return found
+
+
+@pytest.fixture
+def candidate(model: str, pytestconfig: pytest.Config, ffmpeg: FFmpeg, gates: Gates) -> Candidate:
+    """The model under test."""
+    known = pytestconfig.stash[RESULTS]
+    if model not in known:
+        known[model] = Measured(_candidate(model, pytestconfig, ffmpeg, gates))
+    return known[model].candidate
+
+
+@pytest.fixture
+def measured(candidate: Candidate, model: str, pytestconfig: pytest.Config) -> Measured:
+    """What was measured of it so far."""
+    del candidate  # which makes the entry
+    return pytestconfig.stash[RESULTS][model]
+
+
+def _candidate(model: str, config: pytest.Config, ffmpeg: FFmpeg, gates: Gates) -> Candidate:
+    if model == NO_MODEL:
+        raise CouldNotRunError("no model is registered", hint="tinyvmaf train, then tinyvmaf register")
+    registered = not config.getoption("--model")
+    path = registry.find(model).onnx if registered else Path(model)
+    named = config.getoption("--baseline")
+    subject, sidecar = bench.read_subject(path, ffmpeg, None if named is None else Path(named))
+    most = bound(gates, "latency.output", subject.id).value
+    most = min(most, sidecar["promised"].get("frame_max_error", most))
+    subject = replace(subject, expected=replace(subject.expected, most=most))
+    return Candidate(subject, path, sidecar["kind"], contract.tier(len(subject.data)), registered)
+
+
+def bound(gates: Gates, name: str, model_id: str) -> Gate:
+    """A bound of that name for this model: its own if gates.toml has one."""
+    own = f"{name} {model_id}"
+    return gates[own] if own in gates else gates[name]
+
+
+@pytest.fixture
+def baseline(candidate: Candidate, also_not_checked: Callable[[str], None]) -> bytes | None:
+    """The baseline. A registered model has one; of another, what cannot be compared is said."""
+    if candidate.subject.baseline is None:
+        said = f"{candidate.subject.id} has no baseline to be compared with"
+        if candidate.registered:
+            raise BaselineError(said, hint=f"tinyvmaf bench baseline --accept {candidate.subject.id} --reason '...'")
+        also_not_checked(f"{said}: --baseline PATH names one")
+    return candidate.subject.baseline
+
+
+@pytest.fixture
+def bounds(candidate: Candidate, baseline: bytes | None, batch: int, gates: Gates) -> dict[Bounded, Gate]:
+    """What holds of the model's times at this batch size."""
+    subject, found = candidate.subject, dict[Bounded, Gate]()
+    wanted: list[tuple[str, str]] = []
+    if candidate.kind != "svr" and batch == min(bench.BATCHES):
+        wanted.append((FLOOR, "latency.floor"))
+    if candidate.kind != "svr" and batch == max(bench.BATCHES):
+        wanted.append((TEACHER, "latency.teacher"))
+    if baseline is not None:
+        wanted.append((BASELINE, "latency.baseline"))
+    for to, name in wanted:
+        gate = bound(gates, name, subject.id)
+        found[Bounded(MODEL, to, gate.value)] = gate
+    return found
+
+
+@pytest.fixture(scope="session")
+def path_times(
+    pytestconfig: pytest.Config, ffmpeg: FFmpeg, gates: Gates, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, WholePath]:
+    """The whole path at 1080p with every model, by model; a run of libvmaf serves all models of its teacher."""
+    known = pytestconfig.stash[RESULTS]
+    groups: dict[str, list[str]] = {}
+    for model in _models(pytestconfig):
+        if model not in known:
+            known[model] = Measured(_candidate(model, pytestconfig, ffmpeg, gates))
+        groups.setdefault(known[model].candidate.subject.teacher.id, []).append(model)
+    out = {}
+    for number, models in enumerate(groups.values()):
+        subjects = [known[model].candidate.subject for model in models]
+        folder = tmp_path_factory.mktemp(f"path{number}")
+        with progress_bar("whole path", "passes") as report:
+            found = bench.whole_path(subjects, ffmpeg, folder, passes=PATH_PASSES, progress=report)
+        out |= dict.fromkeys(models, found)
+    return out
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """With --history, the run is one line more in the file: whole, or not at all if it was stopped or chose tests."""
+    config = session.config
+    if (
+        config.getoption("--history") is None
+        or hasattr(config, "workerinput")
+        or exitstatus > pytest.ExitCode.TESTS_FAILED
+    ):
+        return
+    path = _history(config)
+    models = {
+        measured.candidate.subject.id: entry
+        for measured in config.stash[RESULTS].values()
+        if (entry := _entry(measured)) is not None
+    }
+    verdict = config.pluginmanager.get_plugin("tinyvmaf-verdict")
+    if not models:
+        verdict.note("history: nothing was added, for no model was measured at every batch size")
+        return
+    try:
+        commit, dirty = drift.commit()
+        drift.append(path, drift.Run(drift.now(), commit, dirty, drift.machine(), drift.versions(), models))
+    except (TinyvmafError, OSError) as error:
+        verdict.could_not(f"history: nothing was added to {path}: {error}")
+    else:
+        verdict.note(f"history: {path} has one line more, of {len(models)} models")
+
+
+def _entry(measured: Measured) -> ModelRun | None:
+    """A model in a line of the history; None if it was not measured at every batch size."""
+    if set(measured.batches) != set(bench.BATCHES) or measured.footprint is None:
+        return None
+    subject, footprint = measured.candidate.subject, measured.footprint
+    counted = bench.cost(subject.data)
+    return ModelRun(
+        sha256(subject.data), counted.bytes, counted.nodes, counted.multiply_adds, footprint.creation_ms,
+        footprint.peak_kib, {batch: _batch(race) for batch, race in sorted(measured.batches.items())},
+    )  # fmt: skip
+
+
+def _batch(race: Race) -> Batch:
+    baseline = race.ratio(MODEL, BASELINE).value if BASELINE in race.times else None
+    return Batch(race.median(MODEL), race.ratio(MODEL, FLOOR).value, race.ratio(MODEL, TEACHER).value, baseline)
+
+
+def pytest_report_header() -> list[str]:
+    """How sessions are set, whichever machine this is."""
+    return [f"latency: {bench.SETTINGS}; {platform.machine()}, {os.cpu_count()} cores"]
+
+
+@pytest.fixture
+def or_fail() -> Callable[[Subject, Callable[[], Any]], Any]:
+    """What an attempt to run the model gives; if it does not, then the model failed, not the gate."""
+
+    def attempt(subject: Subject, run: Callable[[], Any]) -> Any:
+        __tracebackhide__ = True
+        try:
+            return run()
+        except ModelError as error:
+            reason = f"{subject.id}: {error.message}"
+        pytest.fail(reason, pytrace=False)
+
+    return attempt

@@ -1,0 +1,138 @@
+"""No model takes longer than it may: in times of what runs beside it, so that no machine and no load decides."""
+
+import math
+import statistics
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from tinyvmaf import bench
+from tinyvmaf.bench import BASELINE, FLOOR, MODEL, PASSES, REPEATS, TEACHER, Judged, ratio
+from tinyvmaf.gates import CouldNotRunError, Gates, Outcome, compare, hold
+
+Judge = Callable[..., None]
+
+WORDS = {FLOOR: "times the Identity floor", TEACHER: "of the teacher's time", BASELINE: "times the baseline's time"}
+BATCH_OF_PATH = 1  # a player or an encoder has one frame at a time
+
+
+def reproduce(candidate, test: str) -> str:
+    named = "" if candidate.registered else f"--model {candidate.path} "
+    return f"tox -e latency -- {named}-k '{candidate.subject.id} and {test}'"
+
+
+def test_graph_has_not_grown(candidate, baseline: bytes | None, gates: Gates, judge: Judge, note, or_fail) -> None:
+    """Bytes, nodes and multiply-adds are counted, not timed: no noise, so no room either."""
+    now = or_fail(candidate.subject, lambda: bench.cost(candidate.subject.data))
+    note(
+        f"{candidate.subject.id}: {now.bytes:,} bytes, {now.nodes} nodes run, {now.multiply_adds:,} multiply-adds a row"
+    )
+    if baseline is None:
+        return  # NOT CHECKED says so
+    then, grown = bench.cost(baseline), []
+    for what in ("bytes", "nodes", "multiply_adds"):
+        gate = replace(gates["latency.growth"], metric=f"growth of {what.replace('_', '-')} over the baseline")
+        before, after = getattr(then, what), getattr(now, what)
+        counted = {f"{before:,} before, {after:,} now": float(max(0, after - before))}
+        grown.append(hold(gate, candidate.subject.id, counted, reproduce=reproduce(candidate, "grown")))
+    judge(*grown)
+
+
+def test_is_fast_enough(
+    candidate, batch: int, bounds, timer, measured, gates: Gates, judge: Judge, note, also_not_checked, or_fail
+) -> None:
+    """Interleaved with an Identity model, the teacher and the baseline; outputs are looked at while it is timed."""
+    subject = candidate.subject
+    race = or_fail(subject, lambda: subject.race(batch))
+    or_fail(subject, lambda: timer.pedantic(
+        race.timed, args=(MODEL,), setup=lambda: race.round(but=MODEL), rounds=PASSES * REPEATS, iterations=1
+    ))  # fmt: skip
+    if race.passes != PASSES:
+        raise CouldNotRunError(f"{subject.id}: pytest-benchmark ran {race.passes} passes, not {PASSES}")
+    verdicts = or_fail(subject, lambda: bench.judge(lambda: subject.race(batch), list(bounds), race))
+    lane = race.lanes[0]
+    timer.extra_info.update(
+        rows_a_call=batch, calls_a_round=lane.calls, passes=race.passes,
+        ns_a_row=race.median(MODEL),
+        ratios={to: str(race.ratio(MODEL, to)) for to in race.times if to != MODEL},
+        verdicts={one.to: judged.verdict for one, judged in verdicts.items()},
+    )  # fmt: skip
+    measured.batches[batch] = race
+    measured.judged += verdicts.values()
+    said = ", ".join(f"{race.ratio(MODEL, to)} {WORDS[to]}" for to in race.times if to != MODEL)
+    note(f"{subject.id}, batch {batch}: {race.median(MODEL):,.0f} ns a row, {said}")
+
+    again = reproduce(candidate, f"fast and {batch}]")
+    found = [outputs(gates, candidate, lane, again)]
+    for one, judged in verdicts.items():
+        if judged.verdict == "unresolved":
+            also_not_checked(f"{subject.id}, batch {batch}: {judged.found} {WORDS[one.to]} against "
+                             f"{bounds[one].bound()}: too noisy here to tell")  # fmt: skip
+            continue
+        # A second race that did not confirm the first is the one that counts; it lies within, interval and all.
+        value = {f"batch {batch}, {WORDS[one.to]}": judged.found.value}
+        found.append(hold(bounds[one], subject.id, value, reproduce=again, details=details(judged)))
+    if batch == BATCH_OF_PATH and candidate.kind != "svr":
+        speed = {"frames a second, one at a time": 1e9 / race.median(MODEL)}
+        gate = gates[f"latency.frames_a_second {candidate.tier}"]
+        found.append(hold(gate, subject.id, speed, reproduce=again))
+    judge(*found)
+
+
+def outputs(gates: Gates, candidate, lane, again: str) -> Outcome:
+    """What the model computed while it was timed, against the teacher."""
+    subject = candidate.subject
+    gate = replace(gates["latency.output"], value=subject.expected.most)
+    if lane.wrong:
+        labels = [one.label for one in lane.wrong.values()]
+        return compare(gate, subject.id, labels, [one.expected for one in lane.wrong.values()],
+                       [one.got for one in lane.wrong.values()], reproduce=again)  # fmt: skip
+    return hold(gate, subject.id, {f"worst of {lane.checked:,} outputs": lane.worst}, reproduce=again)
+
+
+def details(judged: Judged) -> str:
+    """The intervals, and what the race before said."""
+    lines = [f"median of {judged.found.passes} passes {judged.found} (99 % interval)"]
+    if judged.first is not None:
+        lines.append(f"the race before, with sessions of its own: {judged.first}")
+    return "\n".join(lines)
+
+
+def test_whole_path_costs_what_libvmaf_costs(
+    candidate, model: str, path_times, gates: Gates, judge: Judge, note
+) -> None:
+    """libvmaf's features and score of 1080p, and the model behind it, against libvmaf alone."""
+    found, subject = path_times[model], candidate.subject
+    whole = [a + b for a, b in zip(found.libvmaf_s, found.models_s[subject.id], strict=True)]
+    times = ratio(whole, found.libvmaf_s)
+    speed = found.frames / statistics.median(whole)
+    note(f"{subject.id}: whole path {speed:.1f} frames/s at 1080p, {times} times libvmaf alone")
+    cost = {f"{found.frames} frames of 1080p, whole path over libvmaf": times.value}
+    judge(hold(gates["latency.whole_path"], subject.id, cost, reproduce=reproduce(candidate, "whole")))
+
+
+def test_footprint_is_known(candidate, measured, note, also_not_checked, or_fail) -> None:
+    """Memory and the time to make a session: recorded, not judged."""
+    subject = candidate.subject
+    found = or_fail(subject, lambda: bench.footprint(candidate.path, len(subject.teacher.features)))
+    measured.footprint = found
+    memory = "peak memory not known" if found.peak_kib is None else f"{found.peak_kib:,} KiB at most"
+    note(
+        f"{subject.id}: a session in {found.creation_ms:.2f} ms ({found.creation_floor:.1f} times Identity's), {memory}"
+    )
+    if found.peak_kib is None:
+        also_not_checked(f"{subject.id}: peak memory: this system does not say")
+
+
+@pytest.mark.usefixtures("judged_by_assertions")
+def test_this_machine_can_tell(candidate, measured, not_checked) -> None:
+    """Where noise leaves most bounds unresolved, nothing was judged, and nobody may call that a pass."""
+    if set(measured.batches) != set(bench.BATCHES):
+        not_checked(f"{candidate.subject.id}: whether this machine is quiet enough: not every batch size was timed")
+    told = sum(one.verdict != "unresolved" for one in measured.judged)
+    if measured.judged and told < math.ceil(len(measured.judged) / 2):
+        raise CouldNotRunError(
+            f"{candidate.subject.id}: {len(measured.judged) - told} of {len(measured.judged)} bounds are unresolved",
+            hint="let the machine do less beside it, and run it again",
+        )

@@ -1,0 +1,190 @@
+"""The latency gate, on copies with models that are slow, wrong or not timed at all: each must be caught."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper, numpy_helper
+
+from tinyvmaf.files import home
+from tinyvmaf.registry import read_sidecar, register
+
+FAIL, COULD_NOT_RUN = 1, 10
+MODEL = "tinyvmaf_nano"
+QUIET = ("--benchmark-quiet",)
+Run = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def only(copy: Path) -> Callable[[bytes], None]:
+    """Registers a changed nano as the only model; the baseline stays that of the good one."""
+
+    def enter(data: bytes) -> None:
+        like = read_sidecar(home() / f"model/{MODEL}.json")
+        kept = ("kind", "feature_order", "teacher", "engines", "training", "measured", "promised", "licence")
+        (copy / "model/registry.json").unlink()
+        register(MODEL, data, {name: like[name] for name in kept}, "card", copy / "model")
+
+    return enter
+
+
+@pytest.fixture
+def nano() -> onnx.ModelProto:
+    return onnx.load(home() / f"model/{MODEL}.onnx")
+
+
+def failed_tests(out: str) -> set[str]:
+    return set(re.findall(r"^(?:FAILED|ERROR) suites/latency/test_latency.py::(\w+)", out, re.MULTILINE))
+
+
+def behind(model: onnx.ModelProto, op: str, other: str, times: int = 1) -> bytes:
+    """The model with nodes more at its end."""
+    for number in range(times):
+        last = next(node for node in model.graph.node if "score" in node.output)
+        last.output[0] = f"before_{number}"
+        model.graph.node.append(helper.make_node(op, [f"before_{number}", other], ["score"]))
+    return bytes(model.SerializeToString())
+
+
+def test_an_unchanged_model_passes_and_is_a_line_more_in_the_history(gate: Run, copy: Path) -> None:
+    history = copy / "history.jsonl"
+    status, out = gate("latency", *QUIET, "--history", str(history), "-k", MODEL)
+    assert status == 0, out
+    assert re.search(r"VERDICT: PASS \(\d+ outcomes on \d+ values, 0 failed\)", out), out
+    (told,) = (json.loads(line) for line in history.read_text(encoding="utf-8").splitlines())
+    assert set(told["models"][MODEL]["batches"]) == {"1", "16", "256", "4096"}
+    status, out = gate("latency", *QUIET, "--history", str(history), "-k", f"{MODEL} and grown")
+    assert status == 0, out
+    assert "nothing was added, for no model was measured at every batch size" in out
+    assert len(history.read_text(encoding="utf-8").splitlines()) == 1
+
+
+def test_a_graph_with_idle_nodes_is_slow_at_one_row_and_has_grown(gate: Run, only, nano: onnx.ModelProto) -> None:
+    nano.graph.initializer.append(numpy_helper.from_array(np.float32(-1), "below"))
+    only(behind(nano, "Max", "below", times=40))
+    status, out = gate("latency", *QUIET, "-k", "grown or (fast and 1])")
+    assert status == FAIL, out
+    assert failed_tests(out) == {"test_graph_has_not_grown", "test_is_fast_enough"}, out
+    assert re.search(r"batch 1, times the (Identity floor|baseline's time) +\S+ +\S+ +\S+ <", out), out
+    assert re.search(r"\d+ nodes|growth of bytes over the baseline", out), out
+    assert "99 % interval" in out
+    assert "the race before, with sessions of its own" in out
+
+
+def test_a_wide_layer_that_changes_nothing_is_slow_in_bulk(gate: Run, only, nano: onnx.ModelProto) -> None:
+    rng = np.random.default_rng(0)
+    for name, shape in (("wide_in", (6, 1000)), ("wide_out", (1000, 1)), ("nothing", ())):
+        value = np.zeros(shape, np.float32) if name == "nothing" else rng.random(shape, dtype=np.float32)
+        nano.graph.initializer.append(numpy_helper.from_array(value, name))
+    nano.graph.node.extend(
+        [
+            helper.make_node("MatMul", ["features", "wide_in"], ["wide"]),
+            helper.make_node("MatMul", ["wide", "wide_out"], ["sum"]),
+            helper.make_node("Clip", ["sum", "nothing", "nothing"], ["zero"]),
+        ]
+    )
+    only(behind(nano, "Add", "zero"))
+    status, out = gate("latency", *QUIET, "-k", "fast and 4096")
+    assert status == FAIL, out
+    assert re.search(r"batch 4096, times the baseline's time +1\.1\d* +\S+ +\S+ <", out), out
+    assert failed_tests(out) == {"test_is_fast_enough"}
+
+
+@pytest.mark.parametrize("wrong", ["one row of 6,912", "every row by seven points", "nan on one row"])
+def test_a_fast_model_with_a_wrong_output_fails_inside_the_benchmark(
+    gate: Run, only, nano: onnx.ModelProto, wrong: str, ffmpeg
+) -> None:
+    if wrong == "every row by seven points":
+        nano.graph.initializer.append(numpy_helper.from_array(np.float32(7), "seven"))
+        only(behind(nano, "Sub", "seven"))
+    else:
+        from tinyvmaf import bench, registry
+
+        subject, _ = bench.read_subject(registry.find(MODEL).onnx, ffmpeg)
+        row = int(np.argmax(np.abs(subject.expected.scores - 50) < 10))
+        only(one_row(nano, subject.expected.rows[row], "Sqrt" if "nan" in wrong else "Abs", -90.0))
+    status, out = gate("latency", *QUIET, "-k", "fast and 256]")
+    assert status == FAIL, out
+    assert failed_tests(out) == {"test_is_fast_enough"}
+    assert re.search(r"\|d\| of an output while it was timed, from the teacher's score", out), out
+    assert re.search(r"batch 256, row \d+ +\d", out), out
+
+
+def one_row(model: onnx.ModelProto, row: np.ndarray, op: str, of: float) -> bytes:
+    """The model, but for one row of features, which gets what an operator makes of a number."""
+    last = next(node for node in model.graph.node if "score" in node.output)
+    last.output[0] = "right"
+    for name, value in (
+        ("row", row[None]),
+        ("six", np.float32(6)),
+        ("of", np.float32(of)),
+        ("no", np.int64([1])),
+    ):
+        model.graph.initializer.append(numpy_helper.from_array(value, name))
+    model.graph.node.extend(
+        [
+            helper.make_node("Equal", ["features", "row"], ["same"]),
+            helper.make_node("Cast", ["same"], ["ones"], to=onnx.TensorProto.FLOAT),
+            helper.make_node("ReduceSum", ["ones", "no"], ["number"], keepdims=1),
+            helper.make_node("Equal", ["number", "six"], ["all"]),
+            helper.make_node(op, ["of"], ["wrong"]),
+            helper.make_node("Where", ["all", "wrong", "right"], ["score"]),
+        ]
+    )
+    return bytes(model.SerializeToString())
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("-n", "2"), "latency cannot be measured while other tests run beside it (xdist)"),
+        (("--benchmark-disable",), "pytest-benchmark was switched off, so nothing would be timed"),
+        (("-p", "no:benchmark"), "pytest-benchmark is not here, or was switched off"),
+        (("--benchmark-skip",), "skipped without an account"),
+        (("--model", "nowhere.onnx"), "nowhere.onnx does not keep the contract"),
+        (("--baseline", "nowhere.onnx"), "nowhere.onnx does not keep the contract"),
+    ],
+)
+def test_what_would_time_nothing_could_not_run(gate: Run, options: tuple[str, ...], said: str) -> None:
+    status, out = gate(
+        "latency", "-k", f"fast and {MODEL} and 16]" if options[0] != "--model" else "fast and 16]", *options
+    )
+    assert status == COULD_NOT_RUN, out
+    assert said in out, out
+
+
+def test_a_registered_model_without_a_baseline_could_not_run(gate: Run, copy: Path) -> None:
+    path = copy / "model/baseline/baseline.json"
+    kept = [one for one in json.loads(path.read_text(encoding="utf-8")) if one["id"] != MODEL]
+    path.write_text(json.dumps(kept), encoding="utf-8")
+    status, out = gate("latency", *QUIET, "-k", f"{MODEL} and grown")
+    assert status == COULD_NOT_RUN, out
+    assert f"tinyvmaf bench baseline --accept {MODEL}" in out
+
+
+def test_a_baseline_that_is_another_file_could_not_run(gate: Run, copy: Path) -> None:
+    path = copy / f"model/baseline/{MODEL}.onnx"
+    path.write_bytes((copy / "model/tinyvmaf_tiny.onnx").read_bytes())
+    status, out = gate("latency", *QUIET, "-k", f"{MODEL} and grown")
+    assert status == COULD_NOT_RUN, out
+    assert "accepted was" in out
+
+
+def test_an_empty_registry_could_not_run(gate: Run, copy: Path) -> None:
+    (copy / "model/registry.json").write_text('{"schema": 1, "models": []}', encoding="utf-8")
+    status, out = gate("latency", *QUIET, "-k", "16]")
+    assert status == COULD_NOT_RUN, out
+    assert "no model is registered" in out
+
+
+def test_a_history_that_is_none_is_not_added_to_and_the_run_is_not_green(gate: Run, copy: Path) -> None:
+    history = copy / "history.jsonl"
+    history.write_text("not a run\n", encoding="utf-8")
+    status, out = gate("latency", *QUIET, "--history", str(history), "-k", f"{MODEL} and grown")
+    assert status != 0, out
+    assert "history.jsonl" in out
+    assert history.read_text(encoding="utf-8") == "not a run\n"

@@ -1,0 +1,161 @@
+"""Whether the latency gate sees what it should, and only that: python latency_power.py [--runs 50] [--slow-runs 20].
+
+A second process burns one core, on and off, all the while. Then, through the code that the gate judges with:
+- an unchanged model is held against itself as its baseline, at every batch size: no run may be red;
+- a graph with some 15 % more work at 4096 rows, and one with some 25 % more at one row, are held against the model:
+  nearly every run must be red.
+
+The extra work is found by trying, without load; what it came to is printed. Exits with 1 if a run was red that must not
+be, or if fewer than 19 of 20 were that must.
+"""
+
+import argparse
+import multiprocessing
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+from tinyvmaf import bench, registry
+from tinyvmaf.bench import BASELINE, MODEL, PASSES, Bounded, Subject
+from tinyvmaf.ffmpeg import find_ffmpeg
+from tinyvmaf.gates import load_gates
+
+LEAST_RED = 19 / 20
+
+
+def slower_in_bulk(data: bytes, units: int) -> bytes:
+    """The model with a layer beside it whose result is clipped to 0 and added."""
+    model = onnx.load_model_from_string(data)
+    graph, width = model.graph, model.graph.input[0].type.tensor_type.shape.dim[1].dim_value
+    rng = np.random.default_rng(0)
+    graph.initializer.extend(
+        numpy_helper.from_array(value, name)
+        for name, value in {
+            "extra_in": rng.random((width, units), dtype=np.float32),
+            "extra_out": rng.random((units, 1), dtype=np.float32),
+            "extra_zero": np.float32(0),
+        }.items()
+    )
+    graph.node.extend(
+        [
+            helper.make_node("MatMul", ["features", "extra_in"], ["extra_sum"]),
+            helper.make_node("MatMul", ["extra_sum", "extra_out"], ["extra_score"]),
+            helper.make_node("Clip", ["extra_score", "extra_zero", "extra_zero"], ["extra"]),
+        ]
+    )
+    return _ended(model, "Add", "extra")
+
+
+def slower_a_call(data: bytes, nodes: int) -> bytes:
+    """The model with nodes behind it that change nothing: no score is below 0."""
+    model = onnx.load_model_from_string(data)
+    model.graph.initializer.append(numpy_helper.from_array(np.float32(-1), "below"))
+    for _ in range(nodes):
+        model = onnx.load_model_from_string(_ended(model, "Max", "below"))
+    return bytes(model.SerializeToString())
+
+
+def _ended(model: onnx.ModelProto, op: str, other: str) -> bytes:
+    """The model with a node more at its end."""
+    last = next(node for node in model.graph.node if "score" in node.output)
+    before = f"before_{len(model.graph.node)}"
+    last.output[0] = before
+    model.graph.node.append(helper.make_node(op, [before, other], ["score"]))
+    return bytes(model.SerializeToString())
+
+
+def calibrated(
+    subject: Subject, batch: int, goal: float, make: Callable[[bytes, int], bytes], sizes: range
+) -> tuple[Subject, float]:
+    """The variant of the model whose time is nearest to `goal` times its own, by halving; and what it came to."""
+    low, high, best = sizes.start, sizes.stop, (np.inf, subject, 0.0)
+    while low < high:
+        size = (low + high) // 2
+        variant = replace(subject, data=make(subject.data, size), baseline=subject.data)
+        race = variant.race(batch)
+        race.run(PASSES)
+        got = race.ratio(MODEL, BASELINE).value
+        best = min(best, (abs(got - goal), variant, got), key=lambda one: one[0])
+        low, high = (size + 1, high) if got < goal else (low, size)
+    return best[1], best[2]
+
+
+@contextmanager
+def load(idle: bool) -> Iterator[None]:
+    """Another process that burns a core, on and off."""
+    if idle:
+        yield
+        return
+    burner = multiprocessing.get_context("spawn").Process(target=_burn, daemon=True)
+    burner.start()
+    try:
+        yield
+    finally:
+        burner.terminate()
+        burner.join()
+
+
+def _burn() -> None:
+    rng = random.Random(0)
+    while True:
+        end = time.monotonic() + rng.uniform(0.05, 1.0)
+        while time.monotonic() < end:
+            sum(range(1000))
+        time.sleep(rng.uniform(0.05, 1.0))
+
+
+def verdict(subject: Subject, batch: int, bound: float) -> str:
+    """As the gate says it."""
+    first = subject.race(batch)
+    first.run(PASSES)
+    (judged,) = bench.judge(lambda: subject.race(batch), [Bounded(MODEL, BASELINE, bound)], first).values()
+    return judged.verdict
+
+
+def series(what: str, subject: Subject, batches: tuple[int, ...], bound: float, runs: int) -> Counter[str]:
+    """Verdicts of so many runs; a run is red if any of its batch sizes is."""
+    told: Counter[str] = Counter()
+    begin = time.monotonic()
+    for done in range(runs):
+        found = [verdict(subject, batch, bound) for batch in batches]
+        told[next((one for one in ("regressed", "unresolved") if one in found), "pass")] += 1
+        print(f"\r{what}: {done + 1} of {runs}", end="", file=sys.stderr, flush=True)
+    print(f"\r{what}: {dict(told)} in {time.monotonic() - begin:.0f} s", flush=True)
+    return told
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="tinyvmaf_nano", help="a registered id")
+    parser.add_argument("--runs", type=int, default=50, help="of the unchanged model")
+    parser.add_argument("--slow-runs", type=int, default=20, help="of each slower one")
+    parser.add_argument("--idle", action="store_true", help="no second process")
+    arguments = parser.parse_args()
+    subject, _ = bench.read_subject(registry.find(arguments.model).onnx, find_ffmpeg())
+    bound = load_gates()["latency.baseline"].value
+    largest, least = max(bench.BATCHES), min(bench.BATCHES)
+    bulk, by_bulk = calibrated(subject, largest, 1.15, slower_in_bulk, range(1, 512))
+    call, by_call = calibrated(subject, least, 1.25, slower_a_call, range(1, 64))
+    print(f"{subject.id}: slower in bulk: {by_bulk:.3f} times at {largest} rows; a call: {by_call:.3f} times at 1 row")
+    with load(arguments.idle):
+        same = series("unchanged, every batch size", replace(subject, baseline=subject.data), bench.BATCHES, bound,
+                      arguments.runs)  # fmt: skip
+        slow = [
+            series(f"{by_bulk:.3f} times at {largest} rows", bulk, (largest,), bound, arguments.slow_runs),
+            series(f"{by_call:.3f} times at 1 row", call, (least,), bound, arguments.slow_runs),
+        ]
+    missed = [told for told in slow if told["regressed"] < LEAST_RED * arguments.slow_runs]
+    return int(bool(same["regressed"] or missed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
