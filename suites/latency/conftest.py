@@ -40,7 +40,6 @@ class Candidate:
 
     subject: Subject
     path: Path
-    kind: str
     tier: str
     registered: bool
 
@@ -71,7 +70,7 @@ def _models(config: pytest.Config) -> list[str]:
         return list(dict.fromkeys(asked))
     try:
         return [entry.id for entry in registry.entries()]
-    except RegistryError:
+    except RegistryError:  # which the stand-in's tests raise again
         return [NO_MODEL]  # a gate over no model would pass on nothing: the stand-in makes it say so
 
 
@@ -101,31 +100,44 @@ def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:
 
 @pytest.fixture(autouse=True)
 def _undisturbed(pytestconfig: pytest.Config) -> None:
-    """Nothing else of this run may be at work: with xdist, tests run at once, and pytest-benchmark times nothing."""
+    """Nothing else of this run may be at work, beside the tests or within them."""
     if os.environ.get("PYTEST_XDIST_WORKER") or pytestconfig.getoption("numprocesses", None):
         raise CouldNotRunError("latency cannot be measured while other tests run beside it (xdist)",
                                hint="tox -e latency, or pytest suites/latency -n 0")  # fmt: skip
+    if by := bench.disturbed():
+        raise CouldNotRunError(f"latency cannot be measured under {by}: it costs by the call",
+                               hint="run the suite without --cov, coverage, debugger and profiler")  # fmt: skip
 
 
 @pytest.fixture
-def timer(request: pytest.FixtureRequest, _undisturbed: None) -> Any:
-    """pytest-benchmark's fixture, if it is going to time anything."""
+def timer(request: pytest.FixtureRequest) -> Callable[[], Any]:
+    """pytest-benchmark's fixture, asked for when there is something to time: unused, it would warn."""
     if not request.config.pluginmanager.has_plugin("benchmark"):
         raise CouldNotRunError("pytest-benchmark is not here, or was switched off with -p no:benchmark",
                                hint="pip install -c constraints.txt -e '.[gate]'")  # fmt: skip
-    found = request.getfixturevalue("benchmark")
-    if found.disabled:
-        raise CouldNotRunError("pytest-benchmark was switched off, so nothing would be timed",
-                               hint="leave out --benchmark-disable")  # fmt: skip
-    return found
+
+    def get() -> Any:
+        found = request.getfixturevalue("benchmark")
+        if found.disabled:
+            raise CouldNotRunError("pytest-benchmark was switched off, so nothing would be timed",
+                                   hint="leave out --benchmark-disable")  # fmt: skip
+        return found
+
+    return get
 
 
 @pytest.fixture
 def candidate(model: str, pytestconfig: pytest.Config, ffmpeg: FFmpeg, gates: Gates) -> Candidate:
-    """The model under test."""
+    """The model under test. One that cannot be a candidate has failed, not the gate."""
     known = pytestconfig.stash[RESULTS]
-    if model not in known:
-        known[model] = Measured(_candidate(model, pytestconfig, ffmpeg, gates))
+    reason = ""
+    try:
+        if model not in known:
+            known[model] = Measured(_candidate(model, pytestconfig, ffmpeg, gates))
+    except ModelError as error:
+        reason = error.message
+    if reason:
+        pytest.fail(reason, pytrace=False)
     return known[model].candidate
 
 
@@ -138,15 +150,21 @@ def measured(candidate: Candidate, model: str, pytestconfig: pytest.Config) -> M
 
 def _candidate(model: str, config: pytest.Config, ffmpeg: FFmpeg, gates: Gates) -> Candidate:
     if model == NO_MODEL:
+        registry.entries()
         raise CouldNotRunError("no model is registered", hint="tinyvmaf train, then tinyvmaf register")
     registered = not config.getoption("--model")
     path = registry.find(model).onnx if registered else Path(model)
+    if not path.is_file():
+        raise CouldNotRunError(f"{path} is no file")
     named = config.getoption("--baseline")
     subject, sidecar = bench.read_subject(path, ffmpeg, None if named is None else Path(named))
+    for other in config.stash[RESULTS].values():
+        if other.candidate.subject.id == subject.id:
+            raise CouldNotRunError(f"{path} and {other.candidate.path} are both called {subject.id}")
     most = bound(gates, "latency.output", subject.id).value
     most = min(most, sidecar["promised"].get("frame_max_error", most))
     subject = replace(subject, expected=replace(subject.expected, most=most))
-    return Candidate(subject, path, sidecar["kind"], contract.tier(len(subject.data)), registered)
+    return Candidate(subject, path, contract.tier(len(subject.data)), registered)
 
 
 def bound(gates: Gates, name: str, model_id: str) -> Gate:
@@ -156,8 +174,12 @@ def bound(gates: Gates, name: str, model_id: str) -> Gate:
 
 
 @pytest.fixture
-def baseline(candidate: Candidate, also_not_checked: Callable[[str], None]) -> bytes | None:
+def baseline(
+    candidate: Candidate, also_not_checked: Callable[[str], None], pytestconfig: pytest.Config
+) -> bytes | None:
     """The baseline. A registered model has one; of another, what cannot be compared is said."""
+    if (named := pytestconfig.getoption("--baseline")) and candidate.registered:
+        also_not_checked(f"{candidate.subject.id} against the stored baseline: --baseline {named} stood in for it")
     if candidate.subject.baseline is None:
         said = f"{candidate.subject.id} has no baseline to be compared with"
         if candidate.registered:
@@ -171,9 +193,9 @@ def bounds(candidate: Candidate, baseline: bytes | None, batch: int, gates: Gate
     """What holds of the model's times at this batch size."""
     subject, found = candidate.subject, dict[Bounded, Gate]()
     wanted: list[tuple[str, str]] = []
-    if candidate.kind != "svr" and batch == min(bench.BATCHES):
+    if batch == min(bench.BATCHES):
         wanted.append((FLOOR, "latency.floor"))
-    if candidate.kind != "svr" and batch == max(bench.BATCHES):
+    if batch == max(bench.BATCHES):
         wanted.append((TEACHER, "latency.teacher"))
     if baseline is not None:
         wanted.append((BASELINE, "latency.baseline"))
@@ -188,12 +210,14 @@ def path_times(
     pytestconfig: pytest.Config, ffmpeg: FFmpeg, gates: Gates, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, WholePath]:
     """The whole path at 1080p with every model, by model; a run of libvmaf serves all models of its teacher."""
-    known = pytestconfig.stash[RESULTS]
-    groups: dict[str, list[str]] = {}
+    known, groups = pytestconfig.stash[RESULTS], dict[str, list[str]]()
     for model in _models(pytestconfig):
-        if model not in known:
-            known[model] = Measured(_candidate(model, pytestconfig, ffmpeg, gates))
-        groups.setdefault(known[model].candidate.subject.teacher.id, []).append(model)
+        try:
+            if model not in known:
+                known[model] = Measured(_candidate(model, pytestconfig, ffmpeg, gates))
+            groups.setdefault(known[model].candidate.subject.teacher.id, []).append(model)
+        except TinyvmafError:
+            continue  # its own tests say so
     out = {}
     for number, models in enumerate(groups.values()):
         subjects = [known[model].candidate.subject for model in models]
@@ -221,8 +245,13 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         if (entry := _entry(measured)) is not None
     }
     verdict = config.pluginmanager.get_plugin("tinyvmaf-verdict")
-    if not models:
-        verdict.note("history: nothing was added, for no model was measured at every batch size")
+    why_not = "" if models else "no model was measured at every batch size"
+    if config.getoption("--model") or config.getoption("--baseline"):
+        why_not = "it is that of the registered models and the stored baseline"
+    if session.shouldstop or session.shouldfail:
+        why_not = "the run was stopped"
+    if why_not:
+        verdict.note(f"history: nothing was added, for {why_not}")
         return
     try:
         commit, dirty = drift.commit()

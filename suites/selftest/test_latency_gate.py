@@ -1,5 +1,6 @@
 """The latency gate, on copies with models that are slow, wrong or not timed at all: each must be caught."""
 
+import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -52,7 +53,7 @@ def behind(model: onnx.ModelProto, op: str, other: str, times: int = 1) -> bytes
 
 def test_an_unchanged_model_passes_and_is_a_line_more_in_the_history(gate: Run, copy: Path) -> None:
     history = copy / "history.jsonl"
-    status, out = gate("latency", *QUIET, "--history", str(history), "-k", MODEL)
+    status, out = gate("latency", *QUIET, "--history", str(history), "-k", f"{MODEL} and not whole")
     assert status == 0, out
     assert re.search(r"VERDICT: PASS \(\d+ outcomes on \d+ values, 0 failed\)", out), out
     (told,) = (json.loads(line) for line in history.read_text(encoding="utf-8").splitlines())
@@ -63,13 +64,84 @@ def test_an_unchanged_model_passes_and_is_a_line_more_in_the_history(gate: Run, 
     assert len(history.read_text(encoding="utf-8").splitlines()) == 1
 
 
+def test_every_bound_is_held(gate: Run, copy: Path) -> None:
+    """The unchanged model against bounds that it cannot meet: each of them must be in the message."""
+    tight = {"floor": "1", "teacher": "0.001", "baseline": "0.5", "frames_a_second nano": "1e9", "whole_path": "0.5"}
+    text = (copy / "gates.toml").read_text(encoding="utf-8")
+    for name, value in tight.items():
+        head = f'[latency."{name}"]' if " " in name else f"[latency.{name}]"
+        pattern = rf"({re.escape(head)}\nmetric = [^\n]*\nvalue = )[^\n]*"
+        text, count = re.subn(pattern, rf"\g<1>{value}", text)
+        assert count == 1, name
+    (copy / "gates.toml").write_text(text, encoding="utf-8")
+    status, out = gate("latency", *QUIET, "-k", f"{MODEL} and (1] or 4096 or whole)")
+    assert status == FAIL, out
+    for said in (
+        "time of a call with one row: 1 of 1 values outside <= 1 ", "time of a row among 4096: 1 of 1 values outside",
+        "time of a row: 1 of 1 values outside <= 0.5 ", "frames a second of the model alone, one row a call: 1 of 1",
+        "time from two files of 1080p to the model's scores: 1 of 1",
+    ):  # fmt: skip
+        assert said in out, (said, out)
+
+
+def test_where_nothing_is_resolved_the_gate_could_not_run(gate: Run, copy: Path) -> None:
+    """Every verdict made unresolved: none may count as a pass."""
+    path = copy / "suites/latency/conftest.py"
+    path.write_text(path.read_text(encoding="utf-8") + (
+        "\n\nbench.BATCHES = (16,)\nbench.judge = lambda start, bounds, race: {\n"
+        "    one: Judged('unresolved', race.ratio(one.lane, one.to)) for one in bounds}\n"
+    ), encoding="utf-8")  # fmt: skip
+    status, out = gate("latency", *QUIET, "-k", f"{MODEL} and (fast or tell)")
+    assert status == COULD_NOT_RUN, out
+    assert "3 of 3 bounds are unresolved" in out
+    assert re.search(
+        r"  - tinyvmaf_nano, batch 16: .* times the Identity floor against .*: too noisy here to tell", out
+    )
+
+
+def test_under_a_tracer_the_gate_could_not_run(gate: Run, copy: Path) -> None:
+    """As coverage and debuggers do: what runs in Python is slowed, and that by the call."""
+    path = copy / "suites/latency/conftest.py"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(f"{text}\n\nimport sys\n\nsys.settrace(lambda *rest: None)\n", encoding="utf-8")
+    status, out = gate("latency", *QUIET, "-k", f"{MODEL} and 16]")
+    assert status == COULD_NOT_RUN, out
+    assert "latency cannot be measured under a tracer" in out
+
+
+def test_a_file_of_ones_own_is_judged_and_compared_with_another(gate: Run, copy: Path, nano: onnx.ModelProto) -> None:
+    mine, history = copy / "mine.onnx", copy / "history.jsonl"
+    mine.write_bytes((copy / f"model/{MODEL}.onnx").read_bytes())
+    mine.with_suffix(".json").write_bytes((copy / f"model/{MODEL}.json").read_bytes())
+    status, out = gate("latency", *QUIET, "--model", str(mine), "--history", str(history), "-k", "16] or grown")
+    assert status == 0, out
+    assert "VERDICT: PASS" in out
+    assert "nothing was added, for it is that of the registered models" in out
+    assert not history.exists()
+    slower = copy / f"model/baseline/{MODEL}.onnx"
+    nano.graph.initializer.append(numpy_helper.from_array(np.float32(-1), "below"))
+    mine.write_bytes(behind(nano, "Max", "below", times=40))
+    sidecar = json.loads(mine.with_suffix(".json").read_text(encoding="utf-8"))
+    sidecar |= {"sha256": hashlib.sha256(mine.read_bytes()).hexdigest(), "id": "mine", "kind": "svr"}
+    mine.with_suffix(".json").write_text(json.dumps(sidecar), encoding="utf-8")
+    status, out = gate("latency", *QUIET, "--model", str(mine), "--baseline", str(slower), "-k", "1]")
+    assert status == FAIL, out
+    assert "time of a call with one row: 1 of 1 values outside" in out, "whatever its sidecar says it is"
+    assert f"again: tox -e latency -- --model {mine} -k 'fast and 1]'" in out
+    mine.write_bytes(b"nothing")
+    status, out = gate("latency", *QUIET, "--model", str(mine), "-k", "16]")
+    assert status == FAIL, out
+    assert "mine.onnx does not keep the contract" in out
+
+
 def test_a_graph_with_idle_nodes_is_slow_at_one_row_and_has_grown(gate: Run, only, nano: onnx.ModelProto) -> None:
     nano.graph.initializer.append(numpy_helper.from_array(np.float32(-1), "below"))
     only(behind(nano, "Max", "below", times=40))
     status, out = gate("latency", *QUIET, "-k", "grown or (fast and 1])")
     assert status == FAIL, out
     assert failed_tests(out) == {"test_graph_has_not_grown", "test_is_fast_enough"}, out
-    assert re.search(r"batch 1, times the (Identity floor|baseline's time) +\S+ +\S+ +\S+ <", out), out
+    for to in ("Identity floor", "baseline's time"):
+        assert re.search(rf"batch 1, times the {to} +\S+ +\S+ +\S+ <", out), out
     assert re.search(r"\d+ nodes|growth of bytes over the baseline", out), out
     assert "99 % interval" in out
     assert "the race before, with sessions of its own" in out
@@ -145,7 +217,7 @@ def one_row(model: onnx.ModelProto, row: np.ndarray, op: str, of: float) -> byte
         (("--benchmark-disable",), "pytest-benchmark was switched off, so nothing would be timed"),
         (("-p", "no:benchmark"), "pytest-benchmark is not here, or was switched off"),
         (("--benchmark-skip",), "skipped without an account"),
-        (("--model", "nowhere.onnx"), "nowhere.onnx does not keep the contract"),
+        (("--model", "nowhere.onnx"), "nowhere.onnx is no file"),
         (("--baseline", "nowhere.onnx"), "nowhere.onnx does not keep the contract"),
     ],
 )

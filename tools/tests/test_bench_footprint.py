@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tinyvmaf import bench, registry
+from tinyvmaf.engines import EngineError
 from tinyvmaf.errors import ModelError
 
 
@@ -29,7 +30,7 @@ def test_a_model_that_does_not_load_is_the_models_fault(tmp_path: Path) -> None:
 def test_a_child_that_hangs_or_dies_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("tinyvmaf.bench.footprints._LIMIT_S", 0.5)
     monkeypatch.setattr("tinyvmaf.bench.footprints._CHILD", "import time; time.sleep(60)")
-    with pytest.raises(ModelError, match=r"no session within 0\.5 s"):
+    with pytest.raises(EngineError, match=r"no session within 0\.5 s"):
         bench.footprint(tmp_path / "any.onnx", 6)
     monkeypatch.setattr("tinyvmaf.bench.footprints._LIMIT_S", 30)
     monkeypatch.setattr("tinyvmaf.bench.footprints._CHILD", "import os; os.kill(os.getpid(), 9)")

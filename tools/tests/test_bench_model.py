@@ -10,8 +10,10 @@ import pytest
 from onnx import helper, numpy_helper
 
 from tinyvmaf import bench, registry
-from tinyvmaf.bench import ANY_SCORE, Expected, FloorLane, ModelLane, Subject, floor_model
+from tinyvmaf.bench import ANY_SCORE, BaselineError, Expected, FloorLane, ModelLane, Subject, floor_model
+from tinyvmaf.engines import EngineError
 from tinyvmaf.errors import ModelError, TinyvmafError
+from tinyvmaf.onnx_writer.graph import Graph
 
 MODEL = "tinyvmaf_nano"
 ROWS = 300
@@ -116,6 +118,39 @@ def test_a_batch_that_cannot_be_is_refused(subject: Subject, few: Expected, batc
         ModelLane("model", subject.data, few, batch)
 
 
+def test_only_the_model_under_test_is_blamed(subject: Subject, few: Expected, monkeypatch: pytest.MonkeyPatch) -> None:
+    for data in (b"nothing", floor_model(6), wrong_on(subject.data, few.rows[0], 99.0)):
+        with pytest.raises(BaselineError, match="baseline"):
+            ModelLane("baseline", data, few, 1, fault=BaselineError)
+    monkeypatch.setattr("tinyvmaf.bench.subject.teacher_model", lambda _: subject.data)
+    with pytest.raises(EngineError, match=r"teacher, batch 16, row \d+: \S+, and it should be"):
+        subject.race(16)
+
+    class Full:
+        def __init__(self, *_: object) -> None:
+            self.input_name = "features"
+
+        def bare(self, *_: object) -> None:
+            raise MemoryError("std::bad_alloc")
+
+    monkeypatch.setattr("tinyvmaf.bench.model.OnnxRuntimeCpu", Full)
+    with pytest.raises(EngineError, match="bad_alloc"):
+        ModelLane("model", subject.data, few, 1)
+
+
+def test_a_model_that_does_not_run_says_nothing_of_the_others_on_the_whole_path(
+    subject: Subject, ffmpeg, tmp_path: Path
+) -> None:
+    inf = replace(subject, id="inf", data=wrong_on(subject.data, np.zeros(6, np.float32), np.inf))
+    broken = replace(subject, id="broken", data=b"nothing")
+    found = bench.whole_path([subject, broken, inf], ffmpeg, tmp_path, passes=1)
+    assert (found.frames, len(found.libvmaf_s), set(found.models_s)) == (15, 1, {subject.id, "inf"})
+    assert "cannot load it" in found.failed["broken"]
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ValueError, match="two models of one id"):
+        bench.whole_path([subject, subject], ffmpeg, tmp_path, passes=1)
+
+
 def test_another_lane_makes_as_many_calls(subject: Subject, few: Expected) -> None:
     like = ModelLane("model", subject.data, few, 1)
     assert ModelLane("baseline", subject.data, few, 1, like=like).calls == like.calls > 1
@@ -137,6 +172,12 @@ def test_a_corpus_with_fewer_rows_than_a_batch_is_refused(subject: Subject) -> N
         bench.expected_of(Small(), subject.teacher, ANY_SCORE)
 
 
+def narrow() -> bytes:
+    graph = Graph()
+    graph.node("MatMul", ["features", graph.constant("weights", np.ones((5, 1), np.float32))], "score")
+    return graph.model("narrow", 5, {})
+
+
 @pytest.fixture
 def copied(tmp_path: Path) -> Path:
     for suffix in (".onnx", ".json"):
@@ -148,7 +189,10 @@ def test_a_subject_is_read_with_its_sidecar_or_not_at_all(copied: Path, ffmpeg, 
     assert bench.read_subject(copied, ffmpeg)[0].id == MODEL
     other = tmp_path / "other.onnx"
     other.write_bytes(b"nothing")
-    with pytest.raises(ModelError, match=r"other\.onnx does not keep the contract"):
+    with pytest.raises(BaselineError, match=r"other\.onnx does not keep the contract"):
+        bench.read_subject(copied, ffmpeg, other)
+    other.write_bytes(narrow())
+    with pytest.raises(BaselineError, match="takes 5 features, not 6"):
         bench.read_subject(copied, ffmpeg, other)
     text = copied.with_suffix(".json").read_text(encoding="utf-8")
 

@@ -1,12 +1,15 @@
 """The race on simulated clocks: who is red, who is not, and what noise may do about it."""
 
+import os
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
-from tinyvmaf.bench.race import MOST_PASSES, PASSES, REPEATS, Bounded, Judged, Race, judge
+from tinyvmaf.bench.race import MOST_PASSES, PASSES, Bounded, Judged, Race, judge
 
 BOUND = Bounded("model", "baseline", 1.10)
 
@@ -115,14 +118,24 @@ def test_a_pass_keeps_the_least_time_of_each_lane_and_turns_the_order() -> None:
     assert race.median("a") == 3.5
 
 
-def test_a_lane_timed_by_its_caller_is_timed_as_the_others_are() -> None:
-    machine = Machine(0)
-    race = Race([Simulated(name, 100.0, machine) for name in ("model", "floor", "baseline")])
-    for _ in range(2 * REPEATS):
-        race.round(but="model")
-        race.timed("model")
-    assert race.passes == 2
-    assert {lane.blocks for lane in race.lanes} == {2 * REPEATS}
+def test_what_slows_python_down_is_named() -> None:
+    code = """
+import sys
+from tinyvmaf.bench import disturbed
+said = [disturbed()]
+sys.setprofile(lambda *rest: None); said.append(disturbed()); sys.setprofile(None)
+sys.settrace(lambda *rest: None); said.append(disturbed()); sys.settrace(None)
+if hasattr(sys, "monitoring"):
+    sys.monitoring.use_tool_id(1, "coverage.py"); said.append(disturbed())
+print(said)
+"""
+    # Without what measures the coverage of these tests.
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=kept)
+    expected = [None, "a profiler", "a tracer (coverage, or a debugger)"]
+    assert done.stdout.startswith(str(expected)[:-1]), done.stdout
+    if hasattr(sys, "monitoring"):
+        assert "coverage.py, by sys.monitoring" in done.stdout
 
 
 def test_a_race_needs_two_lanes_with_names_of_their_own() -> None:

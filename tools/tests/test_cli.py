@@ -232,7 +232,7 @@ def test_models_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [line.split()[:3] for line in out.splitlines()[1:]]
     assert rows == [
         ["tinyvmaf_exact", "student", "nano"], ["tinyvmaf_nano", "student", "nano"],
-        ["tinyvmaf_tiny", "student", "tiny"], ["vmaf_v0.6.1_svr", "svr", "tiny"],
+        ["tinyvmaf_tiny", "student", "nano"], ["vmaf_v0.6.1_svr", "svr", "tiny"],
     ]  # fmt: skip
 
 

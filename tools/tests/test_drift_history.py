@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from tinyvmaf import drift
-from tinyvmaf.drift import Batch, Machine, ModelRun, Run, Versions, append, here, read, select, series
+from tinyvmaf.drift import Batch, Machine, ModelRun, Run, Versions, append, here, read, select
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.files import home
 
@@ -283,16 +283,10 @@ def test_a_killed_process_leaves_the_history_as_it_was_and_no_lock(path: Path) -
 def test_a_series_is_of_one_machine_and_skips_runs_without_the_ratio() -> None:
     other = replace(MACHINE, id="f" * 12)
     runs = [run_of(0), run_of(1, 2.0, machine=other), run_of(2, 1.75, baseline=0.5)]
-    found, values = series(runs, "tinyvmaf_nano", 16, "floor", MACHINE.id)
-    assert found == [runs[0], runs[2]]
-    assert values.tolist() == [24.0, 28.0]
-    found, values = series(runs, "tinyvmaf_nano", 1, "baseline", MACHINE.id)
-    assert found == [runs[2]]
-    assert values.tolist() == [0.5]
-    for nothing in (("other", 1, "svr", MACHINE.id), ("tinyvmaf_nano", 2, "svr", MACHINE.id)):
-        found, values = series(runs, *nothing)
-        assert found == []
-        assert values.shape == (0,)
+    (found,) = select(runs, model="tinyvmaf_nano", batch=16, ratio="floor", machine=MACHINE.id)
+    assert (found.at, found.values.tolist()) == ((0, 2), [24.0, 28.0])
+    (found,) = select(runs, model="tinyvmaf_nano", batch=1, ratio="baseline", machine=MACHINE.id)
+    assert (found.at, found.values.tolist()) == ((2,), [0.5])
 
 
 def test_a_selection_is_of_the_last_runs_machine_unless_told() -> None:

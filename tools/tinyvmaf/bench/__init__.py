@@ -8,7 +8,7 @@ from tinyvmaf.bench.baseline import Baseline, BaselineError, accept, baselines
 from tinyvmaf.bench.cost import Cost, cost
 from tinyvmaf.bench.footprints import Footprint, footprint
 from tinyvmaf.bench.model import ANY_SCORE, BATCHES, SETTINGS, Expected, FloorLane, ModelLane, Wrong
-from tinyvmaf.bench.race import PASSES, REPEATS, Bounded, Judged, Race, judge
+from tinyvmaf.bench.race import PASSES, REPEATS, Bounded, Judged, Race, disturbed, judge
 from tinyvmaf.bench.ratio import Ratio, ratio
 from tinyvmaf.bench.subject import (
     BASELINE,
@@ -26,6 +26,6 @@ from tinyvmaf.bench.yardsticks import floor_model, teacher_model
 __all__ = [
     "ANY_SCORE", "BASELINE", "BATCHES", "FLOOR", "MODEL", "PASSES", "REPEATS", "SETTINGS", "TEACHER", "Baseline",
     "BaselineError", "Bounded", "Cost", "Expected", "FloorLane", "Footprint", "Judged", "ModelLane", "Race", "Ratio",
-    "Subject", "WholePath", "Wrong", "accept", "baselines", "cost", "expected_of", "floor_model", "footprint", "judge",
-    "ratio", "read_subject", "teacher_model", "whole_path",
+    "Subject", "WholePath", "Wrong", "accept", "baselines", "cost", "disturbed", "expected_of", "floor_model",
+    "footprint", "judge", "ratio", "read_subject", "teacher_model", "whole_path",
 ]  # fmt: skip

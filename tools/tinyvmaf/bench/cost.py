@@ -51,6 +51,12 @@ def cost(data: bytes) -> Cost:
     return Cost(len(data), nodes, products)
 
 
+def features_of(data: bytes) -> int:
+    """How many features a row of a model has that keeps the contract."""
+    (rows,) = onnx.load_model_from_string(data).graph.input
+    return int(rows.type.tensor_type.shape.dim[1].dim_value)
+
+
 def _multiply_adds(node: onnx.NodeProto, shapes: dict[str, list[int]]) -> int:
     left, right = (shapes.get(name) for name in node.input[:2])
     if not left or not right or 0 in (*left, *right):

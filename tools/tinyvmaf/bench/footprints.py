@@ -13,7 +13,7 @@ import numpy as np
 
 from tinyvmaf.bench.model import BATCHES
 from tinyvmaf.bench.yardsticks import floor_model
-from tinyvmaf.engines import OnnxRuntimeCpu
+from tinyvmaf.engines import EngineError, OnnxRuntimeCpu
 from tinyvmaf.errors import ModelError
 
 _CHILD: Final = "from tinyvmaf.bench.footprints import main; main()"
@@ -44,12 +44,13 @@ def footprint(model: Path, features: int) -> Footprint:
 
     Raises:
         ModelError: the process ended without an answer.
+        EngineError: it did not end.
     """
     command = [sys.executable, "-c", _CHILD, str(model), str(features)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT_S, check=False)
     except subprocess.TimeoutExpired as error:
-        raise ModelError(f"{model}: no session within {_LIMIT_S} s") from error
+        raise EngineError(f"{model}: no session within {_LIMIT_S} s") from error
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines()
         raise ModelError(f"{model}: its footprint was not measured: {lines[-1] if lines else done.returncode}")
@@ -73,12 +74,13 @@ def _measure(model: Path, features: int) -> Footprint:
 
 
 def _peak_kib(run: Callable[[], object]) -> int | None:
-    if not (_STATUS.exists() and _CLEAR_REFS.exists()):
+    # getrusage would not do: its peak is never forgotten, and on Linux a new program even inherits its parent's.
+    try:
+        _CLEAR_REFS.write_text("5")
+        before = _status_kib("VmRSS")
+    except (OSError, ValueError):  # no Linux, or one that does not let us
         run()
         return None
-    # getrusage would not do: its peak is never forgotten, and on Linux a new program even inherits its parent's.
-    _CLEAR_REFS.write_text("5")
-    before = _status_kib("VmRSS")
     run()
     return max(0, _status_kib("VmHWM") - before)
 

@@ -15,8 +15,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyvmaf.engines import OnnxRuntimeCpu
-from tinyvmaf.errors import ModelError
+from tinyvmaf.engines import EngineError, OnnxRuntimeCpu
+from tinyvmaf.engines.session import is_environments
+from tinyvmaf.errors import ModelError, TinyvmafError
 
 Rows = NDArray[np.float32]
 
@@ -63,6 +64,7 @@ class ModelLane:
         batch: int,
         *,
         like: "ModelLane | None" = None,
+        fault: type[TinyvmafError] = ModelError,
         sessions: int = SESSIONS,
         clock: Callable[[], int] = time.perf_counter_ns,
     ) -> None:
@@ -71,11 +73,14 @@ class ModelLane:
         Args:
             batch: rows a call.
             like: makes as many calls a block as that lane: a second call finds in the caches what the first put there.
+            fault: what is raised if it does not load, does not run, or gives what is no score. Of a model that others
+                are compared with, also if a score is wrong.
             sessions: how many take turns.
             clock: ns.
 
         Raises:
-            ModelError: it does not load, or does not run.
+            EngineError: memory was lacking.
+            fault: it does not load, or does not run.
             ValueError: fewer rows than a batch.
         """
         if not 1 <= batch <= len(expected.rows):
@@ -84,9 +89,12 @@ class ModelLane:
         """What was wrong so far, by batch and row; each once."""
         self.checked, self.worst = 0, 0.0
         """How many outputs were looked at, and how far the worst was off, VMAF points."""
-        self._expected, self._clock = expected, clock
+        self._expected, self._clock, self._fault = expected, clock, fault
         starts = np.unique(np.linspace(0, len(expected.rows) - batch, _FEEDS).astype(int)).tolist()
-        loaded = [OnnxRuntimeCpu(data) for _ in range(sessions)]
+        try:
+            loaded = [OnnxRuntimeCpu(data) for _ in range(sessions)]
+        except ModelError as error:
+            raise fault(f"{name}: {error.message}", hint=error.hint) from error
         self._sessions = [(one.bare, one.input_name) for one in loaded]
         self._windows: list[tuple[int, Rows]] = [
             (start, np.ascontiguousarray(expected.rows[start : start + batch])) for start in starts
@@ -95,8 +103,8 @@ class ModelLane:
         self.calls = 1
         for _ in range(sessions):  # the first call of a session sets it up
             self.block()
-        slowest = max(self.block() for _ in range(sessions)) * batch
-        self.calls = max(1, min(_MOST_CALLS, math.ceil(BLOCK_NS / slowest))) if like is None else like.calls
+        fastest = min(self.block() for _ in range(sessions)) * batch
+        self.calls = max(1, min(_MOST_CALLS, math.ceil(BLOCK_NS / fastest))) if like is None else like.calls
 
     def block(self) -> float:
         """Time some calls in a row; ns a row."""
@@ -110,7 +118,8 @@ class ModelLane:
             outputs = [run(None, feed) for feed in feeds]
             end = self._clock()
         except Exception as error:  # ONNX Runtime's exceptions have no base of their own
-            raise ModelError(f"{self.name}: ONNX Runtime failed on {self.batch} rows: {error}") from error
+            kind = EngineError if is_environments(error) else self._fault
+            raise kind(f"{self.name}: ONNX Runtime failed on {self.batch} rows: {error}") from error
         for (start, _), output in zip([chosen[0], *chosen], [warm, *outputs], strict=True):
             self._look(start, output)
         return (end - begin) / (self.calls * self.batch)
@@ -118,7 +127,7 @@ class ModelLane:
     def _look(self, start: int, output: list[NDArray[np.generic]]) -> None:
         (scores,) = output
         if scores.dtype != np.float32 or scores.shape != (self.batch, 1):
-            raise ModelError(f"{self.name} gave {scores.dtype} {list(scores.shape)} for {self.batch} rows")
+            raise self._fault(f"{self.name} gave {scores.dtype} {list(scores.shape)} for {self.batch} rows")
         self.checked += self.batch
         want = self._expected.scores[start : start + self.batch]
         off = np.abs(scores[:, 0].astype(np.float64) - want)
@@ -127,6 +136,8 @@ class ModelLane:
             return
         for i in np.flatnonzero(~(off <= self._expected.most)).tolist():
             label = f"batch {self.batch}, row {start + i}"
+            if self._fault is not ModelError:
+                raise self._fault(f"{self.name}, {label}: {scores[i, 0]}, and it should be {want[i]}")
             self.wrong.setdefault(label, Wrong(label, float(want[i]), float(scores[i, 0])))
 
 
@@ -135,5 +146,5 @@ class FloorLane(ModelLane):
 
     def _look(self, start: int, output: list[NDArray[np.generic]]) -> None:
         if not np.array_equal(output[0], self._expected.rows[start : start + self.batch]):
-            raise ModelError(f"{self.name}: an Identity node changed its input")
+            raise self._fault(f"{self.name}: an Identity node changed its input")
         self.checked += self.batch

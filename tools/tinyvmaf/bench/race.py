@@ -8,6 +8,7 @@ too. What is still unclear then is `unresolved`: a third verdict, neither a pass
 
 import gc
 import statistics
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
@@ -53,32 +54,17 @@ class Race:
         self._round: dict[str, list[float]] = {name: [] for name in names}
         self._rounds = 0
 
-    def round(self, *, but: str | None = None) -> None:
-        """Time each lane once; a pass ends when there were enough rounds.
-
-        Args:
-            but: a lane that its caller times between two rounds, with `timed`.
-        """
+    def round(self) -> None:
+        """Time each lane once; a pass ends when there were enough rounds."""
         enabled = gc.isenabled()
         gc.disable()
         try:
             for lane in self.lanes[:: -1 if self._rounds % 2 else 1]:
-                if lane.name != but:
-                    self._round[lane.name].append(lane.block())
+                self._round[lane.name].append(lane.block())
         finally:
             if enabled:
                 gc.enable()
         self._rounds += 1
-        if but is None:
-            self._end_pass()
-
-    def timed(self, name: str) -> None:
-        """Time one lane, the one that was left out of a round."""
-        lane = next(lane for lane in self.lanes if lane.name == name)
-        self._round[name].append(lane.block())
-        self._end_pass()
-
-    def _end_pass(self) -> None:
         if self._rounds % self.repeats == 0:
             for name, times in self._round.items():
                 self.times[name].append(min(times))
@@ -121,6 +107,20 @@ class Judged:
     """The last measurement."""
     first: Ratio | None = None
     """The one before it, if it was red and so had to be confirmed."""
+
+
+def disturbed() -> str | None:
+    """What of this process slows Python down, so that what is timed in it is not what a user has; None if nothing does.
+
+    Coverage, profilers and debuggers: they cost by the call, so they cost small models more than large ones.
+    """
+    if sys.gettrace() is not None:
+        return "a tracer (coverage, or a debugger)"
+    if sys.getprofile() is not None:
+        return "a profiler"
+    monitoring = getattr(sys, "monitoring", None)  # from Python 3.12
+    tools = [] if monitoring is None else [monitoring.get_tool(i) for i in range(6)]
+    return next((f"{tool}, by sys.monitoring" for tool in tools if tool is not None), None)
 
 
 def judge(

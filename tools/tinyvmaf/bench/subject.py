@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyvmaf import contract, dataset, registry
-from tinyvmaf.bench.baseline import baselines
+from tinyvmaf.bench.baseline import BaselineError, baselines
+from tinyvmaf.bench.cost import features_of
 from tinyvmaf.bench.model import ANY_SCORE, BATCHES, Expected, FloorLane, ModelLane
 from tinyvmaf.bench.race import Race
 from tinyvmaf.bench.yardsticks import floor_model, teacher_model
 from tinyvmaf.dataset import Dataset
-from tinyvmaf.engines import OnnxRuntimeCpu
+from tinyvmaf.engines import EngineError, OnnxRuntimeCpu
 from tinyvmaf.errors import ModelError, TinyvmafError
 from tinyvmaf.ffmpeg import FFmpeg
 from tinyvmaf.files import home, sha256
@@ -48,18 +49,19 @@ class Subject:
         """A race at a batch size: the model, an Identity model, the teacher, and the baseline if there is one.
 
         Raises:
-            ModelError: a model does not load or run.
+            ModelError: the model does not load or run.
+            BaselineError, EngineError: another one does not, or memory is lacking.
         """
         expected = self.expected
         model = ModelLane(MODEL, self.data, expected, batch)
-        floor = FloorLane(FLOOR, floor_model(expected.rows.shape[1]), expected, batch)
+        floor = FloorLane(FLOOR, floor_model(expected.rows.shape[1]), expected, batch, fault=EngineError)
         exact = Expected(expected.rows, expected.scores, _TEACHER_OFF)
-        teacher = ModelLane(TEACHER, teacher_model(self.teacher), exact, batch)
+        teacher = ModelLane(TEACHER, teacher_model(self.teacher), exact, batch, fault=EngineError)
         lanes: list[ModelLane] = [model, floor, teacher]
         if self.baseline is not None:
             # It was good enough once; whether it is right is not the question here.
             loose = Expected(expected.rows, expected.scores, ANY_SCORE)
-            lanes.append(ModelLane(BASELINE, self.baseline, loose, batch, like=model))
+            lanes.append(ModelLane(BASELINE, self.baseline, loose, batch, like=model, fault=BaselineError))
         return Race(lanes)
 
 
@@ -74,12 +76,14 @@ def read_subject(path: Path, ffmpeg: FFmpeg, baseline: Path | None = None) -> tu
         The model, of which any score is expected so far; and its sidecar.
 
     Raises:
-        ModelError: it or the baseline does not keep the contract, or it is not the sidecar's.
-        RegistryError, BaselineError, TeacherError: no sidecar, or what it or the baseline says cannot be.
+        ModelError: it does not keep the contract, or is not the sidecar's.
+        BaselineError: the baseline does not keep it, or takes other features.
+        RegistryError, TeacherError: no sidecar, or what it says cannot be.
     """
-    for file in (path, baseline):
-        if file is not None and (wrong := contract.file_faults(file)):
-            raise ModelError(f"{file} does not keep the contract, so it is not run: {wrong[0]}")
+    if baseline is not None and (wrong := contract.file_faults(baseline)):
+        raise BaselineError(f"{baseline} does not keep the contract, so it is not run: {wrong[0]}")
+    if wrong := contract.file_faults(path):
+        raise ModelError(f"{path} does not keep the contract, so it is not run: {wrong[0]}")
     data, sidecar = path.read_bytes(), registry.read_sidecar(path.with_suffix(".json"))
     if sidecar["sha256"] != sha256(data):
         raise ModelError(f"{path}: its sidecar is of another file", hint="tinyvmaf verify says what differs")
@@ -88,6 +92,8 @@ def read_subject(path: Path, ffmpeg: FFmpeg, baseline: Path | None = None) -> tu
         raise ModelError(f"{path}: its features are not in its teacher's order")
     stored = baselines().get(sidecar["id"]) if baseline is None else None
     before = stored.data() if stored else baseline.read_bytes() if baseline else None
+    if before is not None and (takes := features_of(before)) != len(teacher.features):
+        raise BaselineError(f"the baseline of {sidecar['id']} takes {takes} features, not {len(teacher.features)}")
     rows = dataset.read(home() / "fixtures" / "corpus" / "features.parquet")
     return Subject(sidecar["id"], data, teacher, expected_of(rows, teacher), before), sidecar
 
@@ -118,7 +124,9 @@ class WholePath:
     libvmaf_s: tuple[float, ...]
     """Seconds: opening the files, features, the teacher's score in libvmaf, reading its log."""
     models_s: dict[str, tuple[float, ...]]
-    """Seconds, right behind: loading the model and scoring the frames."""
+    """Seconds, right behind: loading the model and scoring the frames; of those that did."""
+    failed: dict[str, str]
+    """Models that did not run, and why."""
 
 
 def whole_path(
@@ -140,26 +148,35 @@ def whole_path(
         progress: told the passes done, and all.
 
     Raises:
-        FFmpegError, ModelError: it did not run.
+        ValueError: two models of one id.
+        FFmpegError: libvmaf did not run.
     """
+    if len({subject.id for subject in models}) != len(models):
+        raise ValueError("two models of one id")
     clips = [folder / f"checkerboard_{shift}.yuv" for shift in _SHIFTS]
-    for shift, path in zip(_SHIFTS, clips, strict=True):
-        path.write_bytes(checkerboard(shift) * _TIMES_OVER)
     teacher = models[0].teacher
-    libvmaf, taken = list[float](), {subject.id: list[float]() for subject in models}
-    for done in range(passes):
-        begin = time.perf_counter()
-        table = score_pair(
-            *clips, size=f"{WIDTH}x{HEIGHT}", pix_fmt="yuv420p", models=[teacher.model()], ffmpeg=ffmpeg
-        )  # fmt: skip
-        libvmaf.append(time.perf_counter() - begin)
-        for subject in models:
+    libvmaf, taken, failed = list[float](), {subject.id: list[float]() for subject in models}, dict[str, str]()
+    try:
+        for shift, path in zip(_SHIFTS, clips, strict=True):
+            path.write_bytes(checkerboard(shift) * _TIMES_OVER)
+        for done in range(passes):
             begin = time.perf_counter()
-            rows: NDArray[np.float64] = table.features(teacher.feature_names)
-            OnnxRuntimeCpu(subject.data).run(rows)
-            taken[subject.id].append(time.perf_counter() - begin)
-        if progress is not None:
-            progress(done + 1, passes)
-    for path in clips:
-        path.unlink()
-    return WholePath(len(table), tuple(libvmaf), {name: tuple(values) for name, values in taken.items()})
+            table = score_pair(
+                *clips, size=f"{WIDTH}x{HEIGHT}", pix_fmt="yuv420p", models=[teacher.model()], ffmpeg=ffmpeg
+            )
+            libvmaf.append(time.perf_counter() - begin)
+            for subject in models:
+                begin = time.perf_counter()
+                rows: NDArray[np.float64] = table.features(teacher.feature_names)
+                try:
+                    OnnxRuntimeCpu(subject.data).run(rows)
+                except ModelError as error:  # says nothing of the others
+                    failed[subject.id] = error.message
+                taken[subject.id].append(time.perf_counter() - begin)
+            if progress is not None:
+                progress(done + 1, passes)
+    finally:
+        for path in clips:
+            path.unlink(missing_ok=True)
+    times = {name: tuple(values) for name, values in taken.items() if name not in failed}
+    return WholePath(len(table), tuple(libvmaf), times, failed)

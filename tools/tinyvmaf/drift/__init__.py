@@ -5,7 +5,7 @@ from tinyvmaf.drift.here import commit, machine, now, versions
 from tinyvmaf.drift.history import append, default_path, read
 from tinyvmaf.drift.plot import draw, known_suffix
 from tinyvmaf.drift.run import RATIOS, RUN_SCHEMA, Batch, Machine, ModelRun, Ratio, Run, Versions
-from tinyvmaf.drift.series import ALL, Series, select, series
+from tinyvmaf.drift.series import ALL, Series, select
 
 __all__ = [
     "ALL",
@@ -30,7 +30,6 @@ __all__ = [
     "now",
     "read",
     "select",
-    "series",
     "steps",
     "versions",
 ]

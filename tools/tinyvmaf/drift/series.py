@@ -18,17 +18,6 @@ ALL: Final = "all"
 _T = TypeVar("_T")
 
 
-def series(
-    runs: Sequence[Run], model: str, batch: int, ratio: Ratio, machine: str
-) -> tuple[list[Run], NDArray[np.float64]]:
-    """The runs of a machine that measured a ratio, and its values, float64 `[n]`; in the order of `runs`.
-
-    Of one machine, because not even a ratio of two times is the same on two processors.
-    """
-    found = _series(runs, model, batch, ratio, machine)
-    return [runs[n] for n in found.at], found.values
-
-
 @dataclass(frozen=True)
 class Series:
     """A ratio of a model and batch on a machine, over runs."""

@@ -1,4 +1,4 @@
-"""A student on a grid as ONNX: weights in as few bytes as they need, and no operation that rounds."""
+"""A student on a grid as ONNX: weights in as few bytes as they need, and no operation that rounds but a last Cast."""
 
 from collections.abc import Mapping
 
