@@ -2,6 +2,7 @@
 
 import os
 import platform
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -76,6 +77,9 @@ def _models(config: pytest.Config) -> list[str]:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Room for what is measured."""
+    # Where -k leaves nothing to time, there is nothing to save either, and the verdict says what -k left out.
+    # That is said behind pytest's own handling of warnings, so it is Python's filter that counts.
+    warnings.filterwarnings("ignore", message="Not saving anything, no benchmarks have been run")
     config.stash[RESULTS] = {}
 
 

@@ -103,7 +103,7 @@ def details(judged: Judged) -> str:
     """The intervals, and what the race before said."""
     lines = [f"median of {judged.found.passes} passes {judged.found} (99 % interval)"]
     if judged.first is not None:
-        lines.append(f"the race before, with sessions of its own: {judged.first}")
+        lines.append(f"the first race, with sessions of its own: {judged.first}")
     return "\n".join(lines)
 
 

@@ -147,7 +147,7 @@ def test_a_graph_with_idle_nodes_is_slow_at_one_row_and_has_grown(gate: Run, onl
         assert re.search(rf"batch 1, times the {to} +\S+ +\S+ +\S+ <", out), out
     assert re.search(r"\d+ nodes|growth of bytes over the baseline", out), out
     assert "99 % interval" in out
-    assert "the race before, with sessions of its own" in out
+    assert "the first race, with sessions of its own" in out
 
 
 def test_a_wide_layer_that_changes_nothing_is_slow_in_bulk(gate: Run, only, nano: onnx.ModelProto) -> None:

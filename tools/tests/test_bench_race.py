@@ -9,7 +9,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from tinyvmaf.bench.race import MOST_PASSES, PASSES, Bounded, Judged, Race, judge
+from tinyvmaf.bench.race import MOST_PASSES, PASSES, PAUSES_S, Bounded, Judged, Race, judge
+
+
+def no_pause(seconds: float) -> None:
+    """Instead of waiting."""
+    assert seconds in PAUSES_S
+
 
 BOUND = Bounded("model", "baseline", 1.10)
 
@@ -41,7 +47,7 @@ def verdict(factor: float, machine: Machine, bound: Bounded = BOUND) -> Judged:
 
     first = start()
     first.run(PASSES)
-    return judge(start, [bound], first)[bound]
+    return judge(start, [bound], first, pause=no_pause)[bound]
 
 
 @pytest.mark.parametrize(
@@ -76,11 +82,24 @@ def test_a_red_that_does_not_come_again_is_not_red() -> None:
 
     first = start()
     first.run(PASSES)
-    judged = judge(start, [BOUND], first)[BOUND]
+    judged = judge(start, [BOUND], first, pause=no_pause)[BOUND]
     assert judged.verdict == "pass"
     assert judged.first is not None
     assert judged.first.value == pytest.approx(1.3, rel=0.02)
     assert judged.found.value == pytest.approx(1.0, rel=0.02)
+
+
+def test_a_machine_that_is_slow_for_some_seconds_does_not_make_a_model_red() -> None:
+    machine, waited = Machine(0), list[float]()
+
+    def start() -> Race:
+        factor = 1.3 if len(waited) < len(PAUSES_S) else 1.0
+        return Race([Simulated("model", 100.0 * factor, machine), Simulated("baseline", 100.0, machine)])
+
+    first = start()
+    first.run(PASSES)
+    assert judge(start, [BOUND], first, pause=waited.append)[BOUND].verdict == "pass"
+    assert waited == list(PAUSES_S)
 
 
 def test_only_what_is_red_is_measured_again() -> None:
@@ -94,10 +113,10 @@ def test_only_what_is_red_is_measured_again() -> None:
     first = start()
     first.run(PASSES)
     bounds = [Bounded("model", "floor", 2.0), Bounded("model", "baseline", 1.02)]
-    found = judge(start, bounds, first)
+    found = judge(start, bounds, first, pause=no_pause)
     assert [found[bound].verdict for bound in bounds] == ["pass", "regressed"]
     assert [found[bound].first is None for bound in bounds] == [True, False]
-    assert len(started) == 2
+    assert len(started) == 1 + len(PAUSES_S)
 
 
 def test_a_pass_keeps_the_least_time_of_each_lane_and_turns_the_order() -> None:
