@@ -58,7 +58,7 @@ def test_is_fast_enough(
     if first.passes != PASSES:
         raise CouldNotRunError(f"{subject.id}: pytest-benchmark ran {first.passes} passes, not {PASSES}")
     verdicts = or_fail(subject, lambda: bench.judge(start, list(bounds), first))
-    race = races[-1]  # where the first was red, the one that had to confirm it
+    race = races[-1]  # where the first was red, the last that had to confirm it
     # What pytest-benchmark saves is the model's time a call, one a pass, not that of a round of everything.
     timed.stats.stats.data[:] = [ns * batch / 1e9 for ns in race.times[MODEL]]
     timed.extra_info.update(
@@ -78,9 +78,10 @@ def test_is_fast_enough(
             also_not_checked(f"{subject.id}, batch {batch}: {judged.found} {WORDS[one.to]} against "
                              f"{bounds[one].bound()}: too noisy here to tell")  # fmt: skip
             continue
-        # A second race that did not confirm the first is the one that counts; it lies within, interval and all.
+        # What `judge` found says the same as its verdict: within the bound or beyond it, interval and all.
         value = {f"batch {batch}, {WORDS[one.to]}": judged.found.value}
         found.append(hold(bounds[one], subject.id, value, reproduce=again, details=details(judged)))
+        assert found[-1].failed == (judged.verdict == "regressed"), judged
     if batch == BATCH_OF_PATH:
         speed = {"frames a second, one at a time": 1e9 / race.median(MODEL)}
         gate = gates[f"latency.frames_a_second {candidate.tier}"]
@@ -100,7 +101,7 @@ def outputs(gates: Gates, candidate, lane, again: str) -> Outcome:
 
 
 def details(judged: Judged) -> str:
-    """The intervals, and what the race before said."""
+    """The intervals, and what the first race said."""
     lines = [f"median of {judged.found.passes} passes {judged.found} (99 % interval)"]
     if judged.first is not None:
         lines.append(f"the first race, with sessions of its own: {judged.first}")

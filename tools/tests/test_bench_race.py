@@ -1,10 +1,11 @@
 """The race on simulated clocks: who is red, who is not, and what noise may do about it."""
 
+import itertools
 import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -100,6 +101,46 @@ def test_a_machine_that_is_slow_for_some_seconds_does_not_make_a_model_red() -> 
     first.run(PASSES)
     assert judge(start, [BOUND], first, pause=waited.append)[BOUND].verdict == "pass"
     assert waited == list(PAUSES_S)
+
+
+@pytest.mark.parametrize(
+    ("factors", "verdict", "over"),
+    [
+        ((1.3, 1.3, 1.09), "pass", False),  # within in any race that should have confirmed
+        ((1.3, 1.0), "pass", False),
+        ((1.3, 1.3, 1.3), "regressed", True),
+        ((1.3, 1.3, None), "regressed", True),  # the last cannot tell: what the second found is what counts
+        ((1.3, None, 1.3), "regressed", True),
+        ((1.3, None, None), "unresolved", None),
+        ((1.3, None, 1.0), "pass", False),
+    ],
+)
+def test_a_verdict_comes_with_the_measurement_that_says_so(
+    factors: tuple[float | None, ...], verdict: str, over: bool | None
+) -> None:
+    """None is a race that cannot tell: half of its passes lie far below the bound, half a little above."""
+    races = iter(factors)
+
+    class Scripted:
+        def __init__(self, name: str, times: Iterator[float]) -> None:
+            self.name, self.times = name, times
+
+        def block(self) -> float:
+            return next(self.times)
+
+    def start() -> Race:
+        factor = next(races)
+        times = itertools.cycle([80.0, 111.0]) if factor is None else itertools.repeat(100.0 * factor)
+        return Race([Scripted("model", times), Scripted("baseline", itertools.repeat(100.0))], repeats=1)
+
+    first = start()
+    first.run(PASSES)
+    judged = judge(start, [BOUND], first, pause=no_pause)[BOUND]
+    assert judged.verdict == verdict
+    assert judged.first is not None
+    assert judged.first.value == pytest.approx(1.3)
+    if over is not None:
+        assert (judged.found.value > BOUND.bound) is over
 
 
 def test_only_what_is_red_is_measured_again() -> None:

@@ -2,10 +2,10 @@
 
 A pass goes round the lanes a few times, in an order that turns each time, and keeps the least time of each: other
 work on the machine only ever adds. Two lanes are compared pass by pass, by the median of their ratios. A verdict that
-is not clear takes more passes; one that is red is measured again, in a fresh race, and stays red only if that is red
-too, and so is a third, some seconds later: a machine that gives its processor to others for a while makes all slower,
-and not all by the same factor. What is still unclear then is `unresolved`: a third verdict, neither a pass nor a
-failure.
+is not clear takes more passes; one that is red is measured again, in fresh races some seconds apart, and stays red only
+if one of them is red too and none is within the bound: a machine that gives its processor to others for a while makes
+all slower, and not all by the same factor. What is still unclear then is `unresolved`: a third verdict, neither a pass
+nor a failure.
 """
 
 import gc
@@ -26,6 +26,9 @@ REPEATS: Final = 5
 PAUSES_S: Final = (1.0, 4.0)
 """Before each race that has to confirm a red one. Measured: a call of one model took 27.7 us for some seconds, where it
 takes 10.6, and its ratio to an Identity model was 2.65, where it is 2.26."""
+
+
+_VERDICTS: Final[Mapping[Decision, Verdict]] = {"within": "pass", "over": "regressed", "unresolved": "unresolved"}
 
 
 class Lane(Protocol):
@@ -110,7 +113,7 @@ class Judged:
 
     verdict: Verdict
     found: Ratio
-    """The last measurement."""
+    """The measurement that says so: of a pass within the bound, of a regression beyond it; else the last one."""
     first: Ratio | None = None
     """The first one, if it was red and so had to be confirmed."""
 
@@ -137,7 +140,7 @@ def judge(
     most: int = MOST_PASSES,
     pause: Callable[[float], None] = time.sleep,
 ) -> Mapping[Bounded, Judged]:
-    """Hold a race against bounds; more passes, and one more race, as far as it takes.
+    """Hold a race against bounds; more passes, and more races, as far as it takes.
 
     Args:
         start: makes a race of the same lanes from nothing, with sessions of its own.
@@ -147,8 +150,8 @@ def judge(
         pause: takes the seconds to wait, of `PAUSES_S`.
 
     Returns:
-        By bound. `pass`: the interval lies within the bound, in the first race or in the one that should have
-        confirmed that it does not. `regressed`: it lies beyond the bound in the first and in another, and within it
+        By bound. `pass`: the interval lies within the bound, in the first race or in one that should have confirmed
+        that it does not. `regressed`: it lies beyond the bound in the first and in another, and within it
         in none. `unresolved`: anything else.
     """
     decided = _resolve(first, bounds, most)
@@ -157,7 +160,6 @@ def judge(
         bound: Judged("pass" if decided[bound] == "within" else "unresolved", first.ratio(bound.lane, bound.to))
         for bound in bounds
     }
-    confirmed = set[Bounded]()
     for seconds in PAUSES_S:
         if not red:
             break
@@ -166,13 +168,10 @@ def judge(
         again.run(first.passes)
         told = _resolve(again, red, most)
         for bound in red:
-            if told[bound] == "over":
-                confirmed.add(bound)
-            verdict: Verdict = "regressed" if bound in confirmed else "unresolved"
-            found = again.ratio(bound.lane, bound.to)
-            out[bound] = Judged(
-                "pass" if told[bound] == "within" else verdict, found, out[bound].first or out[bound].found
-            )
+            before, found = out[bound], again.ratio(bound.lane, bound.to)
+            verdict = before.verdict if told[bound] == "unresolved" else _VERDICTS[told[bound]]
+            says = before.found if told[bound] == "unresolved" and verdict == "regressed" else found
+            out[bound] = Judged(verdict, says, before.first or before.found)
         red = [bound for bound in red if told[bound] != "within"]
     return out
 
