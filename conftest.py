@@ -1,6 +1,9 @@
 """One page: options, header, fixtures. The verdict is in tinyvmaf.verdict."""
 
 import os
+import shutil
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -8,18 +11,24 @@ import pytest
 # The checkout that is tested, not a copy that may be installed: set before anything of tinyvmaf looks for it.
 os.environ.setdefault("TINYVMAF_HOME", str(Path(__file__).parent))
 
-from tinyvmaf import dataset, engines
+from tinyvmaf import dataset, engines, under_test
+from tinyvmaf.adopt import Options
 from tinyvmaf.cli import main
 from tinyvmaf.corpus import Corpus, data_root, scan
 from tinyvmaf.corpus.scan import ENV
 from tinyvmaf.dataset import Dataset
 from tinyvmaf.errors import TinyvmafError
+from tinyvmaf.features import Feature
 from tinyvmaf.ffmpeg import FFmpeg, find_ffmpeg
 from tinyvmaf.files import home
 from tinyvmaf.gates import CouldNotRunError, Gates, load_gates
-from tinyvmaf.teacher import DEFAULT
+from tinyvmaf.registry import Entry
+from tinyvmaf.stash import MODELS
+from tinyvmaf.teacher import DEFAULT, load_built_in
+from tinyvmaf.under_test import UnderTest
 
 pytest_plugins = ["tinyvmaf.verdict"]
+_ADOPTED = pytest.StashKey[Path]()
 
 _VARIABLES = ("TINYVMAF_HOME", "TINYVMAF_FFMPEG", "TINYVMAF_GOLDEN_ROOT", "TINYVMAF_DATA_ROOT", "VMAF_DATA_ROOT")
 
@@ -43,11 +52,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="backends: could not run without it; again for more, beside all that are here",
     )  # fmt: skip
     group.addoption(
-        "--model",
-        action="append",
-        metavar="PATH",
-        help="latency: this ONNX file, its sidecar beside it, instead of the registered ones; again for more",
-    )
+        "--model", action="append", metavar="PATH",
+        help="judge this ONNX file, its sidecar beside it, instead of the registered models; again for more",
+    )  # fmt: skip
+    group.addoption("--feature-order", metavar="A,B,...", help="features that --model takes, if no sidecar says so")
+    group.addoption("--input-mean", metavar="X,Y,...", help="subtracted from them before the graph of --model")
+    group.addoption("--input-std", metavar="X,Y,...", help="what the rest is divided by")
+    group.addoption("--waivers", metavar="FILE", help="known, dated exceptions (default: waivers.toml, if it is there)")
     group.addoption(
         "--baseline", metavar="PATH", help="latency: what models may not be slower than, instead of the stored ones"
     )
@@ -58,11 +69,55 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FILE",
         help="latency: add the run to a history (default: $TINYVMAF_HISTORY, else .benchmarks/history.jsonl)",
     )
-    group.addoption("--report", metavar="DIR", default="report", help="where results go as JSON (default: report/)")
+    group.addoption("--report", metavar="DIR", default="report", help="where the report goes (default: report/)")
+    group.addoption(
+        "--part", metavar="FILE", help="give no verdict, and write what was found here: tinyvmaf gate joins it"
+    )
     group.addoption("--fail-not-checked", action="store_true", help="fail where something could not be checked")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Find the models that are judged; those of others are adopted into a folder of this process."""
+    config.stash[_ADOPTED] = Path(tempfile.mkdtemp(prefix="tinyvmaf-adopted-"))
+    config.stash[MODELS] = {one.id: one for one in _models(config)}
+    verdict = config.pluginmanager.get_plugin("tinyvmaf-verdict")
+    if verdict is not None:  # a worker of xdist has none
+        verdict.under_test((one.as_dict() for one in config.stash[MODELS].values()), _header(config))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave nothing behind."""
+    shutil.rmtree(config.stash[_ADOPTED], ignore_errors=True)
+
+
+def _models(config: pytest.Config) -> Sequence[UnderTest]:
+    options = Options(*(config.getoption(f"--{name}") for name in ("feature-order", "input-mean", "input-std")))
+    paths = [Path(path) for path in config.getoption("--model") or ()]
+    if not paths:
+        if options:
+            raise pytest.UsageError("--feature-order, --input-mean and --input-std say how --model is fed: name one")
+        return under_test.registered()
+
+    def features_of(teacher: str) -> Sequence[Feature]:
+        return load_built_in(find_ffmpeg(config.getoption("--ffmpeg")), teacher).features
+
+    return under_test.named(paths, config.stash[_ADOPTED], features_of, options)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test of a suite that asks for a model runs once for each that is judged, which its id says first."""
+    if not metafunc.definition.nodeid.startswith("suites/"):
+        return
+    if "model" in metafunc.fixturenames and "engine_name" not in metafunc.fixturenames:
+        metafunc.parametrize("model", list(metafunc.config.stash[MODELS]), scope="session")
+
+
 def pytest_report_header(config: pytest.Config) -> list[str]:
+    return _header(config)
+
+
+def _header(config: pytest.Config) -> list[str]:
     lines = [f"tinyvmaf home: {home()}"]
     lines += [f"{name}={os.environ[name]}" for name in _VARIABLES if name in os.environ]
     try:
@@ -71,6 +126,8 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
         lines.append(f"FFmpeg: {error.message}")
     if _runs(config, "suites/backends"):
         lines += [f"engine {row}" for row in engines.table()]
+    for one in config.stash[MODELS].values():
+        lines += [f"{one.id}: {sentence}" for sentence in (one.adopted.sentences if one.adopted else ())]
     return lines
 
 
@@ -79,6 +136,21 @@ def _runs(config: pytest.Config, suite: str) -> bool:
     folder = config.rootpath / suite
     asked = [(config.invocation_params.dir / str(argument).split("::")[0]).resolve() for argument in config.args]
     return not asked or any(folder in (path, *path.parents) or path in folder.parents for path in asked)
+
+
+@pytest.fixture
+def judged(model: str, pytestconfig: pytest.Config) -> UnderTest:
+    """The model under test, with what is wrong with it before any gate."""
+    return pytestconfig.stash[MODELS][model]
+
+
+@pytest.fixture
+def entry(judged: UnderTest) -> Entry:
+    """The model under test as the registry has it, or would; what cannot be judged is the contract gate's to fail."""
+    if judged.entry is None:
+        assert judged.fault is not None
+        raise CouldNotRunError(judged.fault.message, hint=judged.fault.hint)
+    return judged.entry
 
 
 @pytest.fixture(scope="session")

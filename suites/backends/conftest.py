@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 # Threads that wait must not spin: as many processes as there are cores run at once. Read when PyTorch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from tinyvmaf import engines, parity, registry
+from tinyvmaf import engines, parity
 from tinyvmaf.certificate import certify
 from tinyvmaf.dataset import Dataset
 from tinyvmaf.distil import Domain
@@ -25,9 +25,10 @@ from tinyvmaf.ffmpeg import FFmpeg
 from tinyvmaf.gates import CouldNotRunError, Gate, Gates
 from tinyvmaf.golden import load_rows
 from tinyvmaf.registry import Entry
+from tinyvmaf.stash import MODELS
 from tinyvmaf.teacher import load_built_in
+from tinyvmaf.under_test import UnderTest
 
-NO_MODEL = "no model"
 EXACT_ROWS, OTHER_ROWS = 1_000_000, 50_000
 LEAST_OF_A_KIND = 3_000  # where extreme rows, whose number grows with the square of the width, leave no room
 SOME_ROWS = 4_500  # more than the largest batch
@@ -57,25 +58,17 @@ class Candidate:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test a model, or a model and an engine that it is for."""
+    """A test a model and an engine that it is for."""
     if "engine_name" in metafunc.fixturenames:
-        pairs = [(m, e) for m in _models() for e in _engines(metafunc.config) if e in (_engines_for(m) or (e,))]
+        models = metafunc.config.stash[MODELS].values()
+        pairs = [(m.id, e) for m in models for e in _engines(metafunc.config) if e in (_engines_for(m) or (e,))]
         metafunc.parametrize(("model", "engine_name"), pairs, ids=[f"{m}-{e}" for m, e in pairs])
-    elif "model" in metafunc.fixturenames:
-        metafunc.parametrize("model", _models())
 
 
-def _models() -> list[str]:
-    try:
-        return [entry.id for entry in registry.entries()]
-    except RegistryError:
-        return [NO_MODEL]  # a gate over no model would pass on nothing: the stand-in makes it say so
-
-
-def _engines_for(model: str) -> list[str] | None:
+def _engines_for(one: UnderTest) -> list[str] | None:
     """The engines that a model's sidecar names; None: any, and where it cannot be read, so that the gate says why."""
     try:
-        return registry.find(model).sidecar()["engines"]
+        return one.entry.sidecar()["engines"] if one.entry else None
     except RegistryError:
         return None
 
@@ -122,14 +115,6 @@ def _options(pytestconfig: pytest.Config, also_not_checked: Callable[[str], None
         asked = _engines(pytestconfig)
         left = [engine.name for engine in engines.all_engines() if engine.name not in asked]
         also_not_checked(f"engines that --engine left out: {', '.join(left)}")
-
-
-@pytest.fixture
-def entry(model: str) -> Entry:
-    """The registry's entry of the model under test."""
-    if model == NO_MODEL:
-        raise CouldNotRunError("no model is registered", hint="tinyvmaf train, then tinyvmaf register")
-    return registry.find(model)
 
 
 @pytest.fixture

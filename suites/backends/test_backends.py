@@ -60,10 +60,13 @@ def test_few_rows_are_of_every_kind(model: str, some_rows, kinds) -> None:
         assert not lacking, f"{model}: rows {part.start or 0} to {part.stop} hold none of {sorted(lacking)}"
 
 
-def test_settings_and_batches_change_nothing(candidate, engine, reference, some_rows, load, run, judge: Judge) -> None:
+def test_settings_and_batches_change_nothing(
+    candidate, engine, reference, some_rows, load, run, judge: Judge, evidence
+) -> None:
     """Every thread count and optimisation level that the engine has, with every batch size, against the reference."""
     expected = reference(some_rows)
     found = {}
+    furthest = dict.fromkeys(BATCHES, 0)
     for settings in parity.settings_of(engine):
         session = load(candidate, engine, settings)
         for batch in BATCHES:
@@ -71,6 +74,10 @@ def test_settings_and_batches_change_nothing(candidate, engine, reference, some_
             got = run(session, some_rows[few], batch)
             label = f"{said(settings)}, batch {batch}, {len(got):,} rows"
             found[label] = compare(expected[few], got, bound=int(candidate.gate.value), inputs=some_rows[few])
+            furthest[batch] = max(furthest[batch], found[label].max)
+    evidence(
+        {"ulp": {engine.name: {str(n): most for n, most in furthest.items()}}, "ulp_bound": int(candidate.gate.value)}
+    )
     judged(candidate, engine, candidate.gate, found, judge)
 
 

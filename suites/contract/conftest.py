@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tinyvmaf import contract, registry
+from tinyvmaf import contract
 from tinyvmaf.engines import OnnxRuntimeCpu
 from tinyvmaf.errors import ModelError
 from tinyvmaf.gates import CouldNotRunError, Gate, Gates
@@ -23,16 +24,11 @@ class Candidate:
     """A model that keeps the contract as far as can be told by looking, ready to run."""
 
     id: str
+    file: Path
     features: tuple[str, ...]
     """Names of the columns it takes, in its order."""
     run: Run
     """Scores float32 `[N]` of rows float32 `[N, F]`; a run that fails, or gives NaN or infinity, fails the test."""
-
-
-@pytest.fixture
-def entry(model: str) -> Entry:
-    """The registry's entry of the model under test."""
-    return registry.find(model)
 
 
 @pytest.fixture
@@ -51,7 +47,7 @@ def candidate(looked_at: Entry) -> Candidate:
         raise CouldNotRunError(f"{looked_at.onnx} changed while it was judged")
     features = tuple(looked_at.sidecar()["feature_order"])
     session = or_fail(looked_at, lambda: OnnxRuntimeCpu(data))
-    return Candidate(looked_at.id, features, lambda rows: or_fail(looked_at, lambda: session.run(rows)))
+    return Candidate(looked_at.id, looked_at.onnx, features, lambda rows: or_fail(looked_at, lambda: session.run(rows)))
 
 
 def or_fail(entry: Entry, attempt: Callable[[], T]) -> T:

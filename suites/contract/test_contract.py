@@ -1,5 +1,6 @@
 """Every registered model keeps the model contract: by looking at its file first, then on any finite input."""
 
+import filecmp
 from collections.abc import Callable, Iterator
 from itertools import combinations, product
 
@@ -11,10 +12,14 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from tinyvmaf import contract, registry
+from tinyvmaf.adopt import by_hand
+from tinyvmaf.certificate import certify
+from tinyvmaf.dataset import Dataset
 from tinyvmaf.engines.choose import engines_of
-from tinyvmaf.errors import RegistryError
-from tinyvmaf.gates import Gate, Outcome, hold
+from tinyvmaf.errors import ModelError
+from tinyvmaf.gates import Gate, Gates, Outcome, compare, hold
 from tinyvmaf.registry import Entry
+from tinyvmaf.under_test import UnderTest, adoption_faults
 
 Judge = Callable[[Outcome], None]
 LARGEST = float(np.finfo(np.float32).max)
@@ -23,21 +28,19 @@ EXTREMES = (0.0, -0.0, *(sign * size for size in (SUBNORMAL, 1e-20, 1.0, 1e6, LA
 BACKDROPS = (0.0, 1.0)  # what the other features are, while one or two are extreme
 BATCHES = (1, 2, 7, 64)
 EXAMPLES = 100
-
-
-def model_ids() -> list[str]:
-    """The registered models; one stand-in if there is none, for whose sake the gate then fails."""
-    try:
-        return [entry.id for entry in registry.entries()]
-    except RegistryError:
-        return ["no model"]
-
-
-pytestmark = pytest.mark.parametrize("model", model_ids())
+OF_THE_CORPUS = 500
 
 
 def reproduce(model: str, test: str) -> str:
     return f"tox -e contract -- -k '{model} and {test}'"
+
+
+def certificate(data: bytes) -> dict[str, object]:
+    """What can be proven of a file, for the report."""
+    proof = certify(data)
+    bits = proof.accumulator_bits if proof.exact_in_float64 else None
+    return {"certified": proof.certified, "exact_in_float64": proof.exact_in_float64, "accumulator_bits": bits,
+            "text": proof.explain()}  # fmt: skip
 
 
 def listed(found: list[str]) -> str:
@@ -45,17 +48,25 @@ def listed(found: list[str]) -> str:
 
 
 @pytest.mark.usefixtures("judged_by_assertions")
-def test_the_file_keeps_the_contract(entry: Entry) -> None:
+def test_the_file_keeps_the_contract(judged: UnderTest) -> None:
     """Size, operators, opset, data, names and shapes, by looking: nothing of the model runs."""
-    found = contract.file_faults(entry.onnx)
+    if isinstance(judged.fault, ModelError):
+        pytest.fail(f"{judged.id} does not keep the model contract:{listed([judged.fault.message])}", pytrace=False)
+    if judged.entry is None:
+        raise judged.fault or AssertionError("neither model nor fault")
+    found, entry = contract.file_faults(judged.entry.onnx), judged.entry
     if found:
         pytest.fail(f"{entry.onnx.name} does not keep the model contract:{listed(found)}", pytrace=False)
 
 
 @pytest.mark.usefixtures("judged_by_assertions")
-def test_files_are_the_registered_ones(looked_at: Entry) -> None:
+def test_files_are_the_registered_ones(judged: UnderTest, looked_at: Entry, evidence) -> None:
     """Model file and sidecar have the registered hashes, agree with each other, and have a card."""
-    found = registry.faults(looked_at)
+    evidence({"certificate": certificate(looked_at.onnx.read_bytes())})
+    if judged.adopted:
+        found = adoption_faults(judged.adopted, judged.path)
+    else:
+        found = registry.faults(looked_at)
     if found:
         pytest.fail(f"{looked_at.id} is not what was registered:{listed(found)}", pytrace=False)
 
@@ -71,6 +82,23 @@ def test_the_sidecar_names_the_engines_of_the_file(looked_at: Entry) -> None:
     """All that compute in what the file has: one that is left out is one on which `backends` never runs it."""
     named, known = looked_at.sidecar()["engines"], engines_of(looked_at.onnx.read_bytes())
     assert named == known, f"{looked_at.id}: engines is {named}, and its number types say {known} (null is any)"
+
+
+def test_the_adopted_file_is_the_original(
+    judged: UnderTest, candidate, data: Dataset, gates: Gates, judge: Judge, note: Callable[[str], None]
+) -> None:
+    """What the gates judge in place of a third-party file gives its scores, on rows of the corpus."""
+    if judged.adopted is None:
+        assert filecmp.cmp(candidate.file, judged.path, shallow=False), (
+            "judged as it is, so it is the file that was named"
+        )
+        return
+    for sentence in judged.adopted.sentences:
+        note(f"{judged.id}: {sentence}")
+    rows = data.columns(*candidate.features)[:: max(1, len(data.table) // OF_THE_CORPUS)].astype(np.float32)
+    original = by_hand(judged.adopted, candidate.features)
+    judge(compare(gates["contract.adopted"], judged.id, [f"row {i}" for i in range(len(rows))], original(rows),
+                  candidate.run(rows), reproduce=reproduce(judged.id, "adopted")))  # fmt: skip
 
 
 def test_the_batch_is_symbolic_in_truth(candidate, bounds: tuple[Gate, Gate], judge: Judge) -> None:

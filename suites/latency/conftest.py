@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tinyvmaf import bench, contract, drift, registry
+from tinyvmaf import bench, contract, drift
 from tinyvmaf.bench import (
     BASELINE,
     FLOOR,
@@ -26,12 +26,13 @@ from tinyvmaf.bench import (
 )
 from tinyvmaf.cli.common import progress_bar
 from tinyvmaf.drift import Batch, ModelRun
-from tinyvmaf.errors import ModelError, RegistryError, TinyvmafError
+from tinyvmaf.errors import ModelError, TinyvmafError
 from tinyvmaf.ffmpeg import FFmpeg
 from tinyvmaf.files import sha256
 from tinyvmaf.gates import CouldNotRunError, Gate, Gates
+from tinyvmaf.stash import MODELS
+from tinyvmaf.under_test import UnderTest
 
-NO_MODEL = "no model"
 PATH_PASSES = 9
 
 
@@ -41,8 +42,13 @@ class Candidate:
 
     subject: Subject
     path: Path
+    """As it was named."""
+    file: Path
+    """What is timed: of an adopted model the file that it was made into."""
     tier: str
     registered: bool
+    own_bounds: bool
+    """Whether bounds of gates.toml that name it hold for it."""
 
 
 @dataclass
@@ -59,20 +65,9 @@ RESULTS = pytest.StashKey[dict[str, Measured]]()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test a model, or a model and a batch size."""
-    if "model" in metafunc.fixturenames:
-        metafunc.parametrize("model", _models(metafunc.config), scope="session")
+    """A test a batch size, for each model."""
     if "batch" in metafunc.fixturenames:
         metafunc.parametrize("batch", bench.BATCHES)
-
-
-def _models(config: pytest.Config) -> list[str]:
-    if asked := config.getoption("--model"):
-        return list(dict.fromkeys(asked))
-    try:
-        return [entry.id for entry in registry.entries()]
-    except RegistryError:  # which the stand-in's tests raise again
-        return [NO_MODEL]  # a gate over no model would pass on nothing: the stand-in makes it say so
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -91,7 +86,7 @@ def _history_can_be_added_to(pytestconfig: pytest.Config) -> None:
 
 
 def _history(config: pytest.Config) -> Path:
-    asked = config.getoption("--history")
+    asked = config.getoption("--history")  # empty where the option has no value, None where it is not there
     return Path(asked) if asked else drift.default_path()
 
 
@@ -131,18 +126,18 @@ def timer(request: pytest.FixtureRequest) -> Callable[[], Any]:
 
 
 @pytest.fixture
-def candidate(model: str, pytestconfig: pytest.Config, ffmpeg: FFmpeg, gates: Gates) -> Candidate:
+def candidate(judged: UnderTest, pytestconfig: pytest.Config, ffmpeg: FFmpeg, gates: Gates) -> Candidate:
     """The model under test. One that cannot be a candidate has failed, not the gate."""
     known = pytestconfig.stash[RESULTS]
     reason = ""
     try:
-        if model not in known:
-            known[model] = Measured(_candidate(model, pytestconfig, ffmpeg, gates))
+        if judged.id not in known:
+            known[judged.id] = Measured(_candidate(judged, pytestconfig, ffmpeg, gates))
     except ModelError as error:
         reason = error.message
     if reason:
         pytest.fail(reason, pytrace=False)
-    return known[model].candidate
+    return known[judged.id].candidate
 
 
 @pytest.fixture
@@ -152,29 +147,22 @@ def measured(candidate: Candidate, model: str, pytestconfig: pytest.Config) -> M
     return pytestconfig.stash[RESULTS][model]
 
 
-def _candidate(model: str, config: pytest.Config, ffmpeg: FFmpeg, gates: Gates) -> Candidate:
-    if model == NO_MODEL:
-        registry.entries()
-        raise CouldNotRunError("no model is registered", hint="tinyvmaf train, then tinyvmaf register")
-    registered = not config.getoption("--model")
-    path = registry.find(model).onnx if registered else Path(model)
-    if not path.is_file():
-        raise CouldNotRunError(f"{path} is no file")
+def _candidate(judged: UnderTest, config: pytest.Config, ffmpeg: FFmpeg, gates: Gates) -> Candidate:
+    if judged.entry is None:
+        raise judged.fault or AssertionError("neither model nor fault")
     named = config.getoption("--baseline")
-    subject, sidecar = bench.read_subject(path, ffmpeg, None if named is None else Path(named))
-    for other in config.stash[RESULTS].values():
-        if other.candidate.subject.id == subject.id:
-            raise CouldNotRunError(f"{path} and {other.candidate.path} are both called {subject.id}")
-    most = bound(gates, "latency.output", subject.id).value
+    subject, sidecar = bench.read_subject(judged.entry.onnx, ffmpeg, None if named is None else Path(named))
+    own = judged.adopted is None  # who is adopted has chosen its own name, and no bound goes by that
+    most = bound(gates, "latency.output", subject.id, own=own).value
     most = min(most, sidecar["promised"].get("frame_max_error", most))
     subject = replace(subject, expected=replace(subject.expected, most=most))
-    return Candidate(subject, path, contract.tier(len(subject.data)), registered)
+    return Candidate(subject, judged.path, judged.entry.onnx, contract.tier(len(subject.data)), judged.registered, own)
 
 
-def bound(gates: Gates, name: str, model_id: str) -> Gate:
-    """A bound of that name for this model: its own if gates.toml has one."""
-    own = f"{name} {model_id}"
-    return gates[own] if own in gates else gates[name]
+def bound(gates: Gates, name: str, model_id: str, *, own: bool) -> Gate:
+    """A bound of that name for this model: its own if gates.toml has one, and the model may have its own."""
+    named = f"{name} {model_id}"
+    return gates[named] if own and named in gates else gates[name]
 
 
 @pytest.fixture
@@ -204,7 +192,7 @@ def bounds(candidate: Candidate, baseline: bytes | None, batch: int, gates: Gate
     if baseline is not None:
         wanted.append((BASELINE, "latency.baseline"))
     for to, name in wanted:
-        gate = bound(gates, name, subject.id)
+        gate = bound(gates, name, subject.id, own=candidate.own_bounds)
         found[Bounded(MODEL, to, gate.value)] = gate
     return found
 
@@ -215,10 +203,10 @@ def path_times(
 ) -> dict[str, WholePath]:
     """The whole path at 1080p with every model, by model; a run of libvmaf serves all models of its teacher."""
     known, groups = pytestconfig.stash[RESULTS], dict[str, list[str]]()
-    for model in _models(pytestconfig):
+    for model, judged in pytestconfig.stash[MODELS].items():
         try:
             if model not in known:
-                known[model] = Measured(_candidate(model, pytestconfig, ffmpeg, gates))
+                known[model] = Measured(_candidate(judged, pytestconfig, ffmpeg, gates))
             groups.setdefault(known[model].candidate.subject.teacher.id, []).append(model)
         except TinyvmafError:
             continue  # its own tests say so
@@ -236,6 +224,9 @@ def path_times(
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """With --history, the run is one line more in the file: whole, or not at all if it was stopped or chose tests."""
     config = session.config
+    verdict = config.pluginmanager.get_plugin("tinyvmaf-verdict")
+    if verdict is not None:
+        verdict.add_evidence(_past(config))
     if (
         config.getoption("--history") is None
         or hasattr(config, "workerinput")
@@ -248,7 +239,6 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         for measured in config.stash[RESULTS].values()
         if (entry := _entry(measured)) is not None
     }
-    verdict = config.pluginmanager.get_plugin("tinyvmaf-verdict")
     why_not = "" if models else "no model was measured at every batch size"
     if config.getoption("--model") or config.getoption("--baseline"):
         why_not = "it is that of the registered models and the stored baseline"
@@ -264,6 +254,23 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         verdict.could_not(f"history: nothing was added to {path}: {error}")
     else:
         verdict.note(f"history: {path} has one line more, of {len(models)} models")
+
+
+def _past(config: pytest.Config) -> dict[str, Any]:
+    """What the history says of the models on this machine, for the report; one that cannot be read says nothing."""
+    try:
+        runs = [run for run in drift.read(_history(config)) if run.machine.id == drift.machine().id]
+    except TinyvmafError:
+        return {}
+    first, last = min(bench.BATCHES), max(bench.BATCHES)
+    return {
+        name: {"history": [
+            {"at": run.at, "commit": run.label(), "floor": run.ratio(name, first, "floor"),
+             "teacher": run.ratio(name, last, "svr"), "baseline": run.ratio(name, first, "baseline")}
+            for run in runs if name in run.models
+        ]}
+        for name in (one.candidate.subject.id for one in config.stash[RESULTS].values())
+    }  # fmt: skip
 
 
 def _entry(measured: Measured) -> ModelRun | None:

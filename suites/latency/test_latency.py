@@ -2,13 +2,13 @@
 
 import math
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import pytest
 
 from tinyvmaf import bench
-from tinyvmaf.bench import BASELINE, FLOOR, MODEL, PASSES, REPEATS, TEACHER, Judged, Race, ratio
+from tinyvmaf.bench import BASELINE, FLOOR, MODEL, PASSES, REPEATS, TEACHER, Bounded, Judged, Race, ratio
 from tinyvmaf.gates import CouldNotRunError, Gates, Outcome, compare, hold
 
 Judge = Callable[..., None]
@@ -43,7 +43,17 @@ def test_graph_has_not_grown(candidate, baseline: bytes | None, gates: Gates, ju
 
 
 def test_is_fast_enough(
-    candidate, batch: int, bounds, timer, measured, gates: Gates, judge: Judge, note, also_not_checked, or_fail
+    candidate,
+    batch: int,
+    bounds,
+    timer,
+    measured,
+    gates: Gates,
+    judge: Judge,
+    note,
+    also_not_checked,
+    or_fail,
+    evidence,
 ) -> None:
     """Interleaved with an Identity model, the teacher and the baseline; outputs are looked at while it is timed."""
     subject, races = candidate.subject, list[Race]()
@@ -71,6 +81,8 @@ def test_is_fast_enough(
     said = ", ".join(f"{race.ratio(MODEL, to)} {WORDS[to]}" for to in race.times if to != MODEL)
     note(f"{subject.id}, batch {batch}: {race.median(MODEL):,.0f} ns a row, {said}")
 
+    evidence({"latency": {str(batch): shown(race, verdicts)}})
+
     again = reproduce(candidate, f"fast and {batch}]")
     found = [outputs(gates, candidate, one.lanes[0], again) for one in races]
     for one, judged in verdicts.items():
@@ -87,6 +99,18 @@ def test_is_fast_enough(
         gate = gates[f"latency.frames_a_second {candidate.tier}"]
         found.append(hold(gate, subject.id, speed, reproduce=again))
     judge(*found)
+
+
+def shown(race: Race, verdicts: Mapping[Bounded, Judged]) -> dict[str, object]:
+    """What a picture is drawn from."""
+    ratios = {}
+    for to in race.times:
+        if to != MODEL:
+            found = race.ratio(MODEL, to)
+            judged = next(((one.bound, said.verdict) for one, said in verdicts.items() if one.to == to), (None, None))
+            low, high = (value if math.isfinite(value) else None for value in (found.low, found.high))
+            ratios[to] = {"value": found.value, "low": low, "high": high, "bound": judged[0], "verdict": judged[1]}
+    return {"ns_a_row": race.median(MODEL), "ratios": ratios}
 
 
 def outputs(gates: Gates, candidate, lane, again: str) -> Outcome:
@@ -109,7 +133,7 @@ def details(judged: Judged) -> str:
 
 
 def test_whole_path_costs_what_libvmaf_costs(
-    candidate, model: str, path_times, gates: Gates, judge: Judge, note
+    candidate, model: str, path_times, gates: Gates, judge: Judge, note, evidence
 ) -> None:
     """libvmaf's features and score of 1080p, and the model behind it, against libvmaf alone."""
     found, subject = path_times[model], candidate.subject
@@ -118,6 +142,7 @@ def test_whole_path_costs_what_libvmaf_costs(
     times = ratio(whole, found.libvmaf_s)
     speed = found.frames / statistics.median(whole)
     note(f"{subject.id}: whole path {speed:.1f} frames/s at 1080p, {times} times libvmaf alone")
+    evidence({"whole_path": times.value})
     cost = {f"{found.frames} frames of 1080p, whole path over libvmaf": times.value}
     judge(hold(gates["latency.whole_path"], subject.id, cost, reproduce=reproduce(candidate, "whole")))
 
@@ -125,7 +150,7 @@ def test_whole_path_costs_what_libvmaf_costs(
 def test_footprint_is_known(candidate, measured, note, also_not_checked, or_fail) -> None:
     """Memory and the time to make a session: recorded, not judged."""
     subject = candidate.subject
-    found = or_fail(subject, lambda: bench.footprint(candidate.path, len(subject.teacher.features)))
+    found = or_fail(subject, lambda: bench.footprint(candidate.file, len(subject.teacher.features)))
     measured.footprint = found
     memory = "peak memory not known" if found.peak_kib is None else f"{found.peak_kib:,} KiB at most"
     note(

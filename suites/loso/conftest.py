@@ -5,10 +5,10 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tinyvmaf import registry
 from tinyvmaf.corpus import Corpus
 from tinyvmaf.corpus.splits import leave_one_source_out
 from tinyvmaf.dataset import Dataset
@@ -18,20 +18,23 @@ from tinyvmaf.files import write_atomic
 from tinyvmaf.fit import Recipe, read_recipe, recipe_ids
 from tinyvmaf.fit.opinions import Opinions, read_opinions
 from tinyvmaf.gates import CouldNotRunError
-from tinyvmaf.loso import FitRequest, FoldModel, LosoError, Report, evaluate_recipe, fold_models
+from tinyvmaf.loso import FitRequest, FoldModel, LosoError, Report, evaluate, evaluate_recipe, fold_models
 from tinyvmaf.registry import Entry
+from tinyvmaf.stash import MODELS
 from tinyvmaf.store import Store, default_folder
 from tinyvmaf.teacher import Teacher, load_built_in
+from tinyvmaf.under_test import UnderTest
 
 NO_STUDENT = "no student"
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What is judged: a recipe, and the registered model that was made by it if there is one."""
+    """What is judged: a recipe, and the model that was made by it if there is one; or a model without a recipe."""
 
     id: str
-    recipe: Recipe
+    recipe: Recipe | None
+    """None for a model that nobody here knows how to make again: then no source can be held out."""
     teacher: Teacher
     features: tuple[str, ...]
     """In the order in which the model takes them: the registered sidecar's, else the teacher's."""
@@ -56,18 +59,14 @@ def _ids(config: pytest.Config) -> list[str]:
     recipes = config.getoption("--recipe")
     if recipes:
         return list(dict.fromkeys(one for name in recipes for one in (recipe_ids() if name == "all" else [name])))
-    try:
-        known = registry.entries()
-    except RegistryError:
-        known = []
     # A gate over no student would pass on nothing: the stand-in makes it say so.
-    return [entry.id for entry in known if _may_be_student(entry)] or [NO_STUDENT]
+    return [one.id for one in config.stash[MODELS].values() if _may_be_student(one)] or [NO_STUDENT]
 
 
-def _may_be_student(entry: Entry) -> bool:
-    """A model whose sidecar cannot be read is asked for as well, so that the gate says what is wrong with it."""
+def _may_be_student(one: UnderTest) -> bool:
+    """A model that cannot be judged, or whose sidecar cannot be read, is asked for as well: the gate says why."""
     try:
-        return bool(entry.sidecar()["kind"] == "student")
+        return one.entry is None or bool(one.entry.sidecar()["kind"] == "student")
     except RegistryError:
         return True
 
@@ -97,26 +96,49 @@ def subject(subject_id: str, teacher_of: Callable[[str], Teacher], pytestconfig:
         return Subject(recipe.id, recipe, teacher, teacher.feature_names, None)
     if subject_id == NO_STUDENT:
         raise CouldNotRunError("no student is registered", hint="tinyvmaf train, then tinyvmaf register")
-    entry = registry.find(subject_id)
-    sidecar = entry.sidecar()
-    if sidecar["training"] is None:
-        raise CouldNotRunError(f"{entry.id} says of no recipe that it was made by, so no source can be held out")
-    recipe = read_recipe(sidecar["training"]["recipe"])
-    teacher = teacher_of(recipe.teacher)
-    return Subject(entry.id, recipe, teacher, tuple(sidecar["feature_order"]), entry)
+    judged = pytestconfig.stash[MODELS][subject_id]
+    if judged.entry is None:
+        assert judged.fault is not None
+        raise CouldNotRunError(judged.fault.message, hint=judged.fault.hint)
+    sidecar = judged.entry.sidecar()
+    recipe = _recipe(judged, sidecar)
+    teacher = teacher_of(recipe.teacher if recipe else sidecar["teacher"]["id"])
+    return Subject(subject_id, recipe, teacher, tuple(sidecar["feature_order"]), judged.entry)
+
+
+def _recipe(judged: UnderTest, sidecar: dict[str, Any]) -> Recipe | None:
+    """The recipe that a model's sidecar names. A registered model has one; of another it may not be here."""
+    training = sidecar["training"]
+    if training is None:
+        if judged.registered:
+            raise CouldNotRunError(f"{judged.id} says of no recipe that it was made by, so no source can be held out")
+        return None
+    if not judged.registered and training["recipe"] not in recipe_ids():
+        return None
+    return read_recipe(training["recipe"])
 
 
 @pytest.fixture
 def registered(subject: Subject) -> Entry:
-    """The registered model of the subject."""
+    """The model of the subject, which was made by its recipe."""
     assert subject.entry is not None
     return subject.entry
 
 
 @pytest.fixture
+def recipe(subject: Subject, not_checked: Callable[[str], None]) -> Recipe:
+    """The subject's recipe. Without one, nobody knows what the model has seen, and the report says so."""
+    if subject.recipe is None:
+        not_checked(f"{subject.id}: leave-one-source-out: without a recipe nothing can be held out. What stands here is"
+                    " per-source evaluation of the file itself, which may have seen every source")  # fmt: skip
+    assert subject.recipe is not None
+    return subject.recipe
+
+
+@pytest.fixture
 def opinions(subject: Subject, pytestconfig: pytest.Config, not_checked: Callable[[str], None]) -> Opinions | None:
     """The opinions of --mos, if the recipe fits them."""
-    if not subject.recipe.needs_mos:
+    if subject.recipe is None or not subject.recipe.needs_mos:
         return None
     path = pytestconfig.getoption("--mos")
     if path is None:
@@ -139,6 +161,8 @@ def models(
     _models: dict[str, list[FoldModel]],
 ) -> list[FoldModel]:
     """The subject's models, one a fold and seed; fitted now, or before."""
+    if subject.recipe is None:
+        return [file_of(subject)]
     if subject.id not in _models:
         folds = leave_one_source_out(whole.table["source"].to_pylist())
         seeds = None
@@ -160,14 +184,29 @@ def reports(
     """
     if subject.entry is None:
         return {"folds": report}
-    file = FoldModel(None, subject.entry.sidecar()["training"]["seed"], subject.entry.onnx.read_bytes())
+    file = file_of(subject)
+    if subject.recipe is None:
+        return {"file, each source": report}
     if models == [file]:
         return {"folds": report, "registered file": report}  # the same bytes on the same rows
-    return {"folds": report, "registered file": judged(subject, [file], whole, opinions)}
+    return {"folds": report, "registered file": evaluated(subject, [file], whole, opinions)}
 
 
-def judged(subject: Subject, models: list[FoldModel], whole: Dataset, opinions: Opinions | None) -> Report:
+def file_of(subject: Subject) -> FoldModel:
+    """The subject's own file, which holds nothing out."""
+    assert subject.entry is not None
+    training = subject.entry.sidecar()["training"]
+    try:
+        return FoldModel(None, training["seed"] if training else 0, subject.entry.onnx.read_bytes())
+    except OSError as error:
+        raise CouldNotRunError(f"{subject.entry.onnx}: {error.strerror}") from error
+
+
+def evaluated(subject: Subject, models: list[FoldModel], whole: Dataset, opinions: Opinions | None) -> Report:
     """What models of the subject say of the corpus."""
+    if subject.recipe is None:
+        facts = {"recipe": None, "teacher": subject.teacher.id, "evaluation": "per source, the file itself"}
+        return evaluate(subject.id, models, whole, subject.features, subject.teacher.id, facts=facts)
     return evaluate_recipe(
         subject.id, subject.recipe, subject.teacher, models, whole, features=subject.features, opinions=opinions
     )
@@ -190,7 +229,7 @@ def report(
     """What the subject's models say of the sources that they have not seen; also as JSON under --report."""
     if subject.id not in _reports:
         try:
-            _reports[subject.id] = judged(subject, models, whole, opinions)
+            _reports[subject.id] = evaluated(subject, models, whole, opinions)
         except LosoError as error:
             raise CouldNotRunError(error.message, hint=error.hint) from error
         out = Path(pytestconfig.rootpath, pytestconfig.getoption("--report")) / "loso" / f"{subject.id}.json"

@@ -1,5 +1,6 @@
 """Leave-one-source-out: a student must score sources that it has not seen as its teacher does."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -12,6 +13,7 @@ from tinyvmaf.fit import PROMISES
 from tinyvmaf.gates import CouldNotRunError, Gate, Gates, Outcome, hold
 from tinyvmaf.loso import FoldModel, Report, leaked_rows, shown
 from tinyvmaf.registry import Entry
+from tinyvmaf.stats import cluster_bootstrap
 
 Judge = Callable[[Outcome], None]
 
@@ -25,13 +27,16 @@ def sources(data: Dataset) -> list[str]:
 
 
 def test_every_source_is_held_out_once_a_seed(subject, report: Report, models: list[FoldModel], whole: Dataset) -> None:
-    """Each source is a fold; a recipe that sees no clip has one fit, which has seen none of them."""
+    """Each source is a fold; a recipe that sees no clip has one fit, which has seen none of them, and so has a file
+    without a recipe, which may have seen any."""
     found = sorted((fold.held_out, fold.seed) for fold in report.folds)
     seeds = {model.seed for model in models}
     assert found == sorted((source, seed) for source in sources(whole) for seed in seeds)
-    assert subject.recipe.sees_clips == all(model.sources for model in models)
+    if subject.recipe is not None:
+        assert subject.recipe.sees_clips == all(model.sources for model in models)
 
 
+@pytest.mark.usefixtures("recipe")
 def test_no_model_has_seen_its_held_out_source(
     subject, models: list[FoldModel], whole: Dataset, gates: Gates, judge: Judge
 ) -> None:
@@ -67,11 +72,18 @@ def test_unseen_sources_correlate(
 
 
 def test_no_frame_is_off_by_what_viewers_notice(
-    subject, reports: dict[str, Report], gates: Gates, judge: Judge, not_checked: Callable[[str], None]
+    subject,
+    report: Report,
+    reports: dict[str, Report],
+    gates: Gates,
+    judge: Judge,
+    not_checked: Callable[[str], None],
+    evidence,
 ) -> None:
     """Correlation is blind to offset and scale; this is not. Of the folds, and of the registered file itself."""
-    if "frame" not in reports["folds"].pooled:
+    if "frame" not in report.pooled:
         not_checked(f"{subject.id}: max error of a frame: it has scores of clips only, or is held against opinions")
+    evidence(pictures(subject, report))
     errors = {
         f"{who}, {fold.held_out}, seed {fold.seed}": fold.agreements["frame"].max_error
         for who, each in reports.items()
@@ -82,14 +94,14 @@ def test_no_frame_is_off_by_what_viewers_notice(
 
 @pytest.mark.usefixtures("judged_by_assertions")
 def test_registered_model_is_of_this_recipe(
-    subject_id: str, subject, registered: Entry, models: list[FoldModel], note: Callable[[str], None]
+    subject_id: str, recipe, registered: Entry, models: list[FoldModel], note: Callable[[str], None]
 ) -> None:
     """The recipe is the one that the sidecar names, unchanged; whether it gives the same file again is reported."""
     training = registered.sidecar()["training"]
-    assert training["recipe_sha256"] == subject.recipe.sha256, (
-        f"{registered.id}: recipe {subject.recipe.id} has changed since; train and register anew"
+    assert training["recipe_sha256"] == recipe.sha256, (
+        f"{registered.id}: recipe {recipe.id} has changed since; train and register anew"
     )
-    if not subject.recipe.sees_clips:
+    if not recipe.sees_clips:
         again = models[0].data == registered.onnx.read_bytes()
         gives = "the registered file again, byte for byte" if again else "other bytes here than are registered"
         note(f"{subject_id}: its recipe sees no clip, so one fit serves every fold; it gives {gives}")
@@ -98,6 +110,7 @@ def test_registered_model_is_of_this_recipe(
 def test_promises_are_kept(
     subject_id: str,
     subject,
+    recipe,
     registered: Entry,
     reports: dict[str, Report],
     judge: Judge,
@@ -117,7 +130,7 @@ def test_promises_are_kept(
             f"{subject_id} promises {', '.join(unknown)}, which nobody measures",
             hint=f"there are {', '.join(PROMISES)}",
         )
-    held = {who: each for who, each in reports.items() if who == "folds" or not subject.recipe.sees_clips}
+    held = {who: each for who, each in reports.items() if who == "folds" or not recipe.sees_clips}
     for name, bound in promised.items():
         metric, direction, unit = PROMISES[name]
         gate = Gate(f"sidecar.{name}", metric, bound, unit, f"{subject_id} promises it", f"model/{subject_id}.json",
@@ -135,6 +148,39 @@ def test_promises_are_kept(
                 raise CouldNotRunError(f"{subject_id} promises {name}, and nothing is known of its {reading}s")
             measured = {who: _measured(each, reading, field) for who, each in held.items()}
         judge(hold(gate, subject_id, measured, reproduce=reproduce(subject)))
+
+
+def pictures(subject, report: Report) -> dict[str, object]:
+    """What the report draws of a model: every frame, and each source with its interval."""
+    frames = report.frames
+    assert frames is not None
+    names, clips = (sorted(set(column.tolist())) for column in (frames.source, frames.clip))
+    how = "each source scored by a fit that has not seen it"
+    if subject.recipe is None:
+        how = "the file itself on every source, which it may have seen: without a recipe nothing can be held out"
+    elif not subject.recipe.sees_clips:
+        how = "its recipe sees no clip of any corpus, so that no source has been seen"
+    finite = [value if math.isfinite(value) else None for value in frames.got.tolist()]
+    each = {}
+    for fold in report.folds:
+        if fold.seed == report.folds[0].seed:
+            found, part = fold.agreements["frame"], frames.of(fold.held_out)
+            try:
+                interval = cluster_bootstrap(part.clip.tolist(), part.expected, part.got)["rmse"]
+                low, high = interval.low, interval.high
+            except ValueError:  # constant scores, or too few clips
+                low = high = None
+            said = {name: value for name, value in found.as_dict().items() if isinstance(value, float | None)}
+            each[fold.held_out] = said | {"low": low, "high": high}
+    return {
+        "frames": {
+            "how": how, "teacher": subject.teacher.id, "sources": names, "clips": clips,
+            "source": np.searchsorted(names, frames.source).tolist(),
+            "clip": np.searchsorted(clips, frames.clip).tolist(),
+            "frame": frames.frame.tolist(), "expected": frames.expected.tolist(), "got": finite,
+        },
+        "sources": each,
+    }  # fmt: skip
 
 
 def _measured(report: Report, reading: str, field: str) -> float:

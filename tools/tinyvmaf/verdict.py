@@ -1,10 +1,10 @@
-"""pytest plugin of the gates: one verdict a run, and what was NOT CHECKED.
+"""pytest plugin of the gates: one verdict a run, what was NOT CHECKED, and a report.
 
 A test in `suites/` hands its outcome to the fixture `judge`, and says with `not_checked` what it could not look at.
 At the end there is one verdict:
 
-- PASS (exit status 0): every outcome that was asked for is within its bound;
-- FAIL (1): a model, or the libvmaf here, is outside a bound;
+- PASS (exit status 0): every outcome that was asked for is within its bound, or waived;
+- FAIL (1): a model, or the libvmaf here, is outside a bound, or a waiver has expired or was of no use;
 - COULD NOT RUN (10): nothing is outside a bound, but a gate lacked what it needs, or nothing was judged at all.
 
 A skip that nobody accounted for counts as COULD NOT RUN. Statuses 2 to 5 are pytest's own; a run that was stopped has
@@ -12,24 +12,37 @@ no verdict, whatever it had found by then.
 """
 
 import json
-from collections.abc import Callable, Generator
+import platform
+import shlex
+import time
+from collections.abc import Callable, Generator, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import pytest
-from _pytest.terminal import TerminalReporter
 
+from tinyvmaf import __version__, record, waivers
+from tinyvmaf import report as reports
+from tinyvmaf.drift import here
+from tinyvmaf.engines.installed import version
 from tinyvmaf.errors import TinyvmafError
+from tinyvmaf.files import write_atomic
 from tinyvmaf.gates import Outcome
+from tinyvmaf.waivers import Waiver
 
-EXIT_FAIL: Final = 1
-EXIT_COULD_NOT_RUN: Final = 10
-_STATUS: Final = {"PASS": 0, "FAIL": EXIT_FAIL, "COULD NOT RUN": EXIT_COULD_NOT_RUN}
-_COLOUR: Final[dict[str, dict[str, Any]]] = {
-    "PASS": {"green": True},
-    "FAIL": {"red": True},
-    "COULD NOT RUN": {"yellow": True},
+EXIT_FAIL: Final = record.EXIT[record.FAIL]
+EXIT_COULD_NOT_RUN: Final = record.EXIT[record.COULD_NOT_RUN]
+COLOUR: Final[dict[str, dict[str, Any]]] = {
+    record.PASS: {"green": True},
+    record.FAIL: {"red": True},
+    record.COULD_NOT_RUN: {"yellow": True},
+    record.STOPPED: {"yellow": True},
 }
+_PACKAGES: Final = ("numpy", "onnx", "onnxruntime", "openvino", "opencv-python-headless", "torch", "pytest")
 _OUTCOME, _NOT_CHECKED, _COULD_NOT_RUN, _NOTE = "outcome", "not_checked", "could_not_run", "note"
+_MODEL, _WAIVED, _EVIDENCE = "model", "waived", "evidence"
+_WAIVERS = pytest.StashKey[list[Waiver]]()
 
 
 _Judge = Callable[..., None]
@@ -37,29 +50,45 @@ _Judge = Callable[..., None]
 
 @pytest.fixture
 def judge(request: pytest.FixtureRequest) -> _Judge:
-    """Record outcomes, and fail the test with all of them that are outside their bounds."""
+    """Record outcomes, and fail the test with all of them that are outside their bounds and not waived."""
+    node, known = request.node, request.config.stash[_WAIVERS]
 
     def judge_outcomes(*outcomes: Outcome) -> None:
         __tracebackhide__ = True
+        failed = []
         for outcome in outcomes:
-            said = {
-                "gate": outcome.gate.name,
-                "subject": outcome.subject,
-                "count": outcome.count,
-                "failed": outcome.failed,
-            }
-            request.node.user_properties.append((_OUTCOME, json.dumps(said)))
-        if failed := [outcome for outcome in outcomes if outcome.failed]:
+            waiver = waivers.find(known, _model_of(node), outcome.gate.name) if outcome.failed else None
+            waived = waiver is not None and _as_far_as(waiver, outcome)
+            said = record.of_outcome(
+                outcome, test=node.nodeid, suite=_suite(node.nodeid), model=_model_of(node), waived=waived
+            )
+            node.user_properties.append((_OUTCOME, json.dumps(said)))
+            if waived:
+                node.user_properties.append((_WAIVED, outcome.gate.name))
+            elif outcome.failed:
+                failed.append(outcome)
+        if failed:
             pytest.fail("\n\n".join(outcome.explain() for outcome in failed), pytrace=False)
 
     return judge_outcomes
 
 
+def _as_far_as(waiver: Waiver, outcome: Outcome) -> bool:
+    """Whether what is outside the bound is within what the waiver allows."""
+    if waiver.up_to is None:
+        return True
+    if outcome.gate.direction == "at least":
+        return replace(outcome.gate, value=waiver.up_to).accepts(outcome.worst[0].got)
+    # The furthest off stands first, so that what holds of it holds of all.
+    worst = outcome.worst[0]
+    measured = abs(worst.got) if worst.expected == outcome.gate.value else worst.difference
+    return measured <= waiver.up_to
+
+
 @pytest.fixture
 def judged_by_assertions(request: pytest.FixtureRequest) -> None:
     """For a test whose assertions are the judgement: it counts as one outcome on one value."""
-    said = {"gate": "assertions", "subject": request.node.name, "count": 1, "failed": False}
-    request.node.user_properties.append((_OUTCOME, json.dumps(said)))
+    request.node.user_properties.append((_OUTCOME, ""))
 
 
 @pytest.fixture
@@ -85,28 +114,94 @@ def note(request: pytest.FixtureRequest) -> Callable[[str], None]:
     return lambda text: request.node.user_properties.append((_NOTE, text))
 
 
+@pytest.fixture
+def evidence(request: pytest.FixtureRequest) -> Callable[[Mapping[str, Any]], None]:
+    """Add what a picture of the test's model is drawn from to the report; what is not finite is null in it."""
+    model = _model_of(request.node)
+
+    def add(more: Mapping[str, Any]) -> None:
+        request.node.user_properties.append((_EVIDENCE, json.dumps({model: more}, allow_nan=False)))
+
+    return add
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Tell a gate that could not run from one that failed, and show such an error as a sentence."""
+    """Tell a gate that could not run from one that failed, show such an error as a sentence, and let a waiver act."""
     report = yield
+    if not _is_gate(item.nodeid):
+        return report
     error = call.excinfo.value if call.excinfo is not None else None
-    if report.failed and _is_gate(item.nodeid) and not isinstance(error, (AssertionError, pytest.fail.Exception)):
+    judged = isinstance(error, (AssertionError, pytest.fail.Exception))
+    if report.failed and not judged:
         report.user_properties.append((_COULD_NOT_RUN, ""))
         if isinstance(error, TinyvmafError):
             report.longrepr = f"COULD NOT RUN: {error}"
+    model, said = _model_of(item), [str(text) for name, text in item.user_properties if name == _OUTCOME]
+    by_assertions = not any(text and json.loads(text)["status"] == "fail" for text in said)
+    if report.failed and judged and call.when == "call" and by_assertions:
+        known: list[Waiver] = item.config.stash[_WAIVERS]
+        waiver = waivers.find(known, model, _gate_of(item))
+        if waiver is not None and waiver.up_to is None:
+            report.outcome, report.longrepr = "passed", None
+            report.user_properties.append((_WAIVED, _gate_of(item)))
+    if "" in said:  # which says how it ended, so it can be said only now
+        report.user_properties.remove((_OUTCOME, ""))
+        if judged or not report.failed:
+            report.user_properties.append((_OUTCOME, json.dumps(_by_assertions(item, report))))
+    report.user_properties.append((_MODEL, model))
     return report
+
+
+def _by_assertions(item: pytest.Item, report: pytest.TestReport) -> dict[str, Any]:
+    words = _gate_of(item).partition(".")[2].replace("_", " ")
+    waived = any(name == _WAIVED for name, _ in report.user_properties)
+    return {
+        "test": item.nodeid, "suite": _suite(item.nodeid), "model": _model_of(item), "gate": _gate_of(item),
+        "metric": words, "bound": "holds", "value": None, "unit": "", "direction": "at most", "subject": item.name,
+        "count": 1, "failures": int(report.failed or waived),
+        "status": "waived" if waived else "fail" if report.failed else "pass", "max_difference": None, "worst": [],
+        "reason": (getattr(getattr(item, "function", None), "__doc__", None) or "").strip().split("\n")[0],
+        "source": f"suites/{_suite(item.nodeid)}/README.md", "reproduce": f"pytest '{item.nodeid}'", "details": "",
+    }  # fmt: skip
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Collect outcomes and give the verdict in the main process; a worker of xdist only reports."""
+    named, fault = config.getoption("--waivers", default=None), ""
+    config.stash[_WAIVERS] = []
+    try:
+        config.stash[_WAIVERS] = waivers.read_waivers(None if named is None else Path(named))
+    except TinyvmafError as error:
+        fault = str(error)
     if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(Verdict(config), "tinyvmaf-verdict")
+        verdict = Verdict(config)
+        config.pluginmanager.register(verdict, "tinyvmaf-verdict")
+        if fault:
+            verdict.could_not(fault)
 
 
 def _is_gate(nodeid: str) -> bool:
     return nodeid.startswith("suites/")
+
+
+def _suite(nodeid: str) -> str:
+    return nodeid.split("::")[0].split("/")[1]
+
+
+def _gate_of(item: pytest.Item) -> str:
+    """What a waiver calls a test that no bound of gates.toml is for."""
+    name = getattr(item, "originalname", None) or item.name
+    return f"{_suite(item.nodeid)}.{name.removeprefix('test_')}"
+
+
+def _model_of(item: pytest.Item) -> str | None:
+    """The model that a test is about."""
+    callspec = getattr(item, "callspec", None)
+    found = {} if callspec is None else callspec.params
+    return found.get("model", found.get("subject_id"))
 
 
 class Verdict:
@@ -114,91 +209,189 @@ class Verdict:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._gates_ran = False
-        self._judged = self._values = 0
-        self._failed: list[str] = []
-        self._could_not_run: list[str] = []
-        self._not_checked: dict[str, None] = {}
-        self._notes: dict[str, None] = {}
-        self._collection_failed = False
-
-    @property
-    def _word(self) -> str:
-        if self._failed:
-            return "FAIL"
-        strict = self._config.getoption("--fail-not-checked", default=False)
-        incomplete = self._could_not_run or not self._judged or (strict and self._not_checked)
-        return "COULD NOT RUN" if incomplete else "PASS"
+        self._begun, self._started = time.monotonic(), here.now()
+        self._ran = self._collection_failed = False
+        self._found = record.empty({})
+        self._tests: dict[str, dict[str, Any]] = {}
+        self._models: list[dict[str, Any]] = []
+        self._evidence: dict[str, Any] = {}
+        self._waived: set[tuple[str | None, str]] = set()
+        self._header: list[str] = []
 
     def could_not(self, what: str) -> None:
         """What a suite could not do outside of any test."""
-        self._could_not_run.append(what)
+        self._say("could_not_run", None, what)
 
     def note(self, text: str) -> None:
         """What a suite says outside of any test."""
-        self._notes[text] = None
+        self._say("notes", None, text)
+
+    def under_test(self, models: Iterable[Mapping[str, Any]], header: Iterable[str] = ()) -> None:
+        """The models that the run is about, as `record.SCHEMA` has them, and what stands at the head of the run."""
+        self._models, self._header = [{"verdict": record.STOPPED, **model} for model in models], list(header)
+
+    def add_evidence(self, models: Mapping[str, Mapping[str, Any]]) -> None:
+        """What pictures are drawn from, by model, that a suite found outside of any test."""
+        record.merge(self._evidence, models)
+
+    def _say(self, where: str, report: pytest.TestReport | None, text: str) -> None:
+        if report is None:
+            entry = record.said(None, None, None, text)
+        else:
+            entry = record.said(_suite(report.nodeid), _model(report), report.nodeid, text)
+        if entry not in self._found[where]:
+            self._found[where].append(entry)
+
+    def pytest_sessionstart(self) -> None:
+        """The report of an earlier run must not be taken for that of one that dies."""
+        if (folder := self._folder()) is not None and not self._config.option.collectonly:
+            for name in record.FILES:
+                (folder / name).unlink(missing_ok=True)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """A suite that cannot be collected could not run."""
         if report.failed and _is_gate(report.nodeid):
-            self._gates_ran = self._collection_failed = True
-            self._could_not_run.append(report.nodeid)
+            self._ran = self._collection_failed = True
+            self._found["could_not_run"].append(record.said(_suite(report.nodeid), None, report.nodeid, report.nodeid))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Collect what a test of the suites said. Called in the main process also when tests run in workers."""
         if not _is_gate(report.nodeid):
             return
-        self._gates_ran = True
-        said: dict[str, list[Any]] = {}
-        for name, value in report.user_properties:
-            said.setdefault(name, []).append(value)
+        self._ran = True
+        suite, model = _suite(report.nodeid), _model(report)
+        if suite not in self._found["suites"]:
+            self._found["suites"].append(suite)
+        test = self._tests.setdefault(
+            report.nodeid, {"test": report.nodeid, "suite": suite, "model": model, "seconds": 0.0, "status": "pass"}
+        )
+        test["seconds"] += report.duration
         if report.when == "call" and not report.skipped:
-            outcomes = [json.loads(text) for text in said.get(_OUTCOME, [])]
-            self._judged += len(outcomes)
-            self._values += sum(outcome["count"] for outcome in outcomes)
-            self._notes |= dict.fromkeys(said.get(_NOTE, []))
+            self._found["outcomes"] += [json.loads(text) for text in _properties(report, _OUTCOME)]
+            for text in _properties(report, _NOTE):
+                self._say("notes", report, text)
+        for text in _properties(report, _EVIDENCE) if report.when == "call" else ():
+            record.merge(self._evidence, json.loads(text))
         if report.failed:
-            (self._could_not_run if _COULD_NOT_RUN in said else self._failed).append(report.nodeid)
-        elif _NOT_CHECKED in said:
-            self._not_checked |= dict.fromkeys(said[_NOT_CHECKED])
+            self._failed(report, test)
+        elif skipped := _properties(report, _NOT_CHECKED):
+            test["status"] = "not checked" if report.skipped else test["status"]
+            for text in skipped:
+                self._say("not_checked", report, text)
         elif report.skipped:
-            self._could_not_run.append(f"{report.nodeid} (skipped without an account)")
+            test["status"] = "could not run"
+            self._say("could_not_run", report, f"{report.nodeid} (skipped without an account)")
+        if waived := _properties(report, _WAIVED):
+            self._waived |= {(model, gate) for gate in waived}
+            test["status"] = "waived" if test["status"] == "pass" else test["status"]
+
+    def _failed(self, report: pytest.TestReport, test: dict[str, Any]) -> None:
+        text = report.longreprtext
+        if _properties(report, _COULD_NOT_RUN):
+            test["status"] = "could not run"
+            self._say("could_not_run", report, f"{report.nodeid}: {text.removeprefix('COULD NOT RUN: ')}")
+            return
+        test["status"] = "fail"
+        outside = [json.loads(text) for text in _properties(report, _OUTCOME)]
+        gates = [outcome["gate"] for outcome in outside if outcome["status"] == "fail"]
+        name = report.nodeid.split("::")[-1].partition("[")[0].removeprefix("test_")
+        self._found["failures"].append(
+            {"suite": test["suite"], "model": test["model"], "test": report.nodeid,
+             "gates": list(dict.fromkeys(gates)) or [f"{test['suite']}.{name}"], "text": text}
+        )  # fmt: skip
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None, None, None]:
         """Behind pytest's own summary: the verdict, and its exit status unless pytest itself was stopped."""
         yield
         option = self._config.option
-        if not self._gates_ran or option.collectonly:
+        if not self._ran or option.collectonly:
             return
+        selected = False
         for name, value in (("-k", option.keyword), ("-m", option.markexpr), ("--deselect", option.deselect)):
             if value:
-                self._not_checked[f"whatever {name} {value!r} left out"] = None
+                selected = True
+                self._say("not_checked", None, f"whatever {name} {value!r} left out")
         code = pytest.ExitCode
         broken_off = (code.INTERRUPTED, code.INTERNAL_ERROR, code.USAGE_ERROR)
         stopped = exitstatus in broken_off and not self._collection_failed
+        part = self._config.getoption("--part", default=None)
+        if part is not None:  # `tinyvmaf gate` gives the verdict
+            payload = {"record": self._record(), "evidence": self._evidence, "stopped": stopped, "selected": selected}
+            write_atomic(Path(part), json.dumps(payload, allow_nan=False))
+            return
+        whole = self._finish(stopped=stopped, selected=selected or self._some_tests())
         terminal = session.config.pluginmanager.get_plugin("terminalreporter")
         if terminal is not None:
-            self._print(terminal, stopped=stopped)
-        outside_failed = exitstatus == code.TESTS_FAILED and not (self._failed or self._could_not_run)
+            colour = COLOUR[whole["verdict"]]
+            terminal.section("verdict", bold=True, **colour)
+            *lines, last = record.as_text(whole)
+            for line in lines:
+                terminal.write_line(line)
+            terminal.write_line(last, bold=True, **colour)
+        outside_failed = exitstatus == code.TESTS_FAILED and not (whole["failures"] or whole["could_not_run"])
         if exitstatus <= code.INTERRUPTED and not stopped and not outside_failed:
-            session.exitstatus = _STATUS[self._word]
+            session.exitstatus = whole["exit_status"]
 
-    def _print(self, terminal: TerminalReporter, *, stopped: bool) -> None:
-        colour = _COLOUR["COULD NOT RUN" if stopped else self._word]
-        terminal.section("verdict", bold=True, **colour)
-        for text in self._notes:
-            terminal.write_line(f"  {text}")
-        for title, lines in (
-            ("COULD NOT RUN", self._could_not_run),
-            ("NOT CHECKED", list(self._not_checked)),
-        ):
-            if lines:
-                terminal.write_line(f"{title}:")
-                for line in lines:
-                    terminal.write_line(f"  - {line}")
-        found = f"{self._judged} outcomes on {self._values} values, {len(self._failed)} failed"
-        summary = f"{self._word} ({found if self._judged else 'nothing was judged'})"
-        if stopped:
-            summary = f"none, stopped after {found}"
-        terminal.write_line(f"VERDICT: {summary}", bold=True, **colour)
+    def _some_tests(self) -> bool:
+        """Whether an argument names a test or a file rather than suites."""
+        return any("::" in str(argument) or str(argument).endswith(".py") for argument in self._config.args)
+
+    def _finish(self, *, stopped: bool, selected: bool) -> dict[str, Any]:
+        """The record with its verdict, written where it is asked for."""
+        strict = self._config.getoption("--fail-not-checked", default=False)
+
+        def finished() -> dict[str, Any]:
+            return record.finish(self._record(), strict=strict, stopped=stopped, selected=selected)
+
+        whole = finished()
+        if (folder := self._folder()) is not None:
+            try:
+                seen = {"schema": 1, "models": self._evidence}
+                record.write(folder, whole, seen)
+                reports.write(folder, whole, seen)
+            except TinyvmafError as error:
+                self.could_not(str(error))
+                whole = finished()
+        return whole
+
+    def _folder(self) -> Path | None:
+        named = self._config.getoption("--report", default=None)
+        none = named is None or self._config.getoption("--part", default=None) is not None
+        return None if none else Path(self._config.rootpath, named)
+
+    def _record(self) -> dict[str, Any]:
+        commit, dirty = here.commit()
+        machine = here.machine()
+        packages = {name: found for name in _PACKAGES if (found := version(name, module=name)) is not None}
+        facts = {
+            "started": self._started,
+            "command": shlex.join(["pytest", *map(str, self._config.invocation_params.args)]),
+            "tinyvmaf": {"version": __version__, "commit": commit, "dirty": dirty},
+            "environment": {
+                "python": platform.python_version(), "system": machine.os, "cpu": machine.cpu,
+                "cores": machine.cores, "packages": packages, "header": self._header,
+            },
+            "models": self._models,
+            "waivers": [waiver.as_dict() | {"state": self._state(waiver)} for waiver in self._config.stash[_WAIVERS]],
+        }  # fmt: skip
+        return {**self._found, **facts, "tests": list(self._tests.values()),
+                "seconds": round(time.monotonic() - self._begun, 3)}  # fmt: skip
+
+    def _state(self, waiver: Waiver) -> str:
+        """What became of a waiver; of a model that is registered and not under test it says nothing."""
+        known = [model["id"] for model in self._models]
+        if waiver.model not in known and not any(model["registered"] for model in self._models):
+            return "not asked"
+        if waiver.expired():
+            return "expired"
+        return "used" if (waiver.model, waiver.gate) in self._waived else "unused"
+
+
+def _properties(report: pytest.TestReport, wanted: str) -> list[Any]:
+    return [value for name, value in report.user_properties if name == wanted]
+
+
+def _model(report: pytest.TestReport) -> str | None:
+    """The model of a test; that of a worker that crashed names none."""
+    return next(iter(_properties(report, _MODEL)), None)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from types import FrameType
 
 from tinyvmaf import __version__
-from tinyvmaf.cli import bench, certify, corpus, extract, golden, info, models, score, store, train
+from tinyvmaf.cli import bench, certify, corpus, extract, gate, golden, info, models, score, store, train
 from tinyvmaf.errors import TinyvmafError
 
 _INTERRUPTED = 128 + signal.SIGINT
@@ -15,9 +15,10 @@ _DESCRIPTION = """\
 May this small ONNX model stand in for Netflix's VMAF?
 
 Score video with the real libvmaf, extract features of a corpus, fit tiny students to VMAF's SVR, write them as ONNX,
-and keep the registry of models that the quality gates judge. The gates themselves are pytest suites: tox -e gate."""
+and keep the registry of models that the quality gates judge. tinyvmaf gate judges them: every suite, one verdict."""
 _EXAMPLES = """\
 examples:
+  tinyvmaf gate --model candidate.onnx
   tinyvmaf score ref.mp4 dis.mp4
   tinyvmaf score ref.yuv dis.yuv --size 1920x1080 --pix-fmt yuv420p --json > vmaf.json
   tinyvmaf train --recipe tinyvmaf_nano --out candidates
@@ -37,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"tinyvmaf {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for group in (score, corpus, extract, store, train, certify, bench, models, golden, info):
+    for group in (gate, score, corpus, extract, store, train, certify, bench, models, golden, info):
         group.add_commands(commands)
     return top
 

@@ -54,7 +54,7 @@ def inspect(data: bytes) -> list[str]:
     ):
         if count > MAX_NODES:  # nothing that follows looks at more
             return [f"the graph has {count} {name}, and {MAX_NODES} are allowed: a student has some twenty"]
-    found = [*_model_faults(model), *_graph_faults(graph), *interface_faults(graph)]
+    found = [*_model_faults(model), *graph_faults(graph), *interface_faults(graph)]
     return found or _checker_faults(model) or value_faults(model)
 
 
@@ -86,7 +86,8 @@ def _model_faults(model: ModelProto) -> list[str]:
     return found
 
 
-def _graph_faults(graph: GraphProto) -> list[str]:
+def graph_faults(graph: GraphProto) -> list[str]:
+    """Faults of a graph's fields, operators and tensors, whatever it takes and gives."""
     found = _field_faults(graph, "the graph")
     total = 0
     names: set[str] = set()

@@ -7,7 +7,7 @@ recipe that fits opinions it is the clip's opinion, and there is none of a frame
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
 import numpy as np
@@ -46,6 +46,22 @@ class FoldResult:
 
 
 @dataclass(frozen=True)
+class Frames:
+    """Every frame with its score by the models that have not seen its source, `[N]` each, in VMAF points."""
+
+    source: NDArray[np.str_]
+    clip: NDArray[np.str_]
+    frame: NDArray[np.int64]
+    expected: Array
+    got: Array
+
+    def of(self, source: str) -> "Frames":
+        """Those of one source."""
+        mine = self.source == source
+        return Frames(self.source[mine], self.clip[mine], self.frame[mine], self.expected[mine], self.got[mine])
+
+
+@dataclass(frozen=True)
 class Report:
     """Every fold of a subject, and what they say together."""
 
@@ -57,6 +73,8 @@ class Report:
     """By reading and metric: 95 %, clips drawn with replacement. A reading of which too few clips vary has none."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """Where it comes from: recipe, corpus, libvmaf; for the record."""
+    frames: Frames | None = None
+    """By the models of the first seed; None where there are no scores of frames."""
 
     def mean(self, reading: str, metric: str) -> float:
         """The mean over folds and seeds."""
@@ -136,6 +154,8 @@ def evaluate(
         raise LosoError(f"{subject}: no fold to judge")
     table = data.columns(*features, teacher)
     source, clip = (np.array(data.table[name].to_pylist()) for name in ("source", "clip"))
+    number = data.table["frame"].to_numpy()
+    frames: list[Frames] = []
     folds: list[FoldResult] = []
     heaps: dict[str, list[_Heap]] = {}
     for model in models:
@@ -147,6 +167,9 @@ def evaluate(
             found = _readings(engine, table[mine, :-1], table[mine, -1], clip[mine], per_clip, opinions)
             agreements = {r: _agreement(f"{subject}, {r}, source {held_out}", heap) for r, heap in found.items()}
             folds.append(FoldResult(held_out, model.seed, model.sources, agreements))
+            if "frame" in found and model.seed == models[0].seed:
+                heap = found["frame"]
+                frames.append(Frames(source[mine], clip[mine], number[mine], heap.expected, heap.got))
             for reading, heap in found.items():
                 heaps.setdefault(reading, []).append(heap)
     pooled: dict[str, Agreement] = {}
@@ -157,7 +180,10 @@ def evaluate(
         if np.isfinite(pooled[reading].plcc):
             with contextlib.suppress(ValueError):  # too few clips vary
                 intervals[reading] = cluster_bootstrap(whole.clip.tolist(), whole.expected, whole.got)
-    return Report(subject, tuple(folds), pooled, intervals, facts or {})
+    together = (
+        [np.concatenate([getattr(part, name.name) for part in frames]) for name in fields(Frames)] if frames else []
+    )
+    return Report(subject, tuple(folds), pooled, intervals, facts or {}, Frames(*together) if frames else None)
 
 
 def evaluate_recipe(

@@ -1,0 +1,157 @@
+"""One command over two runs of pytest: what is told to them, and what becomes of one that says nothing."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tinyvmaf import record
+from tinyvmaf.cli import gate as command
+from tinyvmaf.cli import main, parser
+from tinyvmaf.errors import TinyvmafError
+
+from .test_record import FACTS, MODEL, found, outcome
+
+CONFTEST = """\
+import pytest
+
+pytest_plugins = ["tinyvmaf.verdict"]
+
+
+def pytest_addoption(parser):
+    for name in ("--part", "--report", "--model", "--waivers"):
+        parser.addoption(name)
+"""
+PASSES = "def test_a(judged_by_assertions):\n    pass\n"
+FAILS = "def test_b(judged_by_assertions):\n    assert 1 == 2, 'one is not two'\n"
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout with two suites that judge nothing but themselves."""
+    folder = tmp_path / "checkout"
+    for suite in ("corpus", "latency"):
+        (folder / "suites" / suite).mkdir(parents=True)
+        (folder / "suites" / suite / "conftest.py").touch()
+        (folder / "suites" / suite / "test_it.py").write_text(PASSES, encoding="utf-8")
+    (folder / "gates.toml").touch()
+    (folder / "conftest.py").write_text(CONFTEST, encoding="utf-8")
+    (folder / "pytest.ini").write_text("[pytest]\naddopts = --import-mode=importlib\n", encoding="utf-8")
+    monkeypatch.setenv("TINYVMAF_HOME", str(folder))
+    return folder
+
+
+def gate(checkout: Path, *options: str) -> tuple[int, str, dict[str, Any] | None]:
+    """Status, output and verdict.json of a run."""
+    done = subprocess.run([sys.executable, "-m", "tinyvmaf", "gate", "--jobs", "1", *options], cwd=checkout.parent,
+                          capture_output=True, text=True, timeout=100, check=False)  # fmt: skip
+    file = checkout / "report" / record.VERDICT_FILE
+    return done.returncode, done.stdout + done.stderr, json.loads(file.read_text()) if file.exists() else None
+
+
+def test_two_runs_have_one_verdict(checkout: Path) -> None:
+    (checkout / "suites/latency/test_it.py").write_text(PASSES + FAILS, encoding="utf-8")
+    status, out, verdict = gate(checkout)
+    assert status == 1, out
+    assert verdict is not None
+    assert (verdict["verdict"], verdict["suites"], verdict["counts"]["outcomes"]) == ("FAIL", ["corpus", "latency"], 3)
+    assert out.splitlines()[-1] == "VERDICT: FAIL (3 outcomes on 3 values, 1 failed)"
+    assert out.count("VERDICT") == 1
+    assert "  - suites/latency/test_it.py::test_b" in out
+    assert all((checkout / "report" / name).is_file() for name in record.FILES)
+
+
+def test_a_suite_that_ran_no_test_is_missed(checkout: Path) -> None:
+    (checkout / "suites/latency/test_it.py").write_text("", encoding="utf-8")
+    status, out, verdict = gate(checkout)
+    assert (status, verdict and verdict["verdict"]) == (10, "COULD NOT RUN"), out
+    assert "latency: no test of it ran" in out
+
+
+def test_a_run_that_dies_is_no_pass(checkout: Path) -> None:
+    """And what an earlier run found is not left lying."""
+    (checkout / "report").mkdir()
+    (checkout / "report/verdict.json").write_text('{"verdict": "PASS"}', encoding="utf-8")
+    killed = "import os, signal\n\n\ndef test_k():\n    os.kill(os.getpid(), signal.SIGKILL)\n"
+    (checkout / "suites/latency/test_it.py").write_text(killed, encoding="utf-8")
+    status, out, verdict = gate(checkout)
+    assert (status, verdict and verdict["verdict"]) == (10, "COULD NOT RUN"), out
+    assert "latency ended with status -9 and said nothing" in out
+    (checkout / "suites/corpus/conftest.py").write_text("import os\n\nos._exit(3)\n", encoding="utf-8")
+    status, out, verdict = gate(checkout)
+    assert (status, verdict) == (1, None), out
+    assert "ended with status 3 and found nothing" in out
+
+
+def test_a_selection_says_what_it_left_out(checkout: Path) -> None:
+    status, out, verdict = gate(checkout, "-k", "corpus")
+    assert (status, verdict and verdict["verdict"]) == (0, "PASS"), out
+    assert "whatever -k 'corpus' left out" in out
+    assert gate(checkout, "-k", "nothing_is_called_so")[0] != 0
+
+
+def test_ctrl_c_ends_it_without_a_verdict(checkout: Path) -> None:
+    stopped = "def test_s(judged_by_assertions):\n    raise KeyboardInterrupt\n"
+    (checkout / "suites/latency/test_it.py").write_text(stopped, encoding="utf-8")
+    status, out, verdict = gate(checkout)
+    assert (status, verdict and verdict["verdict"]) == (130, "NONE"), out
+    assert "VERDICT: none, stopped after" in out
+
+
+def test_a_wheel_alone_has_no_suites(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "gates.toml").touch()
+    monkeypatch.setenv("TINYVMAF_HOME", str(tmp_path))
+    assert main(["gate"]) == 1
+    assert "has no suites" in capsys.readouterr().err
+
+
+def test_what_pytest_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Paths are of where the command was typed; a value that begins with a minus stays a value."""
+    monkeypatch.chdir(tmp_path)
+    typed = ["gate", "--model", "a.onnx", "--model", "b.onnx", "--input-mean=-1,2", "-k", "a or b", "--engine", "numpy",
+             "--waivers", "w.toml", "--", "--durations=3"]  # fmt: skip
+    assert command._told(parser().parse_args(typed)) == [
+        "--input-mean=-1,2", f"--waivers={tmp_path / 'w.toml'}", "-k", "a or b", f"--model={tmp_path / 'a.onnx'}",
+        f"--model={tmp_path / 'b.onnx'}", "--engine=numpy", "--durations=3",
+    ]  # fmt: skip
+
+
+SUITES = ("contract", "corpus", "golden", "latency", "loso")
+
+
+def ran(*pairs: tuple[str, str | None], status: str = "pass") -> list[dict[str, Any]]:
+    return [{"test": "t", "suite": s, "model": m, "seconds": 0.0, "status": status} for s, m in pairs]
+
+
+@pytest.mark.parametrize(
+    ("tests", "missed"),
+    [
+        (ran(*((s, "m") for s in SUITES)), []),
+        (ran(*((s, "m") for s in SUITES if s != "loso"), ("loso", None)), ["loso: nothing was judged of m"]),
+        (ran(*((s, "m") for s in SUITES if s != "corpus")), ["corpus: no test of it ran"]),
+        (ran(*((s, "m") for s in SUITES if s != "golden")) + ran(("golden", "m"), status="not checked"),
+         ["golden: no test of it ran", "golden: nothing was judged of m"]),
+    ],
+)  # fmt: skip
+def test_a_model_that_a_suite_did_not_judge_is_missed(tests: list[dict[str, Any]], missed: list[str]) -> None:
+    whole = found(tests=tests, models=[MODEL | {"recipe": "r"}])
+    assert [entry["text"] for entry in command._not_run(whole, SUITES)] == missed
+
+
+def test_a_teacher_is_no_student() -> None:
+    whole = found(tests=ran(*((s, "m") for s in SUITES if s != "loso"), ("loso", "n")))
+    assert command._not_run(whole, SUITES) == []
+
+
+def test_a_part_that_is_missing_is_put_down() -> None:
+    lost = command._nothing([{"record": found(outcomes=[outcome()])}], "latency", -9)
+    whole = record.finish(record.join([found(outcomes=[outcome()]), lost["record"]]))
+    assert whole["verdict"] == "COULD NOT RUN"
+    assert FACTS["started"] == whole["started"]
+    with pytest.raises(TinyvmafError, match="found nothing"):
+        command._nothing([], "latency", 3)

@@ -1,0 +1,224 @@
+"""`tinyvmaf gate`: every suite, one verdict, one report."""
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.text import Text
+
+from tinyvmaf import record, report
+from tinyvmaf.cli.common import Commands, add_command, add_corpus_options, add_ffmpeg_option, positive_int
+from tinyvmaf.errors import TinyvmafError, install
+from tinyvmaf.files import home
+
+_DESCRIPTION: Final = """\
+Run every suite on the registered models, or on the files of --model, and give one verdict.
+
+What may run side by side does; latency runs by itself at the end. The report is a folder: index.html for people,
+verdict.json for programs, junit.xml for CI, summary.md for a pull request."""
+_EXAMPLES: Final = """\
+examples:
+  tinyvmaf gate
+  tinyvmaf gate --model candidates/tinyvmaf_nano.onnx
+  tinyvmaf gate --model their.onnx --feature-order adm2,motion2,vif_scale0,vif_scale1,vif_scale2,vif_scale3
+  tinyvmaf gate -k 'contract and nano'
+  tinyvmaf gate -- --durations=10
+
+What stands behind -- goes to pytest. A model that nobody here made says in a sidecar beside it, or by options, which
+features it takes, in which order, and how they are normalised: docs/candidates.md.
+
+exit status: 0 PASS, 1 FAIL, 10 COULD NOT RUN, 2 wrong use, 130 interrupted"""
+_COLOUR: Final = {record.PASS: "bold green", record.FAIL: "bold red"}
+_OF_MODELS: Final = ("contract", "golden", "backends", "loso", "latency")
+_JUDGED: Final = ("pass", "fail", "waived", "could not run")
+_INTERRUPTED: Final = 128 + signal.SIGINT
+# Options of the suites that are handed on as they are.
+_HANDED_ON: Final = ("ffmpeg", "data_root", "assume_dims", "feature_order", "input_mean", "input_std", "waivers", "mos",
+                     "baseline", "k")  # fmt: skip
+_REPEATED: Final = ("model", "engine", "require_engine")
+
+
+def add_commands(commands: Commands) -> None:
+    """gate."""
+    command = add_command(
+        commands, "gate", _gate, summary="run every suite and give one verdict", description=_DESCRIPTION
+    )
+    command.epilog = _EXAMPLES
+    command.add_argument("--model", action="append", metavar="PATH", help="judge this ONNX file; again for more")
+    command.add_argument(
+        "--feature-order", metavar="A,B,...", help="features that --model takes, if no sidecar says so"
+    )
+    command.add_argument("--input-mean", metavar="X,Y,...", help="subtracted from them before the graph of --model")
+    command.add_argument("--input-std", metavar="X,Y,...", help="what the rest is divided by")
+    command.add_argument(
+        "--waivers", type=_absolute, metavar="FILE", help="known, dated exceptions (default: waivers.toml)"
+    )
+    command.add_argument("--report", type=_absolute, metavar="DIR", help="where the report goes (default: report/)")
+    command.add_argument("--fail-not-checked", action="store_true", help="fail where something could not be checked")
+    command.add_argument("--jobs", type=positive_int, metavar="N", help="processes side by side (default: one a core)")
+    command.add_argument("-k", metavar="EXPRESSION", help="only tests whose names match, as pytest's -k")
+    command.add_argument("--engine", action="append", metavar="NAME", help="backends: only this engine; again for more")
+    command.add_argument("--require-engine", action="append", metavar="NAME", help="backends: could not run without it")
+    command.add_argument("--mos", type=_absolute, metavar="FILE", help="loso: opinions, for recipes that fit them")
+    command.add_argument(
+        "--baseline", type=_absolute, metavar="PATH", help="latency: what models may not be slower than"
+    )
+    add_corpus_options(command)
+    add_ffmpeg_option(command)
+    command.add_argument("pytest", nargs="*", metavar="-- ...", help="what pytest is told as well")
+
+
+def _absolute(text: str) -> str:
+    # pytest runs in the checkout, wherever the command was typed.
+    return str(Path(text).absolute())
+
+
+def _gate(arguments: argparse.Namespace) -> int:
+    checkout = home()
+    suites = sorted(path.parent.name for path in checkout.glob("suites/*/conftest.py"))
+    if not suites:
+        raise TinyvmafError(
+            f"{checkout} has no suites", hint="the gates are run from a checkout, not from a wheel alone"
+        )
+    if lacking := [name for name in ("pytest", "xdist", "pytest_benchmark") if find_spec(name) is None]:
+        raise TinyvmafError(f"not installed: {', '.join(lacking)}", hint=install("gate"))
+    if arguments.model:
+        suites.remove("selftest")  # it is about the gates, and another model changes nothing in them
+    folder = Path(arguments.report) if arguments.report else checkout / "report"
+    for name in record.FILES:  # an old one must not be taken for that of a run that dies
+        (folder / name).unlink(missing_ok=True)
+    jobs = arguments.jobs or os.cpu_count() or 1
+    together = [f"suites/{name}" for name in suites if name != "latency"]
+    told = _told(arguments)
+    runs = (
+        ("the suites that run side by side", [*together, "-n", str(jobs), "--dist", "worksteal", *told]),
+        ("latency", ["suites/latency", "--benchmark-quiet", *told]),
+    )
+    parts, interrupted = list[dict[str, Any]](), False
+    with tempfile.TemporaryDirectory(prefix="tinyvmaf-gate-") as scratch:
+        for number, (what, command) in enumerate(runs):
+            part = Path(scratch, f"{number}.json")
+            status = _pytest(checkout, [*command, "--part", str(part), "--report", str(folder)])
+            found = _read(part)
+            if found is None and status not in (0, _NO_TESTS):
+                found = _nothing(parts, what, status)
+            parts += [found] if found else []
+            if interrupted := status in (2, -signal.SIGINT, _INTERRUPTED):
+                break
+    whole, evidence = _joined(parts, suites, arguments, stopped=interrupted)
+    record.write(folder, whole, evidence)
+    report.write(folder, whole, evidence)
+    _print(whole, folder)
+    return _INTERRUPTED if interrupted else int(whole["exit_status"])
+
+
+_NO_TESTS: Final = 5
+
+
+def _told(arguments: argparse.Namespace) -> list[str]:
+    """The options, for pytest."""
+    found = []
+    for name in _HANDED_ON:
+        if (value := getattr(arguments, name)) is not None:
+            option = "-k" if name == "k" else f"--{name.replace('_', '-')}"
+            found += [option, str(value)] if name == "k" else [f"{option}={value}"]
+    for name in _REPEATED:
+        for value in getattr(arguments, name) or ():
+            value = _absolute(value) if name == "model" else value
+            found += [f"--{name.replace('_', '-')}={value}"]
+    return [*found, *arguments.pytest]
+
+
+def _pytest(checkout: Path, command: Sequence[str]) -> int:
+    """Run pytest to its end, also where Ctrl-C is typed: it hears that itself, and says what it has found."""
+    process = subprocess.Popen([sys.executable, "-m", "pytest", *command], cwd=checkout)
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            continue
+        except BaseException:  # this process is ended
+            process.terminate()
+            process.wait()
+            raise
+
+
+def _read(part: Path) -> dict[str, Any] | None:
+    try:
+        content: dict[str, Any] = json.loads(part.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content
+
+
+def _nothing(parts: Sequence[Mapping[str, Any]], what: str, status: int) -> dict[str, Any]:
+    """A part for a run that said nothing of itself."""
+    if not parts:
+        raise TinyvmafError(
+            f"{what} ended with status {status} and found nothing", hint="pytest says above what is wrong"
+        )
+    first = parts[0]["record"]
+    facts = {name: first[name] for name in ("started", "command", "tinyvmaf", "environment", "models", "waivers")}
+    lost = record.empty(facts)
+    lost["could_not_run"] = [record.said(None, None, None, f"{what} ended with status {status} and said nothing")]
+    return {"record": lost, "evidence": {}, "stopped": False, "selected": False}
+
+
+def _joined(
+    parts: Sequence[Mapping[str, Any]], suites: Iterable[str], arguments: argparse.Namespace, *, stopped: bool
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The verdict on what all runs found, and what pictures are drawn from."""
+    whole = record.join([part["record"] for part in parts])
+    whole["command"] = " ".join(["tinyvmaf", *sys.argv[1:]])
+    evidence: dict[str, Any] = {}
+    for part in parts:
+        record.merge(evidence, part["evidence"])
+    stopped = stopped or any(part["stopped"] for part in parts)
+    selected = any(part["selected"] for part in parts) or bool(arguments.pytest)
+    if arguments.model:
+        text = "the gates' own tests were left out, for they are not about a model: tox -e selftest"
+        whole["notes"].append(record.said("selftest", None, None, text))
+    if not (stopped or selected):
+        whole["could_not_run"] += _not_run(whole, suites)
+    finished = record.finish(whole, strict=arguments.fail_not_checked, stopped=stopped, selected=selected)
+    return finished, {"schema": 1, "models": evidence}
+
+
+def _not_run(whole: Mapping[str, Any], suites: Iterable[str]) -> list[dict[str, Any]]:
+    """Suites that judged nothing, and models that a suite did not judge: nobody may take that for a pass."""
+    judged = {(test["suite"], test["model"]) for test in whole["tests"] if test["status"] in _JUDGED}
+    found = [
+        record.said(suite, None, None, f"{suite}: no test of it ran")
+        for suite in suites if suite not in {name for name, _ in judged}
+    ]  # fmt: skip
+    for model in whole["models"]:
+        exempt = {"loso"} if model["registered"] and model["recipe"] is None else set()  # a teacher, not a student
+        found += [
+            record.said(suite, model["id"], None, f"{suite}: nothing was judged of {model['id']}")
+            for suite in suites if suite in _OF_MODELS and suite not in exempt and (suite, model["id"]) not in judged
+        ]  # fmt: skip
+    return found
+
+
+def _print(whole: Mapping[str, Any], folder: Path) -> None:
+    console, colour = Console(highlight=False, soft_wrap=True), _COLOUR.get(whole["verdict"], "bold yellow")
+    *lines, last = record.as_text(whole)
+    console.print(Text(f"\n{' verdict of all suites ':=^80}", style=colour))
+    for model in whole["models"]:
+        console.print(Text(f"  {model['id']}: {model['verdict']}"))
+    failed = dict.fromkeys(f"{entry['test'] or entry['text']}" for entry in whole["failures"])
+    for line in ["FAILED:", *(f"  - {one}" for one in failed)] if failed else []:
+        console.print(Text(line))
+    for line in lines:
+        console.print(Text(line))
+    console.print(Text(f"report: {folder / report.PAGE_FILE}"))
+    console.print(Text(last, style=colour))
