@@ -81,8 +81,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_ADOPTED] = Path(tempfile.mkdtemp(prefix="tinyvmaf-adopted-"))
     config.stash[MODELS] = {one.id: one for one in _models(config)}
     verdict = config.pluginmanager.get_plugin("tinyvmaf-verdict")
-    if verdict is not None:  # a worker of xdist has none
+    if verdict is not None:
         verdict.under_test((one.as_dict() for one in config.stash[MODELS].values()), _header(config))
+    elif not hasattr(config, "workerinput"):  # of xdist, which has none
+        raise pytest.UsageError("the verdict was switched off, and without it a run that checked nothing looks green")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -17,11 +17,14 @@ from tinyvmaf.certificate import certify
 from tinyvmaf.dataset import Dataset
 from tinyvmaf.engines.choose import engines_of
 from tinyvmaf.errors import ModelError
-from tinyvmaf.gates import Gate, Gates, Outcome, compare, hold
+from tinyvmaf.features import CANONICAL
+from tinyvmaf.ffmpeg import FFmpeg
+from tinyvmaf.gates import Gate, Gates, compare, hold
 from tinyvmaf.registry import Entry
+from tinyvmaf.teacher import DEFAULT, load_built_in
 from tinyvmaf.under_test import UnderTest, adoption_faults
 
-Judge = Callable[[Outcome], None]
+Judge = Callable[..., None]
 LARGEST = float(np.finfo(np.float32).max)
 SUBNORMAL = float(np.finfo(np.float32).smallest_subnormal)
 EXTREMES = (0.0, -0.0, *(sign * size for size in (SUBNORMAL, 1e-20, 1.0, 1e6, LARGEST) for sign in (1, -1)))
@@ -78,6 +81,16 @@ def test_the_sidecar_names_the_size_tier_of_the_file(looked_at: Entry) -> None:
 
 
 @pytest.mark.usefixtures("judged_by_assertions")
+def test_the_sidecar_names_features_of_its_teacher(looked_at: Entry, ffmpeg: FFmpeg) -> None:
+    """One that names another teacher's is held against scores that it was never meant to give."""
+    sidecar = looked_at.sidecar()
+    teacher = sidecar["teacher"]["id"]
+    takes = CANONICAL if teacher == DEFAULT else load_built_in(ffmpeg, teacher).feature_names
+    foreign = [name for name in sidecar["feature_order"] if name not in takes]
+    assert not foreign, f"{looked_at.id}: {teacher} does not take {', '.join(foreign)}, it takes {', '.join(takes)}"
+
+
+@pytest.mark.usefixtures("judged_by_assertions")
 def test_the_sidecar_names_the_engines_of_the_file(looked_at: Entry) -> None:
     """All that compute in what the file has: one that is left out is one on which `backends` never runs it."""
     named, known = looked_at.sidecar()["engines"], engines_of(looked_at.onnx.read_bytes())
@@ -109,8 +122,7 @@ def test_the_batch_is_symbolic_in_truth(candidate, bounds: tuple[Gate, Gate], ju
         for n in (*BATCHES, *reversed(BATCHES))
         for i, score in enumerate(candidate.run(rows[:n]))
     }
-    for gate in bounds:
-        judge(hold(gate, candidate.id, scores, reproduce=reproduce(candidate.id, "batch")))
+    judge(*(hold(gate, candidate.id, scores, reproduce=reproduce(candidate.id, "batch")) for gate in bounds))
 
 
 def test_any_finite_input_gives_a_finite_score_in_range(candidate, bounds: tuple[Gate, Gate], judge: Judge) -> None:
@@ -139,8 +151,7 @@ def test_any_finite_input_gives_a_finite_score_in_range(candidate, bounds: tuple
             seen[", ".join(f"{value:.9g}" for value in rows[row])] = float(scores[row])
 
     run()
-    for gate in bounds:
-        judge(hold(gate, candidate.id, seen, reproduce=reproduce(candidate.id, "any_finite")))
+    judge(*(hold(gate, candidate.id, seen, reproduce=reproduce(candidate.id, "any_finite")) for gate in bounds))
 
 
 def test_extreme_features_give_a_finite_score_in_range(candidate, bounds: tuple[Gate, Gate], judge: Judge) -> None:
@@ -148,8 +159,7 @@ def test_extreme_features_give_a_finite_score_in_range(candidate, bounds: tuple[
     cases = dict(extreme_rows(candidate.features))
     scores = candidate.run(np.array(list(cases.values()), dtype=np.float32))
     measured = dict(zip(cases, scores.tolist(), strict=True))
-    for gate in bounds:
-        judge(hold(gate, candidate.id, measured, reproduce=reproduce(candidate.id, "extreme")))
+    judge(*(hold(gate, candidate.id, measured, reproduce=reproduce(candidate.id, "extreme")) for gate in bounds))
 
 
 def extreme_rows(features: tuple[str, ...]) -> Iterator[tuple[str, list[float]]]:

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from tinyvmaf.candidate import search
 from tinyvmaf.corpus import Corpus
 from tinyvmaf.corpus.splits import leave_one_source_out
 from tinyvmaf.dataset import Dataset
+from tinyvmaf.engines import OnnxRuntimeCpu
 from tinyvmaf.errors import RegistryError, TinyvmafError
 from tinyvmaf.ffmpeg import FFmpeg
 from tinyvmaf.files import write_atomic
@@ -26,6 +29,7 @@ from tinyvmaf.teacher import Teacher, load_built_in
 from tinyvmaf.under_test import UnderTest
 
 NO_STUDENT = "no student"
+Found = tuple[float, list[float]]
 
 
 @dataclass(frozen=True)
@@ -175,7 +179,12 @@ def models(
 
 @pytest.fixture
 def reports(
-    subject: Subject, report: Report, models: list[FoldModel], whole: Dataset, opinions: Opinions | None
+    subject: Subject,
+    report: Report,
+    models: list[FoldModel],
+    whole: Dataset,
+    opinions: Opinions | None,
+    _reports: dict[str, Report],
 ) -> dict[str, Report]:
     """The folds' report, and that of the registered file itself, which is what a merge would ship.
 
@@ -189,7 +198,29 @@ def reports(
         return {"file, each source": report}
     if models == [file]:
         return {"folds": report, "registered file": report}  # the same bytes on the same rows
-    return {"folds": report, "registered file": evaluated(subject, [file], whole, opinions)}
+    if (key := f"{subject.id}, file") not in _reports:
+        _reports[key] = evaluated(subject, [file], whole, opinions)
+    return {"folds": report, "registered file": _reports[key]}
+
+
+@pytest.fixture
+def searched(
+    subject: Subject, registered: Entry, opinions: Opinions | None, _found: dict[str, Found],
+    not_checked: Callable[[str], None],
+) -> Found:  # fmt: skip
+    """The largest difference of the file from its teacher that a search of the domain finds, and the row."""
+    if opinions is not None or (subject.recipe is not None and subject.recipe.architecture.per_clip):
+        not_checked(f"{subject.id}: its difference from the teacher: it fits opinions, or has scores of clips only")
+    if subject.id not in _found:
+        engine = OnnxRuntimeCpu(registered.onnx)
+        inverse = np.argsort([subject.features.index(feature) for feature in subject.teacher.feature_names])
+        _found[subject.id] = search(lambda rows: engine.run(rows[:, inverse]), subject.teacher)
+    return _found[subject.id]
+
+
+@pytest.fixture(scope="session")
+def _found() -> dict[str, Found]:
+    return {}
 
 
 def file_of(subject: Subject) -> FoldModel:

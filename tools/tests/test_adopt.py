@@ -225,6 +225,11 @@ def loop(model: onnx.ModelProto) -> None:
     model.graph.node.append(helper.make_node("If", ["h"], ["i"], then_branch=model.graph, else_branch=model.graph))
 
 
+def undefined(model: onnx.ModelProto) -> None:
+    """Reads `features`, which the wrapper has and the original does not."""
+    model.graph.node[0].input[0] = "features"
+
+
 def foreign(model: onnx.ModelProto) -> None:
     model.graph.node[1].domain = "com.theirs"
     model.opset_import.append(helper.make_opsetid("com.theirs", 1))
@@ -236,6 +241,7 @@ def foreign(model: onnx.ModelProto) -> None:
         (network(batch=1), "has a fixed batch of 1"),
         (changed(second_output), "2 outputs; a candidate has one each"),
         (changed(loop), "not of an allowed operator|a subgraph"),
+        (changed(undefined), "Nodes in a graph must be topologically sorted"),
         (changed(foreign), "it has operators of 'com.theirs'"),
         (changed(lambda m: m.graph.input[0].type.tensor_type.shape.dim.pop()), "has rank 1"),
         (changed(lambda m: m.graph.input[0].type.tensor_type.ClearField("shape")), "has no shape"),

@@ -13,10 +13,11 @@ from tinyvmaf.files import home
 from tinyvmaf.libvmaf import motion_epoch
 from tinyvmaf.registry import entries
 
-# Hidden folders belong to tools and hold environments and caches.
+# Hidden folders belong to tools and hold environments and caches; report/ is what a run says.
 PAGES = sorted(
-    path for path in home().rglob("*.md") if not any(part.startswith(".") for part in path.relative_to(home()).parts)
-)
+    path for path in home().rglob("*.md")
+    if not any(part.startswith(".") for part in path.relative_to(home()).parts) and path.parent != home() / "report"
+)  # fmt: skip
 
 
 def console_blocks() -> list[tuple[str, str]]:
@@ -65,8 +66,12 @@ def test_the_readmes_models_are_the_registered_ones() -> None:
     readme = (home() / "README.md").read_text(encoding="utf-8")
     for entry in entries():
         sidecar = entry.sidecar()
-        error = sidecar["measured"]["golden_frame_max_abs_error_points"]
-        row = rf"\[{entry.id}\]\(model/{entry.id}\.md\) \| {sidecar['bytes']:,} \| .*\| {error:.3g} VMAF points \|"
+        measured = sidecar["measured"]
+        errors = [f"{measured['golden_frame_max_abs_error_points']:.3g}"]
+        for name in ("loso_frame_max_abs_error_points", "loso_frame_rmse_points"):
+            errors.insert(0, f"{measured[name]:.2g}" if name in measured else "")
+        cells = " *\\| ".join([f"{sidecar['bytes']:,}", "[^|]*", *map(re.escape, errors)])
+        row = rf"\[{entry.id}\]\(model/{entry.id}\.md\) \| {cells} \|"
         assert re.search(row, readme), row
 
 
@@ -100,6 +105,25 @@ def test_everything_that_is_installed_is_pinned() -> None:
     }
     wanted = [*project["dependencies"], *(r for extra in project["optional-dependencies"].values() for r in extra)]
     assert {re.split(r"[>=<\[]", name)[0].lower() for name in wanted} <= pinned
+
+
+@pytest.mark.parametrize("workflow", sorted((home() / ".github/workflows").glob("*.yml")), ids=lambda path: path.stem)
+def test_workflows_run_what_tox_runs(workflow: Path) -> None:
+    """What a merge waits for can be run at home: nothing but tox, and what shows or keeps its results."""
+    text = workflow.read_text(encoding="utf-8")
+    lines = re.findall(r"^ *- run: (.*)$|^ +run: ([^|].*)$", text, re.MULTILINE)
+    lines = [one or other for one, other in lines]
+    lines += [line.strip() for block in re.findall(r"run: \|\n((?: {10}.*\n)+)", text) for line in block.splitlines()]
+    known = set(re.findall(r"^\[testenv:(\w+)\]", (home() / "tox.ini").read_text(encoding="utf-8"), re.MULTILINE))
+    ran = []
+    for line in lines:
+        if found := re.match(r"python -m tox (?:exec )?-e (\w+)\b", line):
+            ran.append(found[1])
+        else:
+            shows = ("python -m pip install -c constraints.txt tox", "cat report/", "gh pr comment")
+            assert line.startswith(shows), line
+    assert ran
+    assert set(ran) <= known
 
 
 def test_what_is_to_be_installed_is_there_to_be_installed() -> None:

@@ -13,7 +13,7 @@ from tinyvmaf.adopt.describe import Features, UndescribedError, read_said, sidec
 from tinyvmaf.engines.choose import engines_of
 from tinyvmaf.errors import ModelError, RegistryError, TinyvmafError
 from tinyvmaf.features import CANONICAL
-from tinyvmaf.files import file_sha256, sha256
+from tinyvmaf.files import file_sha256, home, sha256
 from tinyvmaf.gates import CouldNotRunError
 from tinyvmaf.registry import Entry
 from tinyvmaf.teacher import DEFAULT, KNOWN
@@ -49,7 +49,9 @@ class UnderTest:
         readable = self.path.is_file() and self.fault is None
         return {
             "id": self.id,
-            "path": str(self.path),
+            "path": str(
+                self.path.relative_to(home()) if self.registered and self.path.is_relative_to(home()) else self.path
+            ),
             "sha256": file_sha256(self.path) if readable else None,
             "bytes": original.size if original else self.path.stat().st_size if readable else None,
             "tier": said.get("tier"),

@@ -13,6 +13,7 @@ no verdict, whatever it had found by then.
 
 import json
 import platform
+import re
 import shlex
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping
@@ -42,6 +43,7 @@ COLOUR: Final[dict[str, dict[str, Any]]] = {
 _PACKAGES: Final = ("numpy", "onnx", "onnxruntime", "openvino", "opencv-python-headless", "torch", "pytest")
 _OUTCOME, _NOT_CHECKED, _COULD_NOT_RUN, _NOTE = "outcome", "not_checked", "could_not_run", "note"
 _MODEL, _WAIVED, _EVIDENCE = "model", "waived", "evidence"
+_OF_A_WORKER: Final = re.compile(r"\A\[gw\d+\] .*\n")  # a line of xdist, which says nothing of what failed
 _WAIVERS = pytest.StashKey[list[Waiver]]()
 
 
@@ -130,13 +132,17 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Tell a gate that could not run from one that failed, show such an error as a sentence, and let a waiver act."""
+    error = call.excinfo.value if call.excinfo is not None else None
+    if call.excinfo is not None and _is_gate(item.nodeid) and isinstance(error, TinyvmafError):
+        # It is shown as a sentence; pytest would spend seconds on sources of frames that nobody sees.
+        call.excinfo.traceback = call.excinfo.traceback[-1:]
     report = yield
     if not _is_gate(item.nodeid):
         return report
-    error = call.excinfo.value if call.excinfo is not None else None
     judged = isinstance(error, (AssertionError, pytest.fail.Exception))
     if report.failed and not judged:
-        report.user_properties.append((_COULD_NOT_RUN, ""))
+        why = str(error) if isinstance(error, TinyvmafError) else call.excinfo.exconly() if call.excinfo else ""
+        report.user_properties.append((_COULD_NOT_RUN, why))
         if isinstance(error, TinyvmafError):
             report.longrepr = f"COULD NOT RUN: {error}"
     model, said = _model_of(item), [str(text) for name, text in item.user_properties if name == _OUTCOME]
@@ -245,8 +251,11 @@ class Verdict:
     def pytest_sessionstart(self) -> None:
         """The report of an earlier run must not be taken for that of one that dies."""
         if (folder := self._folder()) is not None and not self._config.option.collectonly:
-            for name in record.FILES:
-                (folder / name).unlink(missing_ok=True)
+            try:
+                for name in record.FILES:
+                    (folder / name).unlink(missing_ok=True)
+            except OSError as error:
+                self.could_not(f"{folder}: {error.strerror}; --report DIR says where the report goes")
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """A suite that cannot be collected could not run."""
@@ -286,10 +295,10 @@ class Verdict:
             test["status"] = "waived" if test["status"] == "pass" else test["status"]
 
     def _failed(self, report: pytest.TestReport, test: dict[str, Any]) -> None:
-        text = report.longreprtext
-        if _properties(report, _COULD_NOT_RUN):
+        text = _OF_A_WORKER.sub("", report.longreprtext)
+        if why := _properties(report, _COULD_NOT_RUN):
             test["status"] = "could not run"
-            self._say("could_not_run", report, f"{report.nodeid}: {text.removeprefix('COULD NOT RUN: ')}")
+            self._say("could_not_run", report, f"{report.nodeid}: {why[0]}")
             return
         test["status"] = "fail"
         outside = [json.loads(text) for text in _properties(report, _OUTCOME)]
@@ -319,10 +328,9 @@ class Verdict:
         if part is not None:  # `tinyvmaf gate` gives the verdict
             payload = {"record": self._record(), "evidence": self._evidence, "stopped": stopped, "selected": selected}
             write_atomic(Path(part), json.dumps(payload, allow_nan=False))
-            return
         whole = self._finish(stopped=stopped, selected=selected or self._some_tests())
         terminal = session.config.pluginmanager.get_plugin("terminalreporter")
-        if terminal is not None:
+        if terminal is not None and part is None:
             colour = COLOUR[whole["verdict"]]
             terminal.section("verdict", bold=True, **colour)
             *lines, last = record.as_text(whole)

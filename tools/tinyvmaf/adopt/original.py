@@ -9,7 +9,7 @@ from typing import Final
 import onnx
 from onnx import ModelProto, TensorProto, ValueInfoProto
 
-from tinyvmaf.contract import LARGEST
+from tinyvmaf.contract import IR_VERSIONS, LARGEST
 from tinyvmaf.contract.graph import graph_faults
 from tinyvmaf.contract.words import in_one_line, said, type_name
 from tinyvmaf.errors import ModelError
@@ -101,6 +101,10 @@ def _look(path: Path, width: int) -> Original:
     graph.input.append(taken)
     if found := graph_faults(graph):
         raise ModelError(f"{path}: {found[0]}" + (f"; and {len(found) - 1} more" if len(found) > 1 else ""))
+    # Weights are no inputs any more, which is allowed from there on.
+    model.ir_version = max(model.ir_version, IR_VERSIONS[0])
+    # What is undefined in it could otherwise take its meaning from what is put around it.
+    onnx.checker.check_model(model)
     return Original(
         path, model, taken.name, given.name, double_in, double_out, len(shape), opset,
         len(data) + sum(size for _, size in external), tuple(name for name, _ in external),

@@ -11,7 +11,7 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper, versi
 
 from tinyvmaf.adopt.describe import Described
 from tinyvmaf.adopt.original import Original, refused
-from tinyvmaf.contract import INPUT, IR_VERSIONS, OPSET, OUTPUT
+from tinyvmaf.contract import INPUT, OPSET, OUTPUT
 from tinyvmaf.contract.words import in_one_line
 from tinyvmaf.engines import OnnxRuntimeCpu
 from tinyvmaf.errors import ModelError
@@ -49,7 +49,6 @@ def _adopt(original: Original, described: Described, teacher_features: Sequence[
     changed = []
     model = ModelProto()
     model.CopyFrom(original.model)
-    model.ir_version = max(model.ir_version, IR_VERSIONS[0])
     if original.opset != OPSET:
         try:
             model = version_converter.convert_version(model, OPSET)

@@ -1,0 +1,46 @@
+"""A picture of a report for the README, its head and its models: `python tools/plots/report.py [PAGE.html] [OUT.png]`.
+
+Needs Playwright (extra `tests`) and a Chromium: $TINYVMAF_CHROMIUM, or one on the path.
+"""
+
+import os
+import shutil
+import sys
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import sync_playwright
+
+from tinyvmaf.files import home
+
+WIDTH, HEAD, BODY, MARGIN = 1280, 326, 1500, 16  # pixels
+COLOURS = 96  # a page of text needs no more, and a smaller file
+
+
+def main(page: Path, out: Path) -> None:
+    chromium = os.environ.get("TINYVMAF_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if not chromium:
+        sys.exit("no Chromium: set TINYVMAF_CHROMIUM")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        shown = browser.new_page(viewport={"width": WIDTH, "height": 1000})
+        shown.goto(page.resolve().as_uri())
+        # What was not checked stands between the two, and is longer than the picture.
+        top = shown.screenshot(clip={"x": 0, "y": 0, "width": WIDTH, "height": HEAD})
+        box = shown.locator("#models").bounding_box()
+        assert box is not None, "the page has no models"
+        below = {"x": 0, "y": box["y"] - MARGIN, "width": WIDTH, "height": BODY}
+        rest = shown.screenshot(full_page=True, clip=below)
+        browser.close()
+    parts = [Image.open(BytesIO(part)).convert("RGB") for part in (top, rest)]
+    whole = Image.new("RGB", (WIDTH, HEAD + BODY))
+    whole.paste(parts[0], (0, 0))
+    whole.paste(parts[1], (0, HEAD))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    whole.quantize(COLOURS).save(out, optimize=True)
+
+
+if __name__ == "__main__":
+    given = [Path(argument) for argument in sys.argv[1:]]
+    main(*(given + [home() / "report" / "index.html", home() / "docs" / "images" / "report.png"][len(given) :]))
