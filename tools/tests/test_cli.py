@@ -47,7 +47,7 @@ def test_it_runs_as_a_process(way: list[str]) -> None:
 COMMANDS = ["", "score", "info", "export-teacher", "models", "verify", "extract", "store", "store ls", "store verify",
             "store prune", "corpus", "corpus check", "corpus build", "corpus split", "golden", "golden fetch",
             "golden patterns", "golden freeze", "train", "recipes", "register", "certify", "bench", "bench run",
-            "bench baseline", "bench history", "bench plot"]  # fmt: skip
+            "bench baseline", "bench history", "bench plot", "mcp"]  # fmt: skip
 
 
 @pytest.mark.parametrize("command", COMMANDS)

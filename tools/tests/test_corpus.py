@@ -137,12 +137,6 @@ def remove(name: str) -> Callable[[Path], None]:
     return lambda root: (root / name).unlink()
 
 
-def link_folder(root: Path) -> None:
-    """dis/ itself leads out of the root."""
-    shutil.move(root / "dis", root.parent / "elsewhere")
-    (root / "dis").symlink_to(root.parent / "elsewhere")
-
-
 CLIP, REF = "dis/Tennis_1_90_100.yuv", "ref/Tennis_25fps.yuv"
 FRAME = 128 * 96 * 3 // 2
 
@@ -165,7 +159,6 @@ SPOILS: list[tuple[Callable[[Path], None], str, str, str]] = [
     (link("dis/Tennis_3_90_100.yuv", "/etc/passwd"), "outside", "dis/Tennis_3_90_100.yuv", "link out of the data root"),
     (link("dis/Tennis_3_90_100.yuv", "../../x.yuv"), "outside", "dis/Tennis_3_90_100.yuv", "link out of the data root"),
     (link("dis/Tennis_3_90_100.yuv", "nothing.yuv"), "dangling", "dis/Tennis_3_90_100.yuv", "is a link to nothing"),
-    (link_folder, "outside", CLIP, "link out of the data root"),
     (copy(CLIP, "dis/Tennis_3_90_100.yuv"), "duplicate", CLIP, "has the same content as dis/Tennis_3_90_100.yuv"),
     (copy(REF, "ref/Other_25fps.yuv"), "duplicate", "ref/Other_25fps.yuv", "has the same content as"),
     (copy(CLIP, "dis/Crowd_Run_3_90_100.yuv"), "duplicate", "dis/Crowd_Run_3_90_100.yuv", "has the same content as"),
@@ -229,6 +222,32 @@ def test_a_file_outside_the_root_is_never_opened(root: Path, ffmpeg: FFmpeg, cli
     report = examine(scan(root, assume=DIMS), ffmpeg)
     assert "dis/Tennis_3_90_100.yuv" not in report.videos
     assert outside.stat().st_atime_ns == before
+
+
+@pytest.mark.parametrize("name", ["ref", "dis", "corpus.toml"])
+def test_what_a_root_is_made_of_may_not_lie_outside_either(name: str, root: Path) -> None:
+    """Neither are the names of a folder elsewhere listed, nor what a file there says."""
+    elsewhere = root.parent / "elsewhere"
+    if name == "corpus.toml":
+        elsewhere.write_text("secret = 1\n", encoding="utf-8")
+    else:
+        shutil.move(root / name, elsewhere)
+    (root / name).symlink_to(elsewhere)
+    with pytest.raises(TinyvmafError, match=f"{name} is a link out of the data root: not opened") as said:
+        scan(root, assume=DIMS)
+    assert "secret" not in str(said.value)
+
+
+def test_a_file_that_becomes_a_link_out_after_it_was_found_is_not_opened(
+    root: Path, ffmpeg: FFmpeg, clip, tmp_path: Path
+) -> None:
+    corpus = scan(root, assume=DIMS)
+    (root / CLIP).unlink()
+    (root / CLIP).symlink_to(clip("outside.yuv", folder=tmp_path))
+    report = examine(corpus, ffmpeg)
+    assert CLIP not in report.videos
+    (fault,) = [fault for fault in report.faults if fault.path == CLIP]
+    assert fault.text == "has become a link out of the data root: not opened"
 
 
 def test_a_golden_file_in_a_corpus_is_a_fault(root: Path, ffmpeg: FFmpeg) -> None:

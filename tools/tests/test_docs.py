@@ -133,7 +133,7 @@ def test_what_is_to_be_installed_is_there_to_be_installed() -> None:
     text = "\n".join(path.read_text(encoding="utf-8") for path in files)
     named = set(re.findall(r"""\binstall\("(\w+)"\)|'\.\[(\w+)\]'""", text))
     known = set(project["optional-dependencies"])
-    assert {a or b for a, b in named} == {"fit", "dask", "corpus", "gate", "plots"} <= known
+    assert {a or b for a, b in named} == {"fit", "dask", "corpus", "gate", "mcp", "plots"} <= known
     assert "tinyvmaf[" not in text
 
 

@@ -136,6 +136,28 @@ def test_containers_are_read(name: str, encode, ffmpeg: FFmpeg) -> None:
     assert (video.frames, str(video.geometry)) == (10, "128x96 yuv420p")
 
 
+DASH = """<?xml version="1.0"?>
+<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" mediaPresentationDuration="PT1S"
+profiles="urn:mpeg:dash:profile:isoff-on-demand:2011"><Period><AdaptationSet mimeType="video/mp4">
+<Representation id="1" bandwidth="1"><BaseURL>{film}</BaseURL></Representation></AdaptationSet></Period></MPD>
+"""
+HLS = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:1,\n{film}\n#EXT-X-ENDLIST\n"
+
+
+@pytest.mark.parametrize(("name", "film", "content"), [
+    ("dash.mp4", "film.mp4", DASH), ("hls.m3u8", "film.ts", HLS),
+    ("concat.mp4", "film.mp4", "ffconcat version 1.0\nfile film.mp4"),
+    ("f%01d.ppm", "film.mp4", "P3 1 1 255 0 0 0"),
+])  # fmt: skip
+def test_a_file_that_only_names_others_is_refused(
+    name: str, film: str, content: str, encode, ffmpeg: FFmpeg, tmp_path: Path
+) -> None:
+    """FFmpeg goes by content: it would read the film that a playlist names, whatever the playlist is called."""
+    (tmp_path / name).write_text(content.format(film=encode(film)), encoding="utf-8")
+    with pytest.raises(MediaError, match="FFmpeg cannot read it"):
+        open_video(tmp_path / name, ffmpeg)
+
+
 def test_hidden_packets_are_not_frames(encode, ffmpeg: FFmpeg, tmp_path: Path) -> None:
     """VP8's alternate reference frames are packets that show nothing."""
     log = str(tmp_path / "log")

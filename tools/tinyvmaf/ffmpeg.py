@@ -6,7 +6,9 @@ import shutil
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +25,50 @@ _TELLING = re.compile(r"\[(warning|error|fatal|panic)\]|libvmaf (WARNING|ERROR)"
 
 # What is running now, so that it can be ended from another thread.
 _RUNNING: set[subprocess.Popen[str]] = set()
+
+
+class Stop:
+    """Ends the FFmpegs of one caller from another thread: those that run, and any that it would still start."""
+
+    def __init__(self) -> None:
+        self._lock, self._stopped = threading.Lock(), False
+        self._running: set[subprocess.Popen[str]] = set()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stopped
+
+    def stop(self) -> None:
+        """End them; their runs then fail. May be called from any thread, and again."""
+        with self._lock:
+            self._stopped = True
+            for process in self._running:
+                process.kill()
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Within it, every `run` of this context can be stopped; a new thread has a context of its own."""
+        token = _STOP.set(self)
+        try:
+            yield
+        finally:
+            _STOP.reset(token)
+
+    def add(self, process: subprocess.Popen[str]) -> None:
+        """A process has started; it is ended at once if `stop` came first."""
+        with self._lock:
+            self._running.add(process)
+            if self._stopped:
+                process.kill()
+
+    def discard(self, process: subprocess.Popen[str]) -> None:
+        """A process has ended."""
+        with self._lock:
+            self._running.discard(process)
+
+
+_STOP: ContextVar[Stop | None] = ContextVar("tinyvmaf-stop", default=None)
 
 
 @dataclass(frozen=True)
@@ -129,7 +175,9 @@ def run(
         *("-progress", "pipe:1", "-stats_period", "0.2"),
         *arguments,
     ]
-    expired = threading.Event()
+    expired, stop = threading.Event(), _STOP.get()
+    if stop is not None and stop.stopped:
+        raise FFmpegError("FFmpeg was not started: the caller has given up")
     # stderr goes to a file: a pipe that nobody reads would stop FFmpeg once it is full.
     with tempfile.TemporaryFile() as stderr:
         try:
@@ -144,6 +192,8 @@ def run(
             process.kill()
 
         _RUNNING.add(process)
+        if stop is not None:
+            stop.add(process)
         watchdog = threading.Timer(timeout, kill_late) if timeout is not None else None
         try:
             if watchdog is not None:
@@ -161,6 +211,8 @@ def run(
                 process.kill()
             process.wait()
             _RUNNING.discard(process)
+            if stop is not None:
+                stop.discard(process)
             if process.stdout is not None:
                 process.stdout.close()
         stderr.seek(0)

@@ -19,8 +19,17 @@ MAX_SIDE = 32768
 _Y4M_MAGIC = b"YUV4MPEG2"
 _Y4M_HEADER_LIMIT = 1024
 _PROBE_TIMEOUT_S = 600.0
-# Nothing but the file itself (a playlist in it names others), and no frame that a decoder had to make up.
-_CONTAINER_OPTIONS = ("-protocol_whitelist", "file", "-err_detect", "explode")
+# Containers that hold their own frames. FFmpeg goes by content, not by name: a playlist (HLS, DASH, concat) that is
+# called x.mp4, or a name with a pattern in it (image2), would have it open whatever files that names.
+_DEMUXERS = (
+    *("asf", "av1", "avi", "dv", "flv", "h264", "hevc", "ivf", "m4v", "matroska", "mov", "mpeg", "mpegts", "mpegvideo"),
+    *("mxf", "nut", "obu", "ogg", "vvc", "yuv4mpegpipe"),
+)
+# Nothing but the file itself, and no frame that a decoder had to make up.
+_CONTAINER_OPTIONS = (
+    *("-protocol_whitelist", "file", "-format_whitelist", ",".join(_DEMUXERS)),
+    *("-err_detect", "explode"),
+)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from types import FrameType
 
 from tinyvmaf import __version__
-from tinyvmaf.cli import bench, certify, corpus, extract, gate, golden, info, models, score, store, train
+from tinyvmaf.cli import bench, certify, corpus, extract, gate, golden, info, mcp, models, score, store, train
 from tinyvmaf.errors import TinyvmafError
 
 _INTERRUPTED = 128 + signal.SIGINT
@@ -38,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"tinyvmaf {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for group in (gate, score, corpus, extract, store, train, certify, bench, models, golden, info):
+    for group in (gate, score, corpus, extract, store, train, certify, bench, models, golden, mcp, info):
         group.add_commands(commands)
     return top
 

@@ -16,7 +16,7 @@ from tinyvmaf.cli.common import (
     print_table,
     progress_bar,
 )
-from tinyvmaf.corpus import Corpus, Report, data_root, examine, hash_split, leave_one_source_out, scan
+from tinyvmaf.corpus import Corpus, Report, as_dict, data_root, examine, hash_split, leave_one_source_out, scan
 from tinyvmaf.ffmpeg import find_ffmpeg
 from tinyvmaf.files import home
 from tinyvmaf.store import Store, default_folder
@@ -69,26 +69,10 @@ def _check(arguments: argparse.Namespace) -> int:
     with progress_bar("check", "files") as report:
         found = examine(corpus, ffmpeg, digest=store.digest, on_file=report)
     if arguments.json:
-        print(json.dumps(_as_json(corpus, found), indent=2))
+        print(json.dumps(as_dict(corpus, found), indent=2))
     else:
         _print(corpus, found)
     return int(found.spoils)
-
-
-def _as_json(corpus: Corpus, found: Report) -> dict[str, object]:
-    counts = Counter(clip.source for clip in corpus.clips)
-    sources = {}
-    for source, path in corpus.references.items():
-        video = found.videos.get(corpus.relative(path))
-        sources[source] = {
-            "reference": corpus.relative(path),
-            "clips": counts[source],
-            "frames": None if video is None else video.frames,
-            "geometry": None if video is None else str(video.geometry),
-        }
-    faults = [{"code": f.code, "path": f.path, "text": f.text, "spoils": f.spoils} for f in found.faults]
-    return {"root": str(corpus.root), "clips": len(corpus.clips), "sources": sources, "faults": faults,
-            "spoils": found.spoils}  # fmt: skip
 
 
 def _print(corpus: Corpus, found: Report) -> None:

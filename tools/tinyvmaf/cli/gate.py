@@ -38,7 +38,7 @@ features it takes, in which order, and how they are normalised: docs/candidates.
 
 exit status: 0 PASS, 1 FAIL, 10 COULD NOT RUN, 2 wrong use, 130 interrupted"""
 _COLOUR: Final = {record.PASS: "bold green", record.FAIL: "bold red"}
-_SUITES: Final = ("backends", "contract", "corpus", "golden", "latency", "loso", "selftest")
+_SUITES: Final = ("backends", "contract", "corpus", "golden", "latency", "loso", "mcp", "selftest")
 _OF_MODELS: Final = ("contract", "golden", "backends", "loso", "latency")
 _JUDGED: Final = ("pass", "fail", "waived", "could not run")
 _INTERRUPTED: Final = 128 + signal.SIGINT

@@ -3,7 +3,6 @@
 import argparse
 import json
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +18,12 @@ from tinyvmaf.cli.common import (
     print_table,
     progress_bar,
 )
-from tinyvmaf.errors import ModelError, RegistryError
 from tinyvmaf.features import CANONICAL
 from tinyvmaf.ffmpeg import FFmpeg, find_ffmpeg
-from tinyvmaf.files import sha256
 from tinyvmaf.libvmaf import FrameTable, score_pair
 from tinyvmaf.libvmaf.score import SCALERS
 from tinyvmaf.media import is_raw
+from tinyvmaf.scoring import TinyScores, pooled, teacher_scores, tiny_model, tiny_scores
 from tinyvmaf.stats import pool
 from tinyvmaf.teacher import DEFAULT, KNOWN, Teacher, load_built_in, load_json
 
@@ -72,16 +70,6 @@ def add_commands(commands: Commands) -> None:
     add_ffmpeg_option(command)
 
 
-@dataclass(frozen=True)
-class _TinyModel:
-    """A tiny model's scores of the clip."""
-
-    id: str
-    sha256: str
-    features: list[str]
-    scores: NDArray[np.float64]
-
-
 def _wrong_use(arguments: argparse.Namespace) -> str | None:
     raw = is_raw(arguments.reference) or is_raw(arguments.distorted)
     if (arguments.size or arguments.pix_fmt) and not raw:
@@ -116,8 +104,8 @@ def _run(arguments: argparse.Namespace) -> int:
             ffmpeg=ffmpeg,
             on_frame=report,
         )
-    scores = {teacher.id: _scores(teacher, table) for teacher in teachers}
-    tiny = None if arguments.model is None else _tiny_model(arguments.model, table)
+    scores = {teacher.id: teacher_scores(teacher, table) for teacher in teachers}
+    tiny = None if arguments.model is None else tiny_scores(tiny_model(arguments.model), table)
     if arguments.json:
         json.dump(_log(table, teachers, scores, tiny, ffmpeg), sys.stdout, indent=2)
         print()
@@ -133,41 +121,11 @@ def _teachers(arguments: argparse.Namespace, ffmpeg: FFmpeg) -> list[Teacher]:
     return teachers or [load_built_in(ffmpeg, DEFAULT)]
 
 
-def _scores(teacher: Teacher, table: FrameTable) -> NDArray[np.float64]:
-    # FFmpeg's filter does not run bootstrap collections, so such a teacher is evaluated here.
-    return teacher.predict(table.features(teacher.feature_names)) if teacher.bootstrap else table.column(teacher.id)
-
-
-def _tiny_model(name: str, table: FrameTable) -> _TinyModel:
-    # ONNX and its runtime take longer to import than everything else here, and most calls need neither.
-    from tinyvmaf import registry
-    from tinyvmaf.engines import OnnxRuntimeCpu
-
-    if name.endswith(".onnx") or Path(name).is_file():
-        path = Path(name)
-        sidecar = path.with_suffix(".json")
-        model_id = path.stem
-        if not sidecar.is_file():
-            raise ModelError(f"{path} has no sidecar {sidecar.name}, so the order of its features is not known")
-    else:
-        entry = registry.find(name)
-        if found := registry.faults(entry):
-            raise RegistryError(f"{name} is not what was registered: {'; '.join(found)}")
-        path, sidecar, model_id = entry.onnx, entry.sidecar_path, entry.id
-    order = registry.read_sidecar(sidecar)["feature_order"]
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"{path}: {error.strerror}") from error
-    scores = OnnxRuntimeCpu(data).run(table.features(order)).astype(np.float64)
-    return _TinyModel(model_id, sha256(data), order, scores)
-
-
 def _log(
     table: FrameTable,
     teachers: list[Teacher],
     scores: dict[str, NDArray[np.float64]],
-    tiny: _TinyModel | None,
+    tiny: TinyScores | None,
     ffmpeg: FFmpeg,
 ) -> dict[str, Any]:
     """libvmaf's log layout, with the first teacher's score under the name that libvmaf's readers look for."""
@@ -175,8 +133,7 @@ def _log(
     columns = {name: values for name, values in table.columns.items() if name not in names}
     columns |= {names[teacher_id]: values for teacher_id, values in scores.items()}
     shown = {name: teacher_id for teacher_id, name in names.items()}
-    # libvmaf's own pooling where it has one: it pools before it rounds.
-    pooled = {name: table.pooled.get(shown.get(name, name)) or pool(values) for name, values in columns.items()}
+    pools = {name: pooled(shown.get(name, name), values, table) for name, values in columns.items()}
     log: dict[str, Any] = {
         "version": table.version,
         "ffmpeg": ffmpeg.version,
@@ -185,7 +142,7 @@ def _log(
             {"frameNum": frame, "metrics": {name: float(values[frame]) for name, values in columns.items()}}
             for frame in range(len(table))
         ],
-        "pooled_metrics": pooled,
+        "pooled_metrics": pools,
         "aggregate_metrics": {},
     }
     if tiny is not None:
@@ -199,7 +156,7 @@ def _log(
     return log
 
 
-def _print(table: FrameTable, scores: dict[str, NDArray[np.float64]], tiny: _TinyModel | None, ffmpeg: FFmpeg) -> None:
+def _print(table: FrameTable, scores: dict[str, NDArray[np.float64]], tiny: TinyScores | None, ffmpeg: FFmpeg) -> None:
     print(f"{ffmpeg}\nlibvmaf {table.version}, {len(table)} frames\n")
     shown = dict(scores)
     if tiny is not None:

@@ -1,6 +1,6 @@
 """A corpus on disk: `ref/` with pristine sources, `dis/` with distorted clips, named as Netflix names them."""
 
-from tinyvmaf.corpus.doctor import Report, examine
+from tinyvmaf.corpus.doctor import Report, as_dict, examine
 from tinyvmaf.corpus.names import ClipName, clip_name, reference_name
 from tinyvmaf.corpus.scan import Clip, Corpus, Fault, data_root, scan
 from tinyvmaf.corpus.splits import Fold, Split, hash_sample, hash_split, leave_one_source_out
@@ -13,6 +13,7 @@ __all__ = [
     "Fold",
     "Report",
     "Split",
+    "as_dict",
     "clip_name",
     "data_root",
     "examine",

@@ -1,11 +1,13 @@
 """The doctor: opens every file of a corpus and says all that is wrong with it at once."""
 
+import contextvars
 import os
-from collections import defaultdict
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 from tinyvmaf.corpus.scan import Corpus, Fault
 from tinyvmaf.errors import MediaError, NotComparableError
@@ -13,6 +15,9 @@ from tinyvmaf.ffmpeg import FFmpeg
 from tinyvmaf.files import file_blake3
 from tinyvmaf.golden import is_golden_file
 from tinyvmaf.media import Video, count_by_decoding, is_raw, open_video, require_comparable
+
+_Item = TypeVar("_Item")
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,8 @@ def examine(
         def look(path: Path) -> tuple[Path, Video | Fault, str | None, bool]:
             where = corpus.relative(path)
             try:
+                if not path.resolve().is_relative_to(corpus.root):  # it was not when it was found
+                    raise MediaError("has become a link out of the data root: not opened")
                 video = open_video(
                     path, ffmpeg, raw_geometry=corpus.geometries[sources[path]] if is_raw(path) else None
                 )
@@ -61,7 +68,7 @@ def examine(
                 text = error.message if isinstance(error, MediaError) else str(error)
                 return path, Fault("unreadable", where, text.removeprefix(f"{path}: ")), None, False
 
-        for done, (path, found, value, golden) in enumerate(pool.map(look, sources), start=1):
+        for done, (path, found, value, golden) in enumerate(_each(pool, look, sources), start=1):
             where = corpus.relative(path)
             if isinstance(found, Fault):
                 faults.append(found)
@@ -73,10 +80,33 @@ def examine(
                 faults.append(Fault("golden", where, "is a golden file: it judges and is never trained on"))
             if on_file is not None:
                 on_file(done, len(sources))
-        faults += pool.map(lambda pair: _compare(*pair), _pairs(corpus, videos, ffmpeg))
+        faults += _each(pool, lambda pair: _compare(*pair), _pairs(corpus, videos, ffmpeg))
     faults = [fault for fault in faults if fault.text]
     faults += _duplicates(corpus, digests)
     return Report(videos, tuple(sorted(faults, key=lambda fault: (fault.path, fault.code))))
+
+
+def as_dict(corpus: Corpus, found: Report) -> dict[str, Any]:
+    """What the doctor found, for JSON: `root`, `clips`, `sources` by name, `faults`, `spoils`."""
+    counts = Counter(clip.source for clip in corpus.clips)
+    sources = {}
+    for source, path in corpus.references.items():
+        video = found.videos.get(corpus.relative(path))
+        sources[source] = {
+            "reference": corpus.relative(path),
+            "clips": counts[source],
+            "frames": None if video is None else video.frames,
+            "geometry": None if video is None else str(video.geometry),
+        }
+    faults = [{"code": f.code, "path": f.path, "text": f.text, "spoils": f.spoils} for f in found.faults]
+    return {"root": str(corpus.root), "clips": len(corpus.clips), "sources": sources, "faults": faults,
+            "spoils": found.spoils}  # fmt: skip
+
+
+def _each(pool: ThreadPoolExecutor, function: Callable[[_Item], _Found], items: Collection[_Item]) -> Iterable[_Found]:
+    """`pool.map` in copies of this context, so that who can stop this thread's FFmpegs can stop theirs."""
+    contexts = [contextvars.copy_context() for _ in items]
+    return pool.map(lambda context, item: context.run(function, item), contexts, items)
 
 
 def _pairs(corpus: Corpus, videos: dict[str, Video], ffmpeg: FFmpeg) -> list[tuple[str, Video, Video, FFmpeg]]:

@@ -95,7 +95,8 @@ def scan(root: Path, *, assume: str | None = None) -> Corpus:
         assume: geometry of every raw file, `WxH[:pix_fmt]`; None takes what corpus.toml says, else 1080p yuv420p.
 
     Raises:
-        TinyvmafError: no such folder, no `ref/` or `dis/` in it, or a corpus.toml that cannot be read.
+        TinyvmafError: no such folder, no `ref/` or `dis/` in it, a link out of it in place of one of these, or a
+            corpus.toml that cannot be read.
     """
     if not root.is_dir():
         raise TinyvmafError(f"{root}: the data root is not a folder")
@@ -103,6 +104,9 @@ def scan(root: Path, *, assume: str | None = None) -> Corpus:
     for name in ("ref", "dis"):
         if not (root / name).is_dir():
             raise TinyvmafError(f"{root}: no folder {name}/", hint="a data root holds ref/ and dis/")
+    for name in ("ref", "dis", SETTINGS):
+        if not (root / name).resolve().is_relative_to(root):
+            raise TinyvmafError(f"{root / name} is a link out of the data root: not opened")
     faults: list[Fault] = []
     references: dict[str, Path] = {}
     for path in _files(root, "ref", faults):

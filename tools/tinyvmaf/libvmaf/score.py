@@ -53,6 +53,7 @@ def score_pair(
     threads: int | None = None,
     timeout: float | None = None,
     ffmpeg: FFmpeg | None = None,
+    on_open: Callable[[Video, Video], None] | None = None,
     on_frame: Callable[[int, int], None] | None = None,
 ) -> FrameTable:
     """Score a distorted video against its reference with the real libvmaf.
@@ -71,6 +72,8 @@ def score_pair(
         threads: libvmaf's threads; None for one a core.
         timeout: seconds until FFmpeg is ended.
         ffmpeg: the FFmpeg to use; None finds one.
+        on_open: called with reference and distorted video once they are known to be comparable, and before they are
+            scored; what it raises ends the call.
         on_frame: called with the frames done and the frames in all.
 
     Returns:
@@ -89,6 +92,8 @@ def score_pair(
         # Packets are not always frames, so before a pair is refused for its length, the frames are counted.
         ref, dis = count_by_decoding(ref, ffmpeg), count_by_decoding(dis, ffmpeg)
     require_comparable(ref, dis, scaled=scale is not None)
+    if on_open is not None:
+        on_open(ref, dis)
 
     probed = tuple({f.name: f for f in (*CANONICAL_FEATURES, *(f for m in models for f in m.features))}.values())
     with tempfile.TemporaryDirectory(prefix="tinyvmaf-") as folder:

@@ -1,0 +1,206 @@
+"""What a client is told, what it is refused, and what is left when it changes its mind."""
+
+import json
+import re
+import threading
+from collections.abc import Callable
+from concurrent.futures import CancelledError
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tinyvmaf import engines, registry
+from tinyvmaf.teacher import DEFAULT, KNOWN
+
+from . import processes
+from .conftest import SCHEMA, schema_of
+
+END_S = 10.0  # until what was ended is gone
+HUGE = {"size": "1920x1080", "pix_fmt": "yuv420p"}
+pytestmark = pytest.mark.usefixtures("judged_by_assertions")
+
+
+@pytest.fixture(scope="session")
+def small(root: Path) -> dict[str, str]:
+    """A pair of small raw videos; beside it one that is too wide, and a link that leads out."""
+    for name, level in (("small_ref.yuv", 90), ("small_dis.yuv", 99)):
+        frame = bytes(range(level, level + 96)) * 96 + bytes([128]) * (96 * 96 // 2)
+        (root / name).write_bytes(frame * 4)
+    (root / "wide.yuv").write_bytes(bytes(8194 * 2 * 3 // 2))
+    (root / "way_out.yuv").symlink_to("/etc/passwd")
+    return {"reference": "small_ref.yuv", "distorted": "small_dis.yuv", "size": "96x96", "pix_fmt": "yuv420p"}
+
+
+@pytest.fixture(scope="session")
+def long(root: Path) -> dict[str, str]:
+    """A pair that takes a minute to score; most of it is not on the disk."""
+    for name in ("long_ref.yuv", "long_dis.yuv"):
+        with (root / name).open("wb") as file:
+            file.truncate(1920 * 1080 * 3 // 2 * 600)
+    return {"reference": "long_ref.yuv", "distorted": "long_dis.yuv", **HUGE}
+
+
+@pytest.fixture
+def linux(not_checked: Callable[[str], None]) -> None:
+    if not processes.HERE:
+        not_checked("which processes an MCP server leaves: only Linux tells")
+
+
+def test_tools_are_the_recorded_ones(server: Any) -> None:
+    """What clients were configured for stays: names, arguments, results, words. `--record` writes it anew."""
+    assert schema_of(server.tools()) == json.loads(SCHEMA.read_text(encoding="utf-8"))
+
+
+def test_lists_say_what_is_here(server: Any) -> None:
+    """Models, engines and teachers are those of the package."""
+    assert [row["id"] for row in server.ask("list_models")["models"]] == [one.id for one in registry.entries()]
+    assert all(row["as_registered"] for row in server.ask("list_models")["models"])
+    assert [row["name"] for row in server.ask("list_engines")["engines"]] == [one.name for one in engines.table()]
+    teachers = server.ask("list_teachers")["teachers"]
+    assert {row["id"]: row["sha256"] for row in teachers} == KNOWN
+    assert [row["id"] for row in teachers if row["default"]] == [DEFAULT]
+
+
+def test_a_model_is_described_with_what_is_proven_and_measured(server: Any) -> None:
+    """Card, sidecar and certificate are those of the registry, and nothing is wrong with the model."""
+    for entry in registry.entries():
+        found = server.ask("describe_model", model=entry.id)
+        assert found["sidecar"] == entry.sidecar()
+        assert found["card"] == entry.onnx.with_suffix(".md").read_text(encoding="utf-8")
+        assert found["faults"] == []
+        assert found["certificate"]["certified"] == entry.sidecar()["exact"]["certified"]
+
+
+def test_models_are_compared_on_the_embedded_corpus(server: Any) -> None:
+    """On all frames and clips, the closest to its teacher first."""
+    asked = [entry.id for entry in registry.entries()][:2]
+    found = server.ask("compare_models", models=asked)["models"]
+    assert {row["id"] for row in found} == set(asked)
+    assert [row["frames"]["rmse"] for row in found] == sorted(row["frames"]["rmse"] for row in found)
+    for row in found:
+        assert row["frames"]["n"] > row["clips"]["n"] > 100
+        assert row["frames"]["plcc"] > 0.99
+
+
+def test_the_worst_frames_come_first(server: Any, small: dict[str, str]) -> None:
+    """By the teacher's score; with a model, by its difference."""
+    found = server.ask("worst_frames", **small, count=3)
+    scores = [frame["scores"][DEFAULT] for frame in found["worst"]]
+    assert (found["frames"], len(scores), scores) == (4, 3, sorted(scores))
+    by_model = server.ask("worst_frames", **small, count=4, model=f"{DEFAULT}_svr")["differences"]
+    assert by_model == sorted(by_model, reverse=True)
+    assert max(by_model) < 1e-4
+
+
+def test_a_gate_gives_its_verdict_with_progress(server: Any) -> None:
+    """The golden gate on one model, in a process of its own."""
+    seen: list[float] = []
+
+    async def progress(done: float, total: float | None, what: str | None) -> None:
+        assert (total, what) == (100, "tests")
+        seen.append(done)
+
+    answer = server.start("run_gate", suite="golden", model="tinyvmaf_nano", progress=progress).result(60)
+    found = answer.structured_content
+    assert not answer.is_error, answer.content[0].text
+    assert (found["verdict"], found["model"], found["failures"]) == ("PASS", "tinyvmaf_nano", [])
+    assert found["outcomes"] > 10
+    assert seen == sorted(seen)
+    assert seen[-1] == 100
+
+
+@pytest.mark.parametrize(
+    ("tool", "changes", "said"),
+    [
+        ("nothing_like_it", {}, "Unknown tool"),
+        ("vmaf_score", {"reference": "/etc/passwd"}, "'/etc/passwd' is not below a root"),
+        ("vmaf_score", {"distorted": "../../../etc/passwd"}, "is not below a root"),
+        ("vmaf_score", {"reference": "way_out.yuv"}, "'way_out.yuv' is not below a root"),
+        ("vmaf_score", {"reference": "missing.yuv"}, "'missing.yuv': No such file"),
+        ("vmaf_score", {"size": "96x97"}, "are not a whole number of frames"),
+        ("vmaf_score", {"size": "0x0"}, "is not a frame size"),
+        ("vmaf_score", {"size": "99999999x1"}, "is not a frame size"),
+        ("vmaf_score", {"size": "8194x2", "reference": "wide.yuv", "distorted": "wide.yuv"}, "larger than 8192"),
+        ("vmaf_score", {"pix_fmt": "rgb24"}, "unknown pixel format 'rgb24'"),
+        ("vmaf_score", {"pix_fmt": None}, "give both size and pix_fmt"),
+        ("vmaf_score", {"teachers": ["vmaf_v9"]}, "unknown teacher 'vmaf_v9'"),
+        ("vmaf_score", {"model": "nobody"}, "no model 'nobody' is registered"),
+        ("vmaf_score", {"per_frames": True}, "Extra inputs are not permitted"),
+        ("vmaf_score", {"reference": 7}, "valid string"),
+        ("run_gate", {"suite": "mcp"}, "Input should be 'golden'"),
+        ("run_gate", {"suite": "golden", "model": "../../x.onnx"}, "is not below a root"),
+        ("check_corpus", {"data_root": "/"}, "is not below a root"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_done_is_said(
+    tool: str, changes: dict[str, Any], said: str, server: Any, small: dict[str, str]
+) -> None:
+    """An error that says what is wrong, and never a crash; the next call is answered."""
+    answer = server.call(tool, **(small if tool == "vmaf_score" else {}) | changes)
+    text = answer.content[0].text
+    assert answer.is_error
+    assert said in text
+    assert not re.fullmatch(r"Error executing tool \w+", text)
+    assert server.ask("list_models")["models"]
+
+
+@pytest.fixture
+def started() -> tuple[threading.Event, Any]:
+    """An event that is set when a call reports progress, and what to hand to the call for that."""
+    event = threading.Event()
+
+    async def progress(done: float, total: float | None, what: str | None) -> None:
+        del done, total, what
+        event.set()
+
+    return event, progress
+
+
+@pytest.mark.usefixtures("linux")
+def test_a_cancelled_call_ends_its_ffmpeg(server: Any, long: dict[str, str], started: Any) -> None:
+    """It works when it is cancelled, is gone soon after, and the server answers on."""
+    event, progress = started
+    call = server.start("vmaf_score", **long, progress=progress)
+    assert event.wait(30), "no progress was reported"
+    assert processes.ffmpegs(server.mark)
+    call.cancel()
+    with pytest.raises(CancelledError):
+        call.result(END_S)
+    assert server.ask("list_engines")
+    assert processes.wait(lambda: not processes.ffmpegs(server.mark), END_S), processes.ffmpegs(server.mark)
+
+
+@pytest.mark.usefixtures("linux")
+def test_a_cancelled_gate_ends_with_all_that_it_started(server: Any, started: Any) -> None:
+    """pytest, its workers and their FFmpegs."""
+    event, progress = started
+    before = set(processes.of(server.mark))
+    call = server.start("run_gate", suite="golden", progress=progress)
+    assert event.wait(30), "no progress was reported"
+    assert set(processes.of(server.mark)) > before
+    call.cancel()
+    assert processes.wait(lambda: set(processes.of(server.mark)) == before, END_S), processes.of(server.mark)
+
+
+def test_two_clients_at_once_get_their_own_answers_and_one_that_goes_leaves_nothing(
+    connect: Any, root: Path, server: Any, small: dict[str, str], long: dict[str, str], started: Any,
+    also_not_checked: Callable[[str], None],
+) -> None:  # fmt: skip
+    """Two servers on the same files, one spoken to as by clients before 2026, with several calls each under way; then
+    its client goes in the middle of a call: neither it nor its FFmpeg is left."""
+    event, progress = started
+    alone = server.ask("vmaf_score", **small)
+    turned = small | {"reference": small["distorted"], "distorted": small["reference"]}
+    with connect(root, mode="legacy") as other:
+        calls = [who.start("vmaf_score", **what) for what in (small, turned) for who in (server, other)]
+        found = [call.result(60).structured_content for call in calls]
+        assert found[0] == found[1] == alone
+        assert found[2] == found[3] != alone
+        other.start("vmaf_score", **long, progress=progress)
+        assert event.wait(30), "no progress was reported"
+        assert processes.ffmpegs(other.mark) or not processes.HERE
+    if not processes.HERE:
+        also_not_checked("which processes an MCP server leaves: only Linux tells")
+    else:
+        assert processes.wait(lambda: not processes.of(other.mark), END_S), processes.of(other.mark)

@@ -1,0 +1,65 @@
+"""The scores that a client gets are the published ones, and a tiny model's are those of its record."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tinyvmaf import registry
+from tinyvmaf.features import CANONICAL
+from tinyvmaf.ffmpeg import FFmpeg
+from tinyvmaf.gates import CouldNotRunError, Gates, Outcome, compare
+from tinyvmaf.golden import load_pairs, load_record
+from tinyvmaf.golden.published import VALUES
+from tinyvmaf.libvmaf import motion_epoch
+from tinyvmaf.registry import Entry
+from tinyvmaf.teacher import DEFAULT, KNOWN
+
+Judge = Callable[[Outcome], None]
+Arguments = Callable[[str], dict[str, str]]
+PATTERN, NATURAL = "checkerboard_1px", "natural_10bit"
+
+
+@pytest.fixture(scope="session")
+def epoch(ffmpeg: FFmpeg) -> tuple[str, str]:
+    """The epoch of the motion feature here, and libvmaf's version."""
+    return motion_epoch(ffmpeg)
+
+
+@pytest.mark.parametrize("pair", [PATTERN, NATURAL])
+def test_a_client_gets_the_published_values_and_a_models_recorded_scores(
+    pair: str, server: Any, arguments: Arguments, epoch: tuple[str, str], gates: Gates, judge: Judge,
+    also_not_checked: Callable[[str], None],
+) -> None:  # fmt: skip
+    """libvmaf's score and features, as means over the clip, are Netflix's at places=4; a tiny model's are its own."""
+    model = _model_for(pair)
+    found = server.ask("vmaf_score", **arguments(pair), model=model.id, per_frame=True)
+    frames, published = found["per_frame"], load_pairs()[pair]
+    assert found["frames"] == len(frames) == published.frames
+    (teacher,) = found["teachers"]
+    assert (teacher["id"], teacher["sha256"]) == (DEFAULT, KNOWN[DEFAULT])
+    assert found["tiny_model"]["sha256"] == model.sha256
+    again = f"tox -e mcp -- -k {pair}"
+    record = load_record(model.id)
+    if pair not in record:
+        raise CouldNotRunError(f"the record of {model.id} has no scores for {pair}")
+    each, scores = [f"frame {n}" for n in range(len(frames))], [frame["scores"][model.id] for frame in frames]
+    outcomes = [compare(gates["golden.record"], f"{model.id} over MCP on {pair}", each, record[pair], scores,
+                        reproduce=again)]  # fmt: skip
+    expected = published.values(epoch[0])
+    if expected is None:
+        also_not_checked(f"golden pair {pair} over MCP: nothing is published for motion epoch {epoch[0]!r}")
+    else:
+        features = [[frame["features"][name] for name in CANONICAL] for frame in frames]
+        means = [teacher["pooled"]["mean"], *np.mean(features, axis=0)]
+        wanted = [expected[name] for name in VALUES]
+        outcomes.append(compare(gates["golden.published"], f"the MCP server on {pair}", VALUES, wanted, means,
+                                reproduce=again))  # fmt: skip
+    judge(*outcomes)
+
+
+def _model_for(pair: str) -> Entry:
+    """Another registered model for each pair; the golden gate judges all of them."""
+    registered = registry.entries()
+    return registered[(PATTERN, NATURAL).index(pair) % len(registered)]

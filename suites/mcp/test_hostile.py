@@ -1,0 +1,80 @@
+"""Two hundred hostile calls: no file outside the roots is opened, and the server answers on."""
+
+import json
+import re
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tinyvmaf
+from tinyvmaf.files import home
+
+from . import hostile, processes, watch
+
+WATCHED = Path(__file__).with_name("watched_server.py")
+# What the server reads of its own: Python and what is installed, the package and its models, the system's libraries and
+# facts about the machine, and its own copies.
+OWN = (
+    *(sys.prefix, sys.base_prefix, *sysconfig.get_paths().values(), *Path(tinyvmaf.__file__).parents[:1], home()),
+    *("/usr/lib", "/usr/share", "/lib", "/sys", "/dev/null", "/etc/ld.so.cache", "/etc/os-release"),
+)
+FINE = {"reference": "fine.yuv", "distorted": "fine.yuv", "size": "96x96", "pix_fmt": "yuv420p"}
+_PRIVATE = re.compile(r"(tinyvmaf-[a-z-]*|tmp)[a-z0-9_]{8}(/.*)?")
+
+
+@pytest.mark.usefixtures("judged_by_assertions")
+def test_hostile_calls_open_nothing_outside_and_the_server_answers_on(
+    connect: Any, tmp_path: Path, not_checked: Callable[[str], None]
+) -> None:
+    """Watched by the kernel (decoys outside), by Python (what the server opens) and by FFmpeg's command lines."""
+    if not (watch.HERE and processes.HERE):
+        not_checked("hostile calls of the MCP server: only Linux tells who opens what")
+    trap, log = hostile.lay(tmp_path), tmp_path / "watched.jsonl"
+    made = hostile.calls(trap)
+    assert len(made) == hostile.COUNT
+    with watch.watching(*trap.folders) as decoys:
+        with connect(trap.root, program=(str(WATCHED),), TINYVMAF_MCP_WATCH=str(log)) as server:
+            server.ask("vmaf_score", **FINE, model="tinyvmaf_nano")  # and all that is looked for only once
+            begun = log.stat().st_size
+            decoys.opened()  # what laying the trap and following links in it did
+            for tool, arguments in made:
+                _refused(server, tool, arguments)
+                assert not (opened := decoys.opened()), f"{tool} {arguments} opened {opened}"
+            assert server.ask("vmaf_score", **FINE)["frames"] == 3
+            assert not processes.ffmpegs(server.mark)
+            assert len(processes.of(server.mark)) == 1
+        (trap.outside / "secret.yuv").read_bytes()
+        assert decoys.opened(), "the watch is blind"
+    events = [json.loads(line) for line in log.read_bytes()[begun:].splitlines()]
+    opened = {Path(event[1]) for event in events if event[0] == "open"}
+    inputs = {Path(word[5:]) for event in events if event[0] != "open" for word in event if word.startswith("file:")}
+    assert trap.root / "fine.yuv" in inputs, "the watch is blind"
+    strangers = sorted(str(path) for path in opened | inputs if not _may_be_opened(path, trap.root))
+    assert not strangers, f"opened, and neither below the root nor the server's own: {strangers}"
+
+
+def _refused(server: Any, tool: str, arguments: dict[str, Any]) -> None:
+    """The answer is an error that says something, not a crash."""
+    from mcp.shared.exceptions import MCPError
+
+    try:
+        answer = server.call(tool, **arguments)
+    except MCPError:  # of the protocol itself, with a message
+        return
+    text = answer.content[0].text
+    assert answer.is_error, f"{tool} {arguments} was answered: {text[:500]}"
+    assert not re.fullmatch(r"Error executing tool \S+", text), f"{tool} {arguments} crashed"
+
+
+def _may_be_opened(path: Path, root: Path) -> bool:
+    if path.is_relative_to(root) or any(path.is_relative_to(Path(own).resolve()) for own in OWN):
+        return True
+    private = Path(tempfile.gettempdir()).resolve()  # itself, where a file without a name is made in it
+    return path == private or (
+        path.is_relative_to(private) and bool(_PRIVATE.fullmatch(str(path.relative_to(private))))
+    )
