@@ -20,7 +20,8 @@ import sys
 import tempfile
 import threading
 import warnings
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
+from io import StringIO
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -46,7 +47,8 @@ def load() -> None:
     """Import it all."""
     import pytest
 
-    with tempfile.TemporaryDirectory() as folder:
+    # What it prints must not wait in a buffer that each fork would print as its own.
+    with tempfile.TemporaryDirectory() as folder, redirect_stdout(StringIO()):
         # Plugins by pytest itself, which rewrites them, too. It takes a run; this one has no tests.
         pytest.main(["-q", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", folder, folder])
     for name in IMPORTED:
