@@ -94,7 +94,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def _models(config: pytest.Config) -> Sequence[UnderTest]:
     options = Options(*(config.getoption(f"--{name}") for name in ("feature-order", "input-mean", "input-std")))
-    paths = [Path(path) for path in config.getoption("--model") or ()]
+    paths = [Path(path) for path in config.getoption("--model") or () if path.strip()]
+    if paths and config.getoption("--recipe"):
+        raise pytest.UsageError("--recipe judges recipes, and --model files: name one kind at a time")
+    if len(paths) != len(config.getoption("--model") or ()):
+        raise pytest.UsageError("--model without a path")
     if not paths:
         if options:
             raise pytest.UsageError("--feature-order, --input-mean and --input-std say how --model is fed: name one")

@@ -16,6 +16,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from tinyvmaf import engines, parity
 from tinyvmaf.certificate import certify
+from tinyvmaf.contract.words import said
 from tinyvmaf.dataset import Dataset
 from tinyvmaf.distil import Domain
 from tinyvmaf.engines import Engine, EngineError, Session, Settings, UnsupportedModelError
@@ -40,7 +41,7 @@ Scores = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class Candidate:
-    """A registered model under test."""
+    """A model under test."""
 
     id: str
     data: bytes
@@ -127,7 +128,7 @@ def candidate(entry: Entry, gates: Gates) -> Candidate:
     sidecar = entry.sidecar()
     named = sidecar["engines"]
     if unknown := set(named or ()) - {engine.name for engine in engines.all_engines()}:
-        reason = f"{entry.id}: its sidecar names engines that nobody knows: {', '.join(sorted(unknown))}"
+        reason = f"{entry.id}: its sidecar names engines that nobody knows: {', '.join(map(said, sorted(unknown)))}"
         pytest.fail(reason, pytrace=False)
     try:
         proof = certify(data)

@@ -1,4 +1,4 @@
-"""Every registered model keeps the model contract: by looking at its file first, then on any finite input."""
+"""Every model keeps the model contract: by looking at its file first, then on any finite input."""
 
 import filecmp
 from collections.abc import Callable, Iterator
@@ -15,6 +15,7 @@ from tinyvmaf import contract, registry
 from tinyvmaf.adopt import by_hand
 from tinyvmaf.certificate import certify
 from tinyvmaf.dataset import Dataset
+from tinyvmaf.distil import Domain, worst_difference
 from tinyvmaf.engines.choose import engines_of
 from tinyvmaf.errors import ModelError
 from tinyvmaf.features import CANONICAL
@@ -112,6 +113,19 @@ def test_the_adopted_file_is_the_original(
     original = by_hand(judged.adopted, candidate.features)
     judge(compare(gates["contract.adopted"], judged.id, [f"row {i}" for i in range(len(rows))], original(rows),
                   candidate.run(rows), reproduce=reproduce(judged.id, "adopted")))  # fmt: skip
+
+
+def test_a_teacher_is_that_teacher(judged: UnderTest, candidate, ffmpeg: FFmpeg, gates: Gates, judge: Judge) -> None:
+    """A file that is registered as an SVR is exempt from `loso`, so it must be the SVR; a student is none."""
+    sidecar = judged.entry.sidecar() if judged.entry else {}
+    if sidecar["kind"] != "svr":
+        assert sidecar["kind"] == "student"
+        return
+    teacher = load_built_in(ffmpeg, sidecar["teacher"]["id"])
+    assert candidate.features == teacher.feature_names, f"{judged.id} takes {', '.join(candidate.features)}"
+    found = worst_difference(candidate.run, teacher.predict, Domain(teacher.features), samples=20_000, starts=50)
+    off = {"worst of a search": float(found.differences[0])}
+    judge(hold(gates["contract.teacher"], judged.id, off, reproduce=reproduce(judged.id, "a_teacher")))
 
 
 def test_the_batch_is_symbolic_in_truth(candidate, bounds: tuple[Gate, Gate], judge: Judge) -> None:

@@ -152,7 +152,7 @@ def _candidate(judged: UnderTest, config: pytest.Config, ffmpeg: FFmpeg, gates: 
         raise judged.fault or AssertionError("neither model nor fault")
     named = config.getoption("--baseline")
     subject, sidecar = bench.read_subject(judged.entry.onnx, ffmpeg, None if named is None else Path(named))
-    own = judged.adopted is None  # who is adopted has chosen its own name, and no bound goes by that
+    own = judged.registered  # a stranger has chosen its own name, and no bound goes by that
     most = bound(gates, "latency.output", subject.id, own=own).value
     most = min(most, sidecar["promised"].get("frame_max_error", most))
     subject = replace(subject, expected=replace(subject.expected, most=most))

@@ -3,7 +3,7 @@
 import functools
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,7 @@ class Subject:
     features: tuple[str, ...]
     """In the order in which the model takes them: the registered sidecar's, else the teacher's."""
     entry: Entry | None
+    registered: bool = False
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -70,7 +71,8 @@ def _ids(config: pytest.Config) -> list[str]:
 def _may_be_student(one: UnderTest) -> bool:
     """A model that cannot be judged, or whose sidecar cannot be read, is asked for as well: the gate says why."""
     try:
-        return one.entry is None or bool(one.entry.sidecar()["kind"] == "student")
+        # What a stranger's sidecar calls itself excuses it from nothing.
+        return not one.registered or one.entry is None or bool(one.entry.sidecar()["kind"] == "student")
     except RegistryError:
         return True
 
@@ -92,8 +94,14 @@ def teacher_of(ffmpeg: FFmpeg) -> Callable[[str], Teacher]:
 
 
 @pytest.fixture
-def subject(subject_id: str, teacher_of: Callable[[str], Teacher], pytestconfig: pytest.Config) -> Subject:
-    """The subject of that id."""
+def subject(
+    subject_id: str,
+    teacher_of: Callable[[str], Teacher],
+    whole: Dataset,
+    _models: dict[str, list[FoldModel]],
+    pytestconfig: pytest.Config,
+) -> Subject:
+    """The subject of that id. A recipe is believed of a file that nobody registered if it can be, and gives it."""
     if pytestconfig.getoption("--recipe"):
         recipe = read_recipe(subject_id)
         teacher = teacher_of(recipe.teacher)
@@ -107,7 +115,11 @@ def subject(subject_id: str, teacher_of: Callable[[str], Teacher], pytestconfig:
     sidecar = judged.entry.sidecar()
     recipe = _recipe(judged, sidecar)
     teacher = teacher_of(recipe.teacher if recipe else sidecar["teacher"]["id"])
-    return Subject(subject_id, recipe, teacher, tuple(sidecar["feature_order"]), judged.entry)
+    found = Subject(subject_id, recipe, teacher, tuple(sidecar["feature_order"]), judged.entry, judged.registered)
+    if recipe is None or judged.registered or recipe.sees_clips:
+        return found
+    same = fitted(found, whole, None, _models) == [file_of(found)]
+    return found if same else replace(found, recipe=None)
 
 
 def _recipe(judged: UnderTest, sidecar: dict[str, Any]) -> Recipe | None:
@@ -133,8 +145,9 @@ def registered(subject: Subject) -> Entry:
 def recipe(subject: Subject, not_checked: Callable[[str], None]) -> Recipe:
     """The subject's recipe. Without one, nobody knows what the model has seen, and the report says so."""
     if subject.recipe is None:
-        not_checked(f"{subject.id}: leave-one-source-out: without a recipe nothing can be held out. What stands here is"
-                    " per-source evaluation of the file itself, which may have seen every source")  # fmt: skip
+        not_checked(f"{subject.id}: leave-one-source-out: without a recipe that is here and gives this file nothing can"
+                    " be held out. What stands here is per-source evaluation of the file itself, which may have seen"
+                    " every source")  # fmt: skip
     assert subject.recipe is not None
     return subject.recipe
 
@@ -165,16 +178,22 @@ def models(
     _models: dict[str, list[FoldModel]],
 ) -> list[FoldModel]:
     """The subject's models, one a fold and seed; fitted now, or before."""
-    if subject.recipe is None:
-        return [file_of(subject)]
-    if subject.id not in _models:
+    return [file_of(subject)] if subject.recipe is None else fitted(subject, whole, opinions, _models)
+
+
+def fitted(
+    subject: Subject, whole: Dataset, opinions: Opinions | None, known: dict[str, list[FoldModel]]
+) -> list[FoldModel]:
+    """What the subject's recipe gives."""
+    assert subject.recipe is not None
+    if subject.id not in known:
         folds = leave_one_source_out(whole.table["source"].to_pylist())
         seeds = None
         if subject.entry is not None:
             seeds = [subject.entry.sidecar()["training"]["seed"]]
         request = FitRequest(subject.recipe, subject.teacher, whole, folds, seeds, opinions, subject.id)
-        _models[subject.id] = fold_models(request, Store(default_folder()))
-    return _models[subject.id]
+        known[subject.id] = fold_models(request, Store(default_folder()))
+    return known[subject.id]
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tinyvmaf.candidate import SEARCH_SEEDS
+from tinyvmaf.contract.words import said
 from tinyvmaf.dataset import Dataset
 from tinyvmaf.fit import PROMISES
 from tinyvmaf.gates import CouldNotRunError, Gate, Gates, hold
@@ -65,7 +66,7 @@ def test_unseen_sources_correlate(
     if reading not in report.pooled:
         not_checked(f"{subject.id}: {metric.upper()} of {reading}s: it has scores of clips only")
     if metric == "plcc":
-        note(summary(report, reading, gates["loso.preferred"]))
+        note(summary(shown_of(subject, report, reports), reading, gates["loso.preferred"]))
     measured = {f"{who}, mean of {len(each.folds)}": each.mean(reading, metric) for who, each in reports.items()}
     judge(hold(gates[f"loso.{metric}"], f"{subject.id}, {reading}s", measured, reproduce=reproduce(subject)))
 
@@ -82,7 +83,7 @@ def test_no_frame_is_off_by_what_viewers_notice(
     """Correlation is blind to offset and scale; this is not. Of the folds, and of the registered file itself."""
     if "frame" not in report.pooled:
         not_checked(f"{subject.id}: max error of a frame: it has scores of clips only, or is held against opinions")
-    evidence(pictures(subject, report))
+    evidence(pictures(subject, shown_of(subject, report, reports)))
     errors = {
         f"{who}, {fold.held_out}, seed {fold.seed}": fold.agreements["frame"].max_error
         for who, each in reports.items()
@@ -135,7 +136,7 @@ def test_promises_are_kept(
     promised: dict[str, float] = sidecar["promised"]
     if not promised:
         raise CouldNotRunError(f"{subject_id} promises nothing", hint="a recipe for shipping has a table [promises]")
-    unknown = sorted(set(promised) - set(PROMISES))
+    unknown = [said(name) for name in sorted(set(promised) - set(PROMISES))]
     if unknown:
         raise CouldNotRunError(
             f"{subject_id} promises {', '.join(unknown)}, which nobody measures",
@@ -159,6 +160,11 @@ def test_promises_are_kept(
     judge(*outcomes)
 
 
+def shown_of(subject, report: Report, reports: dict[str, Report]) -> Report:
+    """What a person is shown: the folds, and of a file that nobody registered always the file's own scores."""
+    return report if subject.registered else reports.get("registered file", report)
+
+
 def pictures(subject, report: Report) -> dict[str, object]:
     """What the report draws of a model: every frame, and each source with its interval."""
     frames = report.frames
@@ -167,6 +173,8 @@ def pictures(subject, report: Report) -> dict[str, object]:
     how = "each source scored by a fit that has not seen it"
     if subject.recipe is None:
         how = "the file itself on every source, which it may have seen: without a recipe nothing can be held out"
+    elif not subject.registered and subject.recipe.sees_clips:
+        how = "the file itself on every source, which it has seen; what its recipe does without is judged beside it"
     elif not subject.recipe.sees_clips:
         how = "its recipe sees no clip of any corpus, so that no source has been seen"
     finite = [value if math.isfinite(value) else None for value in frames.got.tolist()]

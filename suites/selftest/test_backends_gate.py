@@ -157,7 +157,7 @@ def test_a_sidecar_may_not_choose_its_engines(gate: Run, only, plain: bytes, nam
     status, out = gate("backends", "-k", "two_independent")
     if "bogus-engine" in named:
         assert status == FAIL, out
-        assert "its sidecar names engines that nobody knows: bogus-engine" in out
+        assert "its sidecar names engines that nobody knows: 'bogus-engine'" in out
     else:
         assert "- plain on openvino: it is here and computes in float32, and the model's sidecar leaves it out" in out
 

@@ -100,6 +100,12 @@ def test_a_waiver_that_is_expired_or_of_no_use_fails(state, suites, selected, af
     assert (whole["waivers"][0]["state"], whole["verdict"]) == (after, word)
 
 
+def test_a_waiver_of_a_promise_is_asked_for_by_loso() -> None:
+    promise = WAIVER | {"gate": "sidecar.frame_rmse", "state": "unused"}
+    for suites, word in ((["golden"], "PASS"), (["loso"], "FAIL")):
+        assert record.finish(found(outcomes=[outcome()], suites=suites, waivers=[promise]))["verdict"] == word
+
+
 def test_runs_are_joined() -> None:
     one = found(outcomes=[outcome()], suites=["golden"], waivers=[WAIVER | {"state": "unused"}], not_checked=[SAID])
     two = found(outcomes=[outcome(101.0, waived=True)], suites=["contract"], waivers=[WAIVER | {"state": "used"}],

@@ -44,7 +44,7 @@ def test_a_sidecar_that_is_of_another_file_is_a_fault(tmp_path: Path) -> None:
     (one,) = of([write(tmp_path, network(), said)], tmp_path)
     assert one.adopted is not None
     found = "\n".join(adoption_faults(one.adopted, one.path))
-    assert "it says sha256 000" in found
+    assert "it says sha256 '000" in found
     assert "says opset 12, the file has 17" in found
     assert "says output_name 'y', the file has 'vmaf'" in found
 
@@ -101,6 +101,44 @@ def test_what_cannot_be_judged_is_there_with_its_fault(tmp_path: Path) -> None:
     assert set(found) == {"missing", "empty", "folder", "silent", "fixed"}
     assert all(one.entry is None and one.as_dict()["sha256"] is None for one in found.values())
     assert {name for name, one in found.items() if isinstance(one.fault, ModelError)} == {"empty", "fixed"}
+
+
+def test_what_a_file_brings_about_is_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error that nobody thought of is a fault of that file, and the others are judged."""
+    good = write(tmp_path, network(), PLAIN, name="good")
+    bad = write(tmp_path, network(), PLAIN, name="bad")
+    real = under_test.look
+
+    def look(path: Path, width: int):
+        if path == bad:
+            raise MemoryError("hostile")
+        return real(path, width)
+
+    monkeypatch.setattr(under_test, "look", look)
+    one, two = of([bad, good], tmp_path)
+    assert "cannot be judged: MemoryError: hostile" in str(one.fault)
+    assert two.fault is None
+
+
+def test_the_second_of_a_name_does_not_stand_for_the_first(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+    paths = [write(tmp_path / "a", network(), PLAIN), write(tmp_path / "b", network(rank=1), PLAIN)]
+    before = of(paths[:1], tmp_path / "alone")[0]
+    first = of(paths, tmp_path / "both")[0]
+    assert before.entry is not None
+    assert first.entry is not None
+    assert first.entry.onnx.read_bytes() == before.entry.onnx.read_bytes()
+
+
+def test_large_files_are_not_read(nano: Path, tmp_path: Path) -> None:
+    with nano.open("ab") as file:
+        file.truncate(4 << 30)  # sparse
+    (one,) = of([nano], tmp_path)
+    assert one.as_dict()["sha256"] is None
+    nano.with_suffix(".json").write_text(" " * 2_000_000, encoding="utf-8")
+    (one,) = of([nano], tmp_path)
+    assert "a sidecar has at most 1000000" in str(one.fault)
 
 
 def test_one_name_is_one_model(tmp_path: Path) -> None:

@@ -4,13 +4,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PASSES = "def test_a(judged_by_assertions):\n    pass\n"
 
 
 def pytest_of(folder: Path, test: str, *options: str) -> tuple[int, str]:
     (folder / "suites").mkdir()
     (folder / "suites/test_it.py").write_text(test, encoding="utf-8")
-    (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+    # Without plugins that nothing here needs, and whose imports take longer than the rest.
+    settings = "[pytest]\naddopts = -p no:hypothesispytest -p no:syrupy -p no:pytest_cov\n"
+    (folder / "pytest.ini").write_text(settings, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-p", "tinyvmaf.verdict", "-p", "no:cacheprovider", "suites", *options]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
     return done.returncode, done.stdout
@@ -22,6 +26,23 @@ def test_a_run_that_was_stopped_has_no_verdict(tmp_path: Path) -> None:
     assert status == 2, out
     assert "VERDICT: none, stopped after 1 outcomes on 1 values, 0 failed" in out
     assert "PASS" not in out
+
+
+def test_a_suite_that_ends_the_run_gives_no_verdict(tmp_path: Path) -> None:
+    """As golden does with --record: the status is its own, and nothing says PASS."""
+    ends = "import pytest\n\n\ndef test_b():\n    pytest.exit('on purpose', returncode=1)\n"
+    status, out = pytest_of(tmp_path, PASSES + ends)
+    assert status == 1, out
+    assert "VERDICT: none, stopped after 1 outcomes" in out
+
+
+@pytest.mark.parametrize(
+    ("option", "said"), [("--ignore=suites/other", "--ignore"), ("-opython_functions=test_a", "-o")]
+)
+def test_what_an_option_leaves_out_is_said(option: str, said: str, tmp_path: Path) -> None:
+    status, out = pytest_of(tmp_path, PASSES, option)
+    assert status == 0, out
+    assert f"whatever {said} [" in out
 
 
 def test_a_suite_that_cannot_be_collected_could_not_run(tmp_path: Path) -> None:

@@ -40,9 +40,9 @@ def test_it_is_for_nothing_else(model: str | None, gate: str, tmp_path: Path) ->
 
 @pytest.mark.parametrize(("days", "expired"), [(-1, True), (0, False), (1, False)])
 def test_it_holds_until_the_end_of_its_last_day(days: int, expired: bool) -> None:
-    one = Waiver("m", "g.h", "r", "o", TODAY + timedelta(days=days))
+    one = Waiver("m", "loso.plcc", "r", "o", TODAY + timedelta(days=days))
     assert one.expired() is expired
-    assert (waivers.find([one], "m", "g.h") is None) is expired
+    assert (waivers.find([one], "m", "loso.plcc") is None) is expired
 
 
 def test_no_file_is_no_waiver_and_a_named_one_must_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,7 +62,8 @@ def test_no_file_is_no_waiver_and_a_named_one_must_be_there(tmp_path: Path, monk
         ("expires = 2999-12-31", "expires = 2999-12-31T10:00:00", "expires is a date without quotes"),
         ("expires = 2999-12-31", "", "lacks expires"),
         ('reason = "a', 'because = "x"\nreason = "a', "has because"),
-        ("expires", "up_to = -1\nexpires", "up_to is not a number"),
+        ('gate = "backends.ulp"', 'gate = "lattency.teacher"', "'lattency.teacher' is no gate of a model"),
+        ('gate = "backends.ulp"', 'gate = "corpus.sources"', "'corpus.sources' is no gate of a model"),
         ("expires", "up_to = true\nexpires", "up_to is not a number"),
         ("expires", "up_to = nan\nexpires", "up_to is not a number"),
         ("[[waiver]]", "[waiver]", r"only tables \[\[waiver\]\] belong there"),

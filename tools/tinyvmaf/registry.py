@@ -5,10 +5,11 @@ module writes and reads both; nothing else does.
 """
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from tinyvmaf.certificate import certify
 from tinyvmaf.contract import TIERS, tier
@@ -331,11 +332,26 @@ def _tensors(values: "Iterable[onnx.ValueInfoProto]") -> list[dict[str, Any]]:
 
 def _load(path: Path, schema: dict[str, Any]) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number, parse_float=_number,
+                             parse_int=_whole)  # fmt: skip
+    except (OSError, ValueError, RecursionError) as error:
         raise RegistryError(f"{path}: {error}") from error
     _validate(content, schema, str(path))
     return dict(content)
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number")
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    return value if math.isfinite(value) else _no_number(text)
+
+
+def _whole(text: str) -> int:
+    _number(text)  # what does not fit into a float has no place in a page either
+    return int(text)
 
 
 def _validate(content: object, schema: dict[str, Any], where: str) -> None:

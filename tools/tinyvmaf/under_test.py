@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -10,6 +10,8 @@ from typing import Any, Final
 from tinyvmaf import contract, registry
 from tinyvmaf.adopt import Adopted, Options, adopt, describe, look
 from tinyvmaf.adopt.describe import Features, UndescribedError, read_said, sidecar_of
+from tinyvmaf.contract.words import in_one_line
+from tinyvmaf.contract.words import said as quoted
 from tinyvmaf.engines.choose import engines_of
 from tinyvmaf.errors import ModelError, RegistryError, TinyvmafError
 from tinyvmaf.features import CANONICAL
@@ -19,6 +21,7 @@ from tinyvmaf.registry import Entry
 from tinyvmaf.teacher import DEFAULT, KNOWN
 
 NO_MODEL: Final = "no model"
+_LONGEST: Final = 100
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _CARD: Final = "Adopted for a run of the gates.\n"
 
@@ -46,7 +49,7 @@ class UnderTest:
             except RegistryError:
                 said = {}
         original = self.adopted.original if self.adopted else None
-        readable = self.path.is_file() and self.fault is None
+        readable = self.fault is None and self.path.is_file() and self.path.stat().st_size < contract.LARGEST
         return {
             "id": self.id,
             "path": str(
@@ -84,28 +87,35 @@ def named(paths: Sequence[Path], folder: Path, features_of: Features, options: O
         options: how to feed those that are adopted.
     """
     found: dict[str, UnderTest] = {}
-    for path in dict.fromkeys(paths):
+    for number, path in enumerate(dict.fromkeys(paths)):
+        own = folder / str(number)  # nothing that one file brings may come to stand for another
         try:
-            one = _own(path, folder, options) or _adopted(path, folder, features_of, options)
+            one = _own(path, own, options) or _adopted(path, own, features_of, options)
             if one.id in found:
                 raise CouldNotRunError(f"{path} and {found[one.id].path} are both called {one.id}")
         except TinyvmafError as error:
-            name = _id(path)
-            one = UnderTest(name if name not in found else str(path), path, None, registered=False, fault=error)
+            one = _at_fault(path, error, found)
+        except Exception as error:  # whatever a stranger's file brings about must not take the others with it
+            one = _at_fault(path, CouldNotRunError(f"{path} cannot be judged: {in_one_line(error)}"), found)
         found[one.id] = one
     return list(found.values())
 
 
+def _at_fault(path: Path, fault: TinyvmafError, others: Collection[str]) -> UnderTest:
+    name = _id(path)
+    return UnderTest(name if name not in others else str(path), path, None, registered=False, fault=fault)
+
+
 def _id(path: Path) -> str:
     """A name that a registry takes, of a file that may be called anything."""
-    return re.sub(r"[^A-Za-z0-9._-]", "_", path.stem).lstrip("._-") or "model"
+    return re.sub(r"[^A-Za-z0-9._-]", "_", path.stem).lstrip("._-")[:_LONGEST] or "model"
 
 
 def _own(path: Path, folder: Path, options: Options) -> UnderTest | None:
     """A model with a sidecar of this project; None if it has another, or none."""
     sidecar = sidecar_of(path)
     said = read_said(sidecar)
-    if sidecar is None or "schema" not in said:
+    if sidecar is None or "schema" not in said or not {"id", "kind"} & set(said):
         return None
     if options:
         raise UndescribedError(
@@ -160,12 +170,14 @@ def adoption_faults(one: Adopted, path: Path) -> list[str]:
     found, said = [], one.described.said
     actual = sha256(path.read_bytes())
     if one.described.sha256 is not None and one.described.sha256.lower() != actual:
-        found.append(f"the sidecar is of another file: it says sha256 {one.described.sha256}, the file has {actual}")
+        found.append(
+            f"the sidecar is of another file: it says sha256 {quoted(one.described.sha256)}, the file has {actual}"
+        )
     for key, value in (
         ("opset", one.original.opset),
         ("input_name", one.original.input),
         ("output_name", one.original.output),
     ):
-        if key in said and said[key] != value:
-            found.append(f"the sidecar says {key} {said[key]!r}, the file has {value!r}")
+        if said.get(key) is not None and said[key] != value:
+            found.append(f"the sidecar says {key} {quoted(said[key])}, the file has {quoted(value)}")
     return found

@@ -17,6 +17,7 @@ import re
 import shlex
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -204,7 +205,9 @@ def _gate_of(item: pytest.Item) -> str:
 
 
 def _model_of(item: pytest.Item) -> str | None:
-    """The model that a test is about."""
+    """The model that a test is about; a recipe is none, whatever it is called."""
+    if item.config.getoption("--recipe", default=None) and "subject_id" in getattr(item, "fixturenames", ()):
+        return None
     callspec = getattr(item, "callspec", None)
     found = {} if callspec is None else callspec.params
     return found.get("model", found.get("subject_id"))
@@ -216,7 +219,7 @@ class Verdict:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._begun, self._started = time.monotonic(), here.now()
-        self._ran = self._collection_failed = False
+        self._ran = self._collection_failed = self._stopped = False
         self._found = record.empty({})
         self._tests: dict[str, dict[str, Any]] = {}
         self._models: list[dict[str, Any]] = []
@@ -256,6 +259,10 @@ class Verdict:
                     (folder / name).unlink(missing_ok=True)
             except OSError as error:
                 self.could_not(f"{folder}: {error.strerror}; --report DIR says where the report goes")
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Also where a suite itself ends the run, with a status of its own; not where one cannot be collected."""
+        self._stopped = not isinstance(excinfo.value, pytest.Session.Interrupted)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """A suite that cannot be collected could not run."""
@@ -316,14 +323,19 @@ class Verdict:
         option = self._config.option
         if not self._ran or option.collectonly:
             return
-        selected = False
-        for name, value in (("-k", option.keyword), ("-m", option.markexpr), ("--deselect", option.deselect)):
+        chosen = (("-k", option.keyword), ("-m", option.markexpr), ("--deselect", option.deselect))
+        others = ("ignore", "ignore_glob", "lf", "stepwise", "recipe")
+        # pytest keeps its own switches of strictness there as well.
+        settings = [one for one in option.override_ini or () if not one.startswith("strict_")]
+        found = (*chosen, *((f"--{name.replace('_', '-')}", getattr(option, name, None)) for name in others),
+                 ("-o", settings))  # fmt: skip
+        for name, value in found:
             if value:
-                selected = True
                 self._say("not_checked", None, f"whatever {name} {value!r} left out")
+        selected = any(value for _, value in chosen)
         code = pytest.ExitCode
         broken_off = (code.INTERRUPTED, code.INTERNAL_ERROR, code.USAGE_ERROR)
-        stopped = exitstatus in broken_off and not self._collection_failed
+        stopped = self._stopped or (exitstatus in broken_off and not self._collection_failed)
         part = self._config.getoption("--part", default=None)
         if part is not None:  # `tinyvmaf gate` gives the verdict
             payload = {"record": self._record(), "evidence": self._evidence, "stopped": stopped, "selected": selected}
@@ -354,13 +366,15 @@ class Verdict:
 
         whole = finished()
         if (folder := self._folder()) is not None:
+            seen = {"schema": 1, "models": self._evidence}
             try:
-                seen = {"schema": 1, "models": self._evidence}
-                record.write(folder, whole, seen)
                 reports.write(folder, whole, seen)
-            except TinyvmafError as error:
-                self.could_not(str(error))
+                record.write(folder, whole, seen)  # last: where a page fails, it must not say PASS
+            except Exception as error:  # of whatever a stranger's file has brought into it
+                self.could_not(f"no report: {error}")
                 whole = finished()
+                with suppress(Exception):
+                    record.write(folder, whole, seen)
         return whole
 
     def _folder(self) -> Path | None:

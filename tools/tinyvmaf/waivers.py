@@ -4,6 +4,7 @@
 hides nothing else; one that has expired, or that nothing needed, fails the run that it is meant for.
 """
 
+import math
 import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from tinyvmaf.files import home
 from tinyvmaf.gates import CouldNotRunError
 
 FILE: Final = "waivers.toml"
+OF_MODELS: Final = ("backends", "contract", "golden", "latency", "loso", "sidecar")
+"""How the names of gates begin that are about a model; `sidecar` is what one promises itself, which `loso` judges."""
 _NEEDED: Final = ("model", "gate", "reason", "owner", "expires")
 
 
@@ -79,12 +82,12 @@ def _waiver(number: int, entry: Any) -> Waiver:
     for name in ("model", "gate", "reason", "owner"):
         if not isinstance(entry[name], str) or not entry[name].strip():
             raise ValueError(f"{where}: {name} is not a text")
+    if entry["gate"].partition(".")[0] not in OF_MODELS:
+        raise ValueError(f"{where}: {entry['gate']!r} is no gate of a model; those begin with {', '.join(OF_MODELS)}")
     if type(entry["expires"]) is not date:  # a datetime is a date too, with an hour that nobody would look at
         raise ValueError(f"{where}: expires is a date without quotes, such as 2027-01-31")
     most = entry.get("up_to")
-    if most is not None and (
-        isinstance(most, bool) or not isinstance(most, int | float) or not 0 <= most < float("inf")
-    ):
+    if most is not None and (isinstance(most, bool) or not isinstance(most, int | float) or not math.isfinite(most)):
         raise ValueError(f"{where}: up_to is not a number")
     model, gate, reason, owner, expires = (entry[name] for name in _NEEDED)
     return Waiver(model, gate, reason, owner, expires, None if most is None else float(most))

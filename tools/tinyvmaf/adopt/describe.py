@@ -6,11 +6,12 @@ What nobody says is not assumed, and what two say differently is not decided: bo
 import json
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from tinyvmaf.contract.words import said as quoted
 from tinyvmaf.features import CANONICAL_FEATURES, Feature
 from tinyvmaf.gates import CouldNotRunError
 from tinyvmaf.teacher import DEFAULT, KNOWN
@@ -22,9 +23,12 @@ _TEACHER: Final = ("teacher",)
 _SHA256: Final = ("sha256", "onnx_sha256", "model_sha256")
 # Words for what is done to inputs or outputs. A key with one of them that is not known here may change every score.
 _DOES_SOMETHING: Final = re.compile(
-    r"^(input|output|feature|target|score|label)s?_?(mean|std|scale|offset|shift|bias|min|max|norm\w*|clip|transform|log)$"
-    r"|^(norm\w*|standardi[sz]\w*|scaler\w*|scaling|pre_?process\w*|post_?process\w*|transforms?)$"
+    r"(input|output|feature|target|score|label)s?"
+    r"(mean|std|stddev|scale|offset|shift|bias|min|max|norm[a-z]*|clip|transform|log)s?"
+    r"|(mean|std|stddev|scale|offset|shift)s?"
+    r"|norm[a-z]*|standardi[sz][a-z]*|scaler[a-z]*|scaling|preprocess[a-z]*|postprocess[a-z]*|transforms?"
 )
+_LARGEST: Final = 1_000_000  # bytes of a sidecar
 
 Features = Callable[[str], Sequence[Feature]]
 """The features of a teacher, by its id."""
@@ -66,7 +70,7 @@ class Described:
     @property
     def sha256(self) -> str | None:
         """Of the file, by the sidecar."""
-        return next((str(self.said[key]) for key in _SHA256 if key in self.said), None)
+        return next((str(self.said[key]) for key in _SHA256 if self.said.get(key) is not None), None)
 
 
 def sidecar_of(path: Path) -> Path | None:
@@ -91,6 +95,8 @@ def read_said(sidecar: Path | None) -> dict[str, Any]:
     if sidecar is None:
         return {}
     try:
+        if sidecar.stat().st_size > _LARGEST:
+            raise UndescribedError(f"{sidecar} has {sidecar.stat().st_size} bytes; a sidecar has at most {_LARGEST}")
         content = json.loads(sidecar.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise UndescribedError(f"{sidecar}: {getattr(error, 'strerror', None) or error}") from error
@@ -115,18 +121,16 @@ def describe(path: Path, features_of: Features, options: Options | None = None) 
     sidecar = sidecar_of(path)
     said = read_said(sidecar)
     name = sidecar.name if sidecar else "no sidecar"
-    if strange := [
-        key for key, value in said.items() if _DOES_SOMETHING.match(key) and key not in (*MEAN, *STD) and value
-    ]:
-        raise UndescribedError(
-            f"{name} says {', '.join(strange)}, which may change inputs or outputs, and nobody here knows how",
-            hint="put it into the graph and take it out of the sidecar",
-        )
     options = options or Options()
     teacher, teacher_by = _teacher(name, said)
     known = CANONICAL_FEATURES if teacher == DEFAULT else features_of(teacher)
     spellings = {theirs: one.name for one in known for theirs in (one.name, one.column, one.model_name)}
     features, ordered_by = _order(path, name, said, options, spellings)
+    if strange := list(_strange(said, len(features))):
+        raise UndescribedError(
+            f"{name} says {', '.join(strange[:5])}, which may change inputs or outputs, and nobody here knows how",
+            hint="put it into the graph and take it out of the sidecar",
+        )
     mean, mean_by = _numbers(name, said, MEAN, "--input-mean", options.input_mean, features, spellings)
     std, std_by = _numbers(name, said, STD, "--input-std", options.input_std, features, spellings)
     if (mean is None) != (std is None):
@@ -141,6 +145,21 @@ def describe(path: Path, features_of: Features, options: Options | None = None) 
         else f"(features - mean) / std in front of the graph ({mean_by}, {std_by})",
     ]  # fmt: skip
     return Described(features, mean, std, teacher, said, tuple(sentences))
+
+
+def _strange(said: Mapping[str, Any], width: int) -> Iterator[str]:
+    """Keys, at any depth, that seem to change inputs or outputs: by their words, or by a number a feature."""
+    known = {*ORDER, *MEAN, *STD}
+    for key, value in said.items():
+        plain = re.sub(r"[^a-z0-9]", "", key.lower())
+        numbers = list(value.values()) if isinstance(value, dict) else value
+        a_number_each = isinstance(numbers, list) and len(numbers) == width and all(
+            isinstance(one, int | float) for one in numbers
+        )  # fmt: skip
+        if key not in known and value and (_DOES_SOMETHING.fullmatch(plain) or a_number_each):
+            yield quoted(key)
+        elif isinstance(value, dict) and key not in known:
+            yield from _strange(value, width)
 
 
 def _order(
@@ -211,9 +230,13 @@ def _list_of(where: str, value: Any, features: Sequence[str], spellings: Mapping
         raise UndescribedError(f"{where} is neither a list of numbers nor a table of them")
     if len(value) != len(features):
         raise UndescribedError(f"{where} has {len(value)} numbers, for {len(features)} features")
-    if not all(math.isfinite(one) for one in value):
+    try:
+        numbers = tuple(float(one) for one in value)
+    except OverflowError as error:  # an integer of hundreds of digits
+        raise UndescribedError(f"{where} holds a number that is not finite") from error
+    if not all(math.isfinite(one) for one in numbers):
         raise UndescribedError(f"{where} holds a number that is not finite")
-    return tuple(float(one) for one in value)
+    return numbers
 
 
 def _agreed(path: Path | None, found: Mapping[str, _T]) -> tuple[_T, str]:
@@ -228,10 +251,10 @@ def _agreed(path: Path | None, found: Mapping[str, _T]) -> tuple[_T, str]:
 def _teacher(name: str, said: Mapping[str, Any]) -> tuple[str, str]:
     for key in _TEACHER:
         if key in said:
-            value = said[key]["id"] if isinstance(said[key], dict) and "id" in said[key] else said[key]
-            if value not in KNOWN:
+            value = said[key].get("id") if isinstance(said[key], dict) else said[key]
+            if not isinstance(value, str) or value not in KNOWN:
                 raise UndescribedError(
-                    f"{name}: {key} {value!r} is no teacher that is known", hint=f"known: {', '.join(KNOWN)}"
+                    f"{name}: {key} {quoted(said[key])} is no teacher that is known", hint=f"known: {', '.join(KNOWN)}"
                 )
-            return str(value), f"{key} of {name}"
+            return value, f"{key} of {name}"
     return DEFAULT, "the default: the question is whether it stands in for VMAF"

@@ -97,6 +97,12 @@ def _gate(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    if strange := [one for one in arguments.pytest if not one.startswith("-")]:
+        raise TinyvmafError(
+            f"not understood: {' '.join(strange)}", hint="a model is named by --model PATH, tests by -k"
+        )
+    if not arguments.model and any((arguments.feature_order, arguments.input_mean, arguments.input_std)):
+        raise TinyvmafError("--feature-order, --input-mean and --input-std say how --model is fed", hint="name one")
     checkout = home()
     there = {path.parent.name for path in checkout.glob("suites/*/conftest.py")}
     suites = sorted(there | set(_SUITES))  # one that has gone is missed
@@ -109,8 +115,11 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.model:
         suites.remove("selftest")  # it is about the gates, and another model changes nothing in them
     folder = Path(arguments.report) if arguments.report else checkout / "report"
-    for name in record.FILES:  # an old one must not be taken for that of a run that dies
-        (folder / name).unlink(missing_ok=True)
+    try:
+        for name in record.FILES:  # an old one must not be taken for that of a run that dies
+            (folder / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise TinyvmafError(f"{folder}: {error.strerror}", hint="--report DIR: where the report goes") from error
     jobs = arguments.jobs or min(os.cpu_count() or 1, _MOST_JOBS)
     side_by_side = ["-n", str(jobs), "--dist", "worksteal"] if jobs > 1 else []
     together = [f"suites/{name}" for name in suites if name in there and name != "latency"]
@@ -133,8 +142,8 @@ def _run(arguments: argparse.Namespace) -> int:
             if interrupted := status in (2, -signal.SIGINT, _INTERRUPTED):
                 break
     whole, evidence = _joined(parts, suites, arguments, stopped=interrupted)
-    record.write(folder, whole, evidence)
     report.write(folder, whole, evidence)
+    record.write(folder, whole, evidence)  # last: where a page fails, it must not say PASS
     _print(whole, folder)
     return _INTERRUPTED if interrupted else int(whole["exit_status"])
 
