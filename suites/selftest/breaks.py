@@ -758,7 +758,7 @@ def std_of_0(made: Made) -> None:
     made.said |= {"input_mean": [0.0] * 6, "input_std": [1.0] * 5 + [0.0]}
 
 
-@broken(ADOPTED, NOBODY, says="says output_scale, which may change inputs or outputs")
+@broken(ADOPTED, NOBODY, says="says 'output_scale', which may change inputs or outputs")
 def unknown_output_scale(made: Made) -> None:
     """The sidecar has a key `output_scale`, of which nobody here knows what it does."""
     made.said["output_scale"] = 100

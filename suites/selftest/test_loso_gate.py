@@ -201,8 +201,8 @@ def test_a_fold_that_holds_nothing_out_is_not_fitted(copy: Path, loso) -> None:
     [
         ("whole, folds, seeds,", "whole, [], seeds,"),
         (
-            "return _models[subject.id]",
-            "found = _models[subject.id]\n    "
+            "return known[subject.id]",
+            "found = known[subject.id]\n    "
             "return [FoldModel(b.held_out, b.seed, a.data) for a, b in zip(found, found[1:] + found[:1])]",
         ),
     ],
@@ -328,7 +328,7 @@ def test_a_promise_that_nobody_measures_could_not_run(copy: Path, loso) -> None:
     register_anew(copy, promised={"frame_rmse": 1, "frame_rsme": 1})
     status, text = loso("-k", "promises")
     assert status == COULD_NOT_RUN, text
-    assert f"COULD NOT RUN: {ID} promises frame_rsme, which nobody measures\n  hint: there are frame_rmse, " in text
+    assert f"COULD NOT RUN: {ID} promises 'frame_rsme', which nobody measures\n  hint: there are frame_rmse, " in text
 
 
 def test_a_registered_student_of_opinions_is_judged_by_them(copy: Path, loso) -> None:

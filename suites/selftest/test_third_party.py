@@ -86,7 +86,7 @@ def test_its_scores_are_those_of_the_original(tmp_path: Path) -> None:
     [
         ({"features": None}, "nobody says which features it takes, in which order"),
         ({"input_std": None}, "input_mean of quickvmaf.json is given, and no std"),
-        ({"output_scale": 100}, "output_scale, which may change inputs or outputs"),
+        ({"output_scale": 100}, "'output_scale', which may change inputs or outputs"),
     ],
 )
 def test_what_its_sidecar_does_not_say_is_not_guessed(said: dict[str, Any], message: str, copy: Path, gate) -> None:
