@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from tinyvmaf import record
+from tinyvmaf import proven, record
 from tinyvmaf.cli import gate as command
 from tinyvmaf.cli import main, parser
 from tinyvmaf.errors import TinyvmafError
+from tinyvmaf.store import Store
 
 from .test_record import FACTS, MODEL, found, outcome
 
@@ -66,6 +67,37 @@ def test_two_runs_have_one_verdict(checkout: Path) -> None:
     assert out.count("VERDICT") == 1
     assert "  - suites/latency/test_it.py::test_b" in out
     assert all((checkout / "report" / name).is_file() for name in record.FILES)
+
+
+def test_the_gates_own_tests_are_run_once_for_the_same_gates(checkout: Path) -> None:
+    """By all that they depend on: a changed gate is shown anew to catch what it is there for. A model is no gate."""
+
+    def ran(*options: str) -> bool:
+        status, out, verdict = gate(checkout, *options)
+        assert (status, verdict and verdict["verdict"]) == (0, "PASS"), out
+        assert ("selftest" in verdict["suites"]) != ("the gates' own tests were left out" in out), out
+        return "selftest" in verdict["suites"]
+
+    assert ran()
+    (checkout / "model").mkdir()
+    (checkout / "model/another.onnx").touch()
+    assert not ran()
+    assert ran("--fresh")
+    with (checkout / "suites/corpus/test_it.py").open("a", encoding="utf-8") as file:
+        file.write("# changed\n")
+    assert ran()
+
+
+@pytest.mark.parametrize(
+    ("states", "whole"),
+    [(["pass", "not checked"], True), (["pass", "fail"], False), (["pass", "could not run"], False),
+     (["not checked"], False), (["waived", "pass"], False), ([], False)],
+)  # fmt: skip
+def test_only_a_run_that_passed_is_remembered(states: list[str], whole: bool, tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    tests = [{"suite": "selftest", "status": state} for state in states] + [{"suite": "golden", "status": "fail"}]
+    assert proven.remember(store, "0" * 64, tests) is whole
+    assert (proven.when(store, "0" * 64) is not None) is whole
 
 
 def test_suites_that_ran_no_test_are_missed(checkout: Path) -> None:

@@ -15,10 +15,12 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
-from tinyvmaf import record, report
+from tinyvmaf import proven, record, report
 from tinyvmaf.cli.common import Commands, add_command, add_corpus_options, add_ffmpeg_option, positive_int
 from tinyvmaf.errors import TinyvmafError, install
+from tinyvmaf.ffmpeg import find_ffmpeg
 from tinyvmaf.files import home
+from tinyvmaf.store import Store, default_folder
 
 _DESCRIPTION: Final = """\
 Run every suite on the registered models, or on the files of --model, and give one verdict.
@@ -71,6 +73,9 @@ def add_commands(commands: Commands) -> None:
     command.add_argument(
         "--jobs", type=positive_int, metavar="N", help="processes side by side (default: one a core, up to 8)"
     )
+    command.add_argument(
+        "--fresh", action="store_true", help="run the gates' own tests, even if they are known to pass"
+    )
     command.add_argument("-k", metavar="EXPRESSION", help="only tests whose names match, as pytest's -k")
     command.add_argument("--engine", action="append", metavar="NAME", help="backends: only this engine; again for more")
     command.add_argument("--require-engine", action="append", metavar="NAME", help="backends: could not run without it")
@@ -103,7 +108,7 @@ def _run(arguments: argparse.Namespace) -> int:
         )
     if not arguments.model and any((arguments.feature_order, arguments.input_mean, arguments.input_std)):
         raise TinyvmafError("--feature-order, --input-mean and --input-std say how --model is fed", hint="name one")
-    checkout = home()
+    checkout, notes = home(), list[dict[str, Any]]()
     there = {path.parent.name for path in checkout.glob("suites/*/conftest.py")}
     suites = sorted(there | set(_SUITES))  # one that has gone is missed
     if not there:
@@ -112,8 +117,17 @@ def _run(arguments: argparse.Namespace) -> int:
         )
     if lacking := [name for name in ("pytest", "xdist", "pytest_benchmark") if find_spec(name) is None]:
         raise TinyvmafError(f"not installed: {', '.join(lacking)}", hint=install("gate"))
+    known, proof, why_not = Store(default_folder()), None, ""
     if arguments.model:
-        suites.remove("selftest")  # it is about the gates, and another model changes nothing in them
+        why_not = "they are not about a model"
+    elif not (arguments.k or arguments.pytest):
+        proof = proven.key(checkout, str(find_ffmpeg(arguments.ffmpeg)))
+        before = None if arguments.fresh else proven.when(known, proof)
+        why_not = f"as they are here they passed, {before}" if before else ""
+    if why_not:
+        suites.remove(proven.SUITE)
+        text = f"the gates' own tests were left out, for {why_not}: tox -e selftest runs them"
+        notes.append(record.said(proven.SUITE, None, None, text))
     folder = Path(arguments.report) if arguments.report else checkout / "report"
     try:
         for name in record.FILES:  # an old one must not be taken for that of a run that dies
@@ -141,7 +155,9 @@ def _run(arguments: argparse.Namespace) -> int:
             parts += [found] if found else []
             if interrupted := status in (2, -signal.SIGINT, _INTERRUPTED):
                 break
-    whole, evidence = _joined(parts, suites, arguments, stopped=interrupted)
+    whole, evidence = _joined(parts, suites, notes, stopped=interrupted, strict=arguments.fail_not_checked)
+    if proof is not None and whole["verdict"] in (record.PASS, record.FAIL) and not whole["could_not_run"]:
+        proven.remember(known, proof, whole["tests"])
     report.write(folder, whole, evidence)
     record.write(folder, whole, evidence)  # last: where a page fails, it must not say PASS
     _print(whole, folder)
@@ -204,7 +220,12 @@ def _said(text: str) -> dict[str, Any]:
 
 
 def _joined(
-    parts: Sequence[Mapping[str, Any]], suites: Iterable[str], arguments: argparse.Namespace, *, stopped: bool
+    parts: Sequence[Mapping[str, Any]],
+    suites: Iterable[str],
+    notes: Iterable[dict[str, Any]],
+    *,
+    stopped: bool,
+    strict: bool,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The verdict on what all runs found, and what pictures are drawn from."""
     whole = record.join([part["record"] for part in parts])
@@ -214,12 +235,10 @@ def _joined(
         record.merge(evidence, part["evidence"])
     stopped = stopped or any(part["stopped"] for part in parts)
     selected = any(part["selected"] for part in parts)
-    if arguments.model:
-        text = "the gates' own tests were left out, for they are not about a model: tox -e selftest"
-        whole["notes"].append(record.said("selftest", None, None, text))
+    whole["notes"] += notes
     if not (stopped or selected):
         whole["could_not_run"] += _not_run(whole, suites)
-    finished = record.finish(whole, strict=arguments.fail_not_checked, stopped=stopped, selected=selected)
+    finished = record.finish(whole, strict=strict, stopped=stopped, selected=selected)
     return finished, {"schema": 1, "models": evidence}
 
 
