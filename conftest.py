@@ -78,7 +78,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Find the models that are judged; those of others are adopted into a folder of this process."""
-    config.stash[_ADOPTED] = Path(tempfile.mkdtemp(prefix="tinyvmaf-adopted-"))
     config.stash[MODELS] = {one.id: one for one in _models(config)}
     verdict = config.pluginmanager.get_plugin("tinyvmaf-verdict")
     if verdict is not None:
@@ -89,7 +88,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Leave nothing behind."""
-    shutil.rmtree(config.stash[_ADOPTED], ignore_errors=True)
+    if _ADOPTED in config.stash:
+        shutil.rmtree(config.stash[_ADOPTED], ignore_errors=True)
 
 
 def _models(config: pytest.Config) -> Sequence[UnderTest]:
@@ -107,6 +107,7 @@ def _models(config: pytest.Config) -> Sequence[UnderTest]:
     def features_of(teacher: str) -> Sequence[Feature]:
         return load_built_in(find_ffmpeg(config.getoption("--ffmpeg")), teacher).features
 
+    config.stash[_ADOPTED] = Path(tempfile.mkdtemp(prefix="tinyvmaf-adopted-"))
     return under_test.named(paths, config.stash[_ADOPTED], features_of, options)
 
 
