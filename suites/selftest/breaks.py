@@ -372,6 +372,12 @@ def wrong_where_no_clip_is(made: Made) -> None:
     made.said["promised"] = {"worst_difference": 0.5}
 
 
+@broken(REGISTERED, "contract.teacher", green="golden")
+def called_a_teacher(made: Made) -> None:
+    """The sidecar calls it an SVR, which nobody asks to leave a source out."""
+    made.said |= {"kind": "svr", "training": None, "promised": {}}
+
+
 @broken(REGISTERED, "loso.registered_model_is_of_this_recipe", green="golden contract", says="has changed since")
 def recipe_changed(made: Made) -> None:
     """The recipe is another than the one that it was made by."""

@@ -144,6 +144,20 @@ def test_ctrl_c_ends_it_without_a_verdict(checkout: Path) -> None:
     assert "VERDICT: none, stopped after" in out
 
 
+def test_without_a_report_there_is_no_verdict(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nor a traceback, whose exit status is that of a model that failed."""
+
+    def write(*_: object) -> None:
+        raise OverflowError("int too large to convert to float")
+
+    monkeypatch.setattr(command.report, "write", write)
+    assert main(["gate", "--jobs", "1"]) == 10
+    assert "no report, and so no verdict: OverflowError" in capsys.readouterr().err
+    assert not (checkout / "report" / record.VERDICT_FILE).exists()
+
+
 def test_a_wheel_alone_has_no_suites(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

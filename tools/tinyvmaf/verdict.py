@@ -33,9 +33,7 @@ from tinyvmaf.files import write_atomic
 from tinyvmaf.gates import Outcome
 from tinyvmaf.waivers import Waiver
 
-EXIT_FAIL: Final = record.EXIT[record.FAIL]
-EXIT_COULD_NOT_RUN: Final = record.EXIT[record.COULD_NOT_RUN]
-COLOUR: Final[dict[str, dict[str, Any]]] = {
+_COLOUR: Final[dict[str, dict[str, Any]]] = {
     record.PASS: {"green": True},
     record.FAIL: {"red": True},
     record.COULD_NOT_RUN: {"yellow": True},
@@ -343,7 +341,7 @@ class Verdict:
         whole = self._finish(stopped=stopped, selected=selected or self._some_tests())
         terminal = session.config.pluginmanager.get_plugin("terminalreporter")
         if terminal is not None and part is None:
-            colour = COLOUR[whole["verdict"]]
+            colour = _COLOUR[whole["verdict"]]
             terminal.section("verdict", bold=True, **colour)
             *lines, last = record.as_text(whole)
             for line in lines:

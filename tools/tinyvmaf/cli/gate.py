@@ -158,8 +158,13 @@ def _run(arguments: argparse.Namespace) -> int:
     whole, evidence = _joined(parts, suites, notes, stopped=interrupted, strict=arguments.fail_not_checked)
     if proof is not None and whole["verdict"] in (record.PASS, record.FAIL) and not whole["could_not_run"]:
         proven.remember(known, proof, whole["tests"])
-    report.write(folder, whole, evidence)
-    record.write(folder, whole, evidence)  # last: where a page fails, it must not say PASS
+    try:
+        report.write(folder, whole, evidence)
+        record.write(folder, whole, evidence)  # last: where a page fails, it must not say PASS
+    except TinyvmafError:
+        raise
+    except Exception as error:  # of whatever a stranger's file has brought into it
+        raise TinyvmafError(f"no report, and so no verdict: {error!r}") from error
     _print(whole, folder)
     return _INTERRUPTED if interrupted else int(whole["exit_status"])
 
