@@ -1,4 +1,4 @@
-"""One page: options, header, fixtures. The verdict is in tinyvmaf.verdict."""
+"""One page: options, header, fixtures. The verdict is in tinyvmaf.judge.plugin."""
 
 import os
 import shutil
@@ -11,23 +11,25 @@ import pytest
 # The checkout that is tested, not a copy that may be installed: set before anything of tinyvmaf looks for it.
 os.environ.setdefault("TINYVMAF_HOME", str(Path(__file__).parent))
 
-from tinyvmaf import dataset, engines, under_test
-from tinyvmaf.adopt import Options
-from tinyvmaf.cli import main
-from tinyvmaf.corpus import Corpus, data_root, scan
-from tinyvmaf.corpus.scan import ENV
-from tinyvmaf.dataset import Dataset
-from tinyvmaf.errors import TinyvmafError
-from tinyvmaf.features import Feature
-from tinyvmaf.ffmpeg import FFmpeg, find_ffmpeg
+from tinyvmaf.app.cli import main
+from tinyvmaf.data import dataset
+from tinyvmaf.data.corpus import Corpus, data_root, scan
+from tinyvmaf.data.corpus.scan import ENV
+from tinyvmaf.data.dataset import Dataset
+from tinyvmaf.errors import CouldNotRunError, TinyvmafError
 from tinyvmaf.files import home
-from tinyvmaf.gates import CouldNotRunError, Gates, load_gates
-from tinyvmaf.registry import Entry
-from tinyvmaf.stash import MODELS
-from tinyvmaf.teacher import DEFAULT, load_built_in
-from tinyvmaf.under_test import UnderTest
+from tinyvmaf.judge import subjects
+from tinyvmaf.judge.bounds import Gates, load_gates
+from tinyvmaf.judge.stash import MODELS
+from tinyvmaf.judge.subjects import UnderTest
+from tinyvmaf.model import engines
+from tinyvmaf.model.registry import Entry
+from tinyvmaf.model.third_party import Options
+from tinyvmaf.vmaf.features import Feature
+from tinyvmaf.vmaf.ffmpeg import FFmpeg, find_ffmpeg
+from tinyvmaf.vmaf.teacher import DEFAULT, load_built_in
 
-pytest_plugins = ["tinyvmaf.verdict"]
+pytest_plugins = ["tinyvmaf.judge.plugin"]
 _ADOPTED = pytest.StashKey[Path]()
 
 _VARIABLES = ("TINYVMAF_HOME", "TINYVMAF_FFMPEG", "TINYVMAF_GOLDEN_ROOT", "TINYVMAF_DATA_ROOT", "VMAF_DATA_ROOT")
@@ -44,17 +46,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--recipe", action="append", metavar="R", help="loso: recipe to judge: TOML file, name, or all")
     group.addoption("--mos", metavar="FILE", help="loso: opinions, clip,mos[,ci], for recipes that fit them")
     group.addoption(
-        "--engine", action="append", metavar="NAME",
+        "--engine",
+        action="append",
+        metavar="NAME",
         help="backends: only this engine; again for more, and fewer than two families fail (names: header, README)",
-    )  # fmt: skip
+    )
     group.addoption(
-        "--require-engine", action="append", metavar="NAME",
+        "--require-engine",
+        action="append",
+        metavar="NAME",
         help="backends: could not run without it; again for more, beside all that are here",
-    )  # fmt: skip
+    )
     group.addoption(
-        "--model", action="append", metavar="PATH",
+        "--model",
+        action="append",
+        metavar="PATH",
         help="judge this ONNX file, its sidecar beside it, instead of the registered models; again for more",
-    )  # fmt: skip
+    )
     group.addoption("--feature-order", metavar="A,B,...", help="features that --model takes, if no sidecar says so")
     group.addoption("--input-mean", metavar="X,Y,...", help="subtracted from them before the graph of --model")
     group.addoption("--input-std", metavar="X,Y,...", help="what the rest is divided by")
@@ -102,13 +110,13 @@ def _models(config: pytest.Config) -> Sequence[UnderTest]:
     if not paths:
         if options:
             raise pytest.UsageError("--feature-order, --input-mean and --input-std say how --model is fed: name one")
-        return under_test.registered()
+        return subjects.registered()
 
     def features_of(teacher: str) -> Sequence[Feature]:
         return load_built_in(find_ffmpeg(config.getoption("--ffmpeg")), teacher).features
 
     config.stash[_ADOPTED] = Path(tempfile.mkdtemp(prefix="tinyvmaf-adopted-"))
-    return under_test.named(paths, config.stash[_ADOPTED], features_of, options)
+    return subjects.named(paths, config.stash[_ADOPTED], features_of, options)
 
 
 @pytest.hookimpl(tryfirst=True)

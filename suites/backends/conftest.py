@@ -14,21 +14,22 @@ from numpy.typing import NDArray
 # Threads that wait must not spin: as many processes as there are cores run at once. Read when PyTorch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from tinyvmaf import engines, parity
-from tinyvmaf.certificate import certify
-from tinyvmaf.contract.words import said
-from tinyvmaf.dataset import Dataset
-from tinyvmaf.distil import Domain
-from tinyvmaf.engines import Engine, EngineError, Session, Settings, UnsupportedModelError
-from tinyvmaf.errors import ModelError, RegistryError, TinyvmafError
-from tinyvmaf.features import CANONICAL
-from tinyvmaf.ffmpeg import FFmpeg
-from tinyvmaf.gates import CouldNotRunError, Gate, Gates
-from tinyvmaf.golden import load_rows
-from tinyvmaf.registry import Entry
-from tinyvmaf.stash import MODELS
-from tinyvmaf.teacher import load_built_in
-from tinyvmaf.under_test import UnderTest
+from tinyvmaf.data.dataset import Dataset
+from tinyvmaf.data.golden import load_rows
+from tinyvmaf.errors import CouldNotRunError, ModelError, RegistryError, TinyvmafError
+from tinyvmaf.judge.bounds import Gate, Gates
+from tinyvmaf.judge.stash import MODELS
+from tinyvmaf.judge.subjects import UnderTest
+from tinyvmaf.measure import engine_agreement
+from tinyvmaf.model import engines
+from tinyvmaf.model.certificate import certify
+from tinyvmaf.model.contract.words import said
+from tinyvmaf.model.engines import Engine, EngineError, Session, Settings, UnsupportedModelError
+from tinyvmaf.model.registry import Entry
+from tinyvmaf.vmaf.domain import Domain
+from tinyvmaf.vmaf.features import CANONICAL
+from tinyvmaf.vmaf.ffmpeg import FFmpeg
+from tinyvmaf.vmaf.teacher import load_built_in
 
 EXACT_ROWS, OTHER_ROWS = 1_000_000, 50_000
 LEAST_OF_A_KIND = 3_000  # where extreme rows, whose number grows with the square of the width, leave no room
@@ -86,8 +87,11 @@ def _engines(config: pytest.Config) -> list[str]:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """If an option asks for an engine in vain, one test is left, to say so. Last: -k must have chosen by then."""
     ours = [item for item in items if Path(__file__).parent in item.path.parents]
-    ran = {item.callspec.params.get("engine_name") for item in ours if isinstance(item, pytest.Function)
-           and hasattr(item, "callspec")}  # fmt: skip
+    ran = {
+        item.callspec.params.get("engine_name")
+        for item in ours
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec")
+    }
     try:
         for name in _engines(config) if ours else ():
             _asked_for(config, name, ran)
@@ -103,8 +107,10 @@ def _asked_for(config: pytest.Config, name: str, ran: set[object]) -> None:
     if not here.ok:
         raise CouldNotRunError(f"engine {name} was asked for and is not here: {here.reason}")
     if name in (config.getoption("--require-engine") or ()) and name not in ran:
-        raise CouldNotRunError(f"engine {name} is required, and no test that was chosen runs on it",
-                               hint="-k, -m or the sidecars of the models leave it out")  # fmt: skip
+        raise CouldNotRunError(
+            f"engine {name} is required, and no test that was chosen runs on it",
+            hint="-k, -m or the sidecars of the models leave it out",
+        )
 
 
 @pytest.fixture(autouse=True)
@@ -140,9 +146,15 @@ def candidate(entry: Entry, gates: Gates) -> Candidate:
         pytest.fail(reason, pytrace=False)
     exact = proof.certified or (proof.exact_in_float64 and named is not None)
     return Candidate(
-        entry.id, data, tuple(sidecar["feature_order"]), None if named is None else tuple(named), exact,
-        proof.certified, proof.arithmetic, gates["backends.exact" if exact else "backends.ulp"],
-    )  # fmt: skip
+        entry.id,
+        data,
+        tuple(sidecar["feature_order"]),
+        None if named is None else tuple(named),
+        exact,
+        proof.certified,
+        proof.arithmetic,
+        gates["backends.exact" if exact else "backends.ulp"],
+    )
 
 
 @pytest.fixture
@@ -183,7 +195,7 @@ class Run:
     def __call__(self, session: Session, rows: NDArray[np.float32], batch: int) -> NDArray[np.float32]:
         """Scores of rows, handed over so many at a time."""
         __tracebackhide__ = True
-        return self.guarded(lambda: parity.in_batches(session, rows, batch))
+        return self.guarded(lambda: engine_agreement.in_batches(session, rows, batch))
 
     def guarded(self, attempt: Callable[[], T]) -> T:
         """What an attempt gives."""
@@ -211,7 +223,7 @@ def reference(candidate: Candidate, load: Callable[..., Session], run: Run) -> S
     if here is None:
         raise CouldNotRunError(f"{candidate.id}: no engine that it is for is here", hint="the header lists what is")
     session = load(candidate, here)
-    return lambda rows: run(session, rows, max(parity.BATCHES))
+    return lambda rows: run(session, rows, max(engine_agreement.BATCHES))
 
 
 @pytest.fixture(scope="session")
@@ -254,15 +266,18 @@ def _tried(
     count = EXACT_ROWS if candidate.in_float32 else OTHER_ROWS
     key = (candidate.features, teacher, count)
     if key not in _made:
-        kinds = {"corpus": data.columns(*domain.names), "extreme": parity.extremes(len(domain.names))}
+        kinds = {"corpus": data.columns(*domain.names), "extreme": engine_agreement.extremes(len(domain.names))}
         if domain.names == CANONICAL:
             kinds["golden"] = np.concatenate([pair.features for pair in load_rows().pairs.values()])
         each = max((count - sum(map(len, kinds.values()))) // 3, LEAST_OF_A_KIND)
-        kinds |= {"boundary": parity.boundaries(domain, each, 0), "inside": parity.inside(domain, each, 0)}
-        kinds["outside"] = parity.outside(domain, max(count - sum(map(len, kinds.values())), each), 0)
+        kinds |= {
+            "boundary": engine_agreement.boundaries(domain, each, 0),
+            "inside": engine_agreement.inside(domain, each, 0),
+        }
+        kinds["outside"] = engine_agreement.outside(domain, max(count - sum(map(len, kinds.values())), each), 0)
         order = [domain.names.index(name) for name in candidate.features]
         chosen = {kind: np.asarray(rows, dtype=np.float32)[:, order] for kind, rows in kinds.items()}
-        some, of = parity.mixed(chosen, SOME_ROWS, 0, whole=[kind for kind in chosen if kind == "golden"])
+        some, of = engine_agreement.mixed(chosen, SOME_ROWS, 0, whole=[kind for kind in chosen if kind == "golden"])
         _made[key] = Tried(np.concatenate(list(chosen.values())), some, of)
     return _made[key]
 

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tinyvmaf import engines, parity
-from tinyvmaf.engines import Engine, Settings
-from tinyvmaf.errors import ModelError
-from tinyvmaf.gates import CouldNotRunError, Gates, Outcome, hold
-from tinyvmaf.parity import BATCHES
-from tinyvmaf.ulp import Comparison, compare
+from tinyvmaf.errors import CouldNotRunError, ModelError
+from tinyvmaf.judge.bounds import Gates
+from tinyvmaf.judge.outcomes import Outcome, hold
+from tinyvmaf.measure import engine_agreement
+from tinyvmaf.measure.engine_agreement import BATCHES
+from tinyvmaf.measure.engine_agreement.ulp import Comparison, compare
+from tinyvmaf.model import engines
+from tinyvmaf.model.engines import Engine, Settings
 
 Judge = Callable[[Outcome], None]
 Rows = NDArray[np.float32]
@@ -67,7 +69,7 @@ def test_settings_and_batches_change_nothing(
     expected = reference(some_rows)
     found = {}
     furthest = dict.fromkeys(BATCHES, 0)
-    for settings in parity.settings_of(engine):
+    for settings in engine_agreement.settings_of(engine):
         session = load(candidate, engine, settings)
         for batch in BATCHES:
             few = slice(OF_BATCH.get(batch, len(some_rows)))
@@ -86,7 +88,7 @@ def test_a_score_does_not_depend_on_its_batch(candidate, engine, some_rows, load
     rows = some_rows[: OF_BATCH[7]]
     order = np.random.default_rng(0).permutation(len(rows))
     bound, found = int(candidate.gate.value), {}
-    for threads in parity.threads_of(engine):
+    for threads in engine_agreement.threads_of(engine):
         session = load(candidate, engine, Settings(threads))
         together = run(session, rows, LARGE)
         for batch in BATCHES[:-1]:
@@ -104,7 +106,7 @@ def test_a_score_does_not_depend_on_its_batch(candidate, engine, some_rows, load
 def test_a_second_run_gives_the_same(candidate, engine, some_rows, load, run, gates: Gates, judge: Judge) -> None:
     """In the same session, and in a fresh one."""
     gate, found = gates["backends.run_to_run"], {}
-    for threads in parity.threads_of(engine):
+    for threads in engine_agreement.threads_of(engine):
         settings = Settings(threads)
         session = load(candidate, engine, settings)
         first = run(session, some_rows, LARGE)
@@ -124,7 +126,7 @@ def test_a_search_finds_no_row_that_differs(candidate, engine, reference, some_r
     bound, found = int(candidate.gate.value), {}
     for seed, part in zip(SEEDS, STARTS, strict=True):
         end = run.guarded(
-            lambda: parity.search(reference, session.run, some_rows[part], steps=STEPS, seed=seed)  # noqa: B023 - called at once
+            lambda: engine_agreement.search(reference, session.run, some_rows[part], steps=STEPS, seed=seed)  # noqa: B023 - called at once
         )
         row, label = end.row[None], f"search {seed}, the worst of {end.tried:,} rows"
         found[f"{label}, in its batch of {end.batch:,}"] = compare(
@@ -153,8 +155,10 @@ def test_two_independent_engines_ran(
             also_not_checked(f"engine {engine.name}: {here.reason}")
             continue
         if not named:
-            also_not_checked(f"{model} on {engine.name}: it is here and computes in {candidate.arithmetic}, "
-                             "and the model's sidecar leaves it out")  # fmt: skip
+            also_not_checked(
+                f"{model} on {engine.name}: it is here and computes in {candidate.arithmetic}, "
+                "and the model's sidecar leaves it out"
+            )
             continue
         try:
             engine.load(candidate.data, Settings()).run(some_rows[:1])
@@ -174,7 +178,7 @@ def test_distance_from_float64_is_known(
 ) -> None:
     """The same graph in float64: how far this float32 is from what its numbers mean. Judged only if it is exact."""
     try:
-        truth = parity.in_float64(candidate.data, some_rows).astype(np.float32)
+        truth = engine_agreement.in_float64(candidate.data, some_rows).astype(np.float32)
     except ModelError as error:
         also_not_checked(f"{model}: its distance from float64: {error.message}")
         return

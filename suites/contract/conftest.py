@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tinyvmaf import contract
-from tinyvmaf.engines import OnnxRuntimeCpu
-from tinyvmaf.errors import ModelError
-from tinyvmaf.gates import CouldNotRunError, Gate, Gates
-from tinyvmaf.registry import Entry
+from tinyvmaf.errors import CouldNotRunError, ModelError
+from tinyvmaf.judge.bounds import Gate, Gates
+from tinyvmaf.model import contract
+from tinyvmaf.model.engines import OnnxRuntimeCpu
+from tinyvmaf.model.registry import Entry
 
 Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 T = TypeVar("T")

@@ -11,19 +11,20 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from tinyvmaf import contract, registry
-from tinyvmaf.adopt import by_hand
-from tinyvmaf.certificate import certify
-from tinyvmaf.dataset import Dataset
-from tinyvmaf.distil import Domain, worst_difference
-from tinyvmaf.engines.choose import engines_of
+from tinyvmaf.data.dataset import Dataset
 from tinyvmaf.errors import ModelError
-from tinyvmaf.features import CANONICAL
-from tinyvmaf.ffmpeg import FFmpeg
-from tinyvmaf.gates import Gate, Gates, compare, hold
-from tinyvmaf.registry import Entry
-from tinyvmaf.teacher import DEFAULT, load_built_in
-from tinyvmaf.under_test import UnderTest, adoption_faults
+from tinyvmaf.judge.bounds import Gate, Gates
+from tinyvmaf.judge.outcomes import compare, hold
+from tinyvmaf.judge.subjects import UnderTest, adoption_faults
+from tinyvmaf.model import contract, registry
+from tinyvmaf.model.certificate import certify
+from tinyvmaf.model.engines.choose import engines_of
+from tinyvmaf.model.registry import Entry
+from tinyvmaf.model.third_party import by_hand
+from tinyvmaf.vmaf.domain import Domain, worst_difference
+from tinyvmaf.vmaf.features import CANONICAL
+from tinyvmaf.vmaf.ffmpeg import FFmpeg
+from tinyvmaf.vmaf.teacher import DEFAULT, load_built_in
 
 Judge = Callable[..., None]
 LARGEST = float(np.finfo(np.float32).max)
@@ -43,8 +44,12 @@ def certificate(data: bytes) -> dict[str, object]:
     """What can be proven of a file, for the report."""
     proof = certify(data)
     bits = proof.accumulator_bits if proof.exact_in_float64 else None
-    return {"certified": proof.certified, "exact_in_float64": proof.exact_in_float64, "accumulator_bits": bits,
-            "text": proof.explain()}  # fmt: skip
+    return {
+        "certified": proof.certified,
+        "exact_in_float64": proof.exact_in_float64,
+        "accumulator_bits": bits,
+        "text": proof.explain(),
+    }
 
 
 def listed(found: list[str]) -> str:
@@ -111,8 +116,16 @@ def test_the_adopted_file_is_the_original(
         note(f"{judged.id}: {sentence}")
     rows = data.columns(*candidate.features)[:: max(1, len(data.table) // OF_THE_CORPUS)].astype(np.float32)
     original = by_hand(judged.adopted, candidate.features)
-    judge(compare(gates["contract.adopted"], judged.id, [f"row {i}" for i in range(len(rows))], original(rows),
-                  candidate.run(rows), reproduce=reproduce(judged.id, "adopted")))  # fmt: skip
+    judge(
+        compare(
+            gates["contract.adopted"],
+            judged.id,
+            [f"row {i}" for i in range(len(rows))],
+            original(rows),
+            candidate.run(rows),
+            reproduce=reproduce(judged.id, "adopted"),
+        )
+    )
 
 
 def test_a_teacher_is_that_teacher(judged: UnderTest, candidate, ffmpeg: FFmpeg, gates: Gates, judge: Judge) -> None:

@@ -9,15 +9,14 @@ from typing import Any
 
 import pytest
 
-from tinyvmaf import ladder
-from tinyvmaf.corpus import Corpus, Report, examine, hash_sample, scan
-from tinyvmaf.dataset import Dataset
-from tinyvmaf.errors import TeacherError, TinyvmafError
-from tinyvmaf.ffmpeg import FFmpeg
+from tinyvmaf.data import ladder
+from tinyvmaf.data.corpus import Corpus, Report, examine, hash_sample, scan
+from tinyvmaf.data.dataset import Dataset
+from tinyvmaf.data.store import Store, default_folder
+from tinyvmaf.errors import CouldNotRunError, TeacherError, TinyvmafError
 from tinyvmaf.files import home
-from tinyvmaf.gates import CouldNotRunError
-from tinyvmaf.store import Store, default_folder
-from tinyvmaf.teacher import Teacher, load_built_in
+from tinyvmaf.vmaf.ffmpeg import FFmpeg
+from tinyvmaf.vmaf.teacher import Teacher, load_built_in
 
 SAMPLE = 4  # clips that are measured anew
 

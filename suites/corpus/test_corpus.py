@@ -6,15 +6,16 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pytest
 
-from tinyvmaf.corpus import Report, clip_name, hash_split, leave_one_source_out, reference_name
-from tinyvmaf.dataset import INDEX, Dataset
-from tinyvmaf.features import CANONICAL
+from tinyvmaf.data.corpus import Report, clip_name, hash_split, leave_one_source_out, reference_name
+from tinyvmaf.data.dataset import INDEX, Dataset
+from tinyvmaf.data.golden import is_golden_row
+from tinyvmaf.data.ladder import load_spec
+from tinyvmaf.data.store import key_of
 from tinyvmaf.files import file_sha256
-from tinyvmaf.gates import Gates, Outcome, compare, hold
-from tinyvmaf.golden import is_golden_row
-from tinyvmaf.ladder import load_spec
-from tinyvmaf.store import key_of
-from tinyvmaf.teacher import DEFAULT, KNOWN, Teacher
+from tinyvmaf.judge.bounds import Gates
+from tinyvmaf.judge.outcomes import Outcome, compare, hold
+from tinyvmaf.vmaf.features import CANONICAL
+from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, Teacher
 
 Judge = Callable[[Outcome], None]
 AGAIN = "tox -e corpus"

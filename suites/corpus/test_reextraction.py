@@ -6,14 +6,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tinyvmaf.corpus import Corpus, scan
-from tinyvmaf.dataset import INDEX, Dataset
-from tinyvmaf.extract import Extraction, Request, extract
-from tinyvmaf.ffmpeg import FFmpeg
+from tinyvmaf.data.corpus import Corpus, scan
+from tinyvmaf.data.dataset import INDEX, Dataset
+from tinyvmaf.data.extract import Extraction, Request, extract
+from tinyvmaf.data.store import Store
+from tinyvmaf.errors import CouldNotRunError
 from tinyvmaf.files import file_sha256
-from tinyvmaf.gates import CouldNotRunError, Gates, Outcome, compare
-from tinyvmaf.store import Store
-from tinyvmaf.teacher import Teacher
+from tinyvmaf.judge.bounds import Gates
+from tinyvmaf.judge.outcomes import Outcome, compare
+from tinyvmaf.vmaf.ffmpeg import FFmpeg
+from tinyvmaf.vmaf.teacher import Teacher
 
 
 @pytest.fixture(scope="session")

@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 import pytest
 
-from tinyvmaf.ffmpeg import FFmpeg
-from tinyvmaf.golden import GoldenFiles, NotAtHandError, load_pairs, load_rows
-from tinyvmaf.golden.files import natural_root
-from tinyvmaf.golden.records import write_record
-from tinyvmaf.golden.rows import GoldenRows, measure
-from tinyvmaf.libvmaf import FrameTable, motion_epoch
-from tinyvmaf.registry import entries
+from tinyvmaf.data.golden import GoldenFiles, NotAtHandError, load_pairs, load_rows
+from tinyvmaf.data.golden.files import natural_root
+from tinyvmaf.data.golden.rows import GoldenRows, measure
+from tinyvmaf.model.golden_records import write_record
+from tinyvmaf.model.registry import entries
+from tinyvmaf.vmaf.ffmpeg import FFmpeg
+from tinyvmaf.vmaf.libvmaf import FrameTable, motion_epoch
 
 
 @pytest.fixture(scope="session")

@@ -5,14 +5,16 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from tinyvmaf.features import CANONICAL
-from tinyvmaf.ffmpeg import FFmpeg
-from tinyvmaf.gates import CouldNotRunError, Gates, Outcome, compare
-from tinyvmaf.golden import load_files, load_pairs
-from tinyvmaf.golden.published import VALUES
-from tinyvmaf.golden.rows import GoldenRows
-from tinyvmaf.libvmaf import FrameTable
-from tinyvmaf.teacher import DEFAULT, load_built_in
+from tinyvmaf.data.golden import load_files, load_pairs
+from tinyvmaf.data.golden.published import VALUES
+from tinyvmaf.data.golden.rows import GoldenRows
+from tinyvmaf.errors import CouldNotRunError
+from tinyvmaf.judge.bounds import Gates
+from tinyvmaf.judge.outcomes import Outcome, compare
+from tinyvmaf.vmaf.features import CANONICAL
+from tinyvmaf.vmaf.ffmpeg import FFmpeg
+from tinyvmaf.vmaf.libvmaf import FrameTable
+from tinyvmaf.vmaf.teacher import DEFAULT, load_built_in
 
 PAIRS = load_pairs()
 Measured = Callable[[str], FrameTable]

@@ -5,17 +5,19 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from tinyvmaf import registry
-from tinyvmaf.engines import OnnxRuntimeCpu
-from tinyvmaf.features import CANONICAL
-from tinyvmaf.gates import CouldNotRunError, Gates, Outcome, compare
-from tinyvmaf.golden import load_pairs, load_record, load_rows
-from tinyvmaf.golden.published import VALUES
-from tinyvmaf.golden.records import HINT, recorded_ids
-from tinyvmaf.golden.rows import GoldenRows
-from tinyvmaf.registry import Entry
-from tinyvmaf.teacher import DEFAULT, KNOWN
-from tinyvmaf.under_test import UnderTest
+from tinyvmaf.data.golden import load_pairs, load_rows
+from tinyvmaf.data.golden.published import VALUES
+from tinyvmaf.data.golden.rows import GoldenRows
+from tinyvmaf.errors import CouldNotRunError
+from tinyvmaf.judge.bounds import Gates
+from tinyvmaf.judge.outcomes import Outcome, compare
+from tinyvmaf.judge.subjects import UnderTest
+from tinyvmaf.model import registry
+from tinyvmaf.model.engines import OnnxRuntimeCpu
+from tinyvmaf.model.golden_records import HINT, load_record, recorded_ids
+from tinyvmaf.model.registry import Entry
+from tinyvmaf.vmaf.features import CANONICAL
+from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN
 
 Judge = Callable[[Outcome], None]
 FROZEN = list(load_rows().pairs)
@@ -56,8 +58,11 @@ def test_golden_scores(model: str, pair: str, recorded: Entry, frozen: GoldenRow
         raise CouldNotRunError(f"the record of {model} has no scores for {pair}", hint=HINT)
     scores = run_on(recorded, frozen, pair)
     each = [f"frame {frame}" for frame in range(len(scores))]
-    judge(compare(gates["golden.record"], f"{model} on {pair}", each, record[pair], scores,
-                  reproduce=reproduce(model, pair)))  # fmt: skip
+    judge(
+        compare(
+            gates["golden.record"], f"{model} on {pair}", each, record[pair], scores, reproduce=reproduce(model, pair)
+        )
+    )
 
 
 @pytest.mark.parametrize("pair", FROZEN)
@@ -68,8 +73,16 @@ def test_frame_0_has_no_motion_and_is_scored_so(
     first = frozen.pairs[pair].features[0]
     assert first[MOTION] == 0.0, f"{pair}: motion2 of frame 0 is {first[MOTION]}"
     score = run_on(recorded, frozen, pair)[0]
-    judge(compare(gates["golden.record"], f"{model} on frame 0 of {pair}", ["frame 0"], load_record(model)[pair][:1],
-                  [score], reproduce=reproduce(model, pair)))  # fmt: skip
+    judge(
+        compare(
+            gates["golden.record"],
+            f"{model} on frame 0 of {pair}",
+            ["frame 0"],
+            load_record(model)[pair][:1],
+            [score],
+            reproduce=reproduce(model, pair),
+        )
+    )
 
 
 @pytest.mark.parametrize("pair", FROZEN)
@@ -78,24 +91,48 @@ def test_svr_clip_mean_is_libvmafs(pair: str, frozen: GoldenRows, gates: Gates, 
     svr = f"{DEFAULT}_svr"
     mean = run_on(registry.find(svr), frozen, pair).astype(np.float64).mean()
     expected = frozen.pairs[pair].scores.mean()
-    judge(compare(gates["golden.svr_clip_mean"], f"{svr} on {pair}", ["clip mean"], [expected], [mean],
-                  reproduce=f"tox -e golden -- -k 'svr_clip and {pair}'"))  # fmt: skip
+    judge(
+        compare(
+            gates["golden.svr_clip_mean"],
+            f"{svr} on {pair}",
+            ["clip mean"],
+            [expected],
+            [mean],
+            reproduce=f"tox -e golden -- -k 'svr_clip and {pair}'",
+        )
+    )
 
 
 @pytest.mark.parametrize("pair", FROZEN)
 def test_golden_frames_are_scored_about_as_libvmaf_does(
-    model: str, pair: str, judged: UnderTest, entry: Entry, frozen: GoldenRows, gates: Gates, judge: Judge, evidence,
+    model: str,
+    pair: str,
+    judged: UnderTest,
+    entry: Entry,
+    frozen: GoldenRows,
+    gates: Gates,
+    judge: Judge,
+    evidence,
     not_checked: Callable[[str], None],
-) -> None:  # fmt: skip
+) -> None:
     """A model without a record is held to the truth, if loosely; and no record can bless nonsense."""
     if (teacher := entry.sidecar()["teacher"]["id"]) != DEFAULT:
         not_checked(f"{model}: the golden pairs, whose scores are those of {DEFAULT}, not of {teacher}")
     truth, scores = frozen.pairs[pair].scores, run_on(entry, frozen, pair).astype(np.float64)
     off = np.abs(scores - truth)
-    evidence({"golden": {pair: {
-        "frames": len(truth), "teacher_mean": float(truth.mean()), "model_mean": float(scores.mean()),
-        "max_frame_error": float(off.max()), "recorded": _as_recorded(judged, pair, scores, gates),
-    }}})  # fmt: skip
+    evidence(
+        {
+            "golden": {
+                pair: {
+                    "frames": len(truth),
+                    "teacher_mean": float(truth.mean()),
+                    "model_mean": float(scores.mean()),
+                    "max_frame_error": float(off.max()),
+                    "recorded": _as_recorded(judged, pair, scores, gates),
+                }
+            }
+        }
+    )
     each = [f"frame {frame}" for frame in range(len(scores))]
     judge(compare(gates["golden.near"], f"{model} on {pair}", each, truth, scores, reproduce=reproduce(model, pair)))
 
@@ -131,5 +168,13 @@ def test_frozen_rows_are_the_published_ones(pair: str, frozen: GoldenRows, gates
     if values is None:
         raise CouldNotRunError(f"{pair}: nothing is published for epoch {frozen.provenance['motion_epoch']}")
     means = [rows.scores.mean(), *rows.features.mean(axis=0)]
-    judge(compare(gates["golden.published"], f"frozen rows of {pair}", VALUES, [values[name] for name in VALUES],
-                  means, reproduce=f"tox -e golden -- -k 'frozen_rows_are and {pair}'"))  # fmt: skip
+    judge(
+        compare(
+            gates["golden.published"],
+            f"frozen rows of {pair}",
+            VALUES,
+            [values[name] for name in VALUES],
+            means,
+            reproduce=f"tox -e golden -- -k 'frozen_rows_are and {pair}'",
+        )
+    )

@@ -10,8 +10,14 @@ from typing import Any
 
 import pytest
 
-from tinyvmaf import bench, contract, drift
-from tinyvmaf.bench import (
+from tinyvmaf.app.cli.common import progress_bar
+from tinyvmaf.errors import CouldNotRunError, ModelError, TinyvmafError
+from tinyvmaf.files import sha256
+from tinyvmaf.judge.bounds import Gate, Gates
+from tinyvmaf.judge.stash import MODELS
+from tinyvmaf.judge.subjects import UnderTest
+from tinyvmaf.measure import environment, latency, latency_history
+from tinyvmaf.measure.latency import (
     BASELINE,
     FLOOR,
     MODEL,
@@ -24,14 +30,9 @@ from tinyvmaf.bench import (
     Subject,
     WholePath,
 )
-from tinyvmaf.cli.common import progress_bar
-from tinyvmaf.drift import Batch, ModelRun
-from tinyvmaf.errors import ModelError, TinyvmafError
-from tinyvmaf.ffmpeg import FFmpeg
-from tinyvmaf.files import sha256
-from tinyvmaf.gates import CouldNotRunError, Gate, Gates
-from tinyvmaf.stash import MODELS
-from tinyvmaf.under_test import UnderTest
+from tinyvmaf.measure.latency_history import Batch, ModelRun
+from tinyvmaf.model import contract
+from tinyvmaf.vmaf.ffmpeg import FFmpeg
 
 PATH_PASSES = 9
 
@@ -67,7 +68,7 @@ RESULTS = pytest.StashKey[dict[str, Measured]]()
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test a batch size, for each model."""
     if "batch" in metafunc.fixturenames:
-        metafunc.parametrize("batch", bench.BATCHES)
+        metafunc.parametrize("batch", latency.BATCHES)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -82,44 +83,51 @@ def pytest_configure(config: pytest.Config) -> None:
 def _history_can_be_added_to(pytestconfig: pytest.Config) -> None:
     """A history that cannot be read is found out before anything is measured, not after."""
     if pytestconfig.getoption("--history") is not None:
-        drift.read(_history(pytestconfig))
+        latency_history.read(_history(pytestconfig))
 
 
 def _history(config: pytest.Config) -> Path:
     asked = config.getoption("--history")  # empty where the option has no value, None where it is not there
-    return Path(asked) if asked else drift.default_path()
+    return Path(asked) if asked else latency_history.default_path()
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:
     """A saved run says which versions it timed, and not whose machine it was."""
     machine_info.pop("node", None)
-    machine_info["versions"] = asdict(drift.versions())
+    machine_info["versions"] = asdict(environment.versions())
 
 
 @pytest.fixture(autouse=True)
 def _undisturbed(pytestconfig: pytest.Config) -> None:
     """Nothing else of this run may be at work, beside the tests or within them."""
     if os.environ.get("PYTEST_XDIST_WORKER") or pytestconfig.getoption("numprocesses", None):
-        raise CouldNotRunError("latency cannot be measured while other tests run beside it (xdist)",
-                               hint="tox -e latency, or pytest suites/latency -n 0")  # fmt: skip
-    if by := bench.disturbed():
-        raise CouldNotRunError(f"latency cannot be measured under {by}: it costs by the call",
-                               hint="run the suite without --cov, coverage, debugger and profiler")  # fmt: skip
+        raise CouldNotRunError(
+            "latency cannot be measured while other tests run beside it (xdist)",
+            hint="tox -e latency, or pytest suites/latency -n 0",
+        )
+    if by := latency.disturbed():
+        raise CouldNotRunError(
+            f"latency cannot be measured under {by}: it costs by the call",
+            hint="run the suite without --cov, coverage, debugger and profiler",
+        )
 
 
 @pytest.fixture
 def timer(request: pytest.FixtureRequest) -> Callable[[], Any]:
     """pytest-benchmark's fixture, asked for when there is something to time: unused, it would warn."""
     if not request.config.pluginmanager.has_plugin("benchmark"):
-        raise CouldNotRunError("pytest-benchmark is not here, or was switched off with -p no:benchmark",
-                               hint="pip install -c constraints.txt -e '.[gate]'")  # fmt: skip
+        raise CouldNotRunError(
+            "pytest-benchmark is not here, or was switched off with -p no:benchmark",
+            hint="pip install -c constraints.txt -e '.[gate]'",
+        )
 
     def get() -> Any:
         found = request.getfixturevalue("benchmark")
         if found.disabled:
-            raise CouldNotRunError("pytest-benchmark was switched off, so nothing would be timed",
-                                   hint="leave out --benchmark-disable")  # fmt: skip
+            raise CouldNotRunError(
+                "pytest-benchmark was switched off, so nothing would be timed", hint="leave out --benchmark-disable"
+            )
         return found
 
     return get
@@ -151,7 +159,7 @@ def _candidate(judged: UnderTest, config: pytest.Config, ffmpeg: FFmpeg, gates: 
     if judged.entry is None:
         raise judged.fault or AssertionError("neither model nor fault")
     named = config.getoption("--baseline")
-    subject, sidecar = bench.read_subject(judged.entry.onnx, ffmpeg, None if named is None else Path(named))
+    subject, sidecar = latency.read_subject(judged.entry.onnx, ffmpeg, None if named is None else Path(named))
     own = judged.registered  # a stranger has chosen its own name, and no bound goes by that
     most = bound(gates, "latency.output", subject.id, own=own).value
     most = min(most, sidecar["promised"].get("frame_max_error", most))
@@ -185,9 +193,9 @@ def bounds(candidate: Candidate, baseline: bytes | None, batch: int, gates: Gate
     """What holds of the model's times at this batch size."""
     subject, found = candidate.subject, dict[Bounded, Gate]()
     wanted: list[tuple[str, str]] = []
-    if batch == min(bench.BATCHES):
+    if batch == min(latency.BATCHES):
         wanted.append((FLOOR, "latency.floor"))
-    if batch == max(bench.BATCHES):
+    if batch == max(latency.BATCHES):
         wanted.append((TEACHER, "latency.teacher"))
     if baseline is not None:
         wanted.append((BASELINE, "latency.baseline"))
@@ -215,7 +223,7 @@ def path_times(
         subjects = [known[model].candidate.subject for model in models]
         folder = tmp_path_factory.mktemp(f"path{number}")
         with progress_bar("whole path", "passes") as report:
-            found = bench.whole_path(subjects, ffmpeg, folder, passes=PATH_PASSES, progress=report)
+            found = latency.whole_path(subjects, ffmpeg, folder, passes=PATH_PASSES, progress=report)
         out |= dict.fromkeys(models, found)
     return out
 
@@ -248,8 +256,13 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         verdict.note(f"history: nothing was added, for {why_not}")
         return
     try:
-        commit, dirty = drift.commit()
-        drift.append(path, drift.Run(drift.now(), commit, dirty, drift.machine(), drift.versions(), models))
+        commit, dirty = environment.commit()
+        latency_history.append(
+            path,
+            latency_history.Run(
+                environment.now(), commit, dirty, environment.machine(), environment.versions(), models
+            ),
+        )
     except (TinyvmafError, OSError) as error:
         verdict.could_not(f"history: nothing was added to {path}: {error}")
     else:
@@ -259,30 +272,43 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 def _past(config: pytest.Config) -> dict[str, Any]:
     """What the history says of the models on this machine, for the report; one that cannot be read says nothing."""
     try:
-        runs = [run for run in drift.read(_history(config)) if run.machine.id == drift.machine().id]
+        runs = [run for run in latency_history.read(_history(config)) if run.machine.id == environment.machine().id]
     except TinyvmafError:
         return {}
-    first, last = min(bench.BATCHES), max(bench.BATCHES)
+    first, last = min(latency.BATCHES), max(latency.BATCHES)
     return {
-        name: {"history": [
-            {"at": run.at, "commit": run.label(), "floor": run.ratio(name, first, "floor"),
-             "teacher": run.ratio(name, last, "svr"), "baseline": run.ratio(name, first, "baseline")}
-            for run in runs if name in run.models
-        ]}
+        name: {
+            "history": [
+                {
+                    "at": run.at,
+                    "commit": run.label(),
+                    "floor": run.ratio(name, first, "floor"),
+                    "teacher": run.ratio(name, last, "svr"),
+                    "baseline": run.ratio(name, first, "baseline"),
+                }
+                for run in runs
+                if name in run.models
+            ]
+        }
         for name in (one.candidate.subject.id for one in config.stash[RESULTS].values())
-    }  # fmt: skip
+    }
 
 
 def _entry(measured: Measured) -> ModelRun | None:
     """A model in a line of the history; None if it was not measured at every batch size."""
-    if set(measured.batches) != set(bench.BATCHES) or measured.footprint is None:
+    if set(measured.batches) != set(latency.BATCHES) or measured.footprint is None:
         return None
     subject, footprint = measured.candidate.subject, measured.footprint
-    counted = bench.cost(subject.data)
+    counted = latency.cost(subject.data)
     return ModelRun(
-        sha256(subject.data), counted.bytes, counted.nodes, counted.multiply_adds, footprint.creation_ms,
-        footprint.peak_kib, {batch: _batch(race) for batch, race in sorted(measured.batches.items())},
-    )  # fmt: skip
+        sha256(subject.data),
+        counted.bytes,
+        counted.nodes,
+        counted.multiply_adds,
+        footprint.creation_ms,
+        footprint.peak_kib,
+        {batch: _batch(race) for batch, race in sorted(measured.batches.items())},
+    )
 
 
 def _batch(race: Race) -> Batch:
@@ -292,7 +318,7 @@ def _batch(race: Race) -> Batch:
 
 def pytest_report_header() -> list[str]:
     """How sessions are set, whichever machine this is."""
-    return [f"latency: {bench.SETTINGS}; {platform.machine()}, {os.cpu_count()} cores"]
+    return [f"latency: {latency.SETTINGS}; {platform.machine()}, {os.cpu_count()} cores"]
 
 
 @pytest.fixture

@@ -7,9 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from tinyvmaf import bench
-from tinyvmaf.bench import BASELINE, FLOOR, MODEL, PASSES, REPEATS, TEACHER, Bounded, Judged, Race, ratio
-from tinyvmaf.gates import CouldNotRunError, Gates, Outcome, compare, hold
+from tinyvmaf.errors import CouldNotRunError
+from tinyvmaf.judge.bounds import Gates
+from tinyvmaf.judge.outcomes import Outcome, compare, hold
+from tinyvmaf.measure import latency
+from tinyvmaf.measure.latency import BASELINE, FLOOR, MODEL, PASSES, REPEATS, TEACHER, Bounded, Judged, Race, ratio
 
 Judge = Callable[..., None]
 
@@ -27,13 +29,13 @@ def reproduce(candidate, test: str) -> str:
 
 def test_graph_has_not_grown(candidate, baseline: bytes | None, gates: Gates, judge: Judge, note, or_fail) -> None:
     """Bytes, nodes and multiply-adds are counted, not timed: no noise, so no room either."""
-    now = or_fail(candidate.subject, lambda: bench.cost(candidate.subject.data))
+    now = or_fail(candidate.subject, lambda: latency.cost(candidate.subject.data))
     note(
         f"{candidate.subject.id}: {now.bytes:,} bytes, {now.nodes} nodes run, {now.multiply_adds:,} multiply-adds a row"
     )
     if baseline is None:
         return  # NOT CHECKED says so
-    then, grown = bench.cost(baseline), []
+    then, grown = latency.cost(baseline), []
     for what in ("bytes", "nodes", "multiply_adds"):
         gate = replace(gates["latency.growth"], metric=f"growth of {what.replace('_', '-')} over the baseline")
         before, after = getattr(then, what), getattr(now, what)
@@ -67,15 +69,18 @@ def test_is_fast_enough(
     or_fail(subject, lambda: timed.pedantic(first.round, rounds=PASSES * REPEATS, iterations=1))
     if first.passes != PASSES:
         raise CouldNotRunError(f"{subject.id}: pytest-benchmark ran {first.passes} passes, not {PASSES}")
-    verdicts = or_fail(subject, lambda: bench.judge(start, list(bounds), first))
+    verdicts = or_fail(subject, lambda: latency.judge(start, list(bounds), first))
     race = races[-1]  # where the first was red, the last that had to confirm it
     # What pytest-benchmark saves is the model's time a call, one a pass, not that of a round of everything.
     timed.stats.stats.data[:] = [ns * batch / 1e9 for ns in race.times[MODEL]]
     timed.extra_info.update(
-        rows_a_call=batch, calls_a_block=race.lanes[0].calls, passes=race.passes, ns_a_row=race.median(MODEL),
+        rows_a_call=batch,
+        calls_a_block=race.lanes[0].calls,
+        passes=race.passes,
+        ns_a_row=race.median(MODEL),
         ratios={to: str(race.ratio(MODEL, to)) for to in race.times if to != MODEL},
         verdicts={one.to: judged.verdict for one, judged in verdicts.items()},
-    )  # fmt: skip
+    )
     measured.batches[batch] = race
     measured.judged += verdicts.values()
     said = ", ".join(f"{race.ratio(MODEL, to)} {WORDS[to]}" for to in race.times if to != MODEL)
@@ -87,8 +92,10 @@ def test_is_fast_enough(
     found = [outputs(gates, candidate, one.lanes[0], again) for one in races]
     for one, judged in verdicts.items():
         if judged.verdict == "unresolved":
-            also_not_checked(f"{subject.id}, batch {batch}: {judged.found} {WORDS[one.to]} against "
-                             f"{bounds[one].bound()}: too noisy here to tell")  # fmt: skip
+            also_not_checked(
+                f"{subject.id}, batch {batch}: {judged.found} {WORDS[one.to]} against "
+                f"{bounds[one].bound()}: too noisy here to tell"
+            )
             continue
         # What `judge` found says the same as its verdict: within the bound or beyond it, interval and all.
         value = {f"batch {batch}, {WORDS[one.to]}": judged.found.value}
@@ -119,8 +126,14 @@ def outputs(gates: Gates, candidate, lane, again: str) -> Outcome:
     gate = replace(gates["latency.output"], value=subject.expected.most)
     if lane.wrong:
         labels = [one.label for one in lane.wrong.values()]
-        return compare(gate, subject.id, labels, [one.expected for one in lane.wrong.values()],
-                       [one.got for one in lane.wrong.values()], reproduce=again)  # fmt: skip
+        return compare(
+            gate,
+            subject.id,
+            labels,
+            [one.expected for one in lane.wrong.values()],
+            [one.got for one in lane.wrong.values()],
+            reproduce=again,
+        )
     return hold(gate, subject.id, {f"worst of {lane.checked:,} outputs": lane.worst}, reproduce=again)
 
 
@@ -150,7 +163,7 @@ def test_whole_path_costs_what_libvmaf_costs(
 def test_footprint_is_known(candidate, measured, note, also_not_checked, or_fail) -> None:
     """Memory and the time to make a session: recorded, not judged."""
     subject = candidate.subject
-    found = or_fail(subject, lambda: bench.footprint(candidate.file, len(subject.teacher.features)))
+    found = or_fail(subject, lambda: latency.footprint(candidate.file, len(subject.teacher.features)))
     measured.footprint = found
     memory = "peak memory not known" if found.peak_kib is None else f"{found.peak_kib:,} KiB at most"
     note(
@@ -163,7 +176,7 @@ def test_footprint_is_known(candidate, measured, note, also_not_checked, or_fail
 @pytest.mark.usefixtures("judged_by_assertions")
 def test_this_machine_can_tell(candidate, measured, not_checked) -> None:
     """Where noise leaves most bounds unresolved, nothing was judged, and nobody may call that a pass."""
-    if set(measured.batches) != set(bench.BATCHES):
+    if set(measured.batches) != set(latency.BATCHES):
         not_checked(f"{candidate.subject.id}: whether this machine is quiet enough: not every batch size was timed")
     told = sum(one.verdict != "unresolved" for one in measured.judged)
     if told < 1 or told < math.ceil(len(measured.judged) / 2):

@@ -10,23 +10,23 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinyvmaf.candidate import search
-from tinyvmaf.corpus import Corpus
-from tinyvmaf.corpus.splits import leave_one_source_out
-from tinyvmaf.dataset import Dataset
-from tinyvmaf.engines import OnnxRuntimeCpu
-from tinyvmaf.errors import RegistryError, TinyvmafError
-from tinyvmaf.ffmpeg import FFmpeg
+from tinyvmaf.data.corpus import Corpus
+from tinyvmaf.data.corpus.splits import leave_one_source_out
+from tinyvmaf.data.dataset import Dataset
+from tinyvmaf.data.opinions import Opinions, read_opinions
+from tinyvmaf.data.store import Store, default_folder
+from tinyvmaf.errors import CouldNotRunError, RegistryError, TinyvmafError
 from tinyvmaf.files import write_atomic
-from tinyvmaf.fit import Recipe, read_recipe, recipe_ids
-from tinyvmaf.fit.opinions import Opinions, read_opinions
-from tinyvmaf.gates import CouldNotRunError
-from tinyvmaf.loso import FitRequest, FoldModel, LosoError, Report, evaluate, evaluate_recipe, fold_models
-from tinyvmaf.registry import Entry
-from tinyvmaf.stash import MODELS
-from tinyvmaf.store import Store, default_folder
-from tinyvmaf.teacher import Teacher, load_built_in
-from tinyvmaf.under_test import UnderTest
+from tinyvmaf.judge.stash import MODELS
+from tinyvmaf.judge.subjects import UnderTest
+from tinyvmaf.measure.loso import LosoError, Report, evaluate, evaluate_recipe
+from tinyvmaf.model.engines import OnnxRuntimeCpu
+from tinyvmaf.model.registry import Entry
+from tinyvmaf.train.folds import FitRequest, FoldModel, fold_models
+from tinyvmaf.train.recipes import Recipe, read_recipe, recipe_ids
+from tinyvmaf.vmaf.domain import search
+from tinyvmaf.vmaf.ffmpeg import FFmpeg
+from tinyvmaf.vmaf.teacher import Teacher, load_built_in
 
 NO_STUDENT = "no student"
 Found = tuple[float, list[float]]
@@ -145,9 +145,11 @@ def registered(subject: Subject) -> Entry:
 def recipe(subject: Subject, not_checked: Callable[[str], None]) -> Recipe:
     """The subject's recipe. Without one, nobody knows what the model has seen, and the report says so."""
     if subject.recipe is None:
-        not_checked(f"{subject.id}: leave-one-source-out: without a recipe that is here and gives this file nothing can"
-                    " be held out. What stands here is per-source evaluation of the file itself, which may have seen"
-                    " every source")  # fmt: skip
+        not_checked(
+            f"{subject.id}: leave-one-source-out: without a recipe that is here and gives this file nothing can"
+            " be held out. What stands here is per-source evaluation of the file itself, which may have seen"
+            " every source"
+        )
     assert subject.recipe is not None
     return subject.recipe
 
@@ -224,9 +226,12 @@ def reports(
 
 @pytest.fixture
 def searched(
-    subject: Subject, registered: Entry, opinions: Opinions | None, _found: dict[str, Found],
+    subject: Subject,
+    registered: Entry,
+    opinions: Opinions | None,
+    _found: dict[str, Found],
     not_checked: Callable[[str], None],
-) -> Found:  # fmt: skip
+) -> Found:
     """The largest difference of the file from its teacher that a search of the domain finds, and the row."""
     if opinions is not None or (subject.recipe is not None and subject.recipe.architecture.per_clip):
         not_checked(f"{subject.id}: its difference from the teacher: it fits opinions, or has scores of clips only")

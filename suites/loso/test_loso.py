@@ -6,14 +6,17 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from tinyvmaf.candidate import SEARCH_SEEDS
-from tinyvmaf.contract.words import said
-from tinyvmaf.dataset import Dataset
-from tinyvmaf.fit import PROMISES
-from tinyvmaf.gates import CouldNotRunError, Gate, Gates, hold
-from tinyvmaf.loso import FoldModel, Report, leaked_rows, shown
-from tinyvmaf.registry import Entry
-from tinyvmaf.stats import cluster_bootstrap
+from tinyvmaf.data.dataset import Dataset
+from tinyvmaf.errors import CouldNotRunError
+from tinyvmaf.judge.bounds import Gate, Gates
+from tinyvmaf.judge.outcomes import hold
+from tinyvmaf.measure.agreement import cluster_bootstrap
+from tinyvmaf.measure.loso import Report, leaked_rows, shown
+from tinyvmaf.model.contract.words import said
+from tinyvmaf.model.registry import Entry
+from tinyvmaf.train.folds import FoldModel
+from tinyvmaf.train.recipes import PROMISES
+from tinyvmaf.vmaf.domain import SEARCH_SEEDS
 
 Judge = Callable[..., None]
 
@@ -100,8 +103,14 @@ def test_nothing_in_the_domain_is_off_by_what_viewers_notice(
     found, row = searched
     note(f"{subject.id}: worst difference found in the domain {found:.3g}, at {np.round(row, 4).tolist()}")
     at = ", ".join(f"{name} {value:.4g}" for name, value in zip(subject.teacher.feature_names, row, strict=True))
-    judge(hold(gates["loso.domain_max_error"], subject.id, {f"worst of {len(SEARCH_SEEDS)} searches, at {at}": found},
-               reproduce=reproduce(subject)))  # fmt: skip
+    judge(
+        hold(
+            gates["loso.domain_max_error"],
+            subject.id,
+            {f"worst of {len(SEARCH_SEEDS)} searches, at {at}": found},
+            reproduce=reproduce(subject),
+        )
+    )
 
 
 @pytest.mark.usefixtures("judged_by_assertions")
@@ -146,8 +155,9 @@ def test_promises_are_kept(
     outcomes = []
     for name, bound in promised.items():
         metric, direction, unit = PROMISES[name]
-        gate = Gate(f"sidecar.{name}", metric, bound, unit, f"{subject_id} promises it", f"model/{subject_id}.json",
-                    direction)  # fmt: skip
+        gate = Gate(
+            f"sidecar.{name}", metric, bound, unit, f"{subject_id} promises it", f"model/{subject_id}.json", direction
+        )
         if name == "worst_difference":
             found, _ = request.getfixturevalue("searched")
             measured = {f"worst of {len(SEARCH_SEEDS)} searches": found}
@@ -191,13 +201,18 @@ def pictures(subject, report: Report) -> dict[str, object]:
             each[fold.held_out] = said | {"low": low, "high": high}
     return {
         "frames": {
-            "how": how, "teacher": subject.teacher.id, "sources": names, "clips": clips,
+            "how": how,
+            "teacher": subject.teacher.id,
+            "sources": names,
+            "clips": clips,
             "source": np.searchsorted(names, frames.source).tolist(),
             "clip": np.searchsorted(clips, frames.clip).tolist(),
-            "frame": frames.frame.tolist(), "expected": frames.expected.tolist(), "got": finite,
+            "frame": frames.frame.tolist(),
+            "expected": frames.expected.tolist(),
+            "got": finite,
         },
         "sources": each,
-    }  # fmt: skip
+    }
 
 
 def _measured(report: Report, reading: str, field: str) -> float:

@@ -12,11 +12,10 @@ from typing import Any
 
 import pytest
 
-from tinyvmaf.errors import install
+from tinyvmaf.data.golden import GoldenFiles, NotAtHandError, Pair, load_pairs
+from tinyvmaf.data.golden.files import natural_root
+from tinyvmaf.errors import CouldNotRunError, install
 from tinyvmaf.files import write_atomic
-from tinyvmaf.gates import CouldNotRunError
-from tinyvmaf.golden import GoldenFiles, NotAtHandError, Pair, load_pairs
-from tinyvmaf.golden.files import natural_root
 
 SCHEMA = Path(__file__).with_name("schema.json")
 LIMIT_S = 60.0  # until an answer must be there
@@ -71,8 +70,9 @@ def connect(_sdk: None, pytestconfig: pytest.Config) -> Connect:
     told = ["--ffmpeg", str(Path(ffmpeg).absolute())] if ffmpeg else []
 
     @contextmanager
-    def connected(*roots: Path, program: tuple[str, ...] = ("-m", "tinyvmaf"), mode: str = "auto",
-                  **variables: str) -> Iterator[Server]:  # fmt: skip
+    def connected(
+        *roots: Path, program: tuple[str, ...] = ("-m", "tinyvmaf"), mode: str = "auto", **variables: str
+    ) -> Iterator[Server]:
         mark = uuid.uuid4().hex
         arguments = [*program, "mcp", *told, *(word for root in roots for word in ("--root", str(root)))]
         environment = os.environ | {"TINYVMAF_MCP_MARK": mark} | variables
@@ -135,5 +135,7 @@ def _record(pytestconfig: pytest.Config, request: pytest.FixtureRequest) -> None
     if pytestconfig.getoption("--record"):
         found = schema_of(request.getfixturevalue("server").tools())
         write_atomic(SCHEMA, json.dumps(found, indent=1) + "\n")
-        pytest.exit(f"{SCHEMA.name} written anew. This run fails on purpose: look at the change, commit it, run again.",
-                    returncode=1)  # fmt: skip
+        pytest.exit(
+            f"{SCHEMA.name} written anew. This run fails on purpose: look at the change, commit it, run again.",
+            returncode=1,
+        )

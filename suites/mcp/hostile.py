@@ -49,12 +49,21 @@ def lay(folder: Path) -> Trap:
     for suffix in ("onnx", "json", "md"):
         shutil.copy(home() / "model" / f"tinyvmaf_nano.{suffix}", outside / f"tinyvmaf_nano.{suffix}")
     for name, to in {
-        "out.yuv": outside / "secret.yuv", "out.y4m": outside / "secret.y4m", "out.mp4": outside / "secret.mp4",
-        "out.onnx": outside / "tinyvmaf_nano.onnx", "outdir": outside, "dangling.yuv": outside / "none.yuv",
-        "loop.yuv": root / "loop.yuv", "device.yuv": Path("/dev/zero"), "half.json": outside / "tinyvmaf_nano.json",
-        "corpus/dis": outside / "dis", "linked/ref": root / "corpus" / "ref", "up": root.parent,
-        "linked/corpus.toml": outside / "corpus.toml", f"corpus/ref/{_CORPUS[0]}": outside / "secret.yuv",
-    }.items():  # fmt: skip
+        "out.yuv": outside / "secret.yuv",
+        "out.y4m": outside / "secret.y4m",
+        "out.mp4": outside / "secret.mp4",
+        "out.onnx": outside / "tinyvmaf_nano.onnx",
+        "outdir": outside,
+        "dangling.yuv": outside / "none.yuv",
+        "loop.yuv": root / "loop.yuv",
+        "device.yuv": Path("/dev/zero"),
+        "half.json": outside / "tinyvmaf_nano.json",
+        "corpus/dis": outside / "dis",
+        "linked/ref": root / "corpus" / "ref",
+        "up": root.parent,
+        "linked/corpus.toml": outside / "corpus.toml",
+        f"corpus/ref/{_CORPUS[0]}": outside / "secret.yuv",
+    }.items():
         (root / name).symlink_to(to)
     shutil.copy(home() / "model" / "tinyvmaf_nano.onnx", root / "half.onnx")
     os.mkfifo(root / "fifo.yuv")
@@ -74,28 +83,108 @@ def lay(folder: Path) -> Trap:
 def _paths(trap: Trap) -> list[str]:
     """Crafted ones, each for a way in which a check may be wrong."""
     outside = str(trap.outside)
-    inside = ["out.yuv", "out.y4m", "out.mp4", "outdir/secret.yuv", "dangling.yuv", "loop.yuv", "device.yuv",
-              "fifo.yuv", "folder.yuv", "empty.yuv", "dash.mp4", "concat.mp4", "hls.m3u8", "%s%d%n.jpg", "missing.yuv",
-              "up/root-and-more/secret.yuv", "."]  # fmt: skip
+    inside = [
+        "out.yuv",
+        "out.y4m",
+        "out.mp4",
+        "outdir/secret.yuv",
+        "dangling.yuv",
+        "loop.yuv",
+        "device.yuv",
+        "fifo.yuv",
+        "folder.yuv",
+        "empty.yuv",
+        "dash.mp4",
+        "concat.mp4",
+        "hls.m3u8",
+        "%s%d%n.jpg",
+        "missing.yuv",
+        "up/root-and-more/secret.yuv",
+        ".",
+    ]
     return [
-        *inside, *(str(trap.root / name) for name in inside[:5]), f"{outside}/secret.yuv", f"{outside}/secret.y4m",
-        "../root-and-more/secret.yuv", "folder.yuv/../../root-and-more/secret.yuv", f"{trap.root}-and-more/secret.yuv",
-        f"{trap.root}/../root-and-more/secret.yuv", "/etc/passwd", "/etc/shadow", "/proc/self/environ",
-        "/proc/self/fd/0", "/proc/self/root/etc/passwd", "/dev/stdin", "/dev/zero", "//etc//passwd", "~/.ssh/id_rsa",
-        "-", "-i", "--root", "-f lavfi", "lavfi:testsrc", f"file:{outside}/secret.yuv", f"concat:{outside}/secret.yuv",
-        "pipe:0", "http://127.0.0.1:9/x.mp4", "subfile,,start,0,end,0,,:/etc/passwd", "tcp://127.0.0.1:9", "data:,x",
-        "fine.yuv\0.mp4", "fine.yuv\n/etc/passwd", "fine.yuv;touch x", "$(touch x)", "`touch x`", "fine.yuv' -y 'x",
-        "a" * 300, "a/" * 2000, "a" * 5000, "", " ", "..", "../" * 50 + "etc/passwd", "\u202egpm.yuv", "fi\u0301ne.yuv",
-        "C:\\Windows\\win.ini", "\\\\host\\share\\x.yuv", "..\\..\\secret.yuv", "CON",
-    ]  # fmt: skip
+        *inside,
+        *(str(trap.root / name) for name in inside[:5]),
+        f"{outside}/secret.yuv",
+        f"{outside}/secret.y4m",
+        "../root-and-more/secret.yuv",
+        "folder.yuv/../../root-and-more/secret.yuv",
+        f"{trap.root}-and-more/secret.yuv",
+        f"{trap.root}/../root-and-more/secret.yuv",
+        "/etc/passwd",
+        "/etc/shadow",
+        "/proc/self/environ",
+        "/proc/self/fd/0",
+        "/proc/self/root/etc/passwd",
+        "/dev/stdin",
+        "/dev/zero",
+        "//etc//passwd",
+        "~/.ssh/id_rsa",
+        "-",
+        "-i",
+        "--root",
+        "-f lavfi",
+        "lavfi:testsrc",
+        f"file:{outside}/secret.yuv",
+        f"concat:{outside}/secret.yuv",
+        "pipe:0",
+        "http://127.0.0.1:9/x.mp4",
+        "subfile,,start,0,end,0,,:/etc/passwd",
+        "tcp://127.0.0.1:9",
+        "data:,x",
+        "fine.yuv\0.mp4",
+        "fine.yuv\n/etc/passwd",
+        "fine.yuv;touch x",
+        "$(touch x)",
+        "`touch x`",
+        "fine.yuv' -y 'x",
+        "a" * 300,
+        "a/" * 2000,
+        "a" * 5000,
+        "",
+        " ",
+        "..",
+        "../" * 50 + "etc/passwd",
+        "\u202egpm.yuv",
+        "fi\u0301ne.yuv",
+        "C:\\Windows\\win.ini",
+        "\\\\host\\share\\x.yuv",
+        "..\\..\\secret.yuv",
+        "CON",
+    ]
 
 
-_MODELS: Final = ("out.onnx", "half.onnx", "noise.onnx", "missing.onnx", "../root-and-more/tinyvmaf_nano.onnx",
-                  "up/root-and-more/tinyvmaf_nano.onnx", "/etc/passwd", "tinyvmaf_nano or latency", "not x", "-x", "",
-                  "--model=x.onnx", "x.onnx --report=/tmp/x", "a" * 5000, "fifo.yuv/.onnx", ".onnx", "../a.onnx",
-                  )  # fmt: skip
-_SIZES: Final = ("96x96 -y", "96x96:yuv420p", "-1x-1", "1e3x1e3", "96x96,scale=9:9", "9" * 19, "0x0", "x",
-                 "99999x99999", "32768x32768")  # fmt: skip
+_MODELS: Final = (
+    "out.onnx",
+    "half.onnx",
+    "noise.onnx",
+    "missing.onnx",
+    "../root-and-more/tinyvmaf_nano.onnx",
+    "up/root-and-more/tinyvmaf_nano.onnx",
+    "/etc/passwd",
+    "tinyvmaf_nano or latency",
+    "not x",
+    "-x",
+    "",
+    "--model=x.onnx",
+    "x.onnx --report=/tmp/x",
+    "a" * 5000,
+    "fifo.yuv/.onnx",
+    ".onnx",
+    "../a.onnx",
+)
+_SIZES: Final = (
+    "96x96 -y",
+    "96x96:yuv420p",
+    "-1x-1",
+    "1e3x1e3",
+    "96x96,scale=9:9",
+    "9" * 19,
+    "0x0",
+    "x",
+    "99999x99999",
+    "32768x32768",
+)
 _FORMATS: Final = (
     "yuv420p -y /tmp/x",
     "rgb24",
@@ -107,8 +196,22 @@ _FORMATS: Final = (
     "YUV420P",
     "a" * 20,
 )
-_WRONG: Final = (None, True, 7, -1, 10**400, 1e308, -0.0, [], {}, ["fine.yuv"], {"path": "fine.yuv"}, [[[[]]]], "[1]",
-                 "null")  # fmt: skip
+_WRONG: Final = (
+    None,
+    True,
+    7,
+    -1,
+    10**400,
+    1e308,
+    -0.0,
+    [],
+    {},
+    ["fine.yuv"],
+    {"path": "fine.yuv"},
+    [[[[]]]],
+    "[1]",
+    "null",
+)
 _TEACHERS: Final = (
     ["vmaf_v0.6.1'"],
     ["path=/etc/passwd"],
@@ -167,11 +270,16 @@ def calls(trap: Trap) -> list[tuple[str, dict[str, Any]]]:
         ("compare_models", lambda: {"reference": path()}),
         ("describe_model", lambda: {"model": luck.choice((*_MODELS[2:], *_WRONG))}),
         ("check_corpus", lambda: {"data_root": luck.choice(("corpus", "linked", "outdir", "up", "/", "..", path()))}),
-        ("run_gate", lambda: {"suite": luck.choice(("golden", "../golden", "-k", "selftest", "mcp", "", 7, ["golden"])),
-                              "model": luck.choice((*_MODELS[3:5], *_MODELS[7:12]))}),
+        (
+            "run_gate",
+            lambda: {
+                "suite": luck.choice(("golden", "../golden", "-k", "selftest", "mcp", "", 7, ["golden"])),
+                "model": luck.choice((*_MODELS[3:5], *_MODELS[7:12])),
+            },
+        ),
         ("list_models", lambda: {"folder": path()}),
         (luck.choice(("__init__", "vmaf_score\0", "")), dict),
-    )  # fmt: skip
+    )
     every = [("vmaf_score", fine | {"reference": one}) for one in crafted]  # each once, whatever luck says
     more = [(tool, make()) for tool, make in (luck.choice(makers) for _ in range(COUNT - len(every)))]
     return [*every, *more]

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tinyvmaf import engines, registry
-from tinyvmaf.teacher import DEFAULT, KNOWN
+from tinyvmaf.model import engines, registry
+from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN
 
 from . import processes
 from .conftest import SCHEMA, schema_of
@@ -132,7 +132,7 @@ def test_a_gate_gives_its_verdict_with_progress(server: Any) -> None:
         ("run_gate", {"suite": "golden", "model": "../../x.onnx"}, "is not below a root"),
         ("check_corpus", {"data_root": "/"}, "is not below a root"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_done_is_said(
     tool: str, changes: dict[str, Any], said: str, server: Any, small: dict[str, str]
 ) -> None:
@@ -184,9 +184,14 @@ def test_a_cancelled_gate_ends_with_all_that_it_started(server: Any, started: An
 
 
 def test_two_clients_at_once_get_their_own_answers_and_one_that_goes_leaves_nothing(
-    connect: Any, root: Path, server: Any, small: dict[str, str], long: dict[str, str], started: Any,
+    connect: Any,
+    root: Path,
+    server: Any,
+    small: dict[str, str],
+    long: dict[str, str],
+    started: Any,
     also_not_checked: Callable[[str], None],
-) -> None:  # fmt: skip
+) -> None:
     """Two servers on the same files, one spoken to as by clients before 2026, with several calls each under way; then
     its client goes in the middle of a call: neither it nor its FFmpeg is left."""
     event, progress = started

@@ -6,15 +6,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinyvmaf import registry
-from tinyvmaf.features import CANONICAL
-from tinyvmaf.ffmpeg import FFmpeg
-from tinyvmaf.gates import CouldNotRunError, Gates, Outcome, compare
-from tinyvmaf.golden import load_pairs, load_record
-from tinyvmaf.golden.published import VALUES
-from tinyvmaf.libvmaf import motion_epoch
-from tinyvmaf.registry import Entry
-from tinyvmaf.teacher import DEFAULT, KNOWN
+from tinyvmaf.data.golden import load_pairs
+from tinyvmaf.data.golden.published import VALUES
+from tinyvmaf.errors import CouldNotRunError
+from tinyvmaf.judge.bounds import Gates
+from tinyvmaf.judge.outcomes import Outcome, compare
+from tinyvmaf.model import registry
+from tinyvmaf.model.golden_records import load_record
+from tinyvmaf.model.registry import Entry
+from tinyvmaf.vmaf.features import CANONICAL
+from tinyvmaf.vmaf.ffmpeg import FFmpeg
+from tinyvmaf.vmaf.libvmaf import motion_epoch
+from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN
 
 Judge = Callable[[Outcome], None]
 Arguments = Callable[[str], dict[str, str]]
@@ -29,9 +32,14 @@ def epoch(ffmpeg: FFmpeg) -> tuple[str, str]:
 
 @pytest.mark.parametrize("pair", [PATTERN, NATURAL])
 def test_a_client_gets_the_published_values_and_a_models_recorded_scores(
-    pair: str, server: Any, arguments: Arguments, epoch: tuple[str, str], gates: Gates, judge: Judge,
+    pair: str,
+    server: Any,
+    arguments: Arguments,
+    epoch: tuple[str, str],
+    gates: Gates,
+    judge: Judge,
     also_not_checked: Callable[[str], None],
-) -> None:  # fmt: skip
+) -> None:
     """libvmaf's score and features, as means over the clip, are Netflix's at places=4; a tiny model's are its own."""
     model = _model_for(pair)
     found = server.ask("vmaf_score", **arguments(pair), model=model.id, per_frame=True)
@@ -45,8 +53,9 @@ def test_a_client_gets_the_published_values_and_a_models_recorded_scores(
     if pair not in record:
         raise CouldNotRunError(f"the record of {model.id} has no scores for {pair}")
     each, scores = [f"frame {n}" for n in range(len(frames))], [frame["scores"][model.id] for frame in frames]
-    outcomes = [compare(gates["golden.record"], f"{model.id} over MCP on {pair}", each, record[pair], scores,
-                        reproduce=again)]  # fmt: skip
+    outcomes = [
+        compare(gates["golden.record"], f"{model.id} over MCP on {pair}", each, record[pair], scores, reproduce=again)
+    ]
     expected = published.values(epoch[0])
     if expected is None:
         also_not_checked(f"golden pair {pair} over MCP: nothing is published for motion epoch {epoch[0]!r}")
@@ -54,8 +63,9 @@ def test_a_client_gets_the_published_values_and_a_models_recorded_scores(
         features = [[frame["features"][name] for name in CANONICAL] for frame in frames]
         means = [teacher["pooled"]["mean"], *np.mean(features, axis=0)]
         wanted = [expected[name] for name in VALUES]
-        outcomes.append(compare(gates["golden.published"], f"the MCP server on {pair}", VALUES, wanted, means,
-                                reproduce=again))  # fmt: skip
+        outcomes.append(
+            compare(gates["golden.published"], f"the MCP server on {pair}", VALUES, wanted, means, reproduce=again)
+        )
     judge(*outcomes)
 
 

@@ -28,7 +28,7 @@ def _followed(word: str) -> str:
 
 sys.addaudithook(_heard)
 
-from tinyvmaf.cli import main  # noqa: E402 - what it opens is written down
+from tinyvmaf.app.cli import main  # noqa: E402 - what it opens is written down
 
 if __name__ == "__main__":
     sys.exit(main())

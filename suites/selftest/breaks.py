@@ -21,10 +21,10 @@ import onnx
 from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from tinyvmaf.engines.choose import engines_of
-from tinyvmaf.ffmpeg import find_ffmpeg
-from tinyvmaf.onnx_writer import svr_model
-from tinyvmaf.teacher import KNOWN, load_built_in
+from tinyvmaf.model.engines.choose import engines_of
+from tinyvmaf.model.writer import svr_model
+from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
+from tinyvmaf.vmaf.teacher import KNOWN, load_built_in
 
 REGISTERED, FILE, ADOPTED, ENGINES, ELSEWHERE = "registered", "file", "adopted", "engines", "elsewhere"
 NOBODY = "nobody can tell"  # in place of a gate: the answer is COULD NOT RUN
@@ -105,8 +105,14 @@ def put(made: Made, name: str, value: NDArray[Any]) -> None:
     made.model.graph.initializer.append(new)
 
 
-def add(made: Made, operator: str, inputs: list[str | NDArray[Any] | float], output: str, at: int | None = None,
-        **attributes: Any) -> str:  # fmt: skip
+def add(
+    made: Made,
+    operator: str,
+    inputs: list[str | NDArray[Any] | float],
+    output: str,
+    at: int | None = None,
+    **attributes: Any,
+) -> str:
     """A node more, its constants beside it; at the end, or before another."""
     names = []
     for i, value in enumerate(inputs):
@@ -193,9 +199,12 @@ def noise(made: Made, size: float) -> None:
 
 for _size in (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1):
     broken(
-        REGISTERED, "golden.record", green="contract loso" if _size < 1e-3 else "contract", name=f"noise_{_size:.0e}",
+        REGISTERED,
+        "golden.record",
+        green="contract loso" if _size < 1e-3 else "contract",
+        name=f"noise_{_size:.0e}",
         what=f"Noise of {_size:.0e} of each weight.",
-    )(partial(noise, size=_size))  # fmt: skip
+    )(partial(noise, size=_size))
 
 
 @broken(REGISTERED, "golden.record", green="contract")
@@ -353,9 +362,7 @@ def engines_left_out(made: Made) -> None:
 def exactness_claimed(made: Made) -> None:
     """The sidecar says that no operation rounds; the weights are plain floats, and sums of them do."""
     noise(made, 1e-7)
-    made.claims["exact"] = {
-        "certified": True, "in_float64": True, "accumulator_bits": 24, "flush_to_zero_safe": True
-    }  # fmt: skip
+    made.claims["exact"] = {"certified": True, "in_float64": True, "accumulator_bits": 24, "flush_to_zero_safe": True}
 
 
 @broken(REGISTERED, "sidecar.frame_max_error", green="golden contract")
@@ -484,8 +491,13 @@ def warped(made: Made) -> None:
     before_clip(made, ("Max", 0.0))
     root = add(made, "Sqrt", ["tail0"], "root", at=len(made.model.graph.node) - 1)
     clip = made.model.graph.node[-1]
-    clip.input[0] = add(made, "Mul", [add(made, "Mul", ["tail0", root], "power", at=len(made.model.graph.node) - 1),
-                                      0.1], "warped", at=len(made.model.graph.node) - 1)  # fmt: skip
+    clip.input[0] = add(
+        made,
+        "Mul",
+        [add(made, "Mul", ["tail0", root], "power", at=len(made.model.graph.node) - 1), 0.1],
+        "warped",
+        at=len(made.model.graph.node) - 1,
+    )
 
 
 @broken(FILE, "loso.frame_max_error", green="contract")
@@ -692,8 +704,12 @@ def external_data_absolute(made: Made) -> None:
 @ADOPTED_CONTRACT(says="which leads out of the model's folder")
 def external_data_by_a_link(made: Made) -> None:
     """Its weights are in a link that leads out of the folder."""
-    in_a_file(made, "linked.bin", at=lambda path: path.parents[1] / "weights_linked.bin",
-              link=lambda path: path.parent / "linked.bin")  # fmt: skip
+    in_a_file(
+        made,
+        "linked.bin",
+        at=lambda path: path.parents[1] / "weights_linked.bin",
+        link=lambda path: path.parent / "linked.bin",
+    )
 
 
 @ADOPTED_CONTRACT(says="opset 6; a candidate has one of")
@@ -833,21 +849,49 @@ def teacher_neg_said(made: Made) -> None:
 # What has a test of its own: (gate, what, test).
 
 for _name, _gate, _what, _test in (
-    ("idle_nodes", "latency.floor", "Forty nodes that change nothing make it slow at one row.",
-     "test_latency_gate.py::test_a_graph_with_idle_nodes_is_slow_at_one_row_and_has_grown"),
-    ("wide_layer", "latency.baseline", "A wide layer that changes nothing makes it slow in bulk.",
-     "test_latency_gate.py::test_a_wide_layer_that_changes_nothing_is_slow_in_bulk"),
-    ("wrong_on_one_row", "latency.output", "Wrong on one row of 6,912.",
-     "test_latency_gate.py::test_a_fast_model_with_a_wrong_output_fails_inside_the_benchmark"),
-    ("leaked_source", "loso.leaked_rows", "A source that is held out was trained on under another name.",
-     "test_loso_gate.py::test_a_source_that_leaks_in_under_another_name_fails"),
-    ("straight_line", "loso.frame_max_error", "A straight line, whose correlation is 0.996.",
-     "test_loso_gate.py::test_a_straight_line_fails_by_its_max_error_alone"),
-    ("trained_on_golden_rows", "corpus.no_row_is_golden", "A golden row is in the corpus that models are trained on.",
-     "test_corpus_gate.py::golden_row"),
-    ("clip_missing", "corpus.every_clip_is_there", "A clip is missing from the corpus.",
-     "test_corpus_gate.py::drop_clip"),
-):  # fmt: skip
+    (
+        "idle_nodes",
+        "latency.floor",
+        "Forty nodes that change nothing make it slow at one row.",
+        "test_latency_gate.py::test_a_graph_with_idle_nodes_is_slow_at_one_row_and_has_grown",
+    ),
+    (
+        "wide_layer",
+        "latency.baseline",
+        "A wide layer that changes nothing makes it slow in bulk.",
+        "test_latency_gate.py::test_a_wide_layer_that_changes_nothing_is_slow_in_bulk",
+    ),
+    (
+        "wrong_on_one_row",
+        "latency.output",
+        "Wrong on one row of 6,912.",
+        "test_latency_gate.py::test_a_fast_model_with_a_wrong_output_fails_inside_the_benchmark",
+    ),
+    (
+        "leaked_source",
+        "loso.leaked_rows",
+        "A source that is held out was trained on under another name.",
+        "test_loso_gate.py::test_a_source_that_leaks_in_under_another_name_fails",
+    ),
+    (
+        "straight_line",
+        "loso.frame_max_error",
+        "A straight line, whose correlation is 0.996.",
+        "test_loso_gate.py::test_a_straight_line_fails_by_its_max_error_alone",
+    ),
+    (
+        "trained_on_golden_rows",
+        "corpus.no_row_is_golden",
+        "A golden row is in the corpus that models are trained on.",
+        "test_corpus_gate.py::golden_row",
+    ),
+    (
+        "clip_missing",
+        "corpus.every_clip_is_there",
+        "A clip is missing from the corpus.",
+        "test_corpus_gate.py::drop_clip",
+    ),
+):
     broken(ELSEWHERE, _gate, name=_name, what=_what, says=_test)(nothing)
 
 

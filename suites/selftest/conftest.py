@@ -74,8 +74,15 @@ class Forks:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         printed = [str(out.with_suffix(f".{name}")) for name in ("stdout", "stderr")]
-        asked = {"module": module, "arguments": arguments, "cwd": str(cwd), "environment": environment,
-                 "stdout": printed[0], "stderr": printed[1], "limit": limit}  # fmt: skip
+        asked = {
+            "module": module,
+            "arguments": arguments,
+            "cwd": str(cwd),
+            "environment": environment,
+            "stdout": printed[0],
+            "stderr": printed[1],
+            "limit": limit,
+        }
         self._process.stdin.write(json.dumps(asked).encode() + b"\n")
         self._process.stdin.flush()
         answer = self._process.stdout.readline()

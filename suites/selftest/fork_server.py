@@ -25,20 +25,20 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, NoReturn
 
-# What gates import, and takes time. Not ONNX Runtime, which starts a thread; nor `tinyvmaf.verdict`, a plugin of
+# What gates import, and takes time. Not ONNX Runtime, which starts a thread; nor `tinyvmaf.judge.plugin`, a plugin of
 # pytest, which rewrites its assertions as it is imported.
 IMPORTED = (
     "hypothesis.extra.numpy",
     "onnx.reference",
     "scipy.stats",
-    "tinyvmaf.bench",
-    "tinyvmaf.candidate",
-    "tinyvmaf.cli",
-    "tinyvmaf.drift",
-    "tinyvmaf.loso",
-    "tinyvmaf.parity",
+    "tinyvmaf.measure.latency",
+    "tinyvmaf.train.packaging",
+    "tinyvmaf.app.cli",
+    "tinyvmaf.measure.latency_history",
+    "tinyvmaf.measure.loso",
+    "tinyvmaf.measure.engine_agreement",
 )
-IF_INSTALLED = ("torch", "tinyvmaf.fit.run")
+IF_INSTALLED = ("torch", "tinyvmaf.train.fitting.run")
 # jemalloc, in pyarrow, is made for forks. So is OpenBLAS, which ends its threads before one: they are not seen here.
 HARMLESS = {"jemalloc_bg_thd"}
 

@@ -12,10 +12,10 @@ from onnx import helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from tinyvmaf.files import home
-from tinyvmaf.fit import read_recipe
-from tinyvmaf.onnx_writer import student_model
-from tinyvmaf.registry import read_sidecar, register
-from tinyvmaf.teacher import Teacher, load_built_in
+from tinyvmaf.model.registry import read_sidecar, register
+from tinyvmaf.train.export_student import student_model
+from tinyvmaf.train.recipes import read_recipe
+from tinyvmaf.vmaf.teacher import Teacher, load_built_in
 
 FAIL, COULD_NOT_RUN = 1, 10
 MODEL = "plain"
@@ -31,7 +31,7 @@ def teacher(ffmpeg) -> Teacher:
 @pytest.fixture(scope="session")
 def plain(teacher: Teacher) -> bytes:
     """A student as everybody makes them, float32 and tanh; fitted in a second, so not a good one."""
-    from tinyvmaf.fit.run import fit
+    from tinyvmaf.train.fitting.run import fit
 
     recipe = read_recipe("nano_tanh")
     quick = replace(recipe, samples=4000, optimiser=replace(recipe.optimiser, steps=8, batch=1000, searches=0))
@@ -115,9 +115,11 @@ def test_an_engine_that_is_asked_for_and_not_here_is_not_skipped(gate: Run) -> N
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("nonsense", "no engine 'nonsense'"),
-     ("openvino", "engine openvino is required, and no test that was chosen runs on it")],
-)  # fmt: skip
+    [
+        ("nonsense", "no engine 'nonsense'"),
+        ("openvino", "engine openvino is required, and no test that was chosen runs on it"),
+    ],
+)
 def test_a_required_engine_is_held_to_whatever_else_is_chosen(gate: Run, name: str, message: str) -> None:
     status, out = gate("backends", "-k", "tinyvmaf_nano and numpy and second", "--require-engine", name)
     assert status == COULD_NOT_RUN, out
@@ -164,19 +166,24 @@ def test_a_sidecar_may_not_choose_its_engines(gate: Run, only, plain: bytes, nam
 
 def test_rows_of_which_the_first_are_all_of_one_kind_are_refused(gate: Run, edit) -> None:
     """What takes long is tried on the first rows only."""
-    edit("Tried(np.concatenate(list(chosen.values())), some, of)",
-         "Tried(np.concatenate(list(chosen.values())), some[np.argsort(of)], of[np.argsort(of)])")  # fmt: skip
+    edit(
+        "Tried(np.concatenate(list(chosen.values())), some, of)",
+        "Tried(np.concatenate(list(chosen.values())), some[np.argsort(of)], of[np.argsort(of)])",
+    )
     status, out = gate("backends", "-k", "every_kind and nano")
     assert status == FAIL, out
     assert "tinyvmaf_nano: rows 0 to 120 hold none of ['corpus', 'extreme', 'golden', 'inside', 'outside']" in out
 
 
 def test_what_differs_only_in_a_batch_or_with_two_threads_is_found(gate: Run, edit) -> None:
-    edit("        return session\n", """        if engine.name == "numpy" or settings.threads > 1:
+    edit(
+        "        return session\n",
+        """        if engine.name == "numpy" or settings.threads > 1:
             alone = session.run
             session.run = lambda rows: alone(rows) if len(rows) == 1 else np.nextafter(alone(rows), np.float32(200))
         return session
-""")  # fmt: skip
+""",
+    )
     chosen = "nano and (search and numpy or (its_batch or change_nothing) and onnxruntime)"
     status, out = gate("backends", *TWO, "-k", chosen)
     assert status == FAIL, out
@@ -211,8 +218,11 @@ def test_bytes_that_are_no_model_fail(gate: Run, copy: Path) -> None:
 
 def test_a_model_of_some_features_is_judged_and_one_of_unknown_ones_fails(gate: Run, edit, only) -> None:
     """Two of its teacher's six; and an engine that it is not for is not loaded, as the reference neither."""
-    edit("            session = engine.load", """            assert engine.name != "onnxruntime-cpu"
-            session = engine.load""")  # fmt: skip
+    edit(
+        "            session = engine.load",
+        """            assert engine.name != "onnxruntime-cpu"
+            session = engine.load""",
+    )
     for_these = ["numpy", "openvino"]
     only(_of_two_features(), feature_order=["motion2", "adm2"], engines=for_these)
     status, out = gate("backends", "-k", "agrees and numpy or every_kind")
@@ -225,11 +235,12 @@ def test_a_model_of_some_features_is_judged_and_one_of_unknown_ones_fails(gate: 
 
 def _of_two_features() -> bytes:
     graph = helper.make_graph(
-        [helper.make_node("MatMul", ["features", "first"], ["score"])], "g",
+        [helper.make_node("MatMul", ["features", "first"], ["score"])],
+        "g",
         [helper.make_tensor_value_info("features", onnx.TensorProto.FLOAT, ["N", 2])],
         [helper.make_tensor_value_info("score", onnx.TensorProto.FLOAT, ["N", 1])],
         [numpy_helper.from_array(_column(2), "first")],
-    )  # fmt: skip
+    )
     opset = [helper.make_opsetid("", 17)]
     return bytes(helper.make_model(graph, opset_imports=opset, ir_version=8).SerializeToString())
 

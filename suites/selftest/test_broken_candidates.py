@@ -13,9 +13,10 @@ import numpy as np
 import onnx
 import pytest
 
-from tinyvmaf import dataset, registry
+from tinyvmaf.data import dataset
 from tinyvmaf.errors import RegistryError
 from tinyvmaf.files import file_sha256, home, sha256
+from tinyvmaf.model import registry
 
 from .breaks import ADOPTED, ELSEWHERE, ENGINES, FILE, GOOD, NOBODY, REGISTERED, TABLE, Break, Made, nothing, row
 
@@ -26,8 +27,8 @@ JUDGED = ("golden", "contract", "loso")
 SUITES = ("golden/test_models.py", "suites/contract", "suites/loso", "--tb=native")
 # Of each break the gate finds more than one example; a report's intervals are no verdict.
 QUICK = """
-import tinyvmaf.candidate as _c
-import tinyvmaf.stats.bootstrap as _b
+import tinyvmaf.vmaf.domain.search as _c
+import tinyvmaf.measure.agreement.bootstrap as _b
 _b.cluster_bootstrap.__kwdefaults__['resamples'] = 20
 _c.SEARCH_SEEDS = (1001,)
 _c.worst_difference.__kwdefaults__.update(samples=10_000, starts=50, steps=20)
@@ -188,8 +189,10 @@ def test_files_that_are_broken(copy: Path, gate) -> None:
 
 def test_what_only_engines_tell(copy: Path, gate) -> None:
     """Files that other gates pass, on two engines and few rows."""
-    few = ("EXACT_ROWS, OTHER_ROWS = 1_000_000, 50_000\nLEAST_OF_A_KIND = 3_000",
-           "EXACT_ROWS = OTHER_ROWS = 9_000\nLEAST_OF_A_KIND = 1_000")  # fmt: skip
+    few = (
+        "EXACT_ROWS, OTHER_ROWS = 1_000_000, 50_000\nLEAST_OF_A_KIND = 3_000",
+        "EXACT_ROWS = OTHER_ROWS = 9_000\nLEAST_OF_A_KIND = 1_000",
+    )
     edit(copy / "suites/backends/conftest.py", *few)
     breaks = of_kind(ENGINES)
     options = [text for path in put(breaks, copy / "own", ENGINES) for text in ("--model", str(path))]

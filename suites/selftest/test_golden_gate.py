@@ -14,8 +14,8 @@ import numpy as np
 import onnx
 import pytest
 
+from tinyvmaf.data.golden.files import natural_root
 from tinyvmaf.files import home
-from tinyvmaf.golden.files import natural_root
 
 FAIL, COULD_NOT_RUN = 1, 10
 MODEL = "vmaf_v0.6.1_svr"

@@ -12,13 +12,13 @@ import pytest
 from onnx import helper, numpy_helper
 
 from tinyvmaf.files import home
-from tinyvmaf.registry import read_sidecar, register
+from tinyvmaf.model.registry import read_sidecar, register
 
 FAIL, COULD_NOT_RUN = 1, 10
 MODEL = "tinyvmaf_nano"
 QUIET = ("--benchmark-quiet",)
 # What is red is looked at again some seconds later, for the machine may be busy for a while; here it is the model.
-CONFIRM_AT_ONCE = ("import tinyvmaf.bench.race", "tinyvmaf.bench.race.PAUSES_S = (0.0, 0.0)")
+CONFIRM_AT_ONCE = ("import tinyvmaf.measure.latency.race", "tinyvmaf.measure.latency.race.PAUSES_S = (0.0, 0.0)")
 Run = Callable[..., tuple[int, str]]
 
 
@@ -88,10 +88,12 @@ def test_every_bound_is_held(gate: Run, copy: Path) -> None:
     status, out = gate("latency", *QUIET, "-k", f"{MODEL} and (fast or whole)")
     assert status == FAIL, out
     for said in (
-        "time of a call with one row: 1 of 1 values outside <= 1 ", "time of a row among 4096: 1 of 1 values outside",
-        "time of a row: 1 of 1 values outside <= 0.5 ", "frames a second of the model alone, one row a call: 1 of 1",
+        "time of a call with one row: 1 of 1 values outside <= 1 ",
+        "time of a row among 4096: 1 of 1 values outside",
+        "time of a row: 1 of 1 values outside <= 0.5 ",
+        "frames a second of the model alone, one row a call: 1 of 1",
         "time from two files of 1080p to the model's scores: 1 of 1",
-    ):  # fmt: skip
+    ):
         assert said in out, (said, out)
 
 
@@ -181,9 +183,10 @@ def test_a_fast_model_with_a_wrong_output_fails_inside_the_benchmark(
         nano.graph.initializer.append(numpy_helper.from_array(np.float32(7), "seven"))
         only(behind(nano, "Sub", "seven"))
     else:
-        from tinyvmaf import bench, registry
+        from tinyvmaf.measure import latency
+        from tinyvmaf.model import registry
 
-        subject, _ = bench.read_subject(registry.find(MODEL).onnx, ffmpeg)
+        subject, _ = latency.read_subject(registry.find(MODEL).onnx, ffmpeg)
         row = int(np.argmax(np.abs(subject.expected.scores - 50) < 10))
         only(one_row(nano, subject.expected.rows[row], "Sqrt" if "nan" in wrong else "Abs", -90.0))
     status, out = gate("latency", *QUIET, "-k", "fast and 256]")

@@ -21,7 +21,8 @@ import pytest
 from filelock import FileLock
 from onnx import numpy_helper
 
-from tinyvmaf import dataset, registry
+from tinyvmaf.data import dataset
+from tinyvmaf.model import registry
 
 FAIL, COULD_NOT_RUN = 1, 10
 ID = "distilled"

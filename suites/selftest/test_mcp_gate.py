@@ -11,12 +11,12 @@ PATTERN = "checkerboard_1px"
 # Python that a server runs before it starts, by what is then wrong with it.
 BREAKS = {
     "paths are taken as they are": """
-from tinyvmaf.mcp_server.roots import Roots
+from tinyvmaf.app.mcp_server.roots import Roots
 Roots._resolved = lambda self, text: self.folders[0] / text
 Roots._look_again = lambda self, handle, path, text: None
 """,
     "playlists are followed": """
-from tinyvmaf import media
+from tinyvmaf.vmaf import media
 media._CONTAINER_OPTIONS = ("-protocol_whitelist", "file")
 """,
 }

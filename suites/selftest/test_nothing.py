@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tinyvmaf import dataset
+from tinyvmaf.data import dataset
 
 FAIL, COULD_NOT_RUN, NO_TESTS = 1, 10, 5
 MODEL, YARDSTICK = "tinyvmaf_nano", "vmaf_v0.6.1_svr"
@@ -103,7 +103,9 @@ def test_tests_that_are_only_listed_get_no_verdict(copy: Path, gate) -> None:
     assert "passed" not in text
 
 
-@pytest.mark.parametrize("option", ["--noconftest", "--rootdir=/", "-p=no:tinyvmaf.verdict", "-p=no:tinyvmaf-verdict"])
+@pytest.mark.parametrize(
+    "option", ["--noconftest", "--rootdir=/", "-p=no:tinyvmaf.judge.plugin", "-p=no:tinyvmaf-verdict"]
+)
 def test_without_what_gives_the_verdict_no_test_can_pass(option: str, gate) -> None:
     status, text = gate(SUITE, option.replace("-p=", "-p"))
     assert status not in (0, NO_TESTS), text
@@ -189,7 +191,7 @@ def a_worker_dies(copy: Path) -> None:
         (as_it_is, ("--waivers", "none.toml"), COULD_NOT_RUN, "none.toml: No such file"),
         (removed, (), NO_TESTS, ""),
     ],
-)  # fmt: skip
+)
 def test_a_suite_in_which_nothing_is_judged(
     spoil: Spoil, options: tuple[str, ...], status: int, said: str, copy: Path, gate
 ) -> None:
@@ -284,8 +286,15 @@ def joined(copy: Path, others: dict[str, str]) -> Callable[..., tuple[int, str]]
 
     def run(*options: str, **variables: str) -> tuple[int, str]:
         command = [sys.executable, "-m", "tinyvmaf", "gate", "--jobs", "1", *options]
-        done = subprocess.run(command, cwd=copy, env=others | {"TINYVMAF_HOME": str(copy)} | variables,
-                              capture_output=True, text=True, timeout=120, check=False)  # fmt: skip
+        done = subprocess.run(
+            command,
+            cwd=copy,
+            env=others | {"TINYVMAF_HOME": str(copy)} | variables,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
         return done.returncode, done.stdout + done.stderr
 
     return run
@@ -305,8 +314,11 @@ def test_the_joined_verdict_misses_suites_and_a_run_that_ended(copy: Path, joine
     (copy / "suites/latency/test_latency.py").write_text(ENDS, encoding="utf-8")
     status, text = joined("--", "--durations=3")  # what pytest is told more excuses nothing
     assert (status, verdict(copy)) == (COULD_NOT_RUN, "COULD NOT RUN"), text
-    for said in ("corpus: no test of it ran", f"loso: nothing was judged of {MODEL}",
-                 f"latency: nothing was judged of {YARDSTICK}"):  # fmt: skip
+    for said in (
+        "corpus: no test of it ran",
+        f"loso: nothing was judged of {MODEL}",
+        f"latency: nothing was judged of {YARDSTICK}",
+    ):
         assert said in text
     assert "golden: nothing" not in text
 

@@ -9,11 +9,11 @@ import numpy as np
 import onnx
 import pytest
 
-from tinyvmaf import dataset
-from tinyvmaf.adopt import Options, by_hand
-from tinyvmaf.features import CANONICAL, CANONICAL_FEATURES
+from tinyvmaf.data import dataset
 from tinyvmaf.files import home
-from tinyvmaf.under_test import named
+from tinyvmaf.judge.subjects import named
+from tinyvmaf.model.third_party import Options, by_hand
+from tinyvmaf.vmaf.features import CANONICAL, CANONICAL_FEATURES
 
 MODEL = "fixtures/third_party/quickvmaf.onnx"
 FAIL, COULD_NOT_RUN = 1, 10
@@ -24,11 +24,16 @@ FAILS = {
     "contract.extreme_features_give_a_finite_score_in_range",
 }
 ON_ENGINES = {
-    "backends.ulp", "backends.agrees_with_the_reference", "backends.settings_and_batches_change_nothing",
-    "backends.a_score_does_not_depend_on_its_batch", "backends.a_second_run_gives_the_same",
-    "backends.a_search_finds_no_row_that_differs", "backends.two_independent_engines_ran",
-    "backends.distance_from_float64_is_known", "backends.families",
-}  # fmt: skip
+    "backends.ulp",
+    "backends.agrees_with_the_reference",
+    "backends.settings_and_batches_change_nothing",
+    "backends.a_score_does_not_depend_on_its_batch",
+    "backends.a_second_run_gives_the_same",
+    "backends.a_search_finds_no_row_that_differs",
+    "backends.two_independent_engines_ran",
+    "backends.distance_from_float64_is_known",
+    "backends.families",
+}
 
 
 def verdict(copy: Path) -> dict[str, Any]:
@@ -45,8 +50,14 @@ def test_it_is_judged_by_every_suite_that_needs_no_clock(copy: Path, gate) -> No
     (model,) = found["models"]
     assert (model["registered"], model["teacher"], model["recipe"]) == (False, "vmaf_v0.6.1", None)
     adaptor = "\n".join(model["adaptor"])
-    for words in ("features of quickvmaf.json", "input_mean of quickvmaf.json", "opset 13 to 17", "Gather, Sub, Div",
-                  "at the end of the original: Unsqueeze", "read in from quickvmaf.onnx.data"):  # fmt: skip
+    for words in (
+        "features of quickvmaf.json",
+        "input_mean of quickvmaf.json",
+        "opset 13 to 17",
+        "Gather, Sub, Div",
+        "at the end of the original: Unsqueeze",
+        "read in from quickvmaf.onnx.data",
+    ):
         assert words in adaptor
     judged = {outcome["gate"] for outcome in found["outcomes"] if outcome["model"] == "quickvmaf"}
     assert {"contract.adopted", "golden.near", "loso.plcc", "loso.srocc", "loso.frame_max_error"} <= judged

@@ -27,8 +27,13 @@ def main() -> int:
         def timed(*arguments: str) -> tuple[float, float]:
             """Seconds of the process, and of its work if it says so."""
             start = time.perf_counter()
-            done = subprocess.run([sys.executable, "-m", "tinyvmaf", *arguments], env=environment, check=True,
-                                  stdout=subprocess.PIPE, text=True)  # fmt: skip
+            done = subprocess.run(
+                [sys.executable, "-m", "tinyvmaf", *arguments],
+                env=environment,
+                check=True,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
             seconds = time.perf_counter() - start
             print(f"{seconds:8.2f} s  tinyvmaf {arguments[0]}: {done.stdout.strip().split(': ', 1)[1]}", flush=True)
             said = re.search(r"store, ([0-9.]+) s", done.stdout)
@@ -45,8 +50,10 @@ def main() -> int:
     for what, ratio in (("work", first[1] / again[1]), ("process", first[0] / again[0])):
         held = ratio >= LEAST_TIMES
         failed = failed or not held
-        print(f"second extraction, {what}: {ratio:.0f} times faster, at least {LEAST_TIMES:.0f}: "
-              f"{'held' if held else 'FAILED'}")  # fmt: skip
+        print(
+            f"second extraction, {what}: {ratio:.0f} times faster, at least {LEAST_TIMES:.0f}: "
+            f"{'held' if held else 'FAILED'}"
+        )
     return int(failed)
 
 

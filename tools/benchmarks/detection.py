@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 import onnx
 
-from tinyvmaf import registry
 from tinyvmaf.files import home
+from tinyvmaf.model import registry
 
 BREAKS = runpy.run_path(str(home() / "suites/selftest/breaks.py"))
 Made, nothing, noise, in_front, before_clip, after_clip, add = (
@@ -33,7 +33,7 @@ Made, nothing, noise, in_front, before_clip, after_clip, add = (
 MODEL, GOOD = "tinyvmaf_nano", "good"
 FITTED = f"""
 from tinyvmaf.files import home
-import tinyvmaf.stats.bootstrap as _b
+import tinyvmaf.measure.agreement.bootstrap as _b
 _b.cluster_bootstrap.__kwdefaults__['resamples'] = 20
 def fold_models(request, store):
     return [FoldModel(None, 0, (home() / "model/{MODEL}.onnx").read_bytes())]
@@ -62,11 +62,12 @@ KINDS: dict[str, tuple[str, list[float], Break]] = {
     "behind": ("offset behind the clip, points", grid(-6, 1), lambda made, size: after_clip(made, "Add", size)),
     "scale": ("scale, part of the score", grid(-7, -1), lambda made, size: before_clip(made, ("Mul", 1.0 + size))),
     "normalisation": (
-        "features scaled, part of each", grid(-7, 0),
+        "features scaled, part of each",
+        grid(-7, 0),
         lambda made, size: in_front(made, ("Mul", np.float32(1.0 + size))),
     ),
     "features": ("noise of the features, part of each", grid(-7, 0), feature_noise),
-}  # fmt: skip
+}
 GATES = {
     "golden.record": "golden.record",
     "backends.ulp": "backends.ulp",
@@ -174,8 +175,12 @@ def draw(red: dict[str, set[str]], path: Path) -> None:
         axis.scatter(*zip(*marks, strict=True) if marks else ([], []), s=42, color=colours(number), label=text)
     for row, (_, sizes, _) in enumerate(KINDS.values()):
         axis.plot([sizes[0], sizes[-1]], [row, row], color="#d5dbe3", linewidth=22, solid_capstyle="butt", zorder=0)
-    axis.set(xscale="log", xlabel="the least change at which the gate is red; grey: what was tried",
-             yticks=range(len(KINDS)), yticklabels=[what for what, _, _ in KINDS.values()])  # fmt: skip
+    axis.set(
+        xscale="log",
+        xlabel="the least change at which the gate is red; grey: what was tried",
+        yticks=range(len(KINDS)),
+        yticklabels=[what for what, _, _ in KINDS.values()],
+    )
     axis.invert_yaxis()
     axis.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     path.parent.mkdir(parents=True, exist_ok=True)

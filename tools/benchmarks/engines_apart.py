@@ -10,20 +10,23 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyvmaf import parity
-from tinyvmaf.distil import Domain
-from tinyvmaf.engines import Session, all_engines, find
 from tinyvmaf.errors import ModelError
-from tinyvmaf.ffmpeg import find_ffmpeg
-from tinyvmaf.teacher import load_built_in
-from tinyvmaf.ulp import compare
+from tinyvmaf.measure import engine_agreement
+from tinyvmaf.measure.engine_agreement.ulp import compare
+from tinyvmaf.model.engines import Session, all_engines, find
+from tinyvmaf.vmaf.domain import Domain
+from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
+from tinyvmaf.vmaf.teacher import load_built_in
 
 ROWS, BATCH = 100_000, 4096
 
 
 def apart(reference: Session, session: Session, rows: NDArray[np.float32]) -> str:
     found = compare(
-        parity.in_batches(reference, rows, BATCH), parity.in_batches(session, rows, BATCH), bound=2, inputs=rows
+        engine_agreement.in_batches(reference, rows, BATCH),
+        engine_agreement.in_batches(session, rows, BATCH),
+        bound=2,
+        inputs=rows,
     )
     return f"{found.max:,} ({100 * found.above / found.count:.2g} % above 2)"
 
@@ -34,7 +37,7 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     model = parser.parse_args().model.read_bytes()
     domain = Domain(load_built_in(find_ffmpeg()).features)
-    inside, outside = parity.inside(domain, ROWS, 0), parity.outside(domain, ROWS, 0)
+    inside, outside = engine_agreement.inside(domain, ROWS, 0), engine_agreement.outside(domain, ROWS, 0)
     print(f"{'engine':16} {'domain':>28} {'outside':>28} {'search':>16}")
     with find("onnxruntime-cpu").load(model) as reference:
         for engine in all_engines():
@@ -45,7 +48,7 @@ def main() -> None:
                 with engine.load(model) as session:
                     cells = [apart(reference, session, inside)]
                     cells += [apart(reference, session, outside)]
-                    cells += [f"{parity.search(reference.run, session.run, inside[:2000]).ulp:,}"]
+                    cells += [f"{engine_agreement.search(reference.run, session.run, inside[:2000]).ulp:,}"]
             except ModelError as error:
                 cells += [f"  {error.message[:60]}"]
             print(f"{engine.name:16} " + " ".join(f"{cell:>28}" for cell in cells), flush=True)

@@ -17,7 +17,7 @@ from pathlib import Path
 from interleave import interleave, report
 from score_overhead import HEIGHT, WIDTH, make_pair
 
-from tinyvmaf.ffmpeg import find_ffmpeg
+from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 
 LEAST = 0.95
 SOURCES, CLIPS = 2, 8

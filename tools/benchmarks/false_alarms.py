@@ -19,7 +19,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from tinyvmaf.cli.common import positive_int, progress_bar
+from tinyvmaf.app.cli.common import positive_int, progress_bar
 from tinyvmaf.files import home
 
 SUITES = ("golden", "contract", "loso", "corpus", "backends")
@@ -34,9 +34,14 @@ def run(suites: list[str], jobs: int, report: Path) -> tuple[str, float]:
     variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     # A session of its own: Ctrl-C is for this process, which then ends that one.
     process = subprocess.Popen(
-        command, cwd=home(), env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        command,
+        cwd=home(),
+        env=variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
         start_new_session=True,
-    )  # fmt: skip
+    )
     try:
         text = process.communicate()[0]
     except BaseException:

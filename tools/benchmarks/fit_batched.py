@@ -13,13 +13,13 @@ import sys
 
 from interleave import interleave
 
-from tinyvmaf import dataset
-from tinyvmaf.corpus.splits import leave_one_source_out
-from tinyvmaf.ffmpeg import find_ffmpeg
+from tinyvmaf.data import dataset
+from tinyvmaf.data.corpus.splits import leave_one_source_out
 from tinyvmaf.files import home
-from tinyvmaf.fit import read_recipe
-from tinyvmaf.fit.run import fit
-from tinyvmaf.teacher import load_built_in
+from tinyvmaf.train.fitting.run import fit
+from tinyvmaf.train.recipes import read_recipe
+from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
+from tinyvmaf.vmaf.teacher import load_built_in
 
 MOST_SECONDS = 10.0
 LEAST_RATIO = 5.0
@@ -37,8 +37,10 @@ def main() -> int:
     print(f"together    {trainings:3} trainings in {whole:6.2f} s: {rates[0]:6.2f} a second")
     print(f"one by one  {some:3} trainings in {part:6.2f} s: {rates[1]:6.2f} a second")
     failed = whole >= MOST_SECONDS or ratio < LEAST_RATIO
-    print(f"ratio {ratio:.1f}; bounds: below {MOST_SECONDS:g} s together, ratio at least {LEAST_RATIO:g}: "
-          f"{'FAILED' if failed else 'held'}")  # fmt: skip
+    print(
+        f"ratio {ratio:.1f}; bounds: below {MOST_SECONDS:g} s together, ratio at least {LEAST_RATIO:g}: "
+        f"{'FAILED' if failed else 'held'}"
+    )
     return int(failed)
 
 
@@ -50,8 +52,10 @@ def measure(rounds: int, one_by_one_pairs: int) -> tuple[float, int, float, int]
     folds = leave_one_source_out(data.table["source"].to_pylist())
     pairs = [(fold, seed) for fold in folds for seed in recipe.seeds]
     chosen = pairs[:: max(1, len(pairs) // one_by_one_pairs)][:one_by_one_pairs]
-    print(f"{recipe.id}: {len(folds)} folds x {len(recipe.seeds)} seeds, {recipe.optimiser.steps} steps of "
-          f"{recipe.optimiser.batch} rows; {os.cpu_count()} cores, load {os.getloadavg()[0]:.2f}")  # fmt: skip
+    print(
+        f"{recipe.id}: {len(folds)} folds x {len(recipe.seeds)} seeds, {recipe.optimiser.steps} steps of "
+        f"{recipe.optimiser.batch} rows; {os.cpu_count()} cores, load {os.getloadavg()[0]:.2f}"
+    )
 
     def together() -> None:
         assert len(fit(recipe, teacher, data, folds)) == len(pairs)

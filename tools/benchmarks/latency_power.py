@@ -23,10 +23,11 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from tinyvmaf import bench, registry
-from tinyvmaf.bench import BASELINE, MODEL, PASSES, Bounded, Subject
-from tinyvmaf.ffmpeg import find_ffmpeg
-from tinyvmaf.gates import load_gates
+from tinyvmaf.judge.bounds import load_gates
+from tinyvmaf.measure import latency
+from tinyvmaf.measure.latency import BASELINE, MODEL, PASSES, Bounded, Subject
+from tinyvmaf.model import registry
+from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 
 LEAST_RED = 19 / 20
 
@@ -116,7 +117,7 @@ def verdict(subject: Subject, batch: int, bound: float) -> str:
     """As the gate says it."""
     first = subject.race(batch)
     first.run(PASSES)
-    (judged,) = bench.judge(lambda: subject.race(batch), [Bounded(MODEL, BASELINE, bound)], first).values()
+    (judged,) = latency.judge(lambda: subject.race(batch), [Bounded(MODEL, BASELINE, bound)], first).values()
     return judged.verdict
 
 
@@ -140,15 +141,20 @@ def main() -> int:
     parser.add_argument("--slow-runs", type=int, default=20, help="of each slower one")
     parser.add_argument("--idle", action="store_true", help="no second process")
     arguments = parser.parse_args()
-    subject, _ = bench.read_subject(registry.find(arguments.model).onnx, find_ffmpeg())
+    subject, _ = latency.read_subject(registry.find(arguments.model).onnx, find_ffmpeg())
     bound = load_gates()["latency.baseline"].value
-    largest, least = max(bench.BATCHES), min(bench.BATCHES)
+    largest, least = max(latency.BATCHES), min(latency.BATCHES)
     bulk, by_bulk = calibrated(subject, largest, 1.15, slower_in_bulk, range(1, 512))
     call, by_call = calibrated(subject, least, 1.25, slower_a_call, range(1, 64))
     print(f"{subject.id}: slower in bulk: {by_bulk:.3f} times at {largest} rows; a call: {by_call:.3f} times at 1 row")
     with load(arguments.idle):
-        same = series("unchanged, every batch size", replace(subject, baseline=subject.data), bench.BATCHES, bound,
-                      arguments.runs)  # fmt: skip
+        same = series(
+            "unchanged, every batch size",
+            replace(subject, baseline=subject.data),
+            latency.BATCHES,
+            bound,
+            arguments.runs,
+        )
         slow = [
             series(f"{by_bulk:.3f} times at {largest} rows", bulk, (largest,), bound, arguments.slow_runs),
             series(f"{by_call:.3f} times at 1 row", call, (least,), bound, arguments.slow_runs),

@@ -13,16 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from tinyvmaf import parity
-from tinyvmaf.distil import Domain
-from tinyvmaf.engines import Settings, find
-from tinyvmaf.engines.interpreter import Program
-from tinyvmaf.engines.model_file import parse
-from tinyvmaf.engines.numpy_ops import NumpyLibrary
-from tinyvmaf.ffmpeg import find_ffmpeg
 from tinyvmaf.files import home
-from tinyvmaf.teacher import load_built_in
-from tinyvmaf.ulp import compare
+from tinyvmaf.measure import engine_agreement
+from tinyvmaf.measure.engine_agreement.ulp import compare
+from tinyvmaf.model.engines import Settings, find
+from tinyvmaf.model.engines.interpreter import Program
+from tinyvmaf.model.engines.model_file import parse
+from tinyvmaf.model.engines.numpy_ops import NumpyLibrary
+from tinyvmaf.vmaf.domain import Domain
+from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
+from tinyvmaf.vmaf.teacher import load_built_in
 
 Rows = NDArray[np.float32]
 MODELS = ("tinyvmaf_nano", "tinyvmaf_exact")
@@ -77,10 +77,15 @@ def _flushing_onnxruntime(model: bytes, rows: Rows) -> Rows:
     tensor = helper.make_tensor_value_info
     halving = helper.make_model(
         helper.make_graph(
-            [half], "half", [tensor("features", 1, ["N", 6])], [tensor("score", 1, ["N", 6])],
+            [half],
+            "half",
+            [tensor("features", 1, ["N", 6])],
+            [tensor("score", 1, ["N", 6])],
             [numpy_helper.from_array(np.float32(0.5), "half")],
-        ), opset_imports=[helper.make_opsetid("", 17)], ir_version=8,
-    )  # fmt: skip
+        ),
+        opset_imports=[helper.make_opsetid("", 17)],
+        ir_version=8,
+    )
     smallest = np.full((1, 6), np.finfo(np.float32).tiny, dtype=np.float32)
     probe = ort.InferenceSession(halving.SerializeToString(), options, providers=["CPUExecutionProvider"])
     if np.any(probe.run(None, {"features": smallest})[0]):
@@ -110,7 +115,7 @@ def main() -> None:
     """One line a model and kind of arithmetic."""
     domain = Domain(load_built_in(find_ffmpeg()).features)
     subnormal = (np.random.default_rng(0).uniform(-1.0, 1.0, (20_000, 6)) * 1e-38).astype(np.float32)
-    rows = np.concatenate([parity.inside(domain, 100_000, 0), parity.extremes(6), subnormal])
+    rows = np.concatenate([engine_agreement.inside(domain, 100_000, 0), engine_agreement.extremes(6), subnormal])
     kinds: dict[str, Callable[[bytes, Rows], Rows]] = {
         "bfloat16, OpenVINO": bfloat16,
         "TF32, NumPy": tf32,

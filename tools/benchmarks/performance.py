@@ -18,9 +18,9 @@ import extract_throughput
 import fit_batched
 import score_overhead
 
-from tinyvmaf import drift
-from tinyvmaf.ffmpeg import find_ffmpeg
 from tinyvmaf.files import home
+from tinyvmaf.measure import environment
+from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 
 Rows = Iterator[tuple[str, str, str, str]]
 SCORE_FRAMES, EXTRACT_FRAMES, FIT_PAIRS = 300, 60, 5
@@ -98,9 +98,11 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     rows = [row for name in arguments.only for row in PARTS[name](arguments.rounds)]
-    here, versions = drift.machine(), drift.versions()
-    print(f"\n{here.cpu}, {os.cpu_count()} cores, {here.os}, Python {platform.python_version()}, "
-          f"ONNX Runtime {versions.onnxruntime}, {find_ffmpeg().version}\n")  # fmt: skip
+    here, versions = environment.machine(), environment.versions()
+    print(
+        f"\n{here.cpu}, {os.cpu_count()} cores, {here.os}, Python {platform.python_version()}, "
+        f"ONNX Runtime {versions.onnxruntime}, {find_ffmpeg().version}\n"
+    )
     print("| what | takes | beside it | ratio |\n|---|---|---|---|")
     for row in rows:
         print(f"| {' | '.join(row)} |")

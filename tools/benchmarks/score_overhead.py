@@ -13,7 +13,7 @@ from pathlib import Path
 
 from interleave import interleave, report
 
-from tinyvmaf.ffmpeg import FFmpeg, find_ffmpeg
+from tinyvmaf.vmaf.ffmpeg import FFmpeg, find_ffmpeg
 
 WIDTH, HEIGHT = 1920, 1080
 BARE, SCORE, WITH_MODEL = "bare ffmpeg", "tinyvmaf score", "tinyvmaf score --model"
@@ -27,8 +27,9 @@ def make_pair(ffmpeg: FFmpeg, folder: Path, frames: int) -> tuple[Path, Path]:
     raw = ["-f", "rawvideo", "-pix_fmt", "yuv420p", "-video_size", f"{WIDTH}x{HEIGHT}"]
     output = ["-f", "rawvideo", "-pix_fmt", "yuv420p"]
     subprocess.run([*base, "-f", "lavfi", "-i", source, "-frames:v", str(frames), *output, str(ref)], check=True)
-    subprocess.run([*base, *raw, "-i", str(ref), "-c:v", "libx264", "-preset", "veryfast", "-crf", "35", str(coded)],
-                   check=True)  # fmt: skip
+    subprocess.run(
+        [*base, *raw, "-i", str(ref), "-c:v", "libx264", "-preset", "veryfast", "-crf", "35", str(coded)], check=True
+    )
     subprocess.run([*base, "-i", str(coded), *output, str(dis)], check=True)
     return ref, dis
 

@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 
 from tinyvmaf.errors import install
-from tinyvmaf.ffmpeg import FFmpeg, file_url, find_ffmpeg
-from tinyvmaf.gates import load_gates
-from tinyvmaf.libvmaf import FrameTable, score_pair
-from tinyvmaf.teacher import Teacher, load_built_in
+from tinyvmaf.judge.bounds import load_gates
+from tinyvmaf.vmaf.ffmpeg import FFmpeg, file_url, find_ffmpeg
+from tinyvmaf.vmaf.libvmaf import FrameTable, score_pair
+from tinyvmaf.vmaf.teacher import Teacher, load_built_in
 
 TEACHERS = ("vmaf_v0.6.1", "vmaf_v0.6.1neg", "vmaf_4k_v0.6.1", "vmaf_float_v0.6.1", "vmaf_v1.0.16_3d0h")
 SIZE, WIDTH, HEIGHT, FRAMES = "640x360", 640, 360, 48

@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from tinyvmaf import dataset
+from tinyvmaf.data import dataset
 from tinyvmaf.files import home
 
 ORDER = ("vif_scale0", "vif_scale1", "vif_scale2", "vif_scale3", "adm2", "motion2")

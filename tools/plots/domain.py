@@ -16,13 +16,13 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 from palette import AREA, CORPUS, GOLDEN, SAMPLES, save
 
-from tinyvmaf import dataset
-from tinyvmaf.distil import Domain
-from tinyvmaf.distil.domain import ABOVE_ONE, ADM_APART, MOST_MOTION, VIF_DROP
-from tinyvmaf.ffmpeg import find_ffmpeg
+from tinyvmaf.data import dataset
+from tinyvmaf.data.golden import load_rows
 from tinyvmaf.files import home
-from tinyvmaf.golden import load_rows
-from tinyvmaf.teacher import load_built_in
+from tinyvmaf.vmaf.domain import Domain
+from tinyvmaf.vmaf.domain.region import ABOVE_ONE, ADM_APART, MOST_MOTION, VIF_DROP
+from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
+from tinyvmaf.vmaf.teacher import load_built_in
 
 Edges = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 COUNT = 3000

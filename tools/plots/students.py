@@ -15,15 +15,15 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 from palette import CORPUS, GOLDEN, save
 
-from tinyvmaf import dataset
-from tinyvmaf.corpus.splits import leave_one_source_out
-from tinyvmaf.engines import OnnxRuntimeCpu
-from tinyvmaf.ffmpeg import find_ffmpeg
+from tinyvmaf.data import dataset
+from tinyvmaf.data.corpus.splits import leave_one_source_out
+from tinyvmaf.data.store import Store, default_folder
 from tinyvmaf.files import home
-from tinyvmaf.fit import read_recipe
-from tinyvmaf.loso import FitRequest, fold_models
-from tinyvmaf.store import Store, default_folder
-from tinyvmaf.teacher import load_built_in
+from tinyvmaf.model.engines import OnnxRuntimeCpu
+from tinyvmaf.train.folds import FitRequest, fold_models
+from tinyvmaf.train.recipes import read_recipe
+from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
+from tinyvmaf.vmaf.teacher import load_built_in
 
 DEFAULTS = ["mlp_small", "tinyvmaf_nano"]
 

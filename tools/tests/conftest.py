@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinyvmaf.ffmpeg import FFmpeg, find_ffmpeg
+from tinyvmaf.vmaf.ffmpeg import FFmpeg, find_ffmpeg
 
 SIZE, WIDTH, HEIGHT = "128x96", 128, 96
 OLD_ENV = "TINYVMAF_TESTS_OLD_FFMPEG"

@@ -1,8 +1,8 @@
-"""tinyvmaf: may this small ONNX model stand in for Netflix's VMAF?
+"""May this small ONNX model stand in for Netflix's VMAF?
 
-The quality gates are pytest suites (`suites/`); this package holds what they need: the real libvmaf
-(`tinyvmaf.libvmaf`), the teacher in float64 (`tinyvmaf.teacher`), golden values (`tinyvmaf.golden`), the model
-registry (`tinyvmaf.registry`) and the verdict (`tinyvmaf.gates`).
+The quality gates are pytest suites in `suites/`. This package holds what they need, in seven wings; each imports only
+from those before it: `vmaf`, `data`, `model`, `train`, `measure`, `judge`, `app`. docs/architecture.md shows the way
+through them.
 """
 
 __version__ = "0.1.0"

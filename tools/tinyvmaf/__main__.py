@@ -2,7 +2,7 @@
 
 import sys
 
-from tinyvmaf.cli import main
+from tinyvmaf.app.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

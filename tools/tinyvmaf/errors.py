@@ -55,3 +55,7 @@ class RegistryError(TinyvmafError):
 
 class GoldenError(TinyvmafError):
     """A golden file, row or record is missing or is not the published one."""
+
+
+class CouldNotRunError(TinyvmafError):
+    """A gate had nothing to judge, or not what it needs: it neither passed nor failed."""

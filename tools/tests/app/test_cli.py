@@ -1,0 +1,334 @@
+"""The command line as its users meet it: in a process of its own, with exit statuses and text."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from tinyvmaf.app.cli import main
+from tinyvmaf.data.golden.files import natural_root
+from tinyvmaf.files import home
+from tinyvmaf.vmaf.features import CANONICAL
+from tinyvmaf.vmaf.ffmpeg import FFmpeg
+from tinyvmaf.vmaf.teacher import KNOWN, load_built_in
+
+RAW = ["--size", "128x96", "--pix-fmt", "yuv420p"]
+
+
+@pytest.fixture
+def pair(clip) -> list[str]:
+    return [str(clip("r.yuv")), str(clip("d.yuv", noise=9))]
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    """Run a command; argparse's own exits count too."""
+    try:
+        status = main(list(arguments))
+    except SystemExit as ended:
+        status = int(ended.code or 0)
+    out = capsys.readouterr()
+    return status, out.out, out.err
+
+
+@pytest.mark.parametrize(
+    "way", [["-m", "tinyvmaf"], ["-c", "import sys; from tinyvmaf.app.cli import main; sys.exit(main())"]]
+)
+def test_it_runs_as_a_process(way: list[str]) -> None:
+    done = subprocess.run([sys.executable, *way, "--version"], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.startswith("tinyvmaf 0.")
+
+
+COMMANDS = [
+    "",
+    "score",
+    "info",
+    "export-teacher",
+    "models",
+    "verify",
+    "extract",
+    "store",
+    "store ls",
+    "store verify",
+    "store prune",
+    "corpus",
+    "corpus check",
+    "corpus build",
+    "corpus split",
+    "golden",
+    "golden fetch",
+    "golden patterns",
+    "golden freeze",
+    "train",
+    "recipes",
+    "register",
+    "certify",
+    "bench",
+    "bench run",
+    "bench baseline",
+    "bench history",
+    "bench plot",
+    "mcp",
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_teaches(
+    command: str, capsys: pytest.CaptureFixture[str], snapshot: SnapshotAssertion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("NO_COLOR", "1")
+    status, out, _ = run(capsys, *command.split(), "--help")
+    assert status == 0
+    words = " ".join(out.split())  # argparse breaks lines differently from one Python to the next
+    assert words == snapshot
+
+
+def test_score_prints_tables(pair: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = run(capsys, "score", *pair, *RAW)
+    assert (status, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0].startswith("FFmpeg ")
+    assert lines[3].split() == ["frame", *CANONICAL, "vmaf_v0.6.1"]
+    assert [line.split()[0] for line in lines[4:8]] == ["0", "1", "2", "3"]
+    clip_score = float(lines[-1].split()[1])
+    frames = [float(line.split()[-1]) for line in lines[4:8]]
+    assert clip_score == pytest.approx(np.mean(frames), abs=1e-6)
+
+
+def test_json_is_libvmafs_layout(
+    pair: list[str], capsys: pytest.CaptureFixture[str], snapshot: SnapshotAssertion
+) -> None:
+    """What readers of libvmaf's log look for is where they look for it."""
+    arguments = ["--json", "--teacher", "vmaf_v0.6.1", "--teacher", "vmaf_v0.6.1neg", "--model", "vmaf_v0.6.1_svr"]
+    status, out, _ = run(capsys, "score", *pair, *RAW, *arguments)
+    assert status == 0
+    log = json.loads(out)
+
+    def shape(value: object) -> object:
+        if isinstance(value, dict):
+            return {key: shape(entry) for key, entry in value.items()}
+        if isinstance(value, list):
+            return [shape(value[0])] if value else []
+        return type(value).__name__
+
+    assert shape(log) == snapshot
+    assert [frame["frameNum"] for frame in log["frames"]] == [0, 1, 2, 3]
+    scores = [frame["metrics"]["vmaf"] for frame in log["frames"]]
+    tiny = [frame["score"] for frame in log["tiny_model"]["frames"]]
+    np.testing.assert_allclose(tiny, scores, atol=3e-5)  # what its exact form is off by: docs/exactness.md
+    assert log["pooled_metrics"]["vmaf"]["mean"] == pytest.approx(np.mean(scores), abs=1e-6)
+    assert log["teachers"]["vmaf"] == {"id": "vmaf_v0.6.1", "sha256": KNOWN["vmaf_v0.6.1"]}
+
+
+def test_json_of_a_log_is_libvmafs_log(
+    pair: list[str], capsys: pytest.CaptureFixture[str], ffmpeg: FFmpeg, tmp_path: Path
+) -> None:
+    """Held against the log that the bare FFmpeg command writes: every metric, every digit."""
+    raw = ["-f", "rawvideo", "-video_size", "128x96", "-pixel_format", "yuv420p", "-i"]
+    subprocess.run(
+        [
+            ffmpeg.path,
+            "-v",
+            "error",
+            "-nostdin",
+            *raw,
+            pair[1],
+            *raw,
+            pair[0],
+            "-lavfi",
+            "libvmaf=log_path=log.json:log_fmt=json",
+            "-f",
+            "null",
+            "-",
+        ],
+        cwd=tmp_path,
+        check=True,
+        timeout=60,
+    )
+    theirs = json.loads((tmp_path / "log.json").read_text(encoding="utf-8"))
+    ours = json.loads(run(capsys, "score", *pair, *RAW, "--json")[1])
+    assert ours["version"] == theirs["version"]
+    for mine, yours in zip(ours["frames"], theirs["frames"], strict=True):
+        assert mine == yours
+    assert ours["pooled_metrics"] == theirs["pooled_metrics"]
+
+
+def test_a_bootstrap_teacher_is_evaluated_here(pair: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, "score", *pair, *RAW, "--teacher", "vmaf_b_v0.6.3", "--json")
+    assert status == 0
+    assert 0 < json.loads(out)["pooled_metrics"]["vmaf"]["mean"] < 100
+
+
+def test_a_teacher_from_a_file(
+    pair: list[str], capsys: pytest.CaptureFixture[str], ffmpeg: FFmpeg, tmp_path: Path
+) -> None:
+    path = tmp_path / "with 'quotes'.json"
+    path.write_bytes(load_built_in(ffmpeg, "vmaf_4k_v0.6.1").json)
+    status, out, _ = run(capsys, "score", *pair, *RAW, "--teacher-json", str(path))
+    assert status == 0
+    assert "vmaf_4k_v0.6.1" in out
+
+
+def test_a_model_by_path_takes_its_sidecar_along(
+    pair: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    source = home() / "model"
+    shutil.copy(source / "vmaf_v0.6.1_svr.onnx", tmp_path / "mine.onnx")
+    path = str(tmp_path / "mine.onnx")
+    status, _, err = run(capsys, "score", *pair, *RAW, "--model", path)
+    assert status == 1
+    assert "no sidecar mine.json, so the order of its features is not known" in err
+    shutil.copy(source / "vmaf_v0.6.1_svr.json", tmp_path / "mine.json")
+    status, out, _ = run(capsys, "score", *pair, *RAW, "--model", path)
+    assert status == 0
+    assert "mine" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["score"], "the following arguments are required: REF, DIS"),
+        (["score", "a.yuv", "b.yuv"], "give both --size WxH and --pix-fmt FORMAT"),
+        (["score", "a.mp4", "b.mp4", "--size", "1x1"], "--size and --pix-fmt are for raw files"),
+        (["score", "a.mp4", "b.mp4", "--teacher", "vmaf"], "unknown teacher 'vmaf'; known: "),
+        (["score", "a.mp4", "b.mp4", "--teacher-sha256", "0"], "goes with --teacher-json"),
+        (["score", "a.mp4", "b.mp4", "--threads", "0"], "is not positive"),
+        (["score", "a.mp4", "b.mp4", "--timeout", "nan"], "is not a positive number"),
+        (["score", "a.mp4", "b.mp4", "--timeout", "soon"], "invalid"),
+        (["score", "a.mp4", "b.mp4", "--scale", "lanczos"], "invalid choice"),
+        (["score", "a.mp4", "b.mp4", "--jso"], "unrecognized arguments"),
+        (["golden", "fetch", "--to", "x", "no.yuv"], "unknown no.yuv; known: src01_hrc00"),
+        (["shrink"], "invalid choice"),
+        ([], "required: COMMAND"),
+    ],
+)
+def test_wrong_use_is_status_2(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = run(capsys, *arguments)
+    assert (status, out) == (2, "")
+    assert message in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["score", "no.mp4", "no.mp4"], "no.mp4: no such file"),
+        (["score", "no.yuv", "no.yuv", "--size", "axb", "--pix-fmt", "yuv420p"], "'axb' is not a frame size"),
+        (["score", "no.yuv", "no.yuv", "--size", "1x1", "--pix-fmt", "rgb24"], "unknown pixel format 'rgb24'"),
+        (["score", "no.mp4", "no.mp4", "--ffmpeg", "/no/ffmpeg"], "--ffmpeg: /no/ffmpeg is not an executable file"),
+        (["score", "no.mp4", "no.mp4", "--teacher-json", "/no.json"], "/no.json: No such file"),
+        (["export-teacher", "vmaf"], "unknown teacher 'vmaf'"),
+        (["verify", "nano"], "no model 'nano' is registered"),
+    ],
+)
+def test_what_cannot_be_done_is_status_1_and_prints_no_number(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, out, err = run(capsys, *arguments)
+    assert (status, out) == (1, "")
+    assert message in err
+    assert "Traceback" not in err
+
+
+def test_a_model_that_needs_features_of_another_teacher_says_so(
+    pair: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert run(capsys, "export-teacher", "vmaf_v1.0.16_3d0h", "--out", str(tmp_path))[0] == 0
+    status, _, err = run(capsys, "score", *pair, *RAW, "--model", str(tmp_path / "vmaf_v1.0.16_3d0h_svr.onnx"))
+    assert status == 1
+    assert "feature 'cambi_hrs_1080_cmxv_17_vlt_0.06' was not measured" in err
+
+
+def test_a_spoiled_registered_model_is_not_run(
+    pair: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(home() / "model", tmp_path / "model")
+    shutil.copy(home() / "gates.toml", tmp_path)
+    monkeypatch.setenv("TINYVMAF_HOME", str(tmp_path))
+    assert run(capsys, "verify")[0] == 0
+    path = tmp_path / "model/vmaf_v0.6.1_svr.onnx"
+    path.write_bytes(path.read_bytes().replace(b"vmaf_v0.6.1_svr", b"vmaf_v0.6.2_svr"))
+    status, out, err = run(capsys, "score", *pair, *RAW, "--model", "vmaf_v0.6.1_svr")
+    assert (status, out) == (1, "")
+    assert "is not what was registered" in err
+    status, out, _ = run(capsys, "verify")
+    assert status == 1
+    assert "sha256 is" in out
+
+
+def test_info_says_what_is_in_use(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, "info")
+    assert status == 0
+    for name in (*KNOWN, "motion epoch mirror-fix", "imageio-ffmpeg"):
+        assert name in out
+
+
+def test_info_of_an_older_libvmaf_says_what_it_lacks(capsys: pytest.CaptureFixture[str], old_ffmpeg: FFmpeg) -> None:
+    status, out, _ = run(capsys, "info", "--ffmpeg", str(old_ffmpeg.path))
+    assert status == 0
+    assert "motion epoch before" in out
+    assert "not in this libvmaf" in out
+
+
+def test_models_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, "models")
+    assert status == 0
+    rows = [line.split()[:3] for line in out.splitlines()[1:]]
+    assert rows == [
+        ["tinyvmaf_exact", "student", "nano"],
+        ["tinyvmaf_nano", "student", "nano"],
+        ["tinyvmaf_tiny", "student", "nano"],
+        ["vmaf_v0.6.1_svr", "svr", "tiny"],
+    ]
+
+
+def test_patterns_can_be_scored(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert run(capsys, "golden", "patterns", "--to", str(tmp_path))[0] == 0
+    names = [str(tmp_path / f"checkerboard_1920_1080_10_3_{shift}_0.yuv") for shift in (0, 1)]
+    status, out, _ = run(capsys, "score", *names, "--size", "1920x1080", "--pix-fmt", "yuv420p")
+    assert status == 0
+    assert out.splitlines()[-1].split()[1] == "35.068667"
+
+
+def test_fetch_keeps_what_is_right_and_names_what_is_not(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    root = natural_root()
+    name = "src01_hrc00_576x324.yuv420p10le.yuv"
+    if root is None:
+        pytest.skip("no natural golden file is at hand")
+    other = "src01_hrc01_576x324.yuv420p10le.yuv"
+    status, out, err = run(capsys, "golden", "fetch", "--from", str(root), "--to", str(tmp_path), name, other)
+    assert (status, err) == (0, "")
+    assert out.count("fetched and verified") == 2
+    status, out, err = run(
+        capsys,
+        "golden",
+        "fetch",
+        "--from",
+        str(tmp_path / "none"),
+        "--to",
+        str(tmp_path),
+        name,
+        "src01_hrc00_576x324.yuv",
+    )
+    assert status == 1
+    assert f"{name}: there already, verified" in out
+    assert "src01_hrc00_576x324.yuv: failed" in out
+    assert "No such file" in err
+
+
+def test_a_reader_that_goes_away_is_no_crash(pair: list[str]) -> None:
+    command = subprocess.Popen(
+        [sys.executable, "-m", "tinyvmaf", "score", *pair, *RAW, "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )
+    assert command.stdout is not None
+    command.stdout.close()
+    _, err = command.communicate(timeout=60)
+    assert b"Traceback" not in err

@@ -1,0 +1,133 @@
+"""`tinyvmaf certify` as its users meet it: verdicts, statuses, JSON."""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from tinyvmaf.app.cli import certify as command
+from tinyvmaf.model import registry
+
+
+def run(*arguments: str) -> int:
+    """The command, on a parser of its own."""
+    parser = argparse.ArgumentParser()
+    command.add_commands(parser.add_subparsers())
+    parsed = parser.parse_args(["certify", *arguments])
+    status: int = parsed.run(parsed)
+    return status
+
+
+def write(path: Path, *, clip: bool) -> str:
+    """Rounded features, clipped or not, in one layer."""
+    weights = {
+        "low": np.float32(0),
+        "high": np.float32(255),
+        "w": np.full((3, 1), 5, np.float32),
+        "b": np.array([7], np.float32),
+    }
+    nodes = [
+        helper.make_node("Round", ["features"], ["whole"], "whole"),
+        helper.make_node("Clip", ["whole", "low", "high"] if clip else ["whole"], ["few"], "few"),
+        helper.make_node("Gemm", ["few", "w", "b"], ["score"], "layer"),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["N", 3])],
+        [helper.make_tensor_value_info("score", TensorProto.FLOAT, ["N", 1])],
+        [numpy_helper.from_array(value, name) for name, value in weights.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    path.write_bytes(model.SerializeToString())
+    return str(path)
+
+
+def test_a_certified_model_shows_its_accumulators(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """3 * 255 * 5 + 7 = 3832 is the largest sum: 12 bits; 8 bits of the activations by 3 of the weights."""
+    name = write(tmp_path / "m.onnx", clip=True)
+    assert run(name) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"{name}: CERTIFIED"
+    assert lines[1].strip() == "the same bits on every engine with IEEE float32; accumulators take 12 of 24 bits"
+    assert [line.split() for line in lines[2:]] == [
+        ["node", "op", "accumulator", "operands"],
+        ["layer", "Gemm", "12", "8", "x", "3"],
+    ]
+
+
+def test_another_model_shows_where_it_breaks_and_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    name = write(tmp_path / "m.onnx", clip=False)
+    assert run(name) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"{name}: NOT CERTIFIED"
+    assert lines[1].startswith("  Gemm 'layer': partial sums reach up to 2^132 steps of 2^0, and float32 counts to 16,")
+    assert lines[2].startswith("  hint: ")
+
+
+def test_the_worst_of_several_decides(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good, bad = write(tmp_path / "good.onnx", clip=True), write(tmp_path / "bad.onnx", clip=False)
+    assert run(good, good) == 0
+    assert run(good, bad) == 1
+    capsys.readouterr()
+    assert run(bad, str(tmp_path / "none.onnx"), good) == 2
+    out, err = capsys.readouterr()
+    assert "none.onnx: no such file" in err
+    assert f"{bad}: NOT CERTIFIED" in out
+    assert f"{good}: CERTIFIED" in out
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"\x08\x08hostile"])
+def test_what_is_no_model_could_not_be_looked_at(
+    content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "m.onnx"
+    path.write_bytes(content)
+    assert run(str(path)) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"tinyvmaf certify: {path}: not an ONNX file")
+    assert "hint: " in err
+
+
+def test_a_folder_could_not_be_looked_at_either(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(str(tmp_path)) == 2
+    assert "not a regular file" in capsys.readouterr().err
+
+
+def test_json_has_everything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good, bad = write(tmp_path / "good.onnx", clip=True), write(tmp_path / "bad.onnx", clip=False)
+    assert run(good, bad, "--json") == 1
+    found = json.loads(capsys.readouterr().out)
+    assert list(found) == [good, bad]
+    assert found[good] == {
+        "certified": True,
+        "arithmetic": "float32",
+        "exact_in_float64": True,
+        "flush_to_zero_safe": True,
+        "reductions": [{"node": "layer", "op": "Gemm", "accumulator_bits": 12, "operand_bits": [8, 3]}],
+        "broken": None,
+        "accumulator_bits": 12,
+    }
+    assert (found[bad]["certified"], found[bad]["accumulator_bits"]) == (False, None)
+    assert (found[bad]["broken"]["node"], found[bad]["broken"]["op"]) == ("layer", "Gemm")
+
+
+def test_registered_models_go_by_their_ids(capsys: pytest.CaptureFixture[str]) -> None:
+    """And what their sidecars say of them is what is proven here."""
+    for entry in registry.entries():
+        assert run(entry.id, "--json") in (0, 1)
+        found = json.loads(capsys.readouterr().out)[entry.id]
+        said = entry.sidecar()["exact"]
+        assert (found["certified"], found["accumulator_bits"] if found["exact_in_float64"] else None) == (
+            said["certified"],
+            said["accumulator_bits"],
+        )
+
+
+def test_an_unknown_id_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("no_such_model") == 2
+    assert "no model 'no_such_model' is registered" in capsys.readouterr().err

@@ -1,0 +1,248 @@
+"""One command over two runs of pytest: what is told to them, and what becomes of one that says nothing."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tinyvmaf.app.cli import gate as command
+from tinyvmaf.app.cli import main, parser
+from tinyvmaf.data.store import Store
+from tinyvmaf.errors import TinyvmafError
+from tinyvmaf.judge import results, selftest_cache
+
+from ..judge.test_results import FACTS, MODEL, found, outcome
+
+CONFTEST = """\
+import pytest
+
+pytest_plugins = ["tinyvmaf.judge.plugin"]
+
+
+def pytest_addoption(parser):
+    for name in ("--part", "--report", "--model", "--waivers"):
+        parser.addoption(name)
+"""
+PASSES = "def test_a(judged_by_assertions):\n    pass\n"
+FAILS = "def test_b(judged_by_assertions):\n    assert 1 == 2, 'one is not two'\n"
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout whose suites judge nothing but themselves."""
+    folder = tmp_path / "checkout"
+    for suite in command._SUITES:
+        (folder / "suites" / suite).mkdir(parents=True)
+        (folder / "suites" / suite / "conftest.py").touch()
+        (folder / "suites" / suite / "test_it.py").write_text(PASSES, encoding="utf-8")
+    (folder / "gates.toml").touch()
+    (folder / "conftest.py").write_text(CONFTEST, encoding="utf-8")
+    # Without plugins that nothing here needs, and whose imports take longer than the rest.
+    addopts = "--import-mode=importlib -p no:hypothesispytest -p no:syrupy -p no:pytest_cov"
+    (folder / "pytest.ini").write_text(f"[pytest]\naddopts = {addopts}\n", encoding="utf-8")
+    monkeypatch.setenv("TINYVMAF_HOME", str(folder))
+    return folder
+
+
+def gate(checkout: Path, *options: str) -> tuple[int, str, dict[str, Any] | None]:
+    """Status, output and verdict.json of a run."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tinyvmaf", "gate", "--jobs", "1", *options],
+        cwd=checkout.parent,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    file = checkout / "report" / results.VERDICT_FILE
+    return done.returncode, done.stdout + done.stderr, json.loads(file.read_text()) if file.exists() else None
+
+
+def test_two_runs_have_one_verdict(checkout: Path) -> None:
+    (checkout / "suites/latency/test_it.py").write_text(PASSES + FAILS, encoding="utf-8")
+    status, out, verdict = gate(checkout)
+    assert status == 1, out
+    assert verdict is not None
+    assert (verdict["verdict"], sorted(verdict["suites"])) == ("FAIL", sorted(command._SUITES))
+    judged = len(command._SUITES) + 1
+    assert out.splitlines()[-1] == f"VERDICT: FAIL ({judged} outcomes on {judged} values, 1 failed)"
+    assert out.count("VERDICT") == 1
+    assert "  - suites/latency/test_it.py::test_b" in out
+    assert all((checkout / "report" / name).is_file() for name in results.FILES)
+
+
+def test_the_gates_own_tests_are_run_once_for_the_same_gates(checkout: Path) -> None:
+    """By all that they depend on: a changed gate is shown anew to catch what it is there for. A model is no gate."""
+
+    def ran(*options: str) -> bool:
+        status, out, verdict = gate(checkout, *options)
+        assert (status, verdict and verdict["verdict"]) == (0, "PASS"), out
+        assert ("selftest" in verdict["suites"]) != ("the gates' own tests were left out" in out), out
+        return "selftest" in verdict["suites"]
+
+    assert ran()
+    (checkout / "model").mkdir()
+    (checkout / "model/another.onnx").touch()
+    assert not ran()
+    assert ran("--fresh")
+    with (checkout / "suites/corpus/test_it.py").open("a", encoding="utf-8") as file:
+        file.write("# changed\n")
+    assert ran()
+
+
+@pytest.mark.parametrize(
+    ("states", "whole"),
+    [
+        (["pass", "not checked"], True),
+        (["pass", "fail"], False),
+        (["pass", "could not run"], False),
+        (["not checked"], False),
+        (["waived", "pass"], False),
+        ([], False),
+    ],
+)
+def test_only_a_run_that_passed_is_remembered(states: list[str], whole: bool, tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    tests = [{"suite": "selftest", "status": state} for state in states] + [{"suite": "golden", "status": "fail"}]
+    assert selftest_cache.remember(store, "0" * 64, tests) is whole
+    assert (selftest_cache.when(store, "0" * 64) is not None) is whole
+
+
+def test_suites_that_ran_no_test_are_missed(checkout: Path) -> None:
+    """One that is empty, and one that is not there any more."""
+    (checkout / "suites/latency/test_it.py").write_text("", encoding="utf-8")
+    shutil.rmtree(checkout / "suites/loso")
+    status, out, verdict = gate(checkout)
+    assert (status, verdict and verdict["verdict"]) == (10, "COULD NOT RUN"), out
+    assert "latency: no test of it ran" in out
+    assert "loso: no test of it ran" in out
+
+
+def test_a_run_that_dies_is_no_pass(checkout: Path) -> None:
+    """And what an earlier run found is not left lying."""
+    (checkout / "report").mkdir()
+    (checkout / "report/verdict.json").write_text('{"verdict": "PASS"}', encoding="utf-8")
+    killed = "import os, signal\n\n\ndef test_k():\n    os.kill(os.getpid(), signal.SIGKILL)\n"
+    (checkout / "suites/latency/test_it.py").write_text(killed, encoding="utf-8")
+    status, out, verdict = gate(checkout)
+    assert (status, verdict and verdict["verdict"]) == (10, "COULD NOT RUN"), out
+    assert "latency ended with status -9 and said nothing" in out
+    (checkout / "suites/corpus/conftest.py").write_text("import os\n\nos._exit(3)\n", encoding="utf-8")
+    status, out, verdict = gate(checkout)
+    assert (status, verdict) == (10, None), out
+    assert "ended with status 3 and found nothing" in out
+
+
+def test_a_selection_says_what_it_left_out(checkout: Path) -> None:
+    status, out, verdict = gate(checkout, "-k", "corpus")
+    assert (status, verdict and verdict["verdict"]) == (0, "PASS"), out
+    assert "whatever -k 'corpus' left out" in out
+
+
+def test_a_selection_of_nothing_is_no_pass(checkout: Path) -> None:
+    status, out, verdict = gate(checkout, "-k", "nothing_is_called_so")
+    assert (status, verdict) == (10, None), out
+
+
+def test_ctrl_c_ends_it_without_a_verdict(checkout: Path) -> None:
+    stopped = "def test_s(judged_by_assertions):\n    raise KeyboardInterrupt\n"
+    (checkout / "suites/latency/test_it.py").write_text(stopped, encoding="utf-8")
+    status, out, verdict = gate(checkout)
+    assert (status, verdict and verdict["verdict"]) == (130, "NONE"), out
+    assert "VERDICT: none, stopped after" in out
+
+
+def test_without_a_report_there_is_no_verdict(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nor a traceback, whose exit status is that of a model that failed."""
+
+    def write(*_: object) -> None:
+        raise OverflowError("int too large to convert to float")
+
+    monkeypatch.setattr(command.report, "write", write)
+    assert main(["gate", "--jobs", "1"]) == 10
+    assert "no report, and so no verdict: OverflowError" in capsys.readouterr().err
+    assert not (checkout / "report" / results.VERDICT_FILE).exists()
+
+
+def test_a_wheel_alone_has_no_suites(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "gates.toml").touch()
+    monkeypatch.setenv("TINYVMAF_HOME", str(tmp_path))
+    assert main(["gate"]) == 10
+    assert "has no suites" in capsys.readouterr().err
+
+
+def test_what_pytest_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Paths are of where the command was typed; a value that begins with a minus stays a value."""
+    monkeypatch.chdir(tmp_path)
+    typed = [
+        "gate",
+        "--model",
+        "a.onnx",
+        "--model",
+        "b.onnx",
+        "--input-mean=-1,2",
+        "-k",
+        "a or b",
+        "--engine",
+        "numpy",
+        "--waivers",
+        "w.toml",
+        "--",
+        "--durations=3",
+    ]
+    assert command._told(parser().parse_args(typed)) == [
+        "--input-mean=-1,2",
+        f"--waivers={tmp_path / 'w.toml'}",
+        "-k",
+        "a or b",
+        f"--model={tmp_path / 'a.onnx'}",
+        f"--model={tmp_path / 'b.onnx'}",
+        "--engine=numpy",
+        "--durations=3",
+    ]
+
+
+SUITES = ("contract", "corpus", "golden", "latency", "loso")
+
+
+def ran(*pairs: tuple[str, str | None], status: str = "pass") -> list[dict[str, Any]]:
+    return [{"test": "t", "suite": s, "model": m, "seconds": 0.0, "status": status} for s, m in pairs]
+
+
+@pytest.mark.parametrize(
+    ("tests", "missed"),
+    [
+        (ran(*((s, "m") for s in SUITES)), []),
+        (ran(*((s, "m") for s in SUITES if s != "loso"), ("loso", None)), ["loso: nothing was judged of m"]),
+        (ran(*((s, "m") for s in SUITES if s != "corpus")), ["corpus: no test of it ran"]),
+        (
+            ran(*((s, "m") for s in SUITES if s != "golden")) + ran(("golden", "m"), status="not checked"),
+            ["golden: no test of it ran", "golden: nothing was judged of m"],
+        ),
+    ],
+)
+def test_a_model_that_a_suite_did_not_judge_is_missed(tests: list[dict[str, Any]], missed: list[str]) -> None:
+    whole = found(tests=tests, models=[MODEL | {"recipe": "r"}])
+    assert [entry["text"] for entry in command._not_run(whole, SUITES)] == missed
+
+
+def test_a_teacher_is_no_student() -> None:
+    whole = found(tests=ran(*((s, "m") for s in SUITES if s != "loso"), ("loso", "n")))
+    assert command._not_run(whole, SUITES) == []
+
+
+def test_a_part_that_is_missing_is_put_down() -> None:
+    lost = command._nothing([{"record": found(outcomes=[outcome()])}], "latency", -9)
+    whole = results.finish(results.join([found(outcomes=[outcome()]), lost["record"]]))
+    assert whole["verdict"] == "COULD NOT RUN"
+    assert FACTS["started"] == whole["started"]
+    with pytest.raises(TinyvmafError, match="found nothing"):
+        command._nothing([], "latency", 3)

@@ -1,0 +1,215 @@
+"""The tools, called in this process: what they find, and how they say that they cannot."""
+
+import shutil
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import anyio
+import numpy as np
+import pytest
+from mcp import Client
+
+from tinyvmaf.app.mcp_server import limits
+from tinyvmaf.app.mcp_server.roots import Roots
+from tinyvmaf.app.mcp_server.server import build
+from tinyvmaf.files import home
+from tinyvmaf.measure import agreement
+from tinyvmaf.model import registry
+from tinyvmaf.vmaf.features import CANONICAL
+from tinyvmaf.vmaf.ffmpeg import FFmpeg
+from tinyvmaf.vmaf.libvmaf import score_pair
+from tinyvmaf.vmaf.teacher import DEFAULT, load_built_in
+
+Ask = Callable[..., dict[str, Any]]
+RAW = {"size": "128x96", "pix_fmt": "yuv420p"}
+
+
+@pytest.fixture
+def call(tmp_path: Path) -> Callable[..., Any]:
+    """Call a tool of a server whose root is the test's folder."""
+
+    async def of(tool: str, arguments: dict[str, Any]) -> Any:
+        async with Client(build(Roots([tmp_path]))) as client:
+            return await client.call_tool(tool, arguments)
+
+    return lambda tool, **arguments: anyio.run(partial(of, tool, arguments))
+
+
+@pytest.fixture
+def ask(call: Callable[..., Any]) -> Ask:
+    """What a call finds."""
+
+    def found(tool: str, **arguments: Any) -> dict[str, Any]:
+        answer = call(tool, **arguments)
+        assert not answer.is_error, answer.content[0].text
+        return dict(answer.structured_content)
+
+    return found
+
+
+@pytest.fixture
+def refused(call: Callable[..., Any]) -> Callable[..., str]:
+    """What is said of a call that cannot be done."""
+
+    def text(tool: str, **arguments: Any) -> str:
+        answer = call(tool, **arguments)
+        assert answer.is_error
+        return str(answer.content[0].text)
+
+    return text
+
+
+@pytest.fixture
+def pair(clip: Any) -> dict[str, str]:
+    clip("r.yuv")
+    clip("d.yuv", noise=9)
+    return {"reference": "r.yuv", "distorted": "d.yuv", **RAW}
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> str:
+    """A model of the caller's own, with sidecar and card."""
+    for suffix in ("onnx", "json", "md"):
+        shutil.copy(home() / "model" / f"tinyvmaf_nano.{suffix}", tmp_path / f"own.{suffix}")
+    return "own.onnx"
+
+
+def test_a_score_is_the_packages(ask: Ask, pair: dict[str, str], ffmpeg: FFmpeg, tmp_path: Path) -> None:
+    teachers = [DEFAULT, "vmaf_b_v0.6.3"]
+    found = ask("vmaf_score", **pair, teachers=teachers, model="tinyvmaf_nano", per_frame=True)
+    load = [load_built_in(ffmpeg, name) for name in teachers]
+    table = score_pair(tmp_path / "r.yuv", tmp_path / "d.yuv", **RAW, models=[load[0].model()], ffmpeg=ffmpeg)
+    assert found["teachers"][0]["pooled"] == {
+        name: table.pooled[DEFAULT][name] for name in ("mean", "harmonic_mean", "min", "max")
+    }
+    by_hand = load[1].predict(table.features(load[1].feature_names))
+    assert found["teachers"][1]["pooled"]["mean"] == pytest.approx(by_hand.mean(), abs=1e-9)
+    assert [frame["features"] for frame in found["per_frame"]] == [
+        dict(zip(CANONICAL, row.tolist(), strict=True)) for row in table.features(CANONICAL)
+    ]
+    scores = [frame["scores"] for frame in found["per_frame"]]
+    assert [one[DEFAULT] for one in scores] == table.column(DEFAULT).tolist()
+    off = max(abs(one["tinyvmaf_nano"] - one[DEFAULT]) for one in scores)
+    assert found["tiny_model"]["max_abs_difference"] == pytest.approx(off, abs=2e-6)
+    assert found["tiny_model"]["sha256"] == registry.find("tinyvmaf_nano").sha256
+    assert ask("vmaf_score", **pair)["per_frame"] is None
+
+
+def test_a_model_of_the_callers_own(ask: Ask, pair: dict[str, str], own: str) -> None:
+    mine = ask("vmaf_score", **pair, model=own)["tiny_model"]
+    registered = ask("vmaf_score", **pair, model="tinyvmaf_nano")["tiny_model"]
+    assert mine == registered | {"id": "own"}
+    described = ask("describe_model", model=own)
+    assert (described["id"], described["faults"], described["certificate"]["certified"]) == ("own", [], True)
+    assert described["measured"] == registry.find("tinyvmaf_nano").sidecar()["measured"]
+
+
+def test_what_is_wrong_with_a_model_is_described_and_stops_it(
+    ask: Ask, refused: Callable[..., str], pair: dict[str, str], own: str, tmp_path: Path
+) -> None:
+    (tmp_path / own).write_bytes(b"no model")
+    found = ask("describe_model", model=own)
+    assert found["faults"]
+    assert found["certificate"] is None
+    assert "own.onnx: " in refused("vmaf_score", **pair, model=own)
+    (tmp_path / own).write_bytes(bytes(1_000_000))
+    assert "1,000,000 bytes or more" in refused("describe_model", model=own)
+    (tmp_path / "own.json").unlink()
+    shutil.copy(home() / "model" / "tinyvmaf_nano.onnx", tmp_path / own)
+    said = refused("vmaf_score", **pair, model=own)
+    assert "vmaf_score: own.onnx has no sidecar own.json" in said
+
+
+def test_worst_frames_are_the_worst(ask: Ask, pair: dict[str, str]) -> None:
+    every = ask("vmaf_score", **pair, model="tinyvmaf_nano", per_frame=True)["per_frame"]
+    found = ask("worst_frames", **pair, count=2)
+    scores = {frame["frame"]: frame["scores"][DEFAULT] for frame in every}
+    assert [frame["frame"] for frame in found["worst"]] == sorted(scores, key=scores.__getitem__)[:2]
+    assert found["differences"] is None
+    found = ask("worst_frames", **pair, model="tinyvmaf_nano", count=9)
+    assert sorted(frame["frame"] for frame in found["worst"]) == [0, 1, 2, 3]
+    off = [abs(frame["scores"]["tinyvmaf_nano"] - frame["scores"][DEFAULT]) for frame in found["worst"]]
+    np.testing.assert_allclose(found["differences"], off, atol=2e-6)
+    assert off[0] == max(off)
+
+
+def test_models_are_compared_on_a_pair(ask: Ask, refused: Callable[..., str], pair: dict[str, str], clip: Any) -> None:
+    every = ask("vmaf_score", **pair, model="tinyvmaf_nano", per_frame=True)["per_frame"]
+    truth, got = (np.array([frame["scores"][name] for frame in every]) for name in (DEFAULT, "tinyvmaf_nano"))
+    (found,) = ask("compare_models", **pair, models=["tinyvmaf_nano"])["models"]
+    assert found["clips"] is None
+    expected = agreement.agreement(truth, got).as_dict()
+    for name in ("rmse", "max_error", "plcc"):
+        assert found["frames"][name] == pytest.approx(expected[name], abs=5e-6)
+    assert "go together" in refused("compare_models", reference="r.yuv")
+    clip("one.yuv", frames=2)
+    assert "2 values are too few" in refused("compare_models", reference="one.yuv", distorted="one.yuv", **RAW)
+    assert "nothing to correlate" in refused("compare_models", **flat(clip))
+
+
+def flat(clip: Any) -> dict[str, str]:
+    """A pair whose every frame but the first, of which there is no motion, is scored alike."""
+    path = clip("flat.yuv", frames=3)
+    path.write_bytes(bytes(path.stat().st_size))
+    return {"reference": "flat.yuv", "distorted": "flat.yuv", **RAW}
+
+
+def test_a_corpus_is_checked(ask: Ask, refused: Callable[..., str], clip: Any, tmp_path: Path) -> None:
+    for name in ("ref", "dis"):
+        (tmp_path / "c" / name).mkdir(parents=True)
+    clip("a_25fps.yuv", folder=tmp_path / "c" / "ref")
+    clip("a_1_96_100.yuv", noise=5, folder=tmp_path / "c" / "dis")
+    clip("b_1_96_100.yuv", folder=tmp_path / "c" / "dis")
+    found = ask("check_corpus", data_root="c", assume_dims="128x96")
+    assert found["sources"]["a"] == {
+        "reference": "ref/a_25fps.yuv",
+        "clips": 1,
+        "frames": 4,
+        "geometry": "128x96 yuv420p",
+    }
+    assert [fault["code"] for fault in found["faults"]] == ["orphan"]
+    assert found["spoils"]
+    assert "no folder ref/" in refused("check_corpus", data_root=".")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"size": None}, "give both size and pix_fmt"),
+        ({"reference": "x.mp4", "distorted": "y.mp4"}, "size and pix_fmt are for raw files"),
+        ({"size": "96x128", "distorted": "d.yuv"}, None),
+        ({"size": "128x98"}, "r.yuv: 73728 bytes are not a whole number of frames"),
+    ],
+)
+def test_geometry_is_asked_for(
+    changes: dict[str, Any], said: str | None, call: Callable[..., Any], pair: dict[str, str]
+) -> None:
+    answer = call("vmaf_score", **pair | changes)
+    text = answer.content[0].text
+    assert answer.is_error == (said is not None)
+    assert (said or "") in text
+    assert "tinyvmaf-mcp-" not in text  # files are called what the caller calls them
+
+
+def test_long_clips_are_not_listed(refused: Callable[..., str], ask: Ask, tmp_path: Path) -> None:
+    frames = limits.MAX_ROWS + 1
+    (tmp_path / "l.yuv").write_bytes(bytes(64 * 64 * 3 // 2) * frames)
+    pair = {"reference": "l.yuv", "distorted": "l.yuv", "size": "64x64", "pix_fmt": "yuv420p"}
+    assert "2001 frames are too many to list" in refused("vmaf_score", **pair, per_frame=True)
+    assert ask("vmaf_score", **pair)["frames"] == frames
+    with (tmp_path / "l.yuv").open("wb") as file:
+        file.truncate(64 * 64 * 3 // 2 * (limits.MAX_FRAMES + 1))
+    assert "36001 frames are more than 36000" in refused("vmaf_score", **pair)
+
+
+def test_a_misspelt_argument_is_not_taken_for_none(refused: Callable[..., str], pair: dict[str, str]) -> None:
+    assert "Extra inputs are not permitted" in refused("vmaf_score", **pair, modle="tinyvmaf_nano")
+
+
+def test_a_gate_fails_a_file_that_is_no_model(ask: Ask, own: str, tmp_path: Path) -> None:
+    (tmp_path / own).write_bytes(b"no model")
+    found = ask("run_gate", suite="contract", model=own)
+    assert (found["verdict"], found["model"]) == ("FAIL", "own"), found
+    assert found["failures"]

@@ -1,0 +1,382 @@
+"""Extraction: right values, nothing twice, nothing stale, nothing lost, whoever is killed on the way."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from tinyvmaf.app.cli import main
+from tinyvmaf.data import dataset
+from tinyvmaf.data.cluster import cluster
+from tinyvmaf.data.corpus import Corpus, scan
+from tinyvmaf.data.extract import Request, extract, measure
+from tinyvmaf.data.store import Store
+from tinyvmaf.errors import MediaError, TinyvmafError
+from tinyvmaf.vmaf.features import CANONICAL
+from tinyvmaf.vmaf.ffmpeg import FFmpeg
+from tinyvmaf.vmaf.libvmaf import score_pair
+
+DIMS = "128x96"
+
+
+@pytest.fixture
+def root(tmp_path: Path, clip) -> Path:
+    """Three sources with three clips each; files that settled some time ago."""
+    folder = tmp_path / "root"
+    for name in ("ref", "dis"):
+        (folder / name).mkdir(parents=True)
+    for number, source in enumerate("ABC"):
+        clip(f"{source}_25fps.yuv", folder=folder / "ref", noise=number / 8)
+        for rung in (1, 2, 3):
+            clip(f"{source}_{rung}_{90 * rung}_{100 * rung}.yuv", folder=folder / "dis", noise=number + 5.0 * rung)
+    for path in folder.rglob("*.yuv"):
+        os.utime(path, (time.time() - 100,) * 2)
+    return folder
+
+
+@pytest.fixture
+def corpus(root: Path) -> Corpus:
+    return scan(root, assume=DIMS)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store")
+
+
+def test_values_are_those_of_one_pair_at_a_time(corpus: Corpus, store: Store, ffmpeg: FFmpeg) -> None:
+    result = extract(corpus, Request(), store, ffmpeg, jobs=2)
+    assert result.table is not None
+    assert not result.failures
+    assert result.table.column_names == ["source", "clip", "frame", *CANONICAL, "vmaf_v0.6.1"]
+    assert result.table.num_rows == 9 * 4
+    for clip in corpus.clips:
+        table = score_pair(clip.reference, clip.path, size=DIMS, pix_fmt="yuv420p", ffmpeg=ffmpeg)
+        mine = result.table.filter([name == clip.id for name in result.table["clip"].to_pylist()])
+        np.testing.assert_array_equal(
+            np.column_stack([mine[n].to_numpy() for n in CANONICAL]), table.features(CANONICAL)
+        )
+        assert mine["source"].to_pylist() == [clip.source] * 4
+        assert mine["frame"].to_pylist() == [0, 1, 2, 3]
+
+
+def test_what_was_measured_is_not_measured_again(corpus: Corpus, store: Store, ffmpeg: FFmpeg) -> None:
+    first = extract(corpus, Request(), store, ffmpeg, jobs=2)
+    again = extract(corpus, Request(), Store(store.folder), ffmpeg, jobs=2, run=lambda _: pytest.fail("measured again"))
+    assert (first.computed, again.computed) == (9, 0)
+    assert first.table is not None
+    assert first.table.equals(again.table)
+    assert first.libvmaf == again.libvmaf != ""
+
+
+def test_another_request_a_changed_clip_or_another_build_is_measured(
+    corpus: Corpus, store: Store, ffmpeg: FFmpeg, old_ffmpeg: FFmpeg
+) -> None:
+    extract(corpus, Request(), store, ffmpeg, jobs=2)
+    assert extract(corpus, Request(features=("psnr",)), store, ffmpeg, jobs=2).computed == 9
+    assert extract(corpus, Request(teachers=("vmaf_v0.6.1neg",)), store, ffmpeg, jobs=2).computed == 9
+    assert extract(corpus, Request(), store, old_ffmpeg, jobs=2).computed == 9
+    path = corpus.clips[0].path
+    data = bytearray(path.read_bytes())
+    data[0] ^= 1
+    path.write_bytes(data)
+    assert extract(corpus, Request(), store, ffmpeg, jobs=2).computed == 1
+    other = scan(corpus.root, assume="96x128")
+    assert extract(other, Request(), store, ffmpeg, jobs=2).computed == 9
+
+
+def test_a_damaged_entry_is_reported_and_measured_again(corpus: Corpus, store: Store, ffmpeg: FFmpeg) -> None:
+    first = extract(corpus, Request(), store, ffmpeg, jobs=2)
+    entry = next(store.entries())
+    entry.path.write_bytes(entry.path.read_bytes()[:-3])
+    again = extract(corpus, Request(), Store(store.folder), ffmpeg, jobs=2)
+    assert (again.computed, again.damaged) == (1, [entry.key])
+    assert first.table is not None
+    assert first.table.equals(again.table)
+
+
+def test_a_clip_that_fails_is_named_and_the_rest_is_kept(corpus: Corpus, store: Store, ffmpeg: FFmpeg) -> None:
+    path = corpus.clips[4].path
+    path.write_bytes(path.read_bytes()[:-5])
+    seen: list[tuple[int, int, int]] = []
+    result = extract(corpus, Request(), store, ffmpeg, jobs=2, on_clip=lambda *done: seen.append(done))
+    (failure,) = result.failures
+    assert failure.clip == corpus.clips[4].id
+    assert "not a whole number of frames" in failure.reason
+    assert result.table is not None
+    assert result.table.num_rows == 8 * 4
+    assert seen[-1] == (9, 9, 32)
+
+
+def test_everything_that_libvmaf_logs(tmp_path: Path, clip, store: Store) -> None:
+    for name in ("ref", "dis"):
+        (tmp_path / "full" / name).mkdir(parents=True)
+    size = (320, 192)
+    clip("A_25fps.yuv", folder=tmp_path / "full/ref", size=size)
+    clip("A_1_90_100.yuv", folder=tmp_path / "full/dis", size=size, noise=9)
+    out = tmp_path / "full.parquet"
+    arguments = ["extract", "--data-root", str(tmp_path / "full"), "--assume-dims", "320x192", "--out", str(out)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TINYVMAF_CACHE", str(store.folder))
+        teachers = ["--teacher", "vmaf_v0.6.1", "--teacher", "vmaf_float_v0.6.1", "--teacher", "vmaf_b_v0.6.3"]
+        assert main([*arguments, "--features", "full", *teachers]) == 0
+    columns = dataset.read(out).table.column_names
+    wanted = {
+        "adm2",
+        "float_adm2",
+        "adm_scale0",
+        "vif_scale3",
+        "motion2",
+        "motion3",
+        "psnr_y",
+        "psnr_cb",
+        "float_ssim",
+        "float_ms_ssim",
+        "psnr_hvs",
+        "ciede2000",
+        "cambi",
+        "vmaf_b_v0.6.3",
+        "vmaf_float_v0.6.1",
+    }
+    assert wanted <= set(columns)
+    assert len(set(columns)) == len(columns)
+    psnr_hvs_cb = dataset.read(out).table["psnr_hvs_cb"]  # both chroma planes are grey: infinite, so null
+    assert psnr_hvs_cb.null_count == len(psnr_hvs_cb)
+    with pytest.raises(TinyvmafError, match="psnr_hvs_cb of clip A_1_90_100, frame 0 is nan"):
+        dataset.read(out).columns("psnr_hvs_cb")
+
+
+def command(root: Path, out: Path, *more: str) -> list[str]:
+    arguments = ["extract", "--data-root", str(root), "--assume-dims", DIMS, "--out", str(out)]
+    return [sys.executable, "-m", "tinyvmaf", *arguments, *more]
+
+
+def test_killed_twenty_times_it_finishes_with_the_same_bytes(root: Path, tmp_path: Path) -> None:
+    """kill -9 at random moments; what was finished is not measured again, and nothing half-written is left."""
+    clean = os.environ | {"TINYVMAF_CACHE": str(tmp_path / "clean")}
+    started = time.monotonic()
+    subprocess.run(command(root, tmp_path / "clean.parquet"), env=clean, check=True, stdout=subprocess.PIPE, timeout=60)
+    whole = time.monotonic() - started
+    environment = os.environ | {"TINYVMAF_CACHE": str(tmp_path / "killed")}
+    chance = random.Random(20)
+    entries = 0
+    for _ in range(20):
+        run = subprocess.Popen(command(root, tmp_path / "out.parquet"), env=environment, stdout=subprocess.DEVNULL)
+        time.sleep(chance.uniform(0, whole))
+        run.kill()
+        run.wait(30)
+        there = list(Store(tmp_path / "killed").entries())
+        assert len(there) >= entries  # nothing that was finished is lost
+        entries = len(there)
+        if (tmp_path / "out.parquet").exists():
+            assert (tmp_path / "out.parquet").read_bytes() == (tmp_path / "clean.parquet").read_bytes()
+    done = subprocess.run(
+        command(root, tmp_path / "out.parquet"),
+        env=environment,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=60,
+    )
+    assert f"{9 - min(entries, 9)} clips measured" in done.stdout or entries > 9  # the epoch has an entry too
+    assert (tmp_path / "out.parquet").read_bytes() == (tmp_path / "clean.parquet").read_bytes()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_all_children_and_keeps_what_is_finished(
+    number: signal.Signals, clip, root: Path, tmp_path: Path
+) -> None:
+    long = clip("long.yuv", frames=3000)
+    for name in ("ref/L_25fps.yuv", "dis/L_1_90_100.yuv", "dis/L_2_90_100.yuv", "dis/L_3_90_100.yuv"):
+        (root / name).write_bytes(long.read_bytes())
+    environment = os.environ | {"TINYVMAF_CACHE": str(tmp_path / "cache")}
+    run = subprocess.Popen(command(root, tmp_path / "out.parquet"), env=environment, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 60
+    while len(list(Store(tmp_path / "cache").entries())) < 9:  # the short ones come first
+        assert run.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    children = psutil.Process(run.pid).children()
+    run.send_signal(number)
+    run.communicate(timeout=30)
+    assert run.returncode == 128 + number
+    assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+    assert not (tmp_path / "out.parquet").exists()
+    assert len(list(Store(tmp_path / "cache").entries())) >= 9
+
+
+def test_two_runs_at_once_share_the_work(root: Path, tmp_path: Path) -> None:
+    environment = os.environ | {"TINYVMAF_CACHE": str(tmp_path / "cache")}
+    runs = [
+        subprocess.Popen(command(root, tmp_path / f"{n}.parquet"), env=environment, stdout=subprocess.PIPE, text=True)
+        for n in range(2)
+    ]
+    said = [run.communicate(timeout=60)[0] for run in runs]
+    assert [run.returncode for run in runs] == [0, 0]
+    measured = [int(text.split(" clips measured")[0].split("; ")[-1]) for text in said]
+    assert sum(measured) == 9
+    assert (tmp_path / "0.parquet").read_bytes() == (tmp_path / "1.parquet").read_bytes()
+
+
+def test_the_command_says_what_failed(root: Path, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TINYVMAF_CACHE", str(tmp_path / "cache"))
+    (root / "dis/B_2_180_200.yuv").write_bytes(b"x")
+    (root / "dis/Z_1_90_100.yuv").write_bytes(b"x")
+    out = tmp_path / "out.parquet"
+    assert main(command(root, out)[3:]) == 1
+    text = capsys.readouterr()
+    assert "8 clips, 32 frames" in text.out
+    assert "B_2_180_200 failed: " in text.err
+    assert "dis/Z_1_90_100.yuv has no reference" in text.err
+    for path in (root / "dis").iterdir():
+        path.write_bytes(b"x")
+    out.unlink()
+    assert main(command(root, out)[3:]) == 1
+    assert "no clip came through" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_time_limit_is_one_a_clip(corpus: Corpus, store: Store, ffmpeg: FFmpeg) -> None:
+    result = extract(corpus, Request(timeout=0.001), store, ffmpeg, jobs=2)
+    assert result.table is None
+    assert all("time limit" in failure.reason for failure in result.failures)
+
+
+def test_an_unknown_teacher_is_an_error() -> None:
+    with pytest.raises(TinyvmafError, match="unknown teacher 'x'"):
+        Request(teachers=("x",))
+
+
+def test_a_dataset_carries_its_provenance(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TINYVMAF_CACHE", str(tmp_path / "cache"))
+    out = tmp_path / "out.parquet"
+    assert main(command(root, out, "--teacher", "vmaf_v0.6.1", "--teacher", "vmaf_v0.6.1neg")[3:]) == 0
+    data = dataset.read(out)
+    assert data.provenance["motion_epoch"] == "mirror-fix"
+    assert set(data.provenance["teachers"]) == {"vmaf_v0.6.1", "vmaf_v0.6.1neg"}
+    assert len(data.provenance["files_blake3"]) == 12
+    assert data.columns(*CANONICAL).shape == (36, 6)
+    assert len(data.clip_means("vmaf_v0.6.1")) == 9
+    assert str(tmp_path) not in json.dumps(dict(data.provenance))
+    with pytest.raises(TinyvmafError, match=r"no column 'x'\n  hint: there are source, "):
+        data.columns("x")
+    for key in ("libvmaf", "teachers"):
+        with pytest.raises(TinyvmafError, match=f"its provenance lacks {key}"):
+            dataset.write(tmp_path / "no.parquet", data.table, {**data.provenance, key: ""})
+
+
+@pytest.mark.parametrize("spoil", ["missing", "cut", "flip", "bare"])
+def test_a_dataset_that_is_none_is_an_error(
+    spoil: str, tmp_path: Path, corpus: Corpus, store: Store, ffmpeg: FFmpeg
+) -> None:
+    import pyarrow.parquet as pq
+
+    path = tmp_path / "d.parquet"
+    table = extract(corpus, Request(), store, ffmpeg, jobs=2).table
+    fields = dict.fromkeys(
+        ("libvmaf", "motion_epoch", "ffmpeg", "teachers", "corpus_sha256", "geometry", "command"), "x"
+    )
+    dataset.write(path, table, fields)
+    data = bytearray(path.read_bytes())
+    if spoil == "missing":
+        path.unlink()
+    elif spoil == "bare":
+        assert table is not None
+        pq.write_table(table.replace_schema_metadata({}), path)
+    else:
+        if spoil == "flip":
+            data[len(data) // 3] ^= 1
+        path.write_bytes(data if spoil == "flip" else data[:-9])
+    with pytest.raises(TinyvmafError, match=r"d\.parquet"):
+        dataset.read(path)
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> Iterator[str]:
+    """A real scheduler with two workers, each a process of its own."""
+    from distributed import LocalCluster
+
+    with LocalCluster(
+        n_workers=2,
+        threads_per_worker=1,
+        processes=True,
+        host="127.0.0.1",
+        dashboard_address=None,
+        local_directory=str(tmp_path / "dask"),
+    ) as running:
+        yield running.scheduler_address
+
+
+def test_a_cluster_gives_the_same_and_a_killed_worker_loses_nothing(
+    address: str, corpus: Corpus, store: Store, ffmpeg: FFmpeg, tmp_path: Path
+) -> None:
+    here = extract(corpus, Request(), store, ffmpeg, jobs=2)
+    from distributed import Client
+
+    with Client(address, set_as_default=False) as client:
+        pids = list(client.run(os.getpid).values())
+    killed: list[int] = []
+
+    def kill_one(done: int, total: int, frames: int) -> None:
+        del total, frames
+        if done >= 2 and not killed:
+            killed.append(pids[0])
+            os.kill(pids[0], signal.SIGKILL)
+
+    with cluster(address) as (run, slots):
+        there = extract(
+            corpus, Request(), Store(tmp_path / "other"), ffmpeg, jobs=slots, run=run, remote=True, on_clip=kill_one
+        )
+    assert killed
+    assert not there.failures
+    assert there.computed == 9
+    assert here.table is not None
+    assert here.table.equals(there.table)
+
+
+def test_the_command_gives_the_same_file_on_a_cluster(
+    address: str, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(command(root, tmp_path / "here.parquet")[3:]) == 0
+    monkeypatch.setenv("TINYVMAF_CACHE", str(tmp_path / "another"))
+    assert main(command(root, tmp_path / "there.parquet", "--dask", address)[3:]) == 0
+    assert (tmp_path / "here.parquet").read_bytes() == (tmp_path / "there.parquet").read_bytes()
+
+
+def test_a_worker_that_does_not_see_the_root_says_so(
+    corpus: Corpus, store: Store, ffmpeg: FFmpeg, tmp_path: Path
+) -> None:
+    jobs = []
+
+    def keep(job):
+        jobs.append(job)
+        return measure(job)
+
+    extract(corpus, Request(), store, ffmpeg, jobs=1, run=keep)
+    with pytest.raises(MediaError, match=r"does not see the data root .*elsewhere\n  hint: .*mount"):
+        measure(replace(jobs[0], root=tmp_path / "elsewhere"))
+    with pytest.raises(TinyvmafError, match="has another build of FFmpeg"):
+        measure(replace(jobs[0], ffmpeg_digest="0"))
+
+
+def test_a_cluster_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tinyvmaf.data.cluster._CONNECT_TIMEOUT_S", 0.5)
+    with pytest.raises(TinyvmafError, match="no Dask scheduler answers at"), cluster("tcp://127.0.0.1:9"):
+        pass
+
+
+def test_without_dask_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(TinyvmafError, match="Dask is not installed") as caught, cluster("tcp://127.0.0.1:9"):
+        pass
+    assert caught.value.hint == "in a checkout: pip install -c constraints.txt -e '.[dask]'"

@@ -1,0 +1,246 @@
+"""The ladder: what its spec may say, and files that are the same every time and never half-written."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tinyvmaf.data.ladder import build, clip_ids, load_spec
+from tinyvmaf.errors import FFmpegError, TinyvmafError
+from tinyvmaf.files import home, sha256
+from tinyvmaf.vmaf.ffmpeg import FFmpeg, run
+
+SPEC = """
+geometry = "128x96:yuv420p"
+frames = 4
+
+[[codecs]]
+name = "libx264"
+preset = "ultrafast"
+quality = 1
+
+[[codecs]]
+name = "libx265"
+preset = "ultrafast"
+quality = 11
+
+[[sources]]
+name = "Edges"
+fps = 25
+generator = "testsrc2=size=160x120:rate=25"
+filter = "crop=144:108"
+rungs = [[48, 40], [96, 200]]
+
+[[sources]]
+name = "Grain"
+fps = 30
+generator = "color=gray:size=128x96:rate=30"
+filter = "noise=c0s=16:c0f=t:all_seed=3"
+rungs = [[64, 100]]
+"""
+FRAMES_BYTES = 4 * 128 * 96 * 3 // 2
+IDS = ["Edges_11_48_40", "Edges_12_96_200", "Edges_1_48_40", "Edges_2_96_200", "Grain_11_64_100", "Grain_1_64_100"]
+SHIPPED = home() / "fixtures" / "corpus" / "ladder9.toml"
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> Write:
+    """Write the small spec, with one text in place of another."""
+
+    def write(old: str = "", new: str = "", name: str = "spec.toml") -> Path:
+        assert old in SPEC
+        path = tmp_path / name
+        path.write_text(SPEC.replace(old, new) if old else SPEC, encoding="utf-8")
+        return path
+
+    return write
+
+
+def everything(folder: Path) -> list[str]:
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+
+
+def test_a_clip_is_named_by_source_quality_height_and_rate(spec: Write) -> None:
+    assert clip_ids(spec()) == IDS
+
+
+def test_the_shipped_ladder_is_nine_sources_on_eight_rungs_by_two_codecs() -> None:
+    ids = clip_ids(SHIPPED)
+    assert len(ids) == len(set(ids)) == 144
+    assert ids == sorted(ids)
+    fields = [re.fullmatch(r"([A-Z][A-Za-z]+)_(\d+)_(\d+)_(\d+)", name) for name in ids]
+    assert len({match[1] for match in fields if match}) == 9
+    assert {int(match[2]) for match in fields if match} == {*range(1, 9), *range(11, 19)}
+    natural = {clip.source.name for clip in load_spec(SHIPPED).clips if clip.source.package}
+    assert natural == {"BigBuckBunny", "Bikes", "Carphone", "China", "Flower"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('"Edges"', '"Edges', "Illegal character"),
+        ("frames = 4", "", "the spec: no 'frames'"),
+        ("frames = 4", "frames = 0", "frames = 0 is not above 0"),
+        ("frames = 4", "frames = true", "frames = True: wrong type"),
+        ("frames = 4", "frames = 4\nframe = 4", "unknown key 'frame'"),
+        ("frames = 4", "frames = 4\ncolour = 1", "unknown key 'colour'"),
+        ("128x96:yuv420p", "128:yuv420p", "'128' is not a frame size"),
+        ("128x96:yuv420p", "128x96", "unknown pixel format ''"),
+        ("libx265", "libx266", "unknown codec 'libx266'\n  hint: known: libx264"),
+        ("quality = 11", "quality = -1", "codec libx265: quality -1 is below 0"),
+        ("quality = 11", "quality = 2", "two clips of Edges, quality 2"),
+        ('"Grain"', '"Edges"', "two clips of Edges, quality 1"),
+        ('"Grain"', '"Gra_in"', "source 'Gra_in': a name is letters and digits"),
+        ("fps = 30", "fps = 0", "source 'Grain': fps = 0 is not above 0"),
+        ("color=gray", "gradients=seed=1", "source 'Grain': unknown generator 'gradients'\n  hint: known: cellauto"),
+        ('generator = "color', 'package = "p"\ngenerator = "color', "source 'Grain': both a generator and a file"),
+        ('generator = "color', 'file = "', "source 'Grain': neither a generator nor a file inside a package"),
+        ("[64, 100]", "[64]", r"rung [64] is not [even height of 16 to 96, kbit/s above 0]"),
+        ("[64, 100]", "[65, 100]", "rung [65, 100] is not"),
+        ("[64, 100]", "[98, 100]", "rung [98, 100] is not"),
+        ("[64, 100]", "[64, 0]", "rung [64, 0] is not"),
+        ("[64, 100]", "[64, 1.5]", "rung [64, 1.5] is not"),
+    ],
+)
+def test_a_bad_entry_is_named(spec: Write, old: str, new: str, says: str) -> None:
+    path = spec(old, new)
+    with pytest.raises(TinyvmafError, match=re.escape(str(path))) as caught:
+        load_spec(path)
+    assert says in str(caught.value)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("package", "file"),
+    [("os.path", "a"), ("", "a"), ("p", ""), ("p", "../a"), ("p", "a/../../b"), ("p", "/etc/hosts"), ("-p", "a")],
+)
+def test_a_file_lies_inside_a_top_level_package(spec: Write, package: str, file: str) -> None:
+    path = spec('generator = "testsrc2=size=160x120:rate=25"', f'package = "{package}"\nfile = "{file}"')
+    with pytest.raises(TinyvmafError, match="neither a generator nor a file inside a package"):
+        load_spec(path)
+
+
+def test_a_spec_that_is_missing_or_without_a_clip_is_refused(tmp_path: Path, spec: Write) -> None:
+    with pytest.raises(TinyvmafError, match="No such file"):
+        load_spec(tmp_path / "none.toml")
+    path = spec()
+    path.write_text('geometry = "64x64:yuv420p"\nframes = 1\ncodecs = []\nsources = []\n', encoding="utf-8")
+    with pytest.raises(TinyvmafError, match="no clip"):
+        load_spec(path)
+
+
+def test_the_whole_ladder_twice_is_the_same_bytes(spec: Write, tmp_path: Path, ffmpeg: FFmpeg) -> None:
+    steps: list[tuple[int, int]] = []
+    first = build(spec(), tmp_path / "a", ffmpeg, report=lambda done, total: steps.append((done, total)))
+    assert steps == [(n, 8) for n in range(1, 9)]
+    assert first == build(spec(), tmp_path / "b", ffmpeg, jobs=1)
+    assert first == json.loads((tmp_path / "a" / "manifest.json").read_text())
+    files = ["ref/Edges_25fps.yuv", "ref/Grain_30fps.yuv", *(f"dis/{name}.yuv" for name in IDS)]
+    assert list(first["clips"]) == sorted(files)
+    assert everything(tmp_path / "a") == sorted([*files, "corpus.toml", "manifest.json", "origin.json"])
+    for name, digest in first["clips"].items():
+        data = (tmp_path / "a" / name).read_bytes()
+        assert (len(data), sha256(data)) == (FRAMES_BYTES, digest)
+    assert len(set(first["clips"].values())) == 8  # no two are one clip under two names
+    assert first["spec"] == sha256(spec().read_bytes())
+    assert first["tool"] == {"version": ffmpeg.version, "sha256": sha256(ffmpeg.path.read_bytes())}
+    assert first["inputs"] == {}
+    assert (tmp_path / "a" / "corpus.toml").read_text() == 'geometry = "128x96:yuv420p"\n'
+
+
+def test_only_makes_those_clips_and_the_references_that_they_need(spec: Write, tmp_path: Path, ffmpeg: FFmpeg) -> None:
+    out = tmp_path / "out"
+    manifest = build(spec(), out, ffmpeg, only={"Grain_1_64_100"})
+    assert list(manifest["clips"]) == ["dis/Grain_1_64_100.yuv", "ref/Grain_30fps.yuv"]
+    assert everything(out) == ["corpus.toml", "dis/Grain_1_64_100.yuv", "origin.json", "ref/Grain_30fps.yuv"]
+    for only in (["Grain_9_64_100"], []):
+        with pytest.raises(TinyvmafError, match=r"no such clip: (Grain_9_64_100|none is named)"):
+            build(spec(), out, ffmpeg, only=only)
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt, OSError])
+def test_a_build_that_ends_early_leaves_whole_files_and_is_continued(
+    failure: type[BaseException], spec: Write, tmp_path: Path, ffmpeg: FFmpeg, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, only, calls = tmp_path / "out", ["Edges_1_48_40", "Grain_1_64_100"], []
+
+    def stop(done: int, _: int) -> None:
+        if done == 3:
+            raise failure
+
+    with pytest.raises(failure):
+        build(spec(), out, ffmpeg, only=only, jobs=1, report=stop)
+    there = [name for name in everything(out) if name.endswith(".yuv")]
+    assert len(there) >= 3
+    assert all((out / name).stat().st_size == FRAMES_BYTES for name in there)
+    assert not list(out.rglob(".*"))
+
+    monkeypatch.setattr(
+        "tinyvmaf.data.ladder.make.run", lambda *given, **named: calls.append(given) or run(*given, **named)
+    )
+    resumed = build(spec(), out, ffmpeg, only=only)
+    assert len(calls) == 2 * (4 - len(there))  # an encoder and a decoder for each clip that was not there
+    assert resumed == build(spec(), tmp_path / "fresh", ffmpeg, only=only)
+
+
+@pytest.mark.parametrize(
+    ("filters", "says"),
+    [("trim=end_frame=3", r"55296 bytes of 73728\n.*too few frames"), ("nonsense", "No such filter")],
+)
+def test_a_source_that_fails_is_named_and_leaves_no_file(
+    filters: str, says: str, spec: Write, tmp_path: Path, ffmpeg: FFmpeg
+) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(FFmpegError, match=rf"(?s)Edges_25fps\.yuv: .*{says}"):
+        build(spec("crop=144:108", filters), out, ffmpeg, only=["Edges_1_48_40"])
+    assert everything(out) == ["origin.json"]
+    assert not list(out.rglob(".*"))
+
+
+def test_a_folder_of_another_spec_is_refused(spec: Write, tmp_path: Path, ffmpeg: FFmpeg) -> None:
+    build(spec(), tmp_path / "out", ffmpeg, only=["Edges_1_48_40"])
+    with pytest.raises(TinyvmafError, match="begun with another spec, FFmpeg or package file"):
+        build(spec("seed=3", "seed=4"), tmp_path / "out", ffmpeg, only=["Edges_1_48_40"])
+
+
+@pytest.fixture
+def natural(spec: Write) -> Path:
+    """The spec with the source Edges from a file of a package."""
+    return spec('generator = "testsrc2=size=160x120:rate=25"', 'package = "tinyvmafpictures"\nfile = "data/moving.mkv"')
+
+
+def test_a_missing_package_and_a_missing_file_are_told_apart(
+    natural: Path, tmp_path: Path, ffmpeg: FFmpeg, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only = ["Edges_1_48_40"]
+    with pytest.raises(TinyvmafError, match="'Edges': the package 'tinyvmafpictures' is not installed") as caught:
+        build(natural, tmp_path / "out", ffmpeg, only=only)
+    assert caught.value.hint == "in a checkout: pip install -c constraints.txt -e '.[corpus]'"
+    assert not (tmp_path / "out").exists()
+    # A clip of another source needs no package.
+    assert build(natural, tmp_path / "other", ffmpeg, only=["Grain_1_64_100"])["inputs"] == {}
+    (tmp_path / "site" / "tinyvmafpictures").mkdir(parents=True)
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    with pytest.raises(TinyvmafError, match=r"'Edges': .*moving\.mkv: no such file"):
+        build(natural, tmp_path / "out", ffmpeg, only=only)
+
+
+def test_a_package_is_read_without_importing_it(
+    natural: Path, tmp_path: Path, ffmpeg: FFmpeg, monkeypatch: pytest.MonkeyPatch, encode: Any
+) -> None:
+    package, only = tmp_path / "site" / "tinyvmafpictures", ["Edges_1_48_40"]
+    (package / "data").mkdir(parents=True)
+    (package / "__init__.py").write_text("raise ImportError('broken on this numpy')")
+    video = encode("moving.mkv", "-c:v", "libx264", folder=package / "data", size="160x120")
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    manifest = build(natural, tmp_path / "out", ffmpeg, only=only)
+    assert manifest["inputs"] == {"tinyvmafpictures/data/moving.mkv": sha256(video.read_bytes())}
+    build(natural, tmp_path / "out", ffmpeg, only=["Grain_1_64_100"])  # keeps what is known of the package
+    video.write_bytes(video.read_bytes() + b"\0")
+    with pytest.raises(TinyvmafError, match="another spec, FFmpeg or package file"):
+        build(natural, tmp_path / "out", ffmpeg, only=only)

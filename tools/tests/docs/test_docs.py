@@ -1,0 +1,150 @@
+"""What the docs show is what happens: commands are run and their output compared."""
+
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tinyvmaf.files import home
+from tinyvmaf.model.registry import entries
+from tinyvmaf.vmaf.libvmaf import motion_epoch
+
+# Hidden folders belong to tools and hold environments and caches; report/ is what a run says.
+PAGES = sorted(
+    path
+    for path in home().rglob("*.md")
+    if not any(part.startswith(".") for part in path.relative_to(home()).parts) and path.parent != home() / "report"
+)
+
+
+def console_blocks() -> list[tuple[str, str]]:
+    """Page and text of each block that shows a terminal."""
+    found = []
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        found += [(page.name, block) for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL)]
+    return found
+
+
+def sessions(block: str) -> list[tuple[str, str]]:
+    """Each command of a block and the output shown for it."""
+    parts = re.split(r"^\$ (.*)\n", block, flags=re.MULTILINE)
+    return list(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def test_there_is_something_to_test() -> None:
+    assert console_blocks()
+    assert home() / "README.md" in PAGES
+
+
+@pytest.mark.parametrize(("page", "block"), console_blocks(), ids=lambda value: value if "\n" not in value else "")
+def test_commands_print_what_is_shown(page: str, block: str, tmp_path: Path) -> None:
+    """`...` stands for any text."""
+    del page
+    for command, shown in sessions(block):
+        program, *arguments = shlex.split(command)
+        assert program == "tinyvmaf"
+        done = subprocess.run(
+            [sys.executable, "-m", "tinyvmaf", *arguments],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
+        pattern = re.escape(shown.rstrip()).replace(r"\.\.\.", ".*")
+        assert re.fullmatch(pattern, done.stdout.rstrip(), re.DOTALL), done.stdout
+
+
+def test_ci_runs_exactly_the_readmes_two_commands() -> None:
+    readme = (home() / "README.md").read_text(encoding="utf-8")
+    commands = [block.strip() for block in re.findall(r"```sh\n(.*?)```", readme, re.DOTALL)]
+    assert len(commands) == 2
+    lines = (home() / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    for command in commands:
+        assert command in lines
+
+
+def test_the_readmes_models_are_the_registered_ones() -> None:
+    readme = (home() / "README.md").read_text(encoding="utf-8")
+    for entry in entries():
+        sidecar = entry.sidecar()
+        measured = sidecar["measured"]
+        errors = [f"{measured['golden_frame_max_abs_error_points']:.3g}"]
+        for name in ("loso_frame_max_abs_error_points", "loso_frame_rmse_points"):
+            errors.insert(0, f"{measured[name]:.2g}" if name in measured else "")
+        cells = " *\\| ".join([f"{sidecar['bytes']:,}", "[^|]*", *map(re.escape, errors)])
+        row = rf"\[{entry.id}\]\(model/{entry.id}\.md\) \| {cells} \|"
+        assert re.search(row, readme), row
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+        assert "://" in target or (page.parent / target).exists(), target
+
+
+def test_each_suite_has_an_environment_and_a_readme() -> None:
+    tox = (home() / "tox.ini").read_text(encoding="utf-8")
+    suites = [path for path in (home() / "suites").iterdir() if path.is_dir() and path.name != "__pycache__"]
+    assert suites
+    for suite in suites:
+        assert f"[testenv:{suite.name}]" in tox
+        assert (suite / "README.md").is_file()
+
+
+def test_the_golden_gate_never_installs_torch() -> None:
+    project = tomllib.loads((home() / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    required = [*project["dependencies"], *project["optional-dependencies"]["gate"]]
+    assert not [name for name in required if name.startswith("torch")]
+
+
+def test_everything_that_is_installed_is_pinned() -> None:
+    project = tomllib.loads((home() / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    pinned = {
+        line.split("==")[0].lower().replace("_", "-")
+        for line in (home() / "constraints.txt").read_text(encoding="utf-8").splitlines()
+        if "==" in line
+    }
+    wanted = [*project["dependencies"], *(r for extra in project["optional-dependencies"].values() for r in extra)]
+    assert {re.split(r"[>=<\[]", name)[0].lower() for name in wanted} <= pinned
+
+
+@pytest.mark.parametrize("workflow", sorted((home() / ".github/workflows").glob("*.yml")), ids=lambda path: path.stem)
+def test_workflows_run_what_tox_runs(workflow: Path) -> None:
+    """What a merge waits for can be run at home: nothing but tox, and what shows or keeps its results."""
+    text = workflow.read_text(encoding="utf-8")
+    lines = re.findall(r"^ *- run: (.*)$|^ +run: ([^|].*)$", text, re.MULTILINE)
+    lines = [one or other for one, other in lines]
+    lines += [line.strip() for block in re.findall(r"run: \|\n((?: {10}.*\n)+)", text) for line in block.splitlines()]
+    known = set(re.findall(r"^\[testenv:(\w+)\]", (home() / "tox.ini").read_text(encoding="utf-8"), re.MULTILINE))
+    ran = []
+    for line in lines:
+        if found := re.match(r"python -m tox (?:exec )?-e (\w+)\b", line):
+            ran.append(found[1])
+        else:
+            shows = ("python -m pip install -c constraints.txt tox", "cat report/", "gh pr comment")
+            assert line.startswith(shows), line
+    assert ran
+    assert set(ran) <= known
+
+
+def test_what_is_to_be_installed_is_there_to_be_installed() -> None:
+    """The package is on no index: an extra comes from a checkout, and by a name that it has."""
+    project = tomllib.loads((home() / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    files = [*PAGES, *(home() / "tools" / "tinyvmaf").rglob("*.py")]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    named = set(re.findall(r"""\binstall\("(\w+)"\)|'\.\[(\w+)\]'""", text))
+    known = set(project["optional-dependencies"])
+    assert {a or b for a, b in named} == {"fit", "dask", "corpus", "gate", "mcp", "plots"} <= known
+    assert "tinyvmaf[" not in text
+
+
+def test_the_epochs_of_the_decision_record_are_measured(ffmpeg, old_ffmpeg) -> None:
+    record = (home() / "docs/decisions/0004-epoch-by-measurement.md").read_text(encoding="utf-8")
+    for build in (ffmpeg, old_ffmpeg):
+        assert motion_epoch(build)[1] in record

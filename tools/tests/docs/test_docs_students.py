@@ -1,0 +1,78 @@
+"""docs/students.md says what the code does: architectures, recipe entries, the domain, and the recipes it judges."""
+
+import re
+
+import pytest
+
+from tinyvmaf.files import home
+from tinyvmaf.train.fitting import grid
+from tinyvmaf.train.recipes import _OPTIMISERS, PROMISES, RECIPE_SCHEMA, read_recipe, recipe_ids
+from tinyvmaf.train.students import ARCHITECTURES, Grid
+from tinyvmaf.vmaf.domain import region
+from tinyvmaf.vmaf.features import CANONICAL
+
+PAGE = (home() / "docs/students.md").read_text(encoding="utf-8")
+
+
+def section(title: str) -> str:
+    return PAGE.split(f"## {title}\n")[1].split("\n## ")[0]
+
+
+def rows(text: str) -> dict[str, str]:
+    """The lines of its tables by what stands first in each."""
+    return {line.split("|")[1].strip(): line for line in text.splitlines() if line.startswith("| ")}
+
+
+def test_every_architecture_is_there_with_its_count_of_numbers() -> None:
+    found = rows(section("Architectures"))
+    assert {f"`{name}`" for name in ARCHITECTURES} == {name for name in found if name.startswith("`")}
+    for name, architecture in ARCHITECTURES.items():
+        assert f" {architecture.parameters(len(CANONICAL)):,} " in found[f"`{name}`"]
+
+
+def test_every_entry_of_a_recipe_is_explained_and_no_other() -> None:
+    tables = {
+        "domain": ["samples"],
+        "grid": list(RECIPE_SCHEMA["properties"]["grid"]["properties"]),
+        "validation": ["every", "patience"],
+        "mos": list(RECIPE_SCHEMA["properties"]["mos"]["properties"]),
+        "optimiser": sorted({name for schema in _OPTIMISERS.values() for name in schema["properties"]}),
+        "promises": list(PROMISES),
+    }
+    said: set[str] = set()
+    for cell in rows(section("Recipes")):
+        names = re.findall(r"`([^`]+)`", cell)
+        table = names.pop(0).strip("[]") + "." if names and names[0].startswith("[") else ""
+        said |= {table + name for name in names}
+    plain = set(RECIPE_SCHEMA["properties"]) - set(tables)
+    assert said == plain | {f"{table}.{name}" for table, names in tables.items() for name in names}
+
+
+@pytest.mark.parametrize("name", recipe_ids())
+def test_every_recipe_that_needs_no_opinions_stands_in_the_table(name: str) -> None:
+    recipe, text = read_recipe(name), section("What they reach")
+    if recipe.needs_mos:
+        assert f"`{name}`" in text.split("|")[0]
+    else:
+        assert f"| `{name}` | {recipe.method} |" in text
+
+
+def test_the_grid_is_that_of_the_code() -> None:
+    text, entries = section("On a grid"), rows(section("Recipes"))
+    for arithmetic, bits in (("float32", 24), ("float64", 53)):
+        assert f"| `{arithmetic}` | 2^{bits} steps |" in text
+        Grid(1, bits // 2, 1, bits)
+    assert 'at most 12, with `arithmetic = "float64"` 26 |' in entries["`[grid]` `level_bits`"]
+    said = {1: "One", 4: "four", 8: "Eight"}
+    assert f"{said[grid._TUNE]} steps follow with the grid in the loop" in text
+    assert grid._GROUPS == 4
+    assert "a quarter of a layer at a time" in text
+    assert f"{said[grid._STEPS_A_GROUP]} steps follow each quarter" in text
+
+
+def test_the_bounds_of_the_domain_are_those_of_the_code() -> None:
+    found = rows(section("The domain"))
+    assert f"{region.ABOVE_ONE:g}" in found["`vif_scale0`"]
+    assert f"less {region.VIF_DROP:g}:" in found["`vif_scale1`, `vif_scale2`, `vif_scale3`"]
+    assert f"`vif_scale3` less {region.ADM_APART:g} " in found["`adm2`"]
+    assert f"| {region.MOST_MOTION:g} |" in found["`motion2`"]

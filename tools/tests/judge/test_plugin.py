@@ -1,0 +1,62 @@
+"""What a run says of itself at its end."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PASSES = "def test_a(judged_by_assertions):\n    pass\n"
+
+
+def pytest_of(folder: Path, test: str, *options: str) -> tuple[int, str]:
+    (folder / "suites").mkdir()
+    (folder / "suites/test_it.py").write_text(test, encoding="utf-8")
+    # Without plugins that nothing here needs, and whose imports take longer than the rest.
+    settings = "[pytest]\naddopts = -p no:hypothesispytest -p no:syrupy -p no:pytest_cov\n"
+    (folder / "pytest.ini").write_text(settings, encoding="utf-8")
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "tinyvmaf.judge.plugin",
+        "-p",
+        "no:cacheprovider",
+        "suites",
+        *options,
+    ]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    return done.returncode, done.stdout
+
+
+def test_a_run_that_was_stopped_has_no_verdict(tmp_path: Path) -> None:
+    """By Ctrl-C, which pytest answers with exit status 2: what had passed by then is not the whole."""
+    status, out = pytest_of(tmp_path, PASSES + "def test_b():\n    raise KeyboardInterrupt\n")
+    assert status == 2, out
+    assert "VERDICT: none, stopped after 1 outcomes on 1 values, 0 failed" in out
+    assert "PASS" not in out
+
+
+def test_a_suite_that_ends_the_run_gives_no_verdict(tmp_path: Path) -> None:
+    """As golden does with --record: the status is its own, and nothing says PASS."""
+    ends = "import pytest\n\n\ndef test_b():\n    pytest.exit('on purpose', returncode=1)\n"
+    status, out = pytest_of(tmp_path, PASSES + ends)
+    assert status == 1, out
+    assert "VERDICT: none, stopped after 1 outcomes" in out
+
+
+@pytest.mark.parametrize(
+    ("option", "said"), [("--ignore=suites/other", "--ignore"), ("-opython_functions=test_a", "-o")]
+)
+def test_what_an_option_leaves_out_is_said(option: str, said: str, tmp_path: Path) -> None:
+    status, out = pytest_of(tmp_path, PASSES, option)
+    assert status == 0, out
+    assert f"whatever {said} [" in out
+
+
+def test_a_suite_that_cannot_be_collected_could_not_run(tmp_path: Path) -> None:
+    """pytest calls that interrupted too."""
+    status, out = pytest_of(tmp_path, "import no_such_module\n")
+    assert status == 10, out
+    assert "VERDICT: COULD NOT RUN (nothing was judged)" in out

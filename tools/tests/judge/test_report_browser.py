@@ -1,0 +1,182 @@
+"""The page in a real browser: it asks for nothing, complains of nothing, and fits a phone, a desktop and paper.
+
+Chromium is not installed by pip: `$TINYVMAF_CHROMIUM`, or one that is on the PATH.
+"""
+
+import io
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tinyvmaf.judge.report import PAGE_FILE, write
+
+from .report_samples import HOSTILE, MODELS, hostile, of_nothing, sample
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
+PHONE, DESKTOP = (360, 800), (1280, 900)
+
+# Texts of a chart that lie on one another, or that stick out of the chart, by more than a pixel.
+CROWDED = """() => [...document.querySelectorAll('svg.chart')].flatMap(chart => {
+  const whole = chart.getBoundingClientRect();
+  const texts = [...chart.querySelectorAll('text')].map(t => [t.textContent, t.getBoundingClientRect()]);
+  const found = [];
+  texts.forEach(([text, a], i) => {
+    if (a.left < whole.left - 1 || a.right > whole.right + 1) found.push(text + ' sticks out of ' + chart.ariaLabel);
+    texts.slice(i + 1).forEach(([other, b]) => {
+      const across = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+      const down = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+      if (across > 1 && down > 3) found.push(text + ' on ' + other + ' in ' + chart.ariaLabel);
+    });
+  });
+  return found;
+})"""
+WIDTHS = "() => [document.scrollingElement.scrollWidth, innerWidth]"
+# Elements outside of every box that scrolls by itself, and wider than the page.
+TOO_WIDE = """() => [...document.querySelectorAll('main *')].filter(e => !e.closest('.wide, pre, svg, nav') &&
+  e.getBoundingClientRect().right > innerWidth + 1).map(e => e.tagName + '.' + e.className)"""
+
+
+def find_chromium() -> str | None:
+    """The browser to use, if there is one."""
+    named = os.environ.get("TINYVMAF_CHROMIUM")
+    return named or next((path for name in NAMES if (path := shutil.which(name))), None)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = find_chromium()
+    if path is None:
+        why = f"no Chromium: install one (apt install chromium) or set TINYVMAF_CHROMIUM; looked for {', '.join(NAMES)}"
+        if os.environ.get("TINYVMAF_REQUIRE_CHROMIUM"):
+            pytest.fail(why)
+        pytest.skip(why)
+    # Its sandbox refuses to be started by root, as in containers.
+    root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, args=[*root, "--disable-dev-shm-usage"])
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pages of several runs."""
+    folder = tmp_path_factory.mktemp("report")
+    write(folder / "failing", *sample(MODELS[:2], frames=24))
+    write(folder / "passing", *sample(MODELS[:1], failing=False, frames=4))
+    write(folder / "nothing", of_nothing(could_not_run="no FFmpeg\n  hint: install one"), {})
+    write(folder / "hostile", *hostile("".join(reversed(HOSTILE))))
+    return folder
+
+
+@contextmanager
+def opened(browser: Browser, path: Path, size: tuple[int, int], **how: Any) -> Iterator[Page]:
+    """A page, opened from its file; it must not complain and must not ask for anything but itself."""
+    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, **how)
+    page = context.new_page()
+    said: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("dialog", lambda dialog: said.append(f"dialog: {dialog.message}"))
+    page.on("request", lambda request: asked.append(request.url))
+    address = (path / PAGE_FILE).as_uri()
+    page.goto(address)
+    yield page
+    context.close()
+    assert said == []
+    assert asked == [address]
+
+
+def colours(picture: bytes) -> int:
+    """How many different colours a screenshot has."""
+    found = Image.open(io.BytesIO(picture)).convert("RGB").getcolors(1 << 24)
+    return len(found or ())
+
+
+def background(page: Page) -> list[int]:
+    """Red, green and blue of the page's ground."""
+    said: str = page.evaluate("() => getComputedStyle(document.body).backgroundColor")
+    return [int(part) for part in re.findall(r"\d+", said)[:3]]
+
+
+@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_it_fits_and_nothing_in_a_chart_lies_on_something_else(
+    browser: Browser, folder: Path, size: tuple[int, int]
+) -> None:
+    with opened(browser, folder / "failing", size) as page:
+        width, inner = page.evaluate(WIDTHS)
+        assert width <= inner == size[0]
+        assert page.evaluate(TOO_WIDE) == []
+        assert page.evaluate(CROWDED) == []
+        page.evaluate("() => document.querySelectorAll('details').forEach(one => { one.open = true })")
+        width, inner = page.evaluate(WIDTHS)
+        assert width <= inner
+        assert page.evaluate(TOO_WIDE) == []
+        charts = page.evaluate(
+            "() => [...document.querySelectorAll('svg.chart')].map(c => c.getBoundingClientRect().toJSON())"
+        )
+        assert len(charts) == 2 * 6
+        assert all(chart["width"] > 280 and chart["height"] > 100 for chart in charts)
+        assert colours(page.screenshot()) > 50
+        shown = page.locator("#model-0 svg.chart")
+        assert colours(shown.nth(1).screenshot()) > 500  # dots
+        assert colours(shown.nth(3).screenshot()) > 20  # bars
+
+
+def test_the_dark_is_dark_and_text_is_light(browser: Browser, folder: Path) -> None:
+    with opened(browser, folder / "failing", DESKTOP, color_scheme="dark") as page:
+        assert max(background(page)) < 40
+        fill = page.locator("svg.chart text").first.evaluate("e => getComputedStyle(e).fill")
+        assert min(int(part) for part in re.findall(r"\d+", fill)[:3]) > 120
+        assert colours(page.screenshot()) > 50
+
+
+def test_paper_is_white_and_shows_what_is_closed(browser: Browser, folder: Path) -> None:
+    with opened(browser, folder / "failing", (720, 1000), color_scheme="dark") as page:
+        hidden = (
+            "() => [...document.querySelectorAll('.quiet > .inside, .suite > .inside')].filter(e => !e.offsetHeight)"
+        )
+        seen = "e => e.checkVisibility({contentVisibilityAuto: true}) && e.getBoundingClientRect().height > 0"
+        row = page.locator(".suite .tests li").first
+        assert not row.evaluate(seen)
+        page.emulate_media(media="print")
+        assert background(page) == [255, 255, 255]
+        assert row.evaluate(seen)
+        assert page.evaluate(f"{hidden}.length") == 0
+        assert page.evaluate(CROWDED) == []
+        width, inner = page.evaluate(WIDTHS)
+        assert width <= inner
+        paper = page.pdf(format="A4", print_background=True)
+        assert paper.startswith(b"%PDF")
+        assert 4 <= len(re.findall(rb"/Type\s*/Page\b", paper)) <= 40
+
+
+def test_keyboard_and_contents_lead_to_the_models(browser: Browser, folder: Path) -> None:
+    with opened(browser, folder / "failing", DESKTOP) as page:
+        page.keyboard.press("Tab")
+        assert page.evaluate("() => document.activeElement.textContent") == "Skip to the models"
+        page.get_by_role("navigation").get_by_role("link", name=MODELS[1]).evaluate("e => e.click()")
+        assert 0 <= page.locator("#model-1").evaluate("e => e.getBoundingClientRect().top") < 60
+        levels = page.evaluate("() => [...document.querySelectorAll('h1,h2,h3,h4,h5')].map(h => +h.tagName[1])")
+        assert levels[0] == 1
+        assert all(b - a <= 1 for a, b in pairwise(levels))
+
+
+@pytest.mark.parametrize("name", ["passing", "nothing", "hostile"])
+def test_whatever_it_says_it_fits_a_phone(browser: Browser, folder: Path, name: str) -> None:
+    with opened(browser, folder / name, PHONE) as page:
+        width, inner = page.evaluate(WIDTHS)
+        assert width <= inner == PHONE[0]
+        assert page.evaluate(TOO_WIDE) == []
+        assert page.locator("h1").inner_text().strip() in ("PASS", "FAIL", "COULD NOT RUN")
+        assert colours(page.screenshot()) > 10

@@ -1,0 +1,368 @@
+"""The page: what stands on it and in which order, what it says of gaps, and that no text of a stranger is markup."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tinyvmaf.errors import TinyvmafError
+from tinyvmaf.judge import results
+from tinyvmaf.judge.report import JUNIT_FILE, PAGE_FILE, SUMMARY_FILE, axes, page, style, write
+from tinyvmaf.judge.report.words import clean, line, number, one_minus
+
+from .report_samples import HOSTILE, MODELS, SOURCES, hostile, of_nothing, sample
+
+VOID = {"meta", "br", "path", "line", "rect", "circle", "hr"}
+
+
+class Parsed(HTMLParser):
+    """Elements of a page that closes whatever it opens, its texts, and the texts of each kind of element."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.texts: list[str] = []
+        self.open: list[str] = []
+        self.unbalanced: list[str] = []
+        self.feed(source)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_startendtag(tag, attrs)
+        if tag not in VOID or tag in {"path", "line", "rect", "circle"}:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+        self.ids += [value or "" for name, value in attrs if name == "id"]
+        self.links += [value or "" for name, value in attrs if name in ("href", "src")]
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open.pop() != tag:
+            self.unbalanced.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        if self.open[-1:] != ["style"]:
+            self.texts.append(data)
+
+    @property
+    def text(self) -> str:
+        """All that is shown, its white space as one space."""
+        return " ".join("\n".join(self.texts).split())
+
+
+@pytest.fixture(scope="module")
+def failing() -> Parsed:
+    return Parsed(page(*sample(frames=6)))
+
+
+def test_the_verdict_comes_first_then_what_spoils_it(failing: Parsed) -> None:
+    said = [
+        "May these 4 models stand in for VMAF?",
+        "FAIL",
+        "What failed",
+        "What was not checked",
+        "Waivers 1",
+        "Suite by suite",
+        "Against the teacher",
+        "Every outcome",
+        "Of no single model",
+        "The run",
+    ]
+    text = failing.text.partition("Skip to the models")[2]
+    places = [text.index(one, text.index("What was not checked") if n > 3 else 0) for n, one in enumerate(said)]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize(
+    ("run", "sentence"),
+    [
+        (sample(failing=False, frames=2)[0], "Everything that was judged is within its bound."),
+        (sample(frames=2)[0], "Something that was judged is outside its bound."),
+        (of_nothing(could_not_run="no FFmpeg"), "Nothing is outside a bound, but a gate lacked what it needs"),
+        (of_nothing(stopped=True), "The run was stopped before its end, so there is no verdict."),
+    ],
+    ids=lambda value: value["verdict"] if isinstance(value, dict) else "",
+)
+def test_every_verdict_is_worded(run: dict[str, Any], sentence: str) -> None:
+    source = page(run, {})
+    assert sentence in Parsed(source).text
+    assert re.search(rf"<h1>.*<span>{run['verdict']}</span></h1>", source)
+
+
+def test_the_page_needs_nothing_else_and_links_lead_somewhere(failing: Parsed) -> None:
+    assert not failing.unbalanced
+    assert not failing.open
+    assert not failing.tags & {"script", "img", "link", "iframe", "object", "form", "base", "use", "image"}
+    assert not [name for name in failing.attributes if name.startswith("on") or name == "style"]
+    assert {f"#{one}" for one in failing.ids} >= set(failing.links)
+    assert len(set(failing.ids)) == len(failing.ids)
+    source = page(*sample(frames=2))
+    assert "url(" not in source
+    assert "@import" not in source
+
+
+def test_a_failure_is_shown_whole_and_its_outcome_is_open() -> None:
+    run, evidence = sample(MODELS[:2], frames=2)
+    source = page(run, evidence)
+    text = Parsed(source).text
+    for failure in run["failures"]:
+        assert " ".join(failure["text"].split()) in text
+    assert source.count('<details open class="outcome fail">') == sum(o["status"] == "fail" for o in run["outcomes"])
+    assert '<details open class="outcome pass">' not in source
+
+
+def test_every_outcome_shows_its_rows_reason_and_command() -> None:
+    run, _ = sample(MODELS[:1], frames=2)
+    text = Parsed(page(run, {})).text
+    for outcome in run["outcomes"]:
+        for said in (outcome["gate"], outcome["subject"], outcome["reason"], outcome["source"], outcome["reproduce"]):
+            assert said in text
+        for row in outcome["worst"]:
+            assert row["label"] in text
+
+
+def test_outcomes_of_a_model_that_the_record_does_not_list_are_shown_too() -> None:
+    run, _ = sample(MODELS[:1], frames=2)
+    run["outcomes"][0]["model"] = "someone else"
+    run["outcomes"][0]["subject"] = "a lost subject"
+    assert "a lost subject" in Parsed(page(run, {})).text
+
+
+def test_each_chart_has_its_points() -> None:
+    run, evidence = sample(MODELS[:1])
+    source = page(run, evidence)
+    charts = re.findall(r'<svg[^>]*role="img" aria-label="([^"]*)"', source)
+    assert len(charts) == 6
+    assert "6,912 frames" in charts[0]
+    drawn = re.findall(r'<path d="([^"]*)" transform="scale\(0.5\)" class="dots s(\d)"><title>([^<]*)</title>', source)
+    assert [(int(n), name) for _, n, name in drawn] == [*enumerate(SOURCES)] * 2
+    # Those of one place are drawn once: on the diagonal there are many.
+    assert 6000 < sum(path.count("h0") for path, _, _ in drawn[9:]) <= 6912
+    worst = max(
+        zip(*(evidence["models"][MODELS[0]]["frames"][k] for k in ("got", "expected", "clip")), strict=True),
+        key=lambda row: abs(row[0] - row[1]),
+    )[2]
+    assert f"<b>{evidence['models'][MODELS[0]]['frames']['clips'][worst]}, source" in source
+
+
+def test_dots_are_where_the_values_are() -> None:
+    x, y = np.array([10.0, 20.25, 20.25, 3.0]), np.array([5.0, 6.0, 6.1, 200.0])
+    path = re.search(r'd="([^"]*)"', axes.dots(x, y, 3, "a", grid=2))
+    assert path is not None
+    at, places = np.zeros(2), []
+    for move in re.findall(r"m(-?\d+) (-?\d+)h0", path[1]):
+        at += [int(part) for part in move]
+        places.append(tuple(at / 2))
+    assert sorted(places) == [(3.0, 200.0), (10.0, 5.0), (20.0, 6.0)]
+
+
+def test_the_bound_is_drawn_or_said_to_be_out_of_sight() -> None:
+    run, evidence = sample(MODELS[:2], frames=6)
+    text = Parsed(page(run, evidence)).text
+    assert "The bound is ±0.3, by sidecar.frame_max_error." in text
+    for outcome in run["outcomes"]:
+        if outcome["gate"] == "sidecar.frame_max_error":
+            outcome["value"] = 60.0
+    text = Parsed(page(run, evidence)).text
+    assert re.search(r"The bound, ±6 by loso.frame_max_error, is outside of this picture: \d+ times the largest", text)
+
+
+def test_what_was_not_measured_is_said_for_each_part() -> None:
+    run, _ = sample(MODELS[:1], frames=2)
+    run["tests"] = [test for test in run["tests"] if test["suite"] != "contract"]
+    for evidence in ({}, {"schema": 1, "models": {}}, {"schema": 1, "models": {MODELS[0]: {}}}):
+        text = Parsed(page(run, evidence)).text
+        for part in ("Scores of frames", "Distance between engines", "Latency", "Golden clips", "Certificate"):
+            assert f"{part}: not measured in this run." in text
+        assert "The contract: not measured in this run." in text
+    assert "<svg class=" not in page(run, {}).replace('class="chart"', "")
+
+
+def test_nothing_judged_is_a_page_too() -> None:
+    for run in (of_nothing(), of_nothing(could_not_run="x"), of_nothing(failure="y"), of_nothing(stopped=True)):
+        parsed = Parsed(page(run | {"suites": []}, {}))
+        assert not parsed.unbalanced
+        assert "No model was named." in parsed.text
+        assert "No suite has said anything." in parsed.text
+
+
+def _gaps(seen: dict[str, Any]) -> dict[str, Any]:
+    """Evidence in which every number that may be missing is."""
+    seen["frames"]["got"] = [None] * len(seen["frames"]["got"])
+    seen["sources"] = {name: dict.fromkeys(figures, None) for name, figures in seen["sources"].items()}
+    seen["latency"] = {"1": {"ns_a_row": None, "ratios": {"floor": None, "teacher": {"value": None}}}, "16": {}}
+    seen["history"] = [{"at": None, "commit": None, "floor": None, "teacher": None, "baseline": None}]
+    seen["golden"] = {"a": {"frames": None, "teacher_mean": None, "recorded": None}}
+    seen["certificate"] = {"certified": False, "exact_in_float64": False, "accumulator_bits": None, "text": ""}
+    return seen | {"ulp": {"torch": {"1": None}, "numpy": {}}, "ulp_bound": None, "whole_path": None}
+
+
+def test_null_numbers_are_dashes() -> None:
+    run, evidence = sample(MODELS[:1], frames=2)
+    evidence["models"][MODELS[0]] = _gaps(evidence["models"][MODELS[0]])
+    for outcome in run["outcomes"]:
+        outcome |= {"value": None, "max_difference": None}
+        for row in outcome["worst"]:
+            row |= {"expected": None, "got": None, "difference": None}
+    run["models"][0] |= dict.fromkeys(("sha256", "bytes", "tier", "teacher", "recipe"), None)
+    run["tinyvmaf"] |= {"commit": None, "dirty": None}
+    results.check(run)
+    text = Parsed(page(run, evidence)).text
+    assert "nan" not in text.lower().replace("nano", "")
+    assert "None" not in text
+    assert "Not proven: operations of this model may round." in text
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2])
+def test_few_rows_are_drawn(rows: int) -> None:
+    run, evidence = sample(MODELS[:1], frames=1)
+    frames = evidence["models"][MODELS[0]]["frames"]
+    for name in ("source", "clip", "frame", "expected", "got"):
+        frames[name] = frames[name][:1] * rows
+    evidence["models"][MODELS[0]]["history"] = evidence["models"][MODELS[0]]["history"][:rows]
+    source = page(run, evidence)
+    assert ("Scores of frames: not measured" in source) == (rows == 0)
+    assert "inf" not in re.sub(r"[a-z]*inf[a-z]+", "", source.lower())
+
+
+def test_frames_that_got_no_score_are_counted() -> None:
+    run, evidence = sample(MODELS[:1], frames=1)
+    evidence["models"][MODELS[0]]["frames"]["got"][5:8] = [None, float("nan"), float("inf")]
+    text = Parsed(page(run, evidence)).text
+    assert "141 frames of" in text
+    assert "3 frames without a finite score cannot be shown." in text
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_texts_that_mean_harm_are_shown_and_do_nothing(text: str, failing: Parsed) -> None:
+    parsed = Parsed(page(*hostile(text)))
+    assert not parsed.unbalanced
+    assert parsed.tags <= failing.tags
+    assert parsed.attributes <= failing.attributes
+    assert line(text, 60).rstrip("…") in parsed.text
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff]", parsed.text)
+
+
+PIECES = st.one_of(st.characters(), st.sampled_from(["<", ">", "&", '"', "'", "]]>", "<!--", "</", "&lt;", "\x1b[1m"]))
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.lists(PIECES, max_size=12).map("".join))
+def test_any_text_is_escaped(text: str) -> None:
+    parsed = Parsed(page(*hostile(text)))
+    assert not parsed.unbalanced
+    assert "script" not in parsed.tags
+    assert parsed.tags <= ALLOWED
+    assert line(text, 60).rstrip("…") in parsed.text
+
+
+HTML = """html head title style body a header div p h1 h2 h3 h4 h5 span small svg g text figure figcaption dl dt dd nav
+ul li main section details summary table thead tbody tr th td pre code b i footer"""
+ALLOWED = VOID | set(HTML.split())
+
+
+def test_the_page_of_few_models_is_small_and_that_of_forty_is_folded() -> None:
+    run, evidence = sample(MODELS[:2])
+    assert len(page(run, evidence).encode()) < 1_000_000
+    names = [f"model {n}" for n in range(40)]
+    evidence["models"] = dict.fromkeys(names, evidence["models"][MODELS[0]])
+    run["models"] = [run["models"][n == 7] | {"id": name} for n, name in enumerate(names)]
+    run["outcomes"] = [one | {"model": name} for name in names for one in run["outcomes"] if one["model"] == MODELS[0]]
+    source = page(run, evidence)
+    # All closed but the one that failed.
+    assert source.count('<details class="whole">') == 39
+    assert source.count('<details open class="whole">') == 1
+
+
+def test_files_are_written_whole_into_a_folder_that_is_made(tmp_path: Path) -> None:
+    write(tmp_path / "a" / "b", *hostile(HOSTILE[3]))
+    assert sorted(path.name for path in (tmp_path / "a" / "b").iterdir()) == [PAGE_FILE, JUNIT_FILE, SUMMARY_FILE]
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(TinyvmafError, match="file/report: "):
+        write(tmp_path / "file" / "report", of_nothing(), {})
+
+
+def test_the_samples_are_by_the_schema() -> None:
+    for run in (sample(frames=2)[0], hostile("x")[0], of_nothing(stopped=True)):
+        results.check(run)
+
+
+def _luminance(colour: str) -> float:
+    wide = colour[1:] if len(colour) == 7 else "".join(c * 2 for c in colour[1:])
+    parts = (int(wide[i : i + 2], 16) / 255 for i in (0, 2, 4))
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def _contrast(a: str, b: str) -> float:
+    high, low = sorted((_luminance(a), _luminance(b)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("theme", [style._DAY, style._NIGHT], ids=["light", "dark"])
+def test_colours_are_read_by_everybody(theme: str) -> None:
+    colours = dict(re.findall(r"--([\w-]+):\s*(#\w+)", theme))
+    for name in ("text", "mute", "accent", "bound"):
+        assert _contrast(colours[name], colours["surface"]) >= 4.4, name
+    for kind in ("pass", "fail", "unsure", "waived", "grey"):
+        assert _contrast(colours[kind], colours[f"{kind}-bg"]) >= 4.5, kind
+        assert _contrast(colours["mute"], colours[f"{kind}-bg"]) >= 4.5, kind
+    for level in range(6):
+        assert _contrast(colours[f"h{level}"], colours[f"h{level}t"]) >= 4.5, level
+    sources = [colours[f"s{n}"] for n in range(axes.COLOURS)]
+    assert all(_contrast(one, colours["surface"]) >= 3 for one in sources)
+    assert len(set(sources)) == axes.COLOURS
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0, "0"),
+        (None, "–"),
+        (float("nan"), "–"),
+        (True, "–"),
+        (62763, "62,763"),
+        (-1.5, "−1.5"),
+        (0.1200, "0.12"),
+        (1e-7, "1.000e−07"),
+        (1234.5678, "1,235"),
+        (-0.0, "0"),
+        (99.99999, "100"),
+        (2e6, "2.000e+06"),
+    ],
+)
+def test_numbers(value: float | None, shown: str) -> None:
+    assert number(value) == shown
+
+
+def test_a_correlation_near_1_shows_what_it_lacks() -> None:
+    assert one_minus(0.9999998) == "1 − 2.0e−07"
+    assert one_minus(0.93) == "0.93"
+    assert one_minus(1.0) == "1"
+
+
+def test_ticks_are_round_and_inside() -> None:
+    for low, high in ((0.0, 100.0), (-0.0731, 0.0731), (1.78, 2.01), (1e-9, 3e-9), (-5.0, 12345.0)):
+        ticks = axes.steps(low, high)
+        assert 3 <= len(ticks) <= 7
+        assert all(low - 1e-9 <= tick <= high + 1e-9 for tick in ticks)
+        words = [text for _, text in axes.tick_words(ticks)]
+        assert len(set(words)) == len(words)
+    assert axes.Scale(1, 40, 0, 1, logarithmic=True).ticks() == [1, 3, 10, 30]
+
+
+def test_a_terminals_colours_go_and_control_characters_are_seen() -> None:
+    assert clean("\x1b[31mred\x1b[0m \x00 \r\n\x7f") == "red ␀ \n␡"

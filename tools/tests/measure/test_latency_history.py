@@ -1,0 +1,426 @@
+"""The history of runs: what goes in comes back, nothing else is taken for a run, and no line is lost or cut."""
+
+import json
+import math
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tinyvmaf.errors import TinyvmafError
+from tinyvmaf.files import home
+from tinyvmaf.measure import environment, latency_history
+from tinyvmaf.measure.environment import Machine, Versions
+from tinyvmaf.measure.latency_history import Batch, ModelRun, Run, append, read, select
+
+MACHINE = Machine("0123456789ab", "AMD EPYC", 2, "Linux x86_64")
+
+
+def run_of(n: int, floor: float = 1.5, *, machine: Machine = MACHINE, baseline: float | None = None) -> Run:
+    """The n-th run, of two models with batches of 1 and 16."""
+    batches = {rows: Batch(900.5, floor * rows, floor / 10, baseline) for rows in (1, 16)}
+    model = ModelRun("ab" * 32, 4096, 8, 600, 1.25, None, batches)
+    models = {"tinyvmaf_nano": model, "vmaf_v0.6.1_svr": replace(model, peak_kib=1024)}
+    return Run(
+        f"2026-11-21T13:00:{n:02}Z", f"{n:040x}", n % 2 == 1, machine, Versions("0.1.0", "3.11", "1.2", "2"), models
+    )
+
+
+def content_of(run: Run, tmp_path: Path) -> dict[str, Any]:
+    """What a history says of a run, for tests to spoil."""
+    path = tmp_path / "one.jsonl"
+    append(path, run)
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    path.unlink()
+    return content
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "folder" / "history.jsonl"
+
+
+# What goes in comes back.
+
+
+def test_a_missing_or_empty_history_has_no_runs(path: Path) -> None:
+    assert read(path) == []
+    path.parent.mkdir()
+    path.touch()
+    assert read(path) == []
+
+
+def test_runs_come_back_in_order(path: Path) -> None:
+    runs = [run_of(0), run_of(1, baseline=0.99), replace(run_of(2), commit=None, dirty=None)]
+    for run in runs:
+        append(path, run)
+    assert read(path) == runs
+    assert path.read_text(encoding="utf-8").count("\n") == 3
+
+
+def test_a_line_is_as_the_schema_is_published(tmp_path: Path) -> None:
+    content = content_of(run_of(1, baseline=0.5), tmp_path)
+    assert list(content) == ["schema", "at", "commit", "dirty", "machine", "versions", "models"]
+    assert content["machine"] == {"id": "0123456789ab", "cpu": "AMD EPYC", "cores": 2, "os": "Linux x86_64"}
+    assert content["models"]["tinyvmaf_nano"]["batches"]["16"] == {
+        "ns_a_row": 900.5,
+        "floor": 24.0,
+        "svr": 0.15,
+        "baseline": 0.5,
+    }
+
+
+def test_the_path_comes_from_the_variable_or_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TINYVMAF_HISTORY", "/a/b.jsonl")
+    assert latency_history.default_path() == Path("/a/b.jsonl")
+    monkeypatch.delenv("TINYVMAF_HISTORY")
+    assert latency_history.default_path() == home() / ".benchmarks" / "history.jsonl"
+
+
+def test_a_link_to_a_history_stays_a_link(path: Path, tmp_path: Path) -> None:
+    append(path, run_of(0))
+    link = tmp_path / "link.jsonl"
+    link.symlink_to(path)
+    append(link, run_of(1))
+    assert link.is_symlink()
+    assert len(read(path)) == 2
+
+
+# What is not a run is not taken for one.
+
+Spoil = Callable[[dict[str, Any]], object]
+
+SPOILT: dict[str, tuple[Spoil, str]] = {
+    "schema": (lambda c: c.update(schema=2), "schema is 2: this tinyvmaf knows 1"),
+    "no-schema": (lambda c: c.pop("schema"), "'schema' is a required property"),
+    "no-models": (lambda c: c.update(models={}), "models: "),
+    "unknown": (lambda c: c.update(host="x"), "'host' was unexpected"),
+    "zero": (lambda c: c["models"]["tinyvmaf_nano"]["batches"]["1"].update(floor=0), "batches/1/floor: 0 is less"),
+    "nan": (lambda c: c["models"]["tinyvmaf_nano"]["batches"]["1"].update(svr=math.nan), "NaN is no number"),
+    "infinite": (lambda c: c["models"]["tinyvmaf_nano"].update(creation_ms=math.inf), "Infinity is no number"),
+    "huge": (lambda c: c["models"]["tinyvmaf_nano"].update(bytes=10**400), "tinyvmaf_nano/bytes: "),
+    "true": (lambda c: c["models"]["tinyvmaf_nano"].update(nodes=True), "nodes: True is not of type 'integer'"),
+    "batch": (lambda c: c["models"]["tinyvmaf_nano"]["batches"].update({"01": {}}), "'01' does not match"),
+    "commit": (lambda c: c.update(commit="f" * 39), "commit: "),
+    "commit-break": (lambda c: c.update(commit="f" * 40 + "\n"), "commit: .* is too long"),
+    "machine": (lambda c: c["machine"].update(id="host"), "machine/id: "),
+    "at": (lambda c: c.update(at="2026-11-21T13:00:00+01:00"), "at: "),
+    "no-day": (lambda c: c.update(at="2026-02-30T13:00:00Z"), "at: day"),
+}
+
+
+@pytest.mark.parametrize("spoilt", SPOILT)
+def test_a_line_that_is_no_run_says_where_and_why(spoilt: str, path: Path, tmp_path: Path) -> None:
+    spoil, message = SPOILT[spoilt]
+    content = content_of(run_of(1), tmp_path)
+    spoil(content)
+    append(path, run_of(0))
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(content) + "\n")
+    with pytest.raises(TinyvmafError, match=f"history.jsonl, line 2 is not a run: .*{message}") as raised:
+        read(path)
+    assert raised.value.hint == "look at that line and take it out, or move the file away to begin a new history"
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (b"garbage", "Expecting value"),
+        (b"", "Expecting value"),
+        (b"\xff\xfe", "invalid start byte"),
+        (b"\0" * 40, "Expecting value"),
+        (b"[1]", "the top: .* is not of type 'object'"),
+        (b'{"schema":1,"schema":1}', "a name is there twice"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b'{"at":1e999}', "the top: "),
+        (json.dumps("x" * 10_000).encode(), "…$"),
+    ],
+)
+def test_garbage_is_named_by_its_line(line: bytes, message: str, path: Path) -> None:
+    append(path, run_of(0))
+    path.write_bytes(path.read_bytes() + line + b"\n" + path.read_bytes())
+    with pytest.raises(TinyvmafError, match="line 2 is not a run: ") as raised:
+        read(path)
+    assert re.search(message, raised.value.message)
+    assert len(raised.value.message) < 600
+
+
+def test_a_number_beyond_every_float_is_refused(path: Path, tmp_path: Path) -> None:
+    """JSON writes it without a word like Infinity, which the reader would know."""
+    path.parent.mkdir()
+    text = json.dumps(content_of(run_of(1), tmp_path)).replace("900.5", "1e999")
+    path.write_text(text + "\n", encoding="utf-8")
+    with pytest.raises(TinyvmafError, match=r"line 1 is not a run: .*/ns_a_row: inf is greater"):
+        read(path)
+
+
+def test_a_history_that_is_a_folder_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(TinyvmafError, match="cannot be read: Is a directory"):
+        read(tmp_path)
+
+
+# Whole lines or none.
+
+
+def test_a_line_cut_short_is_reported_and_nothing_is_changed(path: Path) -> None:
+    append(path, run_of(0))
+    append(path, run_of(1))
+    damaged = path.read_bytes()[:-100]
+    path.write_bytes(damaged)
+    with pytest.raises(TinyvmafError, match=r"line 2 is not a run: .*\(the line is cut short\)"):
+        read(path)
+    with pytest.raises(TinyvmafError, match=r"line 2 is not a run: .*\(the line is cut short\)"):
+        append(path, run_of(2))
+    assert path.read_bytes() == damaged
+
+
+def test_a_whole_last_line_without_its_break_is_not_joined(path: Path) -> None:
+    append(path, run_of(0))
+    path.write_bytes(path.read_bytes().removesuffix(b"\n"))
+    assert read(path) == [run_of(0)]
+    append(path, run_of(1))
+    assert read(path) == [run_of(0), run_of(1)]
+
+
+def test_a_run_that_is_none_is_not_appended(path: Path) -> None:
+    with pytest.raises(TinyvmafError, match=r"this run cannot be appended to .*: commit: "):
+        append(path, replace(run_of(0), commit="HEAD"))
+    with pytest.raises(TinyvmafError, match=r"cannot be appended .*: NaN is no number"):
+        append(path, run_of(0, math.nan))
+    assert not path.exists()
+
+
+def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(TinyvmafError, match="cannot be written: ") as raised:
+        append(tmp_path / "file" / "history.jsonl", run_of(0))
+    assert raised.value.hint == "choose another file by --history or $TINYVMAF_HISTORY"
+
+
+def test_a_folder_that_is_closed_is_an_error(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As its mode would say, which root does not heed."""
+
+    def closed(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    path.parent.mkdir()
+    monkeypatch.setattr(tempfile, "mkstemp", closed)
+    with pytest.raises(TinyvmafError, match="cannot be written: Permission denied"):
+        append(path, run_of(0))
+
+
+def test_a_full_disk_leaves_the_history_as_it_was(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    append(path, run_of(0))
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(TinyvmafError, match="cannot be written: No space left on device"):
+        append(path, run_of(1))
+    assert read(path) == [run_of(0)]
+    assert [file.name for file in path.parent.iterdir() if file.name != ".history.jsonl.lock"] == ["history.jsonl"]
+
+
+def test_a_history_in_use_is_an_error_in_the_end(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from filelock import FileLock
+
+    monkeypatch.setattr(latency_history.history, "_SECONDS", 0.01)
+    path.parent.mkdir()
+    held = FileLock(path.parent / ".history.jsonl.lock")
+    with held, pytest.raises(TinyvmafError, match="another process has had it"):
+        append(path, run_of(0))
+
+
+APPEND = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from tinyvmaf.measure.latency_history import append, read
+path, start = Path(sys.argv[1]), int(sys.argv[2])
+(run,) = read(path)[:1]
+for n in range(start, start + 15):
+    append(path, replace(run, commit=f"{n:040x}"))
+"""
+
+# Dies where it can do most harm: the new file is written, and has not taken the old one's place.
+KILLED = """
+import os, signal
+from pathlib import Path
+Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_processes_at_once_lose_no_run(path: Path) -> None:
+    append(path, run_of(0))
+    workers = [subprocess.Popen([sys.executable, "-c", APPEND, str(path), str(start)]) for start in (100, 200)]
+    assert [worker.wait(60) for worker in workers] == [0, 0]
+    numbers = sorted(int(run.commit or "", 16) for run in read(path))
+    assert numbers == [0, *range(100, 115), *range(200, 215)]
+
+
+def test_a_killed_process_leaves_the_history_as_it_was_and_no_lock(path: Path) -> None:
+    append(path, run_of(0))
+    done = subprocess.run([sys.executable, "-c", KILLED + APPEND, str(path), "100"], timeout=60, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert read(path) == [run_of(0)]
+    append(path, run_of(1))
+    assert read(path) == [run_of(0), run_of(1)]
+
+
+# Series.
+
+
+def test_a_series_is_of_one_machine_and_skips_runs_without_the_ratio() -> None:
+    other = replace(MACHINE, id="f" * 12)
+    runs = [run_of(0), run_of(1, 2.0, machine=other), run_of(2, 1.75, baseline=0.5)]
+    (found,) = select(runs, model="tinyvmaf_nano", batch=16, ratio="floor", machine=MACHINE.id)
+    assert (found.at, found.values.tolist()) == ((0, 2), [24.0, 28.0])
+    (found,) = select(runs, model="tinyvmaf_nano", batch=1, ratio="baseline", machine=MACHINE.id)
+    assert (found.at, found.values.tolist()) == ((2,), [0.5])
+
+
+def test_a_selection_is_of_the_last_runs_machine_unless_told() -> None:
+    other = replace(MACHINE, id="f" * 12)
+    runs = [run_of(0, machine=other), run_of(1)]
+    assert {one.machine for one in select(runs)} == {MACHINE.id}
+    assert {one.machine for one in select(runs, machine=other.id)} == {other.id}
+    assert [one.machine for one in select(runs, model="tinyvmaf_nano", batch=1, machine=latency_history.ALL)] == [
+        other.id,
+        MACHINE.id,
+    ]
+    assert [(one.model, one.batch) for one in select(runs)] == [
+        *(("tinyvmaf_nano", rows) for rows in (1, 16)),
+        *(("vmaf_v0.6.1_svr", rows) for rows in (1, 16)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        ({"model": "other"}, "no run of model other .*\n.*it has tinyvmaf_nano, vmaf_v0.6.1_svr"),
+        ({"batch": 2}, "no run of batch 2 .*\n.*it has 1, 16"),
+        ({"machine": "other"}, "no run of machine other .*\n.*it has 0123456789ab"),
+        ({"ratio": "baseline"}, "holds the ratio 'baseline'"),
+    ],
+)
+def test_a_selection_of_nothing_says_what_there_is(wanted: dict[str, Any], message: str) -> None:
+    with pytest.raises(TinyvmafError, match=message):
+        select([run_of(0)], **wanted)
+
+
+# Here.
+
+
+def test_this_machine_and_its_versions_make_a_run(path: Path) -> None:
+    sha, dirty = environment.commit()
+    run = Run(environment.now(), sha, dirty, environment.machine(), environment.versions(), run_of(0).models)
+    append(path, run)
+    assert read(path) == [run]
+    assert environment.machine() == environment.machine()
+    assert run.versions.python == ".".join(map(str, sys.version_info[:3]))
+
+
+def test_a_machine_has_the_id_of_its_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = environment.machine()
+    monkeypatch.setattr(os, "cpu_count", lambda: known.cores + 1)
+    assert environment.machine().id != known.id
+    monkeypatch.setattr(os, "cpu_count", lambda: known.cores)
+    assert environment.machine().id == known.id
+    monkeypatch.setattr(environment, "_cpu", lambda: "another")
+    assert environment.machine().id != known.id
+
+
+def test_the_processor_is_named_by_the_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text("processor\t: 0\nmodel\t\t: 17\nmodel name\t: A: B\nmodel name\t: C\n", encoding="utf-8")
+    assert environment._name_in(cpuinfo) == "A: B"
+    cpuinfo.write_text("processor\t: 0\nCPU part\t: 0xd0c\n", encoding="utf-8")
+    assert environment._name_in(cpuinfo) == ""
+    assert environment._name_in(tmp_path / "none") == ""
+    monkeypatch.setattr(environment.platform, "system", lambda: "Darwin")
+    monkeypatch.setattr(environment, "output_of", lambda *command: " ".join(command))
+    assert environment.machine().cpu == "sysctl -n machdep.cpu.brand_string"
+    monkeypatch.setattr(environment.platform, "system", lambda: "")
+    for name in ("processor", "machine"):
+        monkeypatch.setattr(environment.platform, name, lambda: "")
+    assert (environment.machine().cpu, environment.machine().os) == ("unknown", "unknown")
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """Run git with a user and without the caller's settings."""
+    who = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
+    done = subprocess.run(
+        ["git", "-C", str(folder), *who, *arguments], check=True, capture_output=True, text=True, timeout=60
+    )
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with one commit, that home is."""
+    folder = tmp_path / "checkout"
+    folder.mkdir()
+    (folder / "gates.toml").touch()
+    git(folder, "init", "-q", "-b", "main")
+    git(folder, "add", ".")
+    git(folder, "commit", "-qm", "one")
+    monkeypatch.setenv("TINYVMAF_HOME", str(folder))
+    return folder
+
+
+def test_the_commit_is_that_of_the_checkout(checkout: Path) -> None:
+    sha = git(checkout, "rev-parse", "HEAD")
+    assert environment.commit() == (sha, False)
+    (checkout / "untracked").touch()
+    assert environment.commit() == (sha, False)
+    (checkout / "gates.toml").write_text("changed", encoding="utf-8")
+    assert environment.commit() == (sha, True)
+
+
+def test_the_commit_is_not_that_of_a_hook(checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(tmp_path))
+    assert environment.commit() == (
+        (checkout / ".git" / "refs" / "heads" / "main").read_text(encoding="utf-8").strip(),
+        False,
+    )
+
+
+def test_a_folder_inside_of_a_repository_has_no_commit(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when the package is installed within another project's checkout."""
+    (checkout / "inner").mkdir()
+    (checkout / "inner" / "gates.toml").touch()
+    monkeypatch.setenv("TINYVMAF_HOME", str(checkout / "inner"))
+    assert environment.commit() == (None, None)
+
+
+@pytest.mark.parametrize("way", ["no repository", "no commit", "no git", "slow git"])
+def test_a_commit_that_is_not_known_is_none(way: str, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if way == "no repository":
+        monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(checkout.parent))
+    if way in ("no repository", "no commit"):
+        shutil.rmtree(checkout / ".git")
+    if way == "no commit":
+        git(checkout, "init", "-q")
+    if way == "no git":
+        monkeypatch.setenv("PATH", str(checkout))
+    if way == "slow git":
+        slow = checkout / "git"
+        slow.write_text("#!/bin/sh\nexec sleep 60\n", encoding="utf-8")
+        slow.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{checkout}{os.pathsep}{os.environ['PATH']}")
+        monkeypatch.setattr(environment, "_SECONDS", 0.2)
+    started = time.monotonic()
+    assert environment.commit() == (None, None)
+    assert time.monotonic() - started < 30

@@ -1,0 +1,211 @@
+"""A model as a lane: what is timed, and that a wrong output does not get past."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper, numpy_helper
+
+from tinyvmaf.errors import ModelError, TinyvmafError
+from tinyvmaf.measure import latency
+from tinyvmaf.measure.latency import ANY_SCORE, BaselineError, Expected, FloorLane, ModelLane, Subject, floor_model
+from tinyvmaf.model import registry
+from tinyvmaf.model.engines import EngineError
+from tinyvmaf.model.writer.graph import Graph
+
+MODEL = "tinyvmaf_nano"
+ROWS = 300
+
+
+@pytest.fixture
+def subject(ffmpeg) -> Subject:
+    return latency.read_subject(registry.find(MODEL).onnx, ffmpeg)[0]
+
+
+@pytest.fixture
+def few(subject: Subject) -> Expected:
+    return Expected(subject.expected.rows[:ROWS], subject.expected.scores[:ROWS], 1.0)
+
+
+def wrong_on(data: bytes, row: np.ndarray, score: float) -> bytes:
+    """The model, but for one row of features, which gets another score."""
+    model = onnx.load_model_from_string(data)
+    last = next(node for node in model.graph.node if "score" in node.output)
+    last.output[0] = "right"
+    model.graph.initializer.extend(
+        [
+            numpy_helper.from_array(row.astype(np.float32)[None], "the_row"),
+            numpy_helper.from_array(np.float32(len(row) - 0.5), "nearly_all"),
+            numpy_helper.from_array(np.array([1]), "columns"),
+            numpy_helper.from_array(np.float32(score), "wrong_score"),
+        ]
+    )
+    model.graph.node.extend(
+        [
+            helper.make_node("Equal", ["features", "the_row"], ["same"]),
+            helper.make_node("Cast", ["same"], ["ones"], to=onnx.TensorProto.FLOAT),
+            helper.make_node("ReduceSum", ["ones", "columns"], ["number"], keepdims=1),
+            helper.make_node("Floor", ["number"], ["floored"]),
+            helper.make_node("Greater", ["floored", "nearly_all"], ["all_same"]),
+            helper.make_node("Where", ["all_same", "wrong_score", "right"], ["score"]),
+        ]
+    )
+    return bytes(model.SerializeToString())
+
+
+@pytest.mark.parametrize("batch", [1, 16, 256])
+def test_a_block_looks_at_all_that_it_computed(subject: Subject, few: Expected, batch: int) -> None:
+    lane = ModelLane("model", subject.data, few, batch)
+    before = lane.checked
+    assert lane.block() > 0
+    assert lane.checked == before + (lane.calls + 1) * batch  # and the call that warms the caches
+    assert not lane.wrong
+    assert 0 < lane.worst < 0.5
+
+
+@pytest.mark.parametrize("score", [99.0, 0.0])
+@pytest.mark.parametrize("batch", [1, 16, 256])
+def test_one_wrong_row_is_found_whatever_the_batch(subject: Subject, few: Expected, batch: int, score: float) -> None:
+    row = 0 if batch == 1 else 140
+    wrong = 50.0 if abs(few.scores[row] - score) < 2 else score
+    lane = ModelLane("model", wrong_on(subject.data, few.rows[row], wrong), few, batch)
+    for _ in range(3):
+        lane.block()
+    assert set(lane.wrong) == {f"batch {batch}, row {row}"}
+    (found,) = lane.wrong.values()
+    assert (found.expected, found.got) == (few.scores[row], np.float32(wrong))
+    assert lane.worst == pytest.approx(abs(few.scores[row] - wrong), abs=1e-3)
+
+
+def test_every_row_is_in_some_window_of_every_batch_that_is_not_tiny(subject: Subject) -> None:
+    for batch in (256, 4096):
+        lane = ModelLane("model", subject.data, subject.expected, batch)
+        covered = np.zeros(len(subject.expected.rows), dtype=bool)
+        for start, rows in lane._windows:
+            assert (rows == subject.expected.rows[start : start + batch]).all()
+            covered[start : start + batch] = True
+        assert covered.all()
+
+
+def test_nan_is_wrong_and_not_worst(subject: Subject, few: Expected) -> None:
+    lane = ModelLane("model", wrong_on(subject.data, few.rows[0], np.nan), few, 1)
+    assert np.isnan(lane.wrong["batch 1, row 0"].got)
+
+
+def test_a_model_of_another_shape_is_no_candidate(few: Expected) -> None:
+    with pytest.raises(ModelError, match=r"gave float32 \[16, 6\] for 16 rows"):
+        ModelLane("model", floor_model(6), few, 16)
+
+
+def test_a_model_that_does_not_run_says_at_which_batch(subject: Subject, few: Expected) -> None:
+    narrow = replace(few, rows=few.rows[:, :5])
+    with pytest.raises(ModelError, match="ONNX Runtime failed on 16 rows"):
+        ModelLane("model", subject.data, narrow, 16)
+
+
+def test_a_floor_that_is_not_the_identity_is_no_floor(few: Expected) -> None:
+    model = onnx.load_model_from_string(floor_model(6))
+    model.graph.node[0].op_type = "Floor"
+    with pytest.raises(ModelError, match="changed its input"):
+        FloorLane("floor", model.SerializeToString(), few, 16)
+
+
+@pytest.mark.parametrize("batch", [0, -1, ROWS + 1])
+def test_a_batch_that_cannot_be_is_refused(subject: Subject, few: Expected, batch: int) -> None:
+    with pytest.raises(ValueError, match="a batch of"):
+        ModelLane("model", subject.data, few, batch)
+
+
+def test_only_the_model_under_test_is_blamed(subject: Subject, few: Expected, monkeypatch: pytest.MonkeyPatch) -> None:
+    for data in (b"nothing", floor_model(6), wrong_on(subject.data, few.rows[0], 99.0)):
+        with pytest.raises(BaselineError, match="baseline"):
+            ModelLane("baseline", data, few, 1, fault=BaselineError)
+    monkeypatch.setattr("tinyvmaf.measure.latency.subject.teacher_model", lambda _: subject.data)
+    with pytest.raises(EngineError, match=r"teacher, batch 16, row \d+: \S+, and it should be"):
+        subject.race(16)
+
+    class Full:
+        def __init__(self, *_: object) -> None:
+            self.input_name = "features"
+
+        def bare(self, *_: object) -> None:
+            raise MemoryError("std::bad_alloc")
+
+    monkeypatch.setattr("tinyvmaf.measure.latency.lanes.OnnxRuntimeCpu", Full)
+    with pytest.raises(EngineError, match="bad_alloc"):
+        ModelLane("model", subject.data, few, 1)
+
+
+def test_a_model_that_does_not_run_says_nothing_of_the_others_on_the_whole_path(
+    subject: Subject, ffmpeg, tmp_path: Path
+) -> None:
+    inf = replace(subject, id="inf", data=wrong_on(subject.data, np.zeros(6, np.float32), np.inf))
+    broken = replace(subject, id="broken", data=b"nothing")
+    found = latency.whole_path([subject, broken, inf], ffmpeg, tmp_path, passes=1)
+    assert (found.frames, len(found.libvmaf_s), set(found.models_s)) == (15, 1, {subject.id, "inf"})
+    assert "cannot load it" in found.failed["broken"]
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ValueError, match="two models of one id"):
+        latency.whole_path([subject, subject], ffmpeg, tmp_path, passes=1)
+
+
+def test_another_lane_makes_as_many_calls(subject: Subject, few: Expected) -> None:
+    like = ModelLane("model", subject.data, few, 1)
+    assert ModelLane("baseline", subject.data, few, 1, like=like).calls == like.calls > 1
+
+
+def test_a_race_has_the_baseline_only_if_there_is_one(subject: Subject) -> None:
+    alone = replace(subject, baseline=None)
+    assert [lane.name for lane in alone.race(16).lanes] == ["model", "floor", "teacher"]
+    both = replace(subject, baseline=subject.data).race(16)
+    assert [lane.name for lane in both.lanes] == ["model", "floor", "teacher", "baseline"]
+
+
+def test_a_corpus_with_fewer_rows_than_a_batch_is_refused(subject: Subject) -> None:
+    class Small:
+        def columns(self, *names: str) -> np.ndarray:
+            return np.zeros((100, len(names)))
+
+    with pytest.raises(TinyvmafError, match="100 rows, and the largest batch has 4096"):
+        latency.expected_of(Small(), subject.teacher, ANY_SCORE)
+
+
+def narrow() -> bytes:
+    graph = Graph()
+    graph.node("MatMul", ["features", graph.constant("weights", np.ones((5, 1), np.float32))], "score")
+    return graph.model("narrow", 5, {})
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    for suffix in (".onnx", ".json"):
+        (tmp_path / f"{MODEL}{suffix}").write_bytes(registry.find(MODEL).onnx.with_suffix(suffix).read_bytes())
+    return tmp_path / f"{MODEL}.onnx"
+
+
+def test_a_subject_is_read_with_its_sidecar_or_not_at_all(copied: Path, ffmpeg, tmp_path: Path) -> None:
+    assert latency.read_subject(copied, ffmpeg)[0].id == MODEL
+    other = tmp_path / "other.onnx"
+    other.write_bytes(b"nothing")
+    with pytest.raises(BaselineError, match=r"other\.onnx does not keep the contract"):
+        latency.read_subject(copied, ffmpeg, other)
+    other.write_bytes(narrow())
+    with pytest.raises(BaselineError, match="takes 5 features, not 6"):
+        latency.read_subject(copied, ffmpeg, other)
+    text = copied.with_suffix(".json").read_text(encoding="utf-8")
+
+    def refused(change: Callable[[str], str], said: str) -> None:
+        copied.with_suffix(".json").write_text(change(text), encoding="utf-8")
+        with pytest.raises(ModelError, match=said):
+            latency.read_subject(copied, ffmpeg)
+
+    refused(lambda t: t.replace(registry.find(MODEL).sha256, "0" * 64), "its sidecar is of another file")
+    swapped = {'"adm2"': '"vif_scale0"', '"vif_scale0"': '"adm2"'}
+    lines = [next((line.replace(a, b) for a, b in swapped.items() if a in line), line) for line in text.splitlines()]
+    refused(lambda _: "\n".join(lines), "not in its teacher's order")
+    copied.with_suffix(".json").unlink()
+    with pytest.raises(TinyvmafError, match="No such file"):
+        latency.read_subject(copied, ffmpeg)

@@ -1,0 +1,142 @@
+"""Registry, sidecar and model file agree, or what disagrees is named."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tinyvmaf.errors import RegistryError
+from tinyvmaf.files import write_atomic
+from tinyvmaf.model import contract, registry
+from tinyvmaf.train.export_teacher import export_teacher
+from tinyvmaf.vmaf.ffmpeg import FFmpeg
+from tinyvmaf.vmaf.teacher import load_built_in
+
+MODEL = "vmaf_v0.6.1_svr"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of the registry in use."""
+    return Path(shutil.copytree(registry.model_folder(), tmp_path / "model"))
+
+
+def rewrite(path: Path, **changes: object) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | changes), encoding="utf-8")
+
+
+def test_the_registered_models_are_as_registered() -> None:
+    assert {entry.id: registry.faults(entry) for entry in registry.entries()} == {
+        "tinyvmaf_exact": [],
+        "tinyvmaf_nano": [],
+        "tinyvmaf_tiny": [],
+        MODEL: [],
+    }
+
+
+def test_exporting_again_changes_no_byte(folder: Path, ffmpeg: FFmpeg) -> None:
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    export_teacher(load_built_in(ffmpeg), folder)
+    assert before == {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def test_another_teacher_is_added_beside(folder: Path, ffmpeg: FFmpeg) -> None:
+    entry = export_teacher(load_built_in(ffmpeg, "vmaf_v1.0.16_3d0h"), folder)
+    assert [e.id for e in registry.entries(folder)] == [
+        "tinyvmaf_exact",
+        "tinyvmaf_nano",
+        "tinyvmaf_tiny",
+        MODEL,
+        "vmaf_v1.0.16_3d0h_svr",
+    ]
+    assert not registry.faults(entry)
+    assert entry.sidecar()["feature_order"][0].startswith("cambi")
+
+
+def test_a_first_model_makes_the_registry(tmp_path: Path, ffmpeg: FFmpeg) -> None:
+    export_teacher(load_built_in(ffmpeg), tmp_path / "new")
+    assert registry.find(MODEL, tmp_path / "new").onnx.is_file()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "No such file"),
+        ("{", "Expecting"),
+        ("{}", "at the top: 'schema' is a required property"),
+        ('{"schema": 1, "models": []}', "lists no model"),
+        ('{"schema": 1, "models": [{"id": "../x", "sha256": "", "sidecar_sha256": ""}]}', "at models/0/"),
+        (
+            json.dumps({"schema": 1, "models": [{"id": "a", "sha256": "0" * 64, "sidecar_sha256": "0" * 64}] * 2}),
+            "lists a model twice",
+        ),
+    ],
+)
+def test_a_registry_that_is_none_is_an_error(content: str | None, message: str, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "registry.json").write_text(content, encoding="utf-8")
+    with pytest.raises(RegistryError, match=message):
+        registry.entries(tmp_path)
+
+
+def test_an_unknown_model_names_the_known_ones() -> None:
+    with pytest.raises(
+        RegistryError,
+        match="no model 'micro' is registered\n  hint: registered: tinyvmaf_exact, tinyvmaf_nano, tinyvmaf_tiny, vmaf",
+    ):
+        registry.find("micro")
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil", "messages"),
+    [
+        (".onnx", lambda p: p.unlink(), ["No such file"]),
+        (".onnx", lambda p: p.write_bytes(p.read_bytes() + b"\0"), ["sha256 is .*, registered", "not an ONNX model"]),
+        (".onnx", lambda p: p.write_bytes(b""), ["sha256 is", "not an ONNX model"]),
+        (".json", lambda p: p.unlink(), ["No such file"]),
+        (".json", lambda p: rewrite(p, opset=16), ["sha256 is", "opset is 16, the model file says 17"]),
+        (".json", lambda p: rewrite(p, tier="nano"), ["sha256 is", "tier is 'nano', the model file says 'tiny'"]),
+        (".json", lambda p: rewrite(p, feature_order=["a"]), ["sha256 is", "1 features, the graph takes 6"]),
+        (".json", lambda p: rewrite(p, colour="red"), ["'colour' was unexpected"]),
+        (".json", lambda p: rewrite(p, measured={"error": "small"}), ["at measured/error: 'small' is not of type"]),
+        (".md", lambda p: p.unlink(), ["no model card"]),
+    ],
+)
+def test_each_disagreement_is_named(name: str, spoil, messages: list[str], folder: Path) -> None:
+    spoil(folder / f"{MODEL}{name}")
+    found = "\n".join(registry.faults(registry.find(MODEL, folder)))
+    for message in messages:
+        assert re.search(message, found), found
+
+
+@pytest.mark.parametrize(("size", "tier"), [(1, "nano"), (9_999, "nano"), (10_000, "tiny"), (999_999, "small")])
+def test_tiers_end_below_their_limit(size: int, tier: str) -> None:
+    assert contract.tier(size) == tier
+
+
+def test_what_is_too_large_is_no_tiny_model() -> None:
+    with pytest.raises(RegistryError, match="is no tiny model"):
+        contract.tier(1_000_000)
+
+
+def test_a_sidecar_that_would_be_wrong_is_not_written(folder: Path) -> None:
+    data = registry.find(MODEL, folder).onnx.read_bytes()
+    with pytest.raises(RegistryError, match="sidecar of new"):
+        registry.register("new", data, {"kind": "svr"}, "", folder)
+    assert not (folder / "new.onnx").exists()
+
+
+def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a"
+    write_atomic(path, "old")
+
+    def fail(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomic(path, "new")
+    assert path.read_text(encoding="utf-8") == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["a"]

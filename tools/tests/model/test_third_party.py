@@ -1,0 +1,302 @@
+"""A third-party model is fed as it is described, and what nobody describes is not guessed."""
+
+import contextlib
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
+
+from tinyvmaf.errors import ModelError
+from tinyvmaf.model import contract
+from tinyvmaf.model.engines import OnnxRuntimeCpu
+from tinyvmaf.model.third_party import Options, UndescribedError, adopt, by_hand, describe, look
+from tinyvmaf.vmaf.features import CANONICAL, CANONICAL_FEATURES
+
+from .third_party_files import PLAIN, network, truth, write
+
+ROWS = np.random.default_rng(0).uniform(0, 1, (50, 6)).astype(np.float32)
+ROTATED = (*CANONICAL[2:], *CANONICAL[:2])
+MEAN, STD = [0.1, 0.2, 0.3, 0.4, 0.5, 3.0], [0.5, 0.6, 0.7, 0.8, 0.9, 4.0]
+
+
+def never(teacher: str) -> list[object]:
+    raise AssertionError(f"{teacher} was asked for its features")
+
+
+def adopted(path: Path, options: Options | None = None):
+    described = describe(path, never, options)
+    return adopt(look(path, len(described.features)), described, CANONICAL)
+
+
+def scores(path: Path, options: Options | None = None) -> np.ndarray:
+    """Of the adopted file, which keeps the contract and gives what the original gives when it is fed by hand."""
+    one = adopted(path, options)
+    assert contract.faults(one.data) == []
+    found = OnnxRuntimeCpu(one.data).run(ROWS)
+    assert np.abs(found - by_hand(one, CANONICAL)(ROWS)).max() < 5e-5
+    return found
+
+
+@pytest.mark.parametrize("opset", range(7, 22))
+@pytest.mark.parametrize("rank", [1, 2])
+def test_every_opset_and_rank(opset: int, rank: int, tmp_path: Path) -> None:
+    path = write(tmp_path, network(opset=opset, rank=rank), PLAIN)
+    assert np.abs(scores(path) - truth(ROWS)).max() < 1e-4
+
+
+@pytest.mark.parametrize("opset", [6, 22])
+def test_opsets_beyond_that_are_refused(opset: int, tmp_path: Path) -> None:
+    model = network()
+    model.opset_import[0].version = opset
+    with pytest.raises(ModelError, match=f"opset {opset}; a candidate has one of 7 to 21"):
+        adopted(write(tmp_path, model, PLAIN))
+
+
+def test_float64_is_taken_and_given(tmp_path: Path) -> None:
+    path = write(tmp_path, network(double=True), PLAIN)
+    assert np.abs(scores(path) - truth(ROWS, double=True)).max() < 1e-4
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"features": list(ROTATED), "feature_mean": MEAN, "feature_std": STD},
+        {"feature_order": [f"integer_{name}" for name in ROTATED], "input_mean": MEAN, "input_std": STD},
+        {
+            "features": [f"VMAF_integer_feature_{n}_score" for n in ROTATED],
+            "input_mean": dict(zip(ROTATED, MEAN, strict=True)),
+            "feature_std": dict(zip(ROTATED, STD, strict=True)),
+        },
+        {
+            "features": list(ROTATED),
+            "feature_order": list(ROTATED),
+            "input_mean": MEAN,
+            "feature_mean": MEAN,
+            "input_std": STD,
+            "teacher": {"id": "vmaf_v0.6.1"},
+            "val_max_error": 3.1,
+        },
+    ],
+)
+def test_dialects_of_sidecars(said: dict[str, object], tmp_path: Path) -> None:
+    path = write(tmp_path, network(), said)
+    fed = (ROWS[:, [CANONICAL.index(name) for name in ROTATED]] - np.float32(MEAN)) / np.float32(STD)
+    assert np.abs(scores(path) - truth(fed)).max() < 1e-4
+
+
+def test_options_say_it_where_no_sidecar_does(tmp_path: Path) -> None:
+    options = Options(", ".join(ROTATED), ",".join(map(str, MEAN)), ",".join(map(str, STD)))
+    fed = (ROWS[:, [CANONICAL.index(name) for name in ROTATED]] - np.float32(MEAN)) / np.float32(STD)
+    path = write(tmp_path, network())
+    assert np.abs(scores(path, options) - truth(fed)).max() < 1e-4
+    assert "(--feature-order)" in adopted(path, options).sentences[0]
+
+
+def test_some_of_the_features_are_enough(tmp_path: Path) -> None:
+    model = network()
+    model.graph.input[0].type.tensor_type.shape.dim[1].dim_value = 2
+    model.graph.initializer[0].CopyFrom(numpy_helper.from_array(np.eye(2, 8, dtype=np.float32), "w1"))
+    assert scores(write(tmp_path, model, {"features": ["motion2", "adm2"]})).shape == (50,)
+
+
+@given(order=st.permutations(CANONICAL))
+@settings(max_examples=25, deadline=None)
+def test_the_order_of_features_is_the_sidecars(order: list[str], tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = write(tmp_path_factory.mktemp("order"), network(), {"features": order})
+    assert np.abs(scores(path) - truth(ROWS[:, [CANONICAL.index(name) for name in order]])).max() < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("said", "options", "message"),
+    [
+        (None, Options(), "nobody says which features it takes"),
+        ({}, Options(), "has neither features nor feature_order"),
+        ({"features": []}, Options(), "features is not a list of feature names"),
+        ({"features": "adm2"}, Options(), "is not a list of feature names"),
+        ({"features": [*CANONICAL[:5], "motion"]}, Options(), "'motion', which its teacher does not take"),
+        ({"features": [*CANONICAL[:5], "adm2"]}, Options(), "has adm2 twice"),
+        ({**PLAIN, "feature_order": list(ROTATED)}, Options(), "say different things"),
+        (PLAIN, Options(",".join(ROTATED)), "features of theirs.json and --feature-order say different things"),
+        ({**PLAIN, "input_mean": MEAN}, Options(), "input_mean of theirs.json is given, and no std"),
+        ({**PLAIN, "feature_std": STD}, Options(), "is given, and no mean"),
+        ({**PLAIN, "input_mean": MEAN, "feature_mean": STD, "input_std": STD}, Options(), "say different things"),
+        ({**PLAIN, "input_mean": MEAN, "input_std": [0.0, *STD[1:]]}, Options(), "what is divided by is positive"),
+        ({**PLAIN, "input_mean": MEAN[:5], "input_std": STD}, Options(), "has 5 numbers, for 6 features"),
+        ({**PLAIN, "input_mean": "0", "input_std": STD}, Options(), "neither a list of numbers nor a table"),
+        ({**PLAIN, "input_mean": [True, *MEAN[1:]], "input_std": STD}, Options(), "neither a list of numbers"),
+        ({**PLAIN, "input_mean": [float("nan"), *MEAN[1:]], "input_std": STD}, Options(), "is not finite"),
+        ({**PLAIN, "input_mean": {"adm2": 1.0}, "input_std": STD}, Options(), "is of adm2; the model takes"),
+        (PLAIN, Options(input_mean="1,2,x"), "numbers with commas between them"),
+        ({**PLAIN, "output_scale": 100.0}, Options(), "'output_scale', which may change inputs or outputs"),
+        ({**PLAIN, "normalization": "zscore"}, Options(), "'normalization', which may change inputs or outputs"),
+        ({**PLAIN, "feature_means": MEAN}, Options(), "'feature_means', which may"),
+        ({**PLAIN, "mean": MEAN, "std": STD}, Options(), "'mean', 'std', which may"),
+        ({**PLAIN, "INPUT_MEAN": MEAN}, Options(), "'INPUT_MEAN', which may"),
+        ({**PLAIN, "input": {"loc": MEAN}}, Options(), "'loc', which may"),
+        ({**PLAIN, "preprocessing": {"a": 1}}, Options(), "'preprocessing', which may"),
+        ({**PLAIN, "teacher": {"name": "vmaf_v0.6.1"}}, Options(), "is no teacher that is known"),
+        ({**PLAIN, "teacher": ["vmaf_v0.6.1"]}, Options(), "is no teacher that is known"),
+        ({**PLAIN, "input_mean": [10**400, *MEAN[1:]], "input_std": STD}, Options(), "is not finite"),
+        ({**PLAIN, "teacher": "vmaf_v9"}, Options(), "'vmaf_v9' is no teacher that is known"),
+    ],
+)
+def test_what_is_not_said_or_said_twice_is_an_error(said, options: Options, message: str, tmp_path: Path) -> None:
+    with pytest.raises(UndescribedError) as caught:
+        describe(write(tmp_path, network(), said), never, options)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", "[" * 100_000])
+def test_a_sidecar_that_is_no_table(text: str, tmp_path: Path) -> None:
+    path = write(tmp_path, network())
+    path.with_suffix(".json").write_text(text, encoding="utf-8")
+    with pytest.raises(UndescribedError, match=r"theirs\.json"):
+        describe(path, never)
+
+
+def test_two_sidecars_are_one_too_many(tmp_path: Path) -> None:
+    path = write(tmp_path, network(), PLAIN)
+    (tmp_path / "theirs.onnx.json").write_text(json.dumps(PLAIN), encoding="utf-8")
+    with pytest.raises(UndescribedError, match="two sidecars"):
+        describe(path, never)
+    path.with_suffix(".json").unlink()
+    assert describe(path, never).features == CANONICAL
+
+
+def test_features_of_another_teacher_are_asked_for(tmp_path: Path) -> None:
+    path = write(tmp_path, network(), {"features": ["adm2"], "teacher": "vmaf_v0.6.1neg"})
+    asked = []
+    describe(path, lambda teacher: asked.append(teacher) or CANONICAL_FEATURES)
+    assert asked == ["vmaf_v0.6.1neg"]
+
+
+def external(folder: Path, location: str, **more: int) -> Path:
+    """A model whose first weight is in another file."""
+    model = network()
+    tensor = model.graph.initializer[0]
+    data = tensor.raw_data
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    for key, value in {"location": location, **more}.items():
+        entry = tensor.external_data.add()
+        entry.key, entry.value = key, str(value)
+    path = write(folder, model, PLAIN)
+    (folder / "weights.bin").write_bytes(b"\0" * 8 + data)
+    return path
+
+
+def test_external_data_inside_the_folder_are_read(tmp_path: Path) -> None:
+    path = external(tmp_path, "weights.bin", offset=8, length=6 * 8 * 4)
+    assert np.abs(scores(path) - truth(ROWS)).max() < 1e-4
+    assert any("external data read in from weights.bin" in sentence for sentence in adopted(path).sentences)
+    assert look(path, 6).size == path.stat().st_size + (tmp_path / "weights.bin").stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("location", "more", "message"),
+    [
+        ("../weights.bin", {}, "not inside the model's folder"),
+        ("/etc/passwd", {}, "not inside the model's folder"),
+        ("C:\\weights.bin", {}, "not inside the model's folder"),
+        ("", {}, "not inside the model's folder"),
+        ("link.bin", {}, "leads out of the model's folder"),
+        (".", {}, "leads out of the model's folder"),
+        ("missing.bin", {}, "is no file"),
+        ("weights.bin", {"offset": 8, "length": 10_000}, "which has 200"),
+        ("weights.bin", {"offset": -8}, "bytes -8 to"),
+        ("weights.bin", {"offset": 0}, "declares"),
+    ],
+)
+def test_external_data_elsewhere_are_not(location: str, more: dict[str, int], message: str, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (tmp_path / "weights.bin").write_bytes(b"\0" * 500)
+    (folder / "link.bin").symlink_to(tmp_path / "weights.bin")
+    with pytest.raises(ModelError, match=message):
+        adopted(external(folder, location, **more))
+
+
+def test_a_large_file_is_not_read(tmp_path: Path) -> None:
+    path = write(tmp_path, network(), PLAIN)
+    os.truncate(path, 2_000_000)
+    with pytest.raises(ModelError, match="2000000 bytes are no tiny model"):
+        adopted(path)
+
+
+def changed(change) -> onnx.ModelProto:
+    model = network()
+    change(model)
+    return model
+
+
+def second_output(model: onnx.ModelProto) -> None:
+    model.graph.output.append(helper.make_tensor_value_info("z", TensorProto.FLOAT, ["batch", 1]))
+
+
+def loop(model: onnx.ModelProto) -> None:
+    model.graph.node.append(helper.make_node("If", ["h"], ["i"], then_branch=model.graph, else_branch=model.graph))
+
+
+def undefined(model: onnx.ModelProto) -> None:
+    """Reads `features`, which the wrapper has and the original does not."""
+    model.graph.node[0].input[0] = "features"
+
+
+def foreign(model: onnx.ModelProto) -> None:
+    model.graph.node[1].domain = "com.theirs"
+    model.opset_import.append(helper.make_opsetid("com.theirs", 1))
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (network(batch=1), "has a fixed batch of 1"),
+        (changed(second_output), "2 outputs; a candidate has one each"),
+        (changed(loop), "not of an allowed operator|a subgraph"),
+        (changed(undefined), "Nodes in a graph must be topologically sorted"),
+        (changed(foreign), "it has operators of 'com.theirs'"),
+        (changed(lambda m: m.graph.input[0].type.tensor_type.shape.dim.pop()), "has rank 1"),
+        (changed(lambda m: m.graph.input[0].type.tensor_type.ClearField("shape")), "has no shape"),
+        (changed(lambda m: setattr(m.graph.input[0].type.tensor_type, "elem_type", TensorProto.INT32)), "is of INT32"),
+        (changed(lambda m: setattr(m.graph.input[0].type.tensor_type.shape.dim[1], "dim_value", 7)), "has 7 columns"),
+        (changed(lambda m: setattr(m.graph.output[0].type.tensor_type.shape.dim[1], "dim_value", 3)), "has 3 columns"),
+        (changed(lambda m: setattr(m.graph.node[1], "op_type", "RandomNormal")), "is not of an allowed operator"),
+        (
+            changed(
+                lambda m: m.graph.initializer[0].CopyFrom(
+                    numpy_helper.from_array(np.full((6, 8), np.nan, np.float32), "w1")
+                )
+            ),
+            "holds nan",
+        ),
+    ],
+)
+def test_what_no_candidate_may_be(model: onnx.ModelProto, message: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=message):
+        adopted(write(tmp_path, model, PLAIN))
+
+
+@given(cut=st.integers(0, 10_000), junk=st.binary(max_size=40))
+@example(cut=4205, junk=b"\x80")  # a name that is not UTF-8
+@settings(max_examples=60, deadline=None)
+def test_hostile_bytes_are_refused_or_adopted_never_worse(cut: int, junk: bytes, tmp_path_factory) -> None:
+    data = network().SerializeToString()
+    cut %= len(data)
+    path = tmp_path_factory.mktemp("hostile") / "theirs.onnx"
+    path.write_bytes(data[:cut] + junk + data[cut + len(junk) :])
+    path.with_suffix(".json").write_text(json.dumps(PLAIN), encoding="utf-8")
+    with contextlib.suppress(ModelError):
+        contract.faults(adopted(path).data)
+
+
+def test_operator_sets_that_nothing_uses_are_no_fault(tmp_path: Path) -> None:
+    model = network()
+    model.opset_import.append(helper.make_opsetid("ai.onnx.ml", 3))
+    model.opset_import[0].domain = "ai.onnx"
+    assert np.abs(scores(write(tmp_path, model, PLAIN)) - truth(ROWS)).max() < 1e-4

@@ -1,0 +1,349 @@
+"""A recipe says everything, or it is refused with its file and the place; the same content is the same recipe."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tinyvmaf.files import home, sha256
+from tinyvmaf.train.recipes import (
+    PROMISES,
+    Mos,
+    Optimiser,
+    RecipeError,
+    Validation,
+    find_recipe,
+    read_recipe,
+    recipe_ids,
+)
+from tinyvmaf.train.students import ARCHITECTURES, Grid
+from tinyvmaf.vmaf.teacher import KNOWN
+
+GOOD = """\
+summary = "a recipe for these tests"
+teacher = "vmaf_v0.6.1"
+method = "B1"
+architecture = "mlp_small"
+seeds = [0, 1]
+
+[optimiser]
+name = "adam"
+steps = 100
+batch = 32
+learning_rate = 0.01
+"""
+ADAM = GOOD[GOOD.index("[optimiser]") :]
+LM = '[optimiser]\nname = "levenberg_marquardt"\nsteps = 10\nbatch = 100\n'
+SQUARES = '[optimiser]\nname = "least_squares"\nsteps = 10\n'
+DOMAIN = "[domain]\nsamples = 100\n"
+MOS = "[mos]\nscale = [0, 100]\n"
+MOS_B1 = MOS + 'start = "B1"\n'
+GRID = "[grid]\ninput_bits = 13\nlevel_bits = 12\nvalue_bits = 11\n"
+B1F_QUADRATIC = 'method = "B1f"\narchitecture = "quadratic_32"'
+STOP = "[validation]\nevery = 10\npatience = 2\n"
+
+
+def write(folder: Path, text: str, name: str = "mine") -> Path:
+    path = folder / f"{name}.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def changed(top: str, tables: str = ADAM) -> str:
+    """The good recipe with top-level entries instead of or beside its own, and other tables."""
+    text = GOOD[: GOOD.index("[optimiser]")]
+    for line in top.splitlines():
+        name = line.split(" = ")[0]
+        text = re.sub(rf"^{name} = .*\n", "", text, flags=re.MULTILINE) + line + "\n"
+    return text + tables
+
+
+# Those that come along.
+
+
+@pytest.mark.parametrize("name", recipe_ids())
+def test_every_recipe_that_comes_along_can_be_read(name: str) -> None:
+    path = home() / "model" / "recipes" / f"{name}.toml"
+    recipe = read_recipe(name)
+    assert recipe.id == name
+    assert recipe.sha256 == sha256(path.read_bytes())
+    assert recipe.teacher in KNOWN
+    assert recipe == read_recipe(path)
+
+
+def test_every_architecture_but_the_spare_one_has_a_recipe() -> None:
+    used = {read_recipe(name).architecture.name for name in recipe_ids()}
+    assert set(ARCHITECTURES) - used == {"gelu_32"}
+
+
+def test_every_recipe_that_makes_promises_promises_a_known_thing() -> None:
+    promising = [recipe for recipe in map(read_recipe, recipe_ids()) if recipe.promises]
+    named = ["nano_tanh", "tiny_tanh", "tinyvmaf_exact", "tinyvmaf_nano", "tinyvmaf_tiny"]
+    assert [recipe.id for recipe in promising] == named
+    assert all(set(recipe.promises or {}) == set(PROMISES) for recipe in promising)
+
+
+@pytest.mark.parametrize(
+    ("name", "architecture", "grid", "decay"),
+    [
+        ("tinyvmaf_nano", "quadratic_1x64", Grid(14, 12, 11, 24), (3e-9, 3e-7)),
+        ("tinyvmaf_exact", "quadratic_32", Grid(14, 12, 11, 24), (0, 4e-9, 1e-6)),
+        ("tinyvmaf_tiny", "squared_relu_1x128", Grid(24, 16, 32, 53), ()),
+        ("nano_tanh", "tanh_24", None, ()),
+        ("tiny_tanh", "tanh_32", None, ()),
+    ],
+)
+def test_the_recipes_of_the_models_that_come_along(
+    name: str, architecture: str, grid: Grid | None, decay: tuple[float, ...]
+) -> None:
+    """The bits of a grid and of decay as they stand in the file, and the accumulator that follows from arithmetic."""
+    recipe = read_recipe(name)
+    said = tomllib.loads(find_recipe(name).read_text(encoding="utf-8"))
+    assert (recipe.architecture.name, recipe.grid, recipe.optimiser.decay) == (architecture, grid, decay)
+    assert (recipe.arithmetic == "float64") == (name in ("tinyvmaf_tiny", "tiny_tanh"))
+    assert said.get("grid") == (grid and {f: getattr(grid, f) for f in ("input_bits", "level_bits", "value_bits")})
+    assert tuple(said["optimiser"].get("decay", ())) == decay
+
+
+def test_an_unknown_recipe_names_those_that_come_along() -> None:
+    with pytest.raises(RecipeError, match=r"no recipe 'nano'\n  hint: a TOML file, or one of a1, .*, tinyvmaf_nano"):
+        read_recipe("nano")
+
+
+def test_a_file_that_is_no_toml_by_name_is_no_recipe(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD).rename(tmp_path / "mine.txt")
+    with pytest.raises(RecipeError, match="no recipe "):
+        find_recipe(path)
+
+
+# Reading.
+
+
+def test_everything_that_a_recipe_says_is_read(tmp_path: Path) -> None:
+    text = changed(
+        'method = "B3"\nper = "clip"\nframes = 5\nprecision = "float64"\narithmetic = "float64"',
+        f"{ADAM}schedule = 'constant'\nweight_decay = 0.5\n[mos]\nscale = [5, 1]\nstart = 'B1f'\nsteps = 7\n"
+        f"learning_rate = 0.25\npenalty = 2\n{DOMAIN}[promises]\nframe_rmse = 0.5\n",
+    )
+    recipe = read_recipe(write(tmp_path, text))
+    assert (recipe.method, recipe.per, recipe.frames, recipe.seeds) == ("B3", "clip", 5, (0, 1))
+    assert (recipe.precision, recipe.arithmetic) == ("float64", "float64")
+    assert recipe.optimiser == Optimiser("adam", 100, 32, 0.01, "constant", 0.5)
+    assert recipe.mos == Mos((5, 1), "B1f", 7, 0.25, 2)
+    assert recipe.samples == 100
+    assert recipe.promises == {"frame_rmse": 0.5}
+    assert recipe.sees_clips
+    assert recipe.needs_mos
+
+
+def test_what_a_recipe_does_not_say_is_the_usual(tmp_path: Path) -> None:
+    recipe = read_recipe(write(tmp_path, GOOD))
+    assert (recipe.per, recipe.precision, recipe.arithmetic, recipe.samples) == ("frame", "float32", "float32", 0)
+    assert recipe.validation is recipe.mos is recipe.promises is recipe.soft_labels_temperature is None
+    assert not recipe.needs_mos
+    assert read_recipe(write(tmp_path, GOOD + STOP)).validation == Validation(10, 2)
+
+
+@pytest.mark.parametrize(("arithmetic", "bits"), [("float32", 24), ("float64", 53)])
+def test_the_accumulator_of_a_grid_follows_from_the_arithmetic(arithmetic: str, bits: int, tmp_path: Path) -> None:
+    text = changed(f'{B1F_QUADRATIC}\narithmetic = "{arithmetic}"', LM + "decay = [1, 0.5, 0]\n" + DOMAIN + GRID)
+    recipe = read_recipe(write(tmp_path, text))
+    assert recipe.grid == Grid(13, 12, 11, bits)
+    assert recipe.optimiser == Optimiser("levenberg_marquardt", 10, 100, decay=(1, 0.5, 0))
+    assert read_recipe(write(tmp_path, changed(B1F_QUADRATIC, LM + DOMAIN + GRID))).grid == Grid(13, 12, 11, 24)
+
+
+def test_only_a_fit_on_the_domain_sees_no_clip(tmp_path: Path) -> None:
+    assert not read_recipe(write(tmp_path, changed('method = "B1f"', ADAM + DOMAIN))).sees_clips
+
+
+def test_a_recipe_is_called_by_its_file_and_known_by_its_content(tmp_path: Path) -> None:
+    """A space more is another sha256: nobody has to judge which changes matter."""
+    one, other = read_recipe(write(tmp_path, GOOD, "one")), read_recipe(write(tmp_path, GOOD, "other"))
+    spaced = read_recipe(write(tmp_path, GOOD + " ", "spaced"))
+    assert (one.id, other.id) == ("one", "other")
+    assert one.sha256 == other.sha256 == sha256(GOOD.encode())
+    assert spaced.sha256 != one.sha256
+
+
+@pytest.mark.parametrize(("scale", "points"), [((0, 100), [0, 50, 100]), ((100, 0), [100, 50, 0]), ((1, 5), [-25])])
+def test_opinions_become_points_by_their_scale(scale: tuple[float, float], points: list[float]) -> None:
+    """DMOS counts down; what lies off the scale stays off it."""
+    asked = (0, 50, 100)[: len(points)]
+    assert [Mos(scale).points(opinion) for opinion in asked] == points
+    assert Mos(scale).in_points({str(o): (o, 0.5) for o in asked}) == {
+        str(o): (p, 0.5) for o, p in zip(asked, points, strict=True)
+    }
+
+
+# What is refused.
+
+
+def refused(path: Path, reason: str) -> None:
+    with pytest.raises(RecipeError, match=reason) as caught:
+        read_recipe(path)
+    assert caught.value.message.startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "at the top: 'summary' is a required property"),
+        ("summary = ", "Invalid value"),
+        (GOOD + "steps = 1\n", "Cannot overwrite a value"),
+        (changed('colour = "red"'), "at the top: Additional properties are not allowed .'colour' was unexpected"),
+        (changed('summary = "short"'), "at summary: 'short' is too short"),
+        (changed('teacher = "vmaf"'), "at teacher: 'vmaf' is not one of"),
+        (changed('method = "B4"'), "at method: 'B4' is not one of"),
+        (changed('architecture = "resnet"'), "at architecture: 'resnet' is not one of .*'mlp_small'"),
+        (changed("seeds = []"), "at seeds: .*(short|non-empty)"),
+        (changed("seeds = [0, 0]"), "at seeds: .* has non-unique elements"),
+        (changed("seeds = [-1]"), "at seeds/0: -1 is less than the minimum"),
+        (changed("seeds = [0, 1.0]"), "at seeds/1: 1.0 is not of type 'integer'"),
+        (changed("seeds = [9223372036854775808]"), "at seeds/0: .* is greater than the maximum"),
+        (changed('per = "scene"'), "at per: 'scene' is not one of"),
+        (changed("frames = 0"), "at frames: 0 is less than the minimum"),
+        (changed('precision = "float16"'), "at precision: 'float16' is not one of"),
+        (changed('arithmetic = "int8"'), "at arithmetic: 'int8' is not one of"),
+        (changed("soft_labels_temperature = 0"), "at soft_labels_temperature: 0 is less than or equal to"),
+        (changed("", ""), "at the top: 'optimiser' is a required property"),
+        (changed("", "[optimiser]\nsteps = 1\n"), "at optimiser: 'name' is a required property"),
+        (changed("", '[optimiser]\nname = "sgd"\n'), "at optimiser/name: 'sgd' is not one of"),
+        (changed("", '[optimiser]\nname = "adam"\n'), "at optimiser: .* is a required property"),
+        (changed("", ADAM + "searches = 1\n"), "at optimiser: Additional properties .*'searches' was unexpected"),
+        (changed("", ADAM.replace("= 100", "= 0")), "at optimiser/steps: 0 is less than the minimum"),
+        (changed("", ADAM.replace("= 100", "= 100.0")), "at optimiser/steps: 100.0 is not of type 'integer'"),
+        (changed("", ADAM.replace("= 100", "= true")), "at optimiser/steps: True is not of type 'integer'"),
+        (changed("", ADAM.replace("0.01", "nan")), "at optimiser/learning_rate: nan is not of type 'number'"),
+        (changed("", ADAM.replace("0.01", "inf")), "at optimiser/learning_rate: inf is not of type 'number'"),
+        (changed("", ADAM.replace("0.01", "-0.01")), "at optimiser/learning_rate: -0.01 is less than or equal to"),
+        (changed("", ADAM + "schedule = 'linear'\n"), "at optimiser/schedule: 'linear' is not one of"),
+        (changed("", ADAM + "weight_decay = -1\n"), "at optimiser/weight_decay: -1 is less than the minimum"),
+        (changed("", LM + "learning_rate = 0.1\n"), "at optimiser: .*'learning_rate' was unexpected"),
+        (changed("", ADAM + "decay = [1, 1, 1]\n"), "at optimiser: .*'decay' was unexpected"),
+        (changed("", LM + "decay = []\n"), "at optimiser/decay: .*(short|non-empty)"),
+        (changed("", LM + "decay = 1\n"), "at optimiser/decay: 1 is not of type 'array'"),
+        (changed("", LM + "decay = [0, -1, 0]\n"), "at optimiser/decay/1: -1 is less than the minimum"),
+        (changed("", LM + "decay = [0, nan, 0]\n"), "at optimiser/decay/1: nan is not of type 'number'"),
+        (changed("", LM + "[grid]\n"), "at grid: 'input_bits' is a required property"),
+        (changed("", LM + GRID + "weight_bits = 3\n"), "at grid: .*'weight_bits' was unexpected"),
+        (changed("", LM + GRID + "accumulator_bits = 24\n"), "at grid: .*'accumulator_bits' was unexpected"),
+        (changed("", LM + GRID.replace("13", "0")), "at grid/input_bits: 0 is less than the minimum"),
+        (changed("", LM + GRID.replace("13", "13.0")), "at grid/input_bits: 13.0 is not of type 'integer'"),
+        (changed("", SQUARES + "batch = 1\n"), "at optimiser: .*'batch' was unexpected"),
+        (changed("", ADAM + "[domain]\n"), "at domain: 'samples' is a required property"),
+        (changed("", ADAM + "[validation]\nevery = 1\n"), "at validation: 'patience' is a required property"),
+        (changed("", ADAM + "[mos]\n"), "at mos: 'scale' is a required property"),
+        (changed("", ADAM + "[mos]\nscale = [1]\n"), "at mos/scale: .* is too short"),
+        (changed("", ADAM + "[mos]\nscale = [nan, 1]\n"), "at mos/scale/0: nan is not of type 'number'"),
+        (changed("", ADAM + "[mos]\nscale = [1, inf]\n"), "at mos/scale/1: inf is not of type 'number'"),
+        (changed("", ADAM + MOS + 'start = "B2"\n'), "at mos/start: 'B2' is not one of"),
+        (changed("", ADAM + MOS + "penalty = -1\n"), "at mos/penalty: -1 is less than the minimum"),
+        (changed("", ADAM + "[promises]\nbeauty = 1\n"), "at promises: .*'beauty' was unexpected"),
+        (changed("", ADAM + "[promises]\nframe_rmse = 0\n"), "at promises/frame_rmse: 0 is less than or equal to"),
+    ],
+)
+def test_what_is_not_by_the_schema_is_refused_with_its_place(text: str, reason: str, tmp_path: Path) -> None:
+    """TOML tells 1 from 1.0 and has nan and inf; JSON Schema alone would let them pass."""
+    refused(write(tmp_path, text), reason)
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_bytes(b"\xff\xfe\x00")
+    refused(path, "codec can't decode")
+
+
+@pytest.mark.parametrize(
+    ("top", "tables", "reason"),
+    [
+        ('method = "B2"', ADAM, r"method B2 needs a table \[mos\] with its scale"),
+        ('method = "B3"', ADAM + DOMAIN, r"method B3 needs a table \[mos\]"),
+        ("", ADAM + MOS, r"method B1 fits no opinions: \[mos\] has no place"),
+        ('method = "B2"', ADAM + "[mos]\nscale = [3, 3.0]\n", r"both ends of the scale of \[mos\] are the same"),
+        ('method = "B1f"', ADAM, r"B1f needs a table \[domain\]"),
+        ('method = "B3"', ADAM + MOS, r"B1f needs a table \[domain\]"),
+        ("", ADAM + DOMAIN, r"no fit on the domain: \[domain\] has no place"),
+        ('method = "B3"', ADAM + MOS_B1 + DOMAIN, r"no fit on the domain: \[domain\] has no place"),
+        ('method = "B1f"\nper = "clip"', ADAM + DOMAIN, "samples of the domain have no clips"),
+        ('method = "B1f"', ADAM + DOMAIN + STOP, "samples of the domain have no source to validate on"),
+        ('method = "B3"', ADAM + MOS + DOMAIN + STOP, "samples of the domain have no source to validate on"),
+        ('architecture = "a3"', ADAM, 'architecture a3 needs per = "clip"'),
+        ('architecture = "a4"', ADAM, "architecture a4 and optimiser adam do not go together"),
+        ("", SQUARES, "architecture mlp_small and optimiser least_squares do not go together"),
+        ("", LM + STOP, "levenberg_marquardt has no early stop"),
+        ('architecture = "a4"', SQUARES + STOP, "least_squares has no early stop"),
+        ('per = "clip"', ADAM + STOP, "early stop is by frames: it has no place per clip"),
+        ("soft_labels_temperature = 1", LM, "levenberg_marquardt knows no soft labels"),
+        ('per = "clip"', LM, "levenberg_marquardt fits frames only"),
+        ('architecture = "a3"\nper = "clip"', LM, "levenberg_marquardt fits frames only"),
+        ('method = "B2"', LM + MOS, "levenberg_marquardt fits no opinions"),
+        ('method = "B1f"\narchitecture = "a4"', SQUARES + DOMAIN, "a4 starts as the teacher: B1 or B2"),
+        ('method = "B3"\narchitecture = "a4"', SQUARES + MOS + DOMAIN, "a4 starts as the teacher: B1 or B2"),
+        ('method = "B2"\nsoft_labels_temperature = 1', ADAM + MOS, "soft labels are an option of B1"),
+        ('architecture = "fr_regressor"', LM, "levenberg_marquardt knows no dropout"),
+        ('architecture = "gelu_32"\narithmetic = "float64"', ADAM, "ONNX Runtime has no Erf in float64"),
+        ("frames = 8", ADAM, 'frames has no place without per = "clip"'),
+        ('method = "B2"', ADAM + MOS + "penalty = 1.0\n", r"penalty of \[mos\] belong to B3"),
+        ("", LM + "searches = 2\n", "searches are of the domain: there is no"),
+        ('method = "B3"', LM + MOS_B1, "levenberg_marquardt starts B3 in the domain only"),
+        (B1F_QUADRATIC, ADAM + DOMAIN + GRID, "a student is put on a grid after a fit by levenberg_marquardt on samp"),
+        ('architecture = "quadratic_32"', LM + GRID, "on samples of the domain: method B1f"),
+        ('architecture = "quadratic_32"\nmethod = "B3"', LM + MOS + DOMAIN + GRID, "a student is put on a grid after"),
+        (
+            'architecture = "tanh_24"\nmethod = "B1f"',
+            LM + DOMAIN + GRID,
+            "architecture tanh_24 has no grid: only quadratic and squared_relu units are exact on one",
+        ),
+        ('architecture = "linear"\nmethod = "B1f"', LM + DOMAIN + GRID, "architecture linear has no grid: only quadr"),
+        (
+            'architecture = "squared_relu_1x128"\nmethod = "B1f"',
+            LM + DOMAIN + GRID,
+            "a square is not shortened: value_bits of .grid. must be twice level_bits",
+        ),
+        ("", LM + "decay = [1, 1]\n", "decay needs 3 entries, one a layer of mlp_small"),
+        ('architecture = "linear"', LM + "decay = [1, 1, 1]\n", "decay needs 1 entries, one a layer of linear"),
+        (B1F_QUADRATIC, LM + DOMAIN + GRID.replace("12", "13"), r"grid: level_bits 13: a level times another must"),
+        (B1F_QUADRATIC, LM + DOMAIN + GRID.replace("11", "25"), "grid: input_bits and value_bits are above 0, and no"),
+        (
+            B1F_QUADRATIC + '\narithmetic = "float64"',
+            LM + DOMAIN + GRID.replace("12", "27"),
+            r"grid: level_bits 27: .* must stay below 2\^53",
+        ),
+        (
+            'method = "B3"\narchitecture = "a3"\nper = "clip"',
+            LM + MOS + DOMAIN,
+            "levenberg_marquardt knows no attention",
+        ),
+    ],
+)
+def test_what_does_not_go_together_is_refused(top: str, tables: str, reason: str, tmp_path: Path) -> None:
+    refused(write(tmp_path, changed(top, tables)), reason)
+
+
+@pytest.mark.parametrize(
+    ("top", "tables"),
+    [
+        ('per = "clip"', ADAM),
+        ('architecture = "a3"\nper = "clip"', ADAM),
+        ('architecture = "a4"\nper = "clip"', SQUARES),
+        ("soft_labels_temperature = 25", ADAM + STOP),
+        ("", LM),
+        ("", LM + "decay = [0, 1e-9, 0.5]\n"),
+        ('method = "B1f"', ADAM + DOMAIN),
+        (B1F_QUADRATIC, LM + DOMAIN + GRID),
+        ('architecture = "squared_relu_1x128"\nmethod = "B1f"', LM + DOMAIN + GRID.replace("11", "24")),
+        (B1F_QUADRATIC, LM + DOMAIN),
+        ('architecture = "quadratic_32"', ADAM),
+        ('method = "B1f"', LM + "searches = 2\n" + DOMAIN),
+        ('method = "B2"', ADAM + MOS + STOP),
+        ('method = "B2"\nper = "clip"', ADAM + MOS),
+        ('method = "B2"\narchitecture = "a4"', SQUARES + MOS),
+        ('method = "B3"', ADAM + MOS_B1 + STOP),
+        ('method = "B3"\nper = "clip"', LM + MOS + DOMAIN),
+        ('method = "B3"\narchitecture = "a3"\nper = "clip"', ADAM + MOS + DOMAIN),
+    ],
+)
+def test_what_goes_together_is_read(top: str, tables: str, tmp_path: Path) -> None:
+    assert read_recipe(write(tmp_path, changed(top, tables))).id == "mine"

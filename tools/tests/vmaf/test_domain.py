@@ -1,0 +1,276 @@
+"""A teacher's domain holds every row that the teacher may meet, and the search of it finds what is there to find."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+
+from tinyvmaf.data import dataset
+from tinyvmaf.data.golden import load_rows
+from tinyvmaf.errors import TeacherError
+from tinyvmaf.files import home
+from tinyvmaf.vmaf.domain import Domain, Found, worst_difference
+from tinyvmaf.vmaf.features import CANONICAL, CANONICAL_FEATURES, Feature, resolve
+from tinyvmaf.vmaf.ffmpeg import FFmpeg
+from tinyvmaf.vmaf.teacher import KNOWN, load_built_in
+
+Array = NDArray[np.float64]
+DOMAIN = Domain(CANONICAL_FEATURES)
+MODERN = Domain(
+    (
+        resolve("Cambi_feature_cambi_score", {"cambi_max_val": 17.0}),
+        resolve("Speed_chroma_feature_speed_chroma_uv_score", {"speed_max_val": 45.0}),
+        resolve("VMAF_integer_feature_adm3_score", {"adm_min_val": 0.5}),
+        resolve("VMAF_integer_feature_motion3_score", {"motion_max_val": 18.0}),
+    )
+)
+SEARCH = {"samples": 4000, "starts": 40, "steps": 40}
+QUICK = settings(max_examples=50, deadline=None)
+
+
+# What lies inside.
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_every_support_vector_of_a_teacher_lies_in_its_domain(name: str, ffmpeg: FFmpeg) -> None:
+    """They are rows of real videos, the ones that the teacher was fitted on."""
+    teacher = load_built_in(ffmpeg, name)
+    vectors = (teacher.svr.support_vectors - teacher.svr.intercepts[1:]) / teacher.svr.slopes[1:]
+    assert Domain(teacher.features).contains(vectors).all()
+
+
+def test_every_row_of_the_embedded_corpus_lies_in_its_teachers_domain(ffmpeg: FFmpeg) -> None:
+    data = dataset.read(home() / "fixtures" / "corpus" / "features.parquet")
+    judged = 0
+    for name in KNOWN:
+        teacher = load_built_in(ffmpeg, name)
+        if set(teacher.feature_names) <= set(data.table.column_names):
+            judged += 1
+            rows = data.columns(*teacher.feature_names)
+            assert Domain(teacher.features).contains(rows).all(), name
+            assert Domain(teacher.features).contains(rows.astype(np.float32)).all(), name
+    assert judged >= len(data.provenance["teachers"])
+
+
+def test_every_golden_row_lies_in_the_domain() -> None:
+    """No student is fitted on them, but every student is judged by them."""
+    for pair in load_rows().pairs.values():
+        assert DOMAIN.contains(pair.features).all(), pair.id
+
+
+def row(**changes: float) -> list[list[float]]:
+    """A good picture with some motion, but for what is changed."""
+    values = dict(zip(CANONICAL, (0.95, 0.6, 0.8, 0.9, 0.95, 5.0), strict=True)) | changes
+    return [[values[name] for name in CANONICAL]]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"motion2": 0.0},
+        {"motion2": 30.0},
+        {"vif_scale1": 0.585},
+        {"adm2": 0.51},
+        {"vif_scale3": 1.05},
+        {"vif_scale0": 0.0, "vif_scale1": 0.0, "vif_scale2": 0.0, "vif_scale3": 0.0, "adm2": 0.45},
+    ],
+    ids=["good", "still", "fastest", "vif-falls-a-little", "adm-apart", "sharpened", "nothing-left"],
+)
+def test_what_a_video_may_have_lies_inside(changes: dict[str, float]) -> None:
+    assert DOMAIN.contains(row(**changes)).all()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"motion2": -0.1},
+        {"motion2": 30.1},
+        {"vif_scale1": 0.57},
+        {"adm2": 0.49},
+        {"adm2": 1.1},
+        {"vif_scale3": 1.06},
+        {"vif_scale0": -0.01},
+        {"adm2": np.nan},
+        {"motion2": np.inf},
+    ],
+    ids=[
+        "negative",
+        "too-fast",
+        "vif-falls",
+        "adm-too-far",
+        "adm-too-high",
+        "vif-too-high",
+        "vif-negative",
+        "nan",
+        "inf",
+    ],
+)
+def test_what_no_video_has_lies_outside(changes: dict[str, float]) -> None:
+    assert not DOMAIN.contains(row(**changes)).any()
+
+
+# The map from the cube.
+
+
+@pytest.mark.parametrize("domain", [DOMAIN, MODERN], ids=["canonical", "modern"])
+@given(data=st.data())
+@QUICK
+def test_every_point_of_the_cube_lands_inside(domain: Domain, data: st.DataObject) -> None:
+    shape = (data.draw(st.integers(1, 5)), len(domain.features))
+    rows = domain.rows(data.draw(arrays(np.float64, shape, elements=st.floats(0.0, 1.0))))
+    assert rows.shape == shape
+    assert domain.contains(rows).all()
+    assert domain.contains(rows.astype(np.float32)).all()
+
+
+@given(cube=arrays(np.float64, (3, 6), elements=st.floats(allow_nan=False)))
+@QUICK
+def test_a_point_outside_the_cube_is_taken_to_the_nearest(cube: Array) -> None:
+    """However far: an ascent that steps over a face goes along it."""
+    rows = DOMAIN.rows(cube)
+    assert np.array_equal(rows, DOMAIN.rows(np.clip(cube, 0.0, 1.0)))
+    assert DOMAIN.contains(rows).all()
+
+
+@pytest.mark.parametrize("domain", [DOMAIN, MODERN], ids=["canonical", "modern"])
+def test_the_corners_of_the_cube_reach_both_ends_of_each_feature(domain: Domain) -> None:
+    """Else the map would leave out a part of what `contains` says is inside."""
+    width = len(domain.features)
+    corners = (np.arange(2**width)[:, None] >> np.arange(width) & 1).astype(np.float64)
+    rows = domain.rows(corners)
+    low, high = domain.bounds()
+    assert np.array_equal(rows.min(axis=0), low)
+    assert np.array_equal(rows.max(axis=0), high)
+
+
+def test_an_option_that_says_where_a_feature_ends_is_its_end() -> None:
+    low, high = MODERN.bounds()
+    assert low.tolist() == [0.0, 0.0, 0.5, 0.0]
+    assert high.tolist() == [17.0, 45.0, 1.05, 18.0]
+    assert MODERN.extent() == (0.0, 45.0)
+
+
+@pytest.mark.parametrize(
+    "feature",
+    [
+        Feature("ssim", "ssim", "ssim", "SSIM"),
+        resolve("Cambi_feature_cambi_score", {}),
+        resolve("Speed_chroma_feature_speed_chroma_uv_score", {}),
+    ],
+    ids=["ssim", "cambi-without-end", "chroma-without-end"],
+)
+def test_a_feature_whose_range_nobody_knows_is_an_error(feature: Feature) -> None:
+    with pytest.raises(TeacherError, match=rf"the range of feature {feature.name} is not known\n  hint: add it to"):
+        Domain((*CANONICAL_FEATURES, feature))
+
+
+# Samples.
+
+
+@pytest.mark.parametrize("domain", [DOMAIN, MODERN], ids=["canonical", "modern"])
+def test_a_sample_is_the_same_for_the_same_seed_and_lies_inside(domain: Domain) -> None:
+    rows = domain.sample(1000, 3)
+    assert np.array_equal(rows, domain.sample(1000, 3))
+    assert not np.isin(rows[:, -1], domain.sample(1000, 4)[:, -1]).any()
+    assert domain.contains(rows).all()
+
+
+def test_a_sample_has_slow_pictures_more_often_and_fast_ones_too() -> None:
+    """A uniform half alone would have 5 % below a motion of 1.5; cubed, 0.05 ** (1/3) = 37 % of the other half are."""
+    motion = DOMAIN.sample(10_000, 0)[:, CANONICAL.index("motion2")]
+    assert 0.18 < (motion < 1.5).mean() < 0.24
+    assert (motion > 27.0).mean() > 0.05
+
+
+def test_a_quarter_of_a_sample_has_no_colour() -> None:
+    """A chroma of exactly 0 is a case of its own to the teacher, and a uniform draw never meets it."""
+    assert (MODERN.sample(1000, 0)[:, 1] == 0.0).sum() == 250
+
+
+# The search.
+
+
+HEIGHT = 7.0
+Scores = Callable[[Array], Array]
+
+
+def teacher(rows: Array) -> Array:
+    return np.asarray(rows, dtype=np.float64) @ (40.0, 5.0, 10.0, 10.0, 20.0, 0.5)
+
+
+def bumped(centre: Array, width: float = 0.1) -> Scores:
+    """The teacher with a Gaussian bump whose standard deviation is a tenth of each feature's range."""
+    low, high = DOMAIN.bounds()
+
+    def student(rows: Array) -> Array:
+        away = (np.asarray(rows, dtype=np.float64) - centre) / (high - low)
+        return teacher(rows) + HEIGHT * np.exp(-0.5 * np.square(away / width).sum(axis=1))
+
+    return student
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_narrow_bump_is_found_and_climbed(seed: int) -> None:
+    """Sampling alone sees less than nine tenths of it; the ascent comes to its top, wherever that is."""
+    centre = DOMAIN.rows(np.random.default_rng(seed).uniform(0.1, 0.9, (1, 6)))
+    student, sample = bumped(centre), DOMAIN.sample(SEARCH["samples"], 0).astype(np.float32)
+    found = worst_difference(student, teacher, DOMAIN, **SEARCH)
+    assert np.abs(student(sample) - teacher(sample)).max() < 0.9 * HEIGHT
+    assert 0.995 * HEIGHT < found.differences[0] <= HEIGHT
+    low, high = DOMAIN.bounds()
+    assert np.abs((found.rows[0] - centre[0]) / (high - low)).max() < 0.02
+
+
+def test_what_a_search_returns_is_true() -> None:
+    """Rows inside the domain, exactly of float32, and the differences that the functions have there."""
+    student = bumped(DOMAIN.rows(np.full((1, 6), 0.4)))
+    found = worst_difference(student, teacher, DOMAIN, **SEARCH)
+    assert isinstance(found, Found)
+    assert len(found.rows) == len(found.differences) == SEARCH["starts"]
+    assert DOMAIN.contains(found.rows).all()
+    assert np.array_equal(found.rows, found.rows.astype(np.float32))
+    rows = found.rows.astype(np.float32)
+    assert np.array_equal(found.differences, np.abs(student(rows) - teacher(rows)))
+    assert (np.diff(found.differences) <= 0.0).all()
+
+
+def test_a_search_gives_the_same_for_the_same_seed() -> None:
+    student = bumped(DOMAIN.rows(np.full((1, 6), 0.4)))
+    once, again, other = (worst_difference(student, teacher, DOMAIN, **SEARCH, seed=seed) for seed in (5, 5, 6))
+    assert np.array_equal(once.rows, again.rows)
+    assert np.array_equal(once.differences, again.differences)
+    assert not np.array_equal(once.rows, other.rows)
+
+
+def test_the_largest_difference_may_lie_on_the_edge() -> None:
+    """Of two linear functions it lies in a corner: here where motion is highest, 0.5 * 30 points."""
+    found = worst_difference(lambda rows: teacher(rows) - 0.5 * rows[:, 5], teacher, DOMAIN, **SEARCH)
+    assert found.differences[0] == pytest.approx(15.0, abs=1e-4)
+
+
+def test_functions_that_do_not_differ_have_no_difference(ffmpeg: FFmpeg) -> None:
+    real = load_built_in(ffmpeg)
+    found = worst_difference(real.predict, real.predict, Domain(real.features), samples=500, starts=10, steps=5)
+    assert not found.differences.any()
+    assert len(found.rows) == 10
+
+
+def test_fewer_samples_than_starts_are_all_started_from() -> None:
+    found = worst_difference(bumped(np.zeros(6)), teacher, DOMAIN, samples=3, starts=40, steps=2)
+    assert 3 <= len(found.rows) <= 6
+
+
+def test_the_search_reaches_the_silent_chroma() -> None:
+    """A student that forgets what the teacher does at exactly 0 is off there and nowhere else."""
+
+    def forgets(rows: Array) -> Array:
+        return np.where(rows[:, 1] == 0.0, 3.0, 0.0)
+
+    found = worst_difference(forgets, lambda rows: np.zeros(len(rows)), MODERN, **SEARCH)
+    assert found.differences[0] == 3.0
+    assert found.rows[0, 1] == 0.0

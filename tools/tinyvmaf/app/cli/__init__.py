@@ -1,0 +1,67 @@
+"""The command line: thin shells around the package, one file a group of commands."""
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+from tinyvmaf import __version__
+from tinyvmaf.app.cli import bench, certify, corpus, extract, gate, golden, info, mcp, models, score, store, train
+from tinyvmaf.errors import TinyvmafError
+
+_INTERRUPTED = 128 + signal.SIGINT
+_DESCRIPTION = """\
+May this small ONNX model stand in for Netflix's VMAF?
+
+Score video with the real libvmaf, extract features of a corpus, fit tiny students to VMAF's SVR, write them as ONNX,
+and keep the registry of models that the quality gates judge. tinyvmaf gate judges them: every suite, one verdict."""
+_EXAMPLES = """\
+examples:
+  tinyvmaf gate --model candidate.onnx
+  tinyvmaf score ref.mp4 dis.mp4
+  tinyvmaf score ref.yuv dis.yuv --size 1920x1080 --pix-fmt yuv420p --json > vmaf.json
+  tinyvmaf train --recipe tinyvmaf_nano --out candidates
+  tinyvmaf info
+
+exit status: 0 done, 1 could not be done (the reason is on stderr), 2 wrong use"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = argparse.ArgumentParser(
+        prog="tinyvmaf",
+        description=_DESCRIPTION,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    top.add_argument("--version", action="version", version=f"tinyvmaf {__version__}")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for group in (gate, score, corpus, extract, store, train, certify, bench, models, golden, mcp, info):
+        group.add_commands(commands)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit status."""
+
+    def ended(number: int, frame: FrameType | None) -> None:
+        del frame
+        raise SystemExit(128 + number)  # so that child processes and temporary files go too
+
+    signal.signal(signal.SIGTERM, ended)
+    arguments = parser().parse_args(argv)
+    try:
+        status: int = arguments.run(arguments)
+    except TinyvmafError as error:
+        print(f"tinyvmaf: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("tinyvmaf: interrupted", file=sys.stderr)
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # The reader has gone (`| head`); give Python nothing more to flush into the pipe.
+        sys.stdout = None
+        return 1
+    return status

@@ -1,0 +1,145 @@
+"""`tinyvmaf extract`: features and teacher scores of a whole corpus."""
+
+import argparse
+import os
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from tinyvmaf import __version__
+from tinyvmaf.app.cli.common import (
+    Commands,
+    add_command,
+    add_corpus_options,
+    add_ffmpeg_option,
+    clip_bar,
+    positive_float,
+    positive_int,
+)
+from tinyvmaf.data import dataset
+from tinyvmaf.data.corpus import Corpus, data_root, scan
+from tinyvmaf.data.extract import FULL, Extraction, Request, extract
+from tinyvmaf.data.store import Store, default_folder, key_of
+from tinyvmaf.files import file_sha256
+from tinyvmaf.vmaf.features import CANONICAL
+from tinyvmaf.vmaf.ffmpeg import FFmpeg, find_ffmpeg
+from tinyvmaf.vmaf.libvmaf import motion_epoch
+from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN
+
+_DESCRIPTION = f"""\
+Extract features and teacher scores of every clip of a corpus into a parquet file, one row a frame, with its provenance.
+
+One libvmaf pass a clip, one process a core. What was measured before comes out of the store ({
+    " or ".join(("$TINYVMAF_CACHE", "the user's cache folder"))
+}), unless a clip, the request or the FFmpeg build changed; so a run that was stopped goes on where
+it stopped. Clips that fail are listed at the end, with the reason; the others are kept.
+
+features: canonical ({", ".join(CANONICAL)}; with those of the teachers), full (everything that this libvmaf logs), or
+names of further libvmaf features, separated by commas: {", ".join(FULL)}.
+teachers: {", ".join(KNOWN)}
+
+exit status: 0 every clip came through, 1 some did not or nothing could be done, 2 wrong use"""
+
+
+def add_commands(commands: Commands) -> None:
+    """Add `extract`."""
+    command = add_command(commands, "extract", _run, summary="features of a whole corpus", description=_DESCRIPTION)
+    add_corpus_options(command)
+    command.add_argument("--out", type=Path, required=True, metavar="F.parquet", help="file to write")
+    command.add_argument("--features", default="canonical", metavar="NAMES", help="canonical (default), full, or names")
+    command.add_argument(
+        "--teacher", action="append", choices=KNOWN, metavar="ID", help=f"repeatable (default {DEFAULT})"
+    )
+    command.add_argument("--jobs", type=positive_int, metavar="N", help="clips at a time (default: one a core)")
+    command.add_argument("--dask", metavar="ADDRESS", help="run on this Dask scheduler, such as tcp://host:8786")
+    command.add_argument("--timeout", type=positive_float, metavar="S", help="give a clip up after this many seconds")
+    add_ffmpeg_option(command)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    ffmpeg = find_ffmpeg(arguments.ffmpeg)
+    corpus = scan(data_root(arguments.data_root), assume=arguments.assume_dims)
+    everything = arguments.features == "full"
+    named = () if arguments.features in ("canonical", "full") else tuple(dict.fromkeys(arguments.features.split(",")))
+    teachers = tuple(dict.fromkeys(arguments.teacher or [DEFAULT]))
+    request = Request(teachers, FULL if everything else named, everything, arguments.timeout)
+    store = Store(default_folder())
+    started = time.perf_counter()
+    with ExitStack() as stack:
+        more: dict[str, Any] = {}
+        jobs = arguments.jobs or os.cpu_count() or 1
+        if arguments.dask:
+            from tinyvmaf.data.cluster import cluster
+
+            run, slots = stack.enter_context(cluster(arguments.dask))
+            more, jobs = {"run": run, "remote": True}, arguments.jobs or slots
+        report = stack.enter_context(clip_bar("extract"))
+        result = extract(corpus, request, store, ffmpeg, jobs=jobs, on_clip=report, **more)
+    _finish(arguments, corpus, request, store, ffmpeg, result, time.perf_counter() - started)
+    return int(bool(result.failures or any(fault.spoils for fault in corpus.faults)))
+
+
+def _finish(
+    arguments: argparse.Namespace,
+    corpus: Corpus,
+    request: Request,
+    store: Store,
+    ffmpeg: FFmpeg,
+    result: Extraction,
+    seconds: float,
+) -> None:
+    """Write the file and say what happened."""
+    if result.table is not None:
+        provenance = _provenance(corpus, request, store, ffmpeg, result, arguments.features)
+        dataset.write(arguments.out, result.table, provenance)
+        clips = len(corpus.clips) - len(result.failures)
+        print(
+            f"{arguments.out}: {clips} clips, {result.table.num_rows} frames, {result.table.num_columns} columns; "
+            f"{result.computed} clips measured, {clips - result.computed} from the store, {seconds:.2f} s"
+        )
+    for key in result.damaged:
+        print(f"tinyvmaf: store entry {key[:16]} was damaged and was measured again", file=sys.stderr)
+    for fault in corpus.faults:
+        print(f"tinyvmaf: {fault.path} {fault.text}", file=sys.stderr)
+    for failure in result.failures:
+        print(f"tinyvmaf: {failure.clip} failed: {failure.reason}", file=sys.stderr)
+    if result.table is None:
+        print(f"tinyvmaf: no clip came through; {arguments.out} was not written", file=sys.stderr)
+
+
+def _provenance(
+    corpus: Corpus, request: Request, store: Store, ffmpeg: FFmpeg, result: Extraction, features: str
+) -> dict[str, Any]:
+    """What the dataset is made of; nothing of this machine, so that the same content gives the same bytes."""
+    assert result.table is not None
+    measured = set(result.table["clip"].unique().to_pylist())
+    files = {corpus.relative(clip.path): store.digest(clip.path) for clip in corpus.clips if clip.id in measured}
+    files |= {corpus.relative(c.reference): store.digest(c.reference) for c in corpus.clips if c.id in measured}
+    teachers = " ".join(f"--teacher {name}" for name in request.teachers)
+    return {
+        "tinyvmaf": __version__,
+        "libvmaf": result.libvmaf,
+        "motion_epoch": _epoch(store, ffmpeg),
+        "ffmpeg": ffmpeg.version,
+        "ffmpeg_sha256": store.digest(ffmpeg.path, file_sha256),
+        "teachers": {name: KNOWN[name] for name in request.teachers},
+        "features": features,
+        "corpus_sha256": key_of(files),
+        "files_blake3": dict(sorted(files.items())),
+        "geometry": {source: str(geometry) for source, geometry in corpus.geometries.items()},
+        "command": f"tinyvmaf extract --features {features} {teachers}",
+    }
+
+
+def _epoch(store: Store, ffmpeg: FFmpeg) -> str:
+    """The motion epoch, measured once a build."""
+    key = key_of({"measurement": "motion epoch", "ffmpeg": store.digest(ffmpeg.path)})
+    known = store.about(key)
+    if not known:
+        known = {"motion_epoch": motion_epoch(ffmpeg)[0]}
+        store.put(key, pa.table({}), known)
+    return str(known["motion_epoch"])

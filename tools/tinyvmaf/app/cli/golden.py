@@ -1,0 +1,87 @@
+"""`tinyvmaf golden`: files and rows of the golden gate."""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from tinyvmaf.app.cli.common import Commands, add_command, add_ffmpeg_option, progress_bar
+from tinyvmaf.data.golden import GoldenFiles, freeze, load_files
+from tinyvmaf.data.golden.fetch import DEFAULT_SOURCE, fetch
+from tinyvmaf.data.golden.files import natural_root, write_pattern
+from tinyvmaf.data.golden.rows import rows_path
+from tinyvmaf.errors import GoldenError
+from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
+
+_FETCH = f"""\
+Copy or download Netflix's natural golden files and keep only what is the published content: size and git blob id are
+checked while a file comes in. What was there before the connection broke is continued from.
+
+Then let the golden gate find them: export TINYVMAF_GOLDEN_ROOT=DIR
+
+default source: {DEFAULT_SOURCE}"""
+_PATTERNS = "Write Netflix's synthetic golden clips, rebuilt bit for bit, as raw 1920x1080 yuv420p files (47 MB)."
+_FREEZE = """\
+Extract the feature rows of every golden pair that is at hand with the libvmaf here, and write them, with their
+provenance, to fixtures/golden/rows.json. Refused if this libvmaf does not give the published values. Every model's
+golden record is on these rows: look at what changed before you commit it."""
+
+
+def add_commands(commands: Commands) -> None:
+    """Add `golden` with `fetch`, `patterns` and `freeze`."""
+    group = commands.add_parser("golden", help="files and rows of the golden gate", allow_abbrev=False)
+    inner = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    fetcher = add_command(inner, "fetch", _run_fetch, summary="bring the natural golden files", description=_FETCH)
+    fetcher.add_argument("--from", dest="source", metavar="URL|DIR", default=DEFAULT_SOURCE, help="where they are")
+    fetcher.add_argument("--to", type=Path, metavar="DIR", required=True, help="folder to put them in")
+    fetcher.add_argument("names", nargs="*", metavar="NAME", help="files to bring (default: all)")
+    patterns = add_command(inner, "patterns", _run_patterns, summary="write the synthetic clips", description=_PATTERNS)
+    patterns.add_argument("--to", type=Path, metavar="DIR", required=True, help="folder to put them in")
+    freezer = add_command(inner, "freeze", _run_freeze, summary="write the frozen feature rows", description=_FREEZE)
+    add_ffmpeg_option(freezer)
+
+
+def _run_fetch(arguments: argparse.Namespace) -> int:
+    natural = {name: file for name, file in load_files().items() if file.kind == "natural"}
+    if unknown := set(arguments.names) - set(natural):
+        print(
+            f"tinyvmaf golden fetch: unknown {', '.join(sorted(unknown))}; known: {', '.join(natural)}",
+            file=sys.stderr,
+        )
+        return 2
+    faults = []
+    for name in arguments.names or natural:
+        file = natural[name]
+        with progress_bar(name, "bytes") as report:
+            try:
+                new = fetch(file, arguments.source, arguments.to, on_bytes=partial(_report, report, file.bytes))
+            except GoldenError as error:
+                faults.append(error)
+                print(f"{name}: failed", flush=True)
+                continue
+        print(f"{name}: {'fetched and verified' if new else 'there already, verified'}", flush=True)
+    for fault in faults:
+        print(f"tinyvmaf: {fault}", file=sys.stderr)
+    return int(bool(faults))
+
+
+def _report(report: Callable[[int, int], None], total: int, done: int) -> None:
+    report(done, total)
+
+
+def _run_patterns(arguments: argparse.Namespace) -> int:
+    for file in load_files().values():
+        if file.kind == "pattern":
+            print(write_pattern(file, arguments.to))
+    return 0
+
+
+def _run_freeze(arguments: argparse.Namespace) -> int:
+    with tempfile.TemporaryDirectory(prefix="tinyvmaf-") as folder:
+        written, left_out = freeze(GoldenFiles(Path(folder), natural_root()), find_ffmpeg(arguments.ffmpeg))
+    print(f"{rows_path()}: {', '.join(written)}")
+    if left_out:
+        print(f"not at hand, left out: {', '.join(left_out)}")
+    return 0

@@ -1,0 +1,37 @@
+"""`tinyvmaf info`: which FFmpeg, which libvmaf, which teachers."""
+
+import argparse
+
+from tinyvmaf.app.cli.common import Commands, add_command, add_ffmpeg_option, print_table
+from tinyvmaf.errors import TeacherError
+from tinyvmaf.files import home
+from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
+from tinyvmaf.vmaf.libvmaf import motion_epoch
+from tinyvmaf.vmaf.teacher import KNOWN, load_built_in
+
+_DESCRIPTION = """\
+Say which FFmpeg and libvmaf are in use, which motion feature that libvmaf has (the one of before spring 2026 or the
+one with the mirror fix: golden values depend on it), and which published teachers it carries."""
+
+
+def add_commands(commands: Commands) -> None:
+    """Add `info`."""
+    command = add_command(commands, "info", _run, summary="say what is in use", description=_DESCRIPTION)
+    add_ffmpeg_option(command)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    ffmpeg = find_ffmpeg(arguments.ffmpeg)
+    epoch, version = motion_epoch(ffmpeg)
+    print(ffmpeg)
+    print(f"libvmaf {version}, motion epoch {epoch}")
+    print(f"models and fixtures: {home()}\n")
+    rows = []
+    for name, digest in KNOWN.items():
+        try:
+            teacher = load_built_in(ffmpeg, name)
+            rows.append([name, digest[:12], str(len(teacher.svr.coefficients)), " ".join(teacher.feature_names)])
+        except TeacherError:
+            rows.append([name, digest[:12], "", "not in this libvmaf"])
+    print_table(["teacher", "sha256", "SVs", "features"], rows)
+    return 0

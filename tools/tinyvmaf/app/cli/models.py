@@ -1,0 +1,130 @@
+"""`tinyvmaf export-teacher`, `models`, `register` and `verify`: what is in the registry."""
+
+import argparse
+from pathlib import Path
+
+from tinyvmaf.app.cli.common import Commands, add_command, add_ffmpeg_option, print_table
+from tinyvmaf.errors import RegistryError, TeacherError
+from tinyvmaf.model import registry
+from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
+from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, load_built_in, load_json
+
+_EXPORT = f"""\
+Write a teacher's SVR as an ONNX model with sidecar and card, and register it as <teacher>_svr. opset 17, input
+`features` float32 [N, F], output `score` float32 [N, 1], float64 inside. The same teacher gives the same bytes.
+
+teachers: {", ".join(KNOWN)}"""
+
+
+_REGISTER = """\
+Enter a candidate into the registry: MODEL.onnx with its sidecar MODEL.json and its card MODEL.md beside it, as
+tinyvmaf train writes them. It must keep the model contract, and the sidecar must be that of the file. A registered
+model is judged by every gate from then on; nothing is written if anything is wrong."""
+
+
+_NEXT = """\
+a new model has no golden record and no baseline yet: tox -e golden -- --record, and
+tinyvmaf bench baseline --accept {id} --reason 'the first'"""
+
+
+def add_commands(commands: Commands) -> None:
+    """Add `export-teacher`, `models`, `register` and `verify`."""
+    export = add_command(
+        commands, "export-teacher", _export, summary="write a teacher's SVR as ONNX", description=_EXPORT
+    )
+    export.add_argument("teacher", nargs="?", metavar="ID", default=DEFAULT, help=f"default {DEFAULT}")
+    export.add_argument("--teacher-json", type=Path, metavar="FILE", help="the published model file, instead of ID")
+    export.add_argument("--out", type=Path, metavar="DIR", help="registry to write to (default: the model/ in use)")
+    add_ffmpeg_option(export)
+    add_command(
+        commands,
+        "models",
+        _models,
+        summary="list the registered models",
+        description="List the registered models.",
+    )
+    verify = add_command(
+        commands,
+        "verify",
+        _verify,
+        summary="check registered models against their hashes",
+        description="Check that model files and sidecars have the registered hashes and agree with each other.",
+    )
+    verify.add_argument("model", nargs="?", metavar="ID", help="default: all")
+    register = add_command(
+        commands,
+        "register",
+        _register,
+        summary="enter a candidate into the registry",
+        description=_REGISTER,
+    )
+    register.add_argument("model", type=Path, metavar="MODEL.onnx", help="with its sidecar MODEL.json and its card")
+    register.add_argument("--into", type=Path, metavar="DIR", help="registry to write to (default: the model/ in use)")
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from tinyvmaf.train.export_teacher import export_teacher  # onnx is slow to import, and only this command needs it
+
+    ffmpeg = find_ffmpeg(arguments.ffmpeg)
+    if arguments.teacher_json is not None:
+        teacher = load_json(arguments.teacher_json)
+    else:
+        if arguments.teacher not in KNOWN:
+            raise TeacherError(f"unknown teacher {arguments.teacher!r}", hint=f"known: {', '.join(KNOWN)}")
+        teacher = load_built_in(ffmpeg, arguments.teacher)
+    entry = export_teacher(teacher, arguments.out)
+    print(f"{entry.onnx}  {entry.onnx.stat().st_size} bytes  sha256 {entry.sha256}")
+    print(_NEXT.format(id=entry.id))
+    return 0
+
+
+def _models(arguments: argparse.Namespace) -> int:
+    del arguments
+    rows = []
+    for entry in registry.entries():
+        sidecar = entry.sidecar()
+        exact = (
+            "certified" if sidecar["exact"]["certified"] else "in float64" if sidecar["exact"]["in_float64"] else "no"
+        )
+        rows.append(
+            [
+                entry.id,
+                sidecar["kind"],
+                sidecar["tier"],
+                str(sidecar["bytes"]),
+                sidecar["teacher"]["id"],
+                exact,
+            ]
+        )
+    print_table(["model", "kind", "tier", "bytes", "teacher", "exact"], rows)
+    return 0
+
+
+def _register(arguments: argparse.Namespace) -> int:
+    from tinyvmaf.model import contract
+
+    path: Path = arguments.model
+    wrong = contract.file_faults(path)
+    if not wrong:
+        sidecar = registry.read_sidecar(path.with_suffix(".json"))
+        wrong = registry.sidecar_faults(sidecar, path.read_bytes())
+    if wrong:
+        raise RegistryError(f"{path} is not registered:\n  " + "\n  ".join(wrong))
+    try:
+        card = path.with_suffix(".md").read_text(encoding="utf-8")
+    except OSError as error:
+        raise RegistryError(f"{path.with_suffix('.md')}: {error.strerror}", hint="a model has a card") from error
+    entry = registry.register(sidecar["id"], path.read_bytes(), sidecar, card, arguments.into)
+    print(f"{entry.onnx}  {entry.onnx.stat().st_size} bytes  sha256 {entry.sha256}")
+    print(_NEXT.format(id=entry.id))
+    return 0
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    chosen = [registry.find(arguments.model)] if arguments.model else registry.entries()
+    found = {entry.id: registry.faults(entry) for entry in chosen}
+    for model_id, faults in found.items():
+        print(f"{model_id}: {'as registered' if not faults else ''}".rstrip())
+        for fault in faults:
+            print(f"  {fault}")
+    return int(any(found.values()))

@@ -1,0 +1,175 @@
+"""`tinyvmaf score`: one pair, scored by libvmaf and, if asked, by a tiny model."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyvmaf.app.cli.common import (
+    Commands,
+    add_command,
+    add_ffmpeg_option,
+    positive_float,
+    positive_int,
+    print_table,
+    progress_bar,
+)
+from tinyvmaf.measure.scoring import TinyScores, pooled, teacher_scores, tiny_model, tiny_scores
+from tinyvmaf.vmaf.features import CANONICAL
+from tinyvmaf.vmaf.ffmpeg import FFmpeg, find_ffmpeg
+from tinyvmaf.vmaf.libvmaf import FrameTable, score_pair
+from tinyvmaf.vmaf.libvmaf.score import SCALERS
+from tinyvmaf.vmaf.media import is_raw
+from tinyvmaf.vmaf.pooling import pool
+from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, Teacher, load_built_in, load_json
+
+_DESCRIPTION = f"""\
+Score a distorted video against its reference with the real libvmaf, frame n against frame n.
+
+Both videos are read first and compared only if frame size, pixel format, bit depth and frame count are the same.
+Raw files (.yuv, .raw) have no header: give --size and --pix-fmt. y4m and containers say it themselves.
+
+teachers: {", ".join(KNOWN)}
+
+--json prints libvmaf's own log layout: frames[].metrics and pooled_metrics. The score of the first teacher is
+`vmaf`, as in libvmaf's log; further teachers stand under their ids. With --model there is a block `tiny_model`."""
+
+
+def add_commands(commands: Commands) -> None:
+    """Add `score`."""
+    command = add_command(commands, "score", _run, summary="score a distorted video", description=_DESCRIPTION)
+    command.add_argument("reference", type=Path, metavar="REF", help="the pristine video")
+    command.add_argument("distorted", type=Path, metavar="DIS", help="the video to score")
+    command.add_argument("--size", metavar="WxH", help="frame size of raw files, such as 1920x1080")
+    command.add_argument(
+        "--pix-fmt", metavar="FORMAT", help="pixel format of raw files, such as yuv420p or yuv420p10le"
+    )
+    command.add_argument("--teacher", action="append", metavar="ID", help=f"VMAF model, repeatable (default {DEFAULT})")
+    command.add_argument("--teacher-json", type=Path, metavar="FILE", help="VMAF model from a JSON file")
+    command.add_argument(
+        "--teacher-sha256", metavar="HEX", help="hash of --teacher-json, if Netflix did not publish it"
+    )
+    command.add_argument(
+        "--feature",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="further libvmaf feature, repeatable: psnr, float_ssim, ciede, cambi, ... with options as name:key=value",
+    )
+    command.add_argument(
+        "--model", metavar="ID|PATH", help="tiny model to run on the features: registered id or .onnx file"
+    )
+    command.add_argument("--scale", choices=SCALERS, help="scale the distorted video to the reference's size")
+    command.add_argument("--threads", type=positive_int, metavar="N", help="libvmaf's threads (default: one a core)")
+    command.add_argument("--timeout", type=positive_float, metavar="S", help="give up after this many seconds")
+    command.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    add_ffmpeg_option(command)
+
+
+def _wrong_use(arguments: argparse.Namespace) -> str | None:
+    raw = is_raw(arguments.reference) or is_raw(arguments.distorted)
+    if (arguments.size or arguments.pix_fmt) and not raw:
+        return "--size and --pix-fmt are for raw files; y4m and containers say it themselves"
+    if raw and not (arguments.size and arguments.pix_fmt):
+        return "raw files have no header: give both --size WxH and --pix-fmt FORMAT"
+    if arguments.teacher_sha256 and not arguments.teacher_json:
+        return "--teacher-sha256 goes with --teacher-json"
+    for name in arguments.teacher or []:
+        if name not in KNOWN:
+            return f"unknown teacher {name!r}; known: {', '.join(KNOWN)}"
+    return None
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if complaint := _wrong_use(arguments):
+        print(f"tinyvmaf score: {complaint}", file=sys.stderr)
+        return 2
+    ffmpeg = find_ffmpeg(arguments.ffmpeg)
+    teachers = _teachers(arguments, ffmpeg)
+    with progress_bar(arguments.distorted.name, "frames") as report:
+        table = score_pair(
+            arguments.reference,
+            arguments.distorted,
+            size=arguments.size,
+            pix_fmt=arguments.pix_fmt,
+            models=[teacher.model() for teacher in teachers if not teacher.bootstrap],
+            features=arguments.feature,
+            scale=arguments.scale,
+            threads=arguments.threads,
+            timeout=arguments.timeout,
+            ffmpeg=ffmpeg,
+            on_frame=report,
+        )
+    scores = {teacher.id: teacher_scores(teacher, table) for teacher in teachers}
+    tiny = None if arguments.model is None else tiny_scores(tiny_model(arguments.model), table)
+    if arguments.json:
+        json.dump(_log(table, teachers, scores, tiny, ffmpeg), sys.stdout, indent=2)
+        print()
+    else:
+        _print(table, scores, tiny, ffmpeg)
+    return 0
+
+
+def _teachers(arguments: argparse.Namespace, ffmpeg: FFmpeg) -> list[Teacher]:
+    teachers = [load_built_in(ffmpeg, name) for name in dict.fromkeys(arguments.teacher or [])]
+    if arguments.teacher_json is not None:
+        teachers.append(load_json(arguments.teacher_json, expected_sha256=arguments.teacher_sha256))
+    return teachers or [load_built_in(ffmpeg, DEFAULT)]
+
+
+def _log(
+    table: FrameTable,
+    teachers: list[Teacher],
+    scores: dict[str, NDArray[np.float64]],
+    tiny: TinyScores | None,
+    ffmpeg: FFmpeg,
+) -> dict[str, Any]:
+    """libvmaf's log layout, with the first teacher's score under the name that libvmaf's readers look for."""
+    names = {teacher.id: "vmaf" if i == 0 else teacher.id for i, teacher in enumerate(teachers)}
+    columns = {name: values for name, values in table.columns.items() if name not in names}
+    columns |= {names[teacher_id]: values for teacher_id, values in scores.items()}
+    shown = {name: teacher_id for teacher_id, name in names.items()}
+    pools = {name: pooled(shown.get(name, name), values, table) for name, values in columns.items()}
+    log: dict[str, Any] = {
+        "version": table.version,
+        "ffmpeg": ffmpeg.version,
+        "teachers": {names[teacher.id]: {"id": teacher.id, "sha256": teacher.sha256} for teacher in teachers},
+        "frames": [
+            {"frameNum": frame, "metrics": {name: float(values[frame]) for name, values in columns.items()}}
+            for frame in range(len(table))
+        ],
+        "pooled_metrics": pools,
+        "aggregate_metrics": {},
+    }
+    if tiny is not None:
+        log["tiny_model"] = {
+            "id": tiny.id,
+            "sha256": tiny.sha256,
+            "feature_order": tiny.features,
+            "frames": [{"frameNum": frame, "score": float(score)} for frame, score in enumerate(tiny.scores)],
+            "pooled": pool(tiny.scores),
+        }
+    return log
+
+
+def _print(table: FrameTable, scores: dict[str, NDArray[np.float64]], tiny: TinyScores | None, ffmpeg: FFmpeg) -> None:
+    print(f"{ffmpeg}\nlibvmaf {table.version}, {len(table)} frames\n")
+    shown = dict(scores)
+    if tiny is not None:
+        shown[tiny.id] = tiny.scores
+    features = table.features(CANONICAL)
+    header = ["frame", *CANONICAL, *shown]
+    rows = [
+        [str(frame), *(f"{value:.6f}" for value in (*features[frame], *(v[frame] for v in shown.values())))]
+        for frame in range(len(table))
+    ]
+    print_table(header, rows)
+    print()
+    pools = {name: pool(values) for name, values in shown.items()}
+    figures = {name: (p["mean"], p["harmonic_mean"], p["min"], p["max"]) for name, p in pools.items()}
+    header = ["clip", "mean", "harmonic_mean", "min", "max"]
+    print_table(header, [[name, *(f"{value:.6f}" for value in values)] for name, values in figures.items()])

@@ -1,0 +1,60 @@
+"""`tinyvmaf store`: what was measured and is remembered."""
+
+import argparse
+import time
+
+from tinyvmaf.app.cli.common import Commands, add_command, positive_float, print_table
+from tinyvmaf.data.store import Store, default_folder
+
+_DAY_S = 86400.0
+_WHERE = "The store lies in $TINYVMAF_CACHE, else $VMAF_TINY_AI_CACHE, else the user's cache folder."
+
+
+def add_commands(commands: Commands) -> None:
+    """Add `store` with `ls`, `verify` and `prune`."""
+    group = commands.add_parser("store", help="what was measured and is remembered", allow_abbrev=False)
+    inner = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    add_command(inner, "ls", _ls, summary="list the entries", description=f"List the entries. {_WHERE}")
+    add_command(
+        inner,
+        "verify",
+        _verify,
+        summary="check every entry",
+        description=f"Read every entry and remove those that are damaged; exit status 1 if there was one. {_WHERE}",
+    )
+    prune = add_command(inner, "prune", _prune, summary="remove entries", description=f"Remove old entries. {_WHERE}")
+    prune.add_argument("--days", type=positive_float, metavar="N", help="those not used for N days (default: all)")
+
+
+def _ls(arguments: argparse.Namespace) -> int:
+    del arguments
+    store, rows, total = Store(default_folder()), [], 0
+    for entry in store.entries():
+        about = store.about(entry.key)
+        total += entry.bytes
+        day = time.strftime("%Y-%m-%d", time.localtime(entry.used))
+        what = [str(about.get(name, "")) for name in ("clip", "frames", "libvmaf")]
+        rows.append([entry.key[:16], *what, " ".join(about.get("teachers", [])), str(entry.bytes), day])
+    if rows:
+        print_table(["entry", "clip", "frames", "libvmaf", "teachers", "bytes", "used"], rows)
+    print(f"{store.folder}: {len(rows)} entries, {total} bytes")
+    return 0
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    del arguments
+    store = Store(default_folder())
+    keys = [entry.key for entry in store.entries()]
+    for key in keys:
+        store.get(key)
+    for key in store.damaged:
+        print(f"{key}: damaged, removed; it will be measured again")
+    print(f"{store.folder}: {len(keys)} entries, {len(store.damaged)} damaged")
+    return int(bool(store.damaged))
+
+
+def _prune(arguments: argparse.Namespace) -> int:
+    store = Store(default_folder())
+    removed = store.prune((arguments.days or 0.0) * _DAY_S)
+    print(f"{store.folder}: {len(removed)} entries removed, {sum(entry.bytes for entry in removed)} bytes")
+    return 0

@@ -1,0 +1,207 @@
+"""`tinyvmaf train` and `recipes`: candidates from recipes, and what they are worth on sources not seen."""
+
+import argparse
+import json
+import math
+import shlex
+import subprocess
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tinyvmaf.app.cli.common import Commands, add_command, add_ffmpeg_option, positive_int, print_table, progress_bar
+from tinyvmaf.data import dataset
+from tinyvmaf.data.corpus.splits import leave_one_source_out
+from tinyvmaf.data.opinions import Opinions, read_opinions
+from tinyvmaf.data.store import Store, default_folder
+from tinyvmaf.errors import TinyvmafError
+from tinyvmaf.files import home, write_atomic
+from tinyvmaf.train.recipes import Recipe, read_recipe, recipe_ids
+from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
+
+if TYPE_CHECKING:
+    from tinyvmaf.measure.loso import Report
+    from tinyvmaf.train.packaging import Origin
+
+_TRAIN = """\
+Fit the students of one or more recipes and write them as ONNX candidates with sidecar and card. With --folds loso
+(the default) each recipe is also fitted with one source held out at a time, and judged on that source; the table at
+the end says how it did. What was fitted before, by the same recipe on the same rows, comes from the store.
+
+A recipe is a TOML file, or the name of one that comes along (tinyvmaf recipes). B1 and B2 see the clips of a corpus,
+B1f sees samples of the teacher's domain only, B2 and B3 need opinions (--mos)."""
+_EXAMPLES = """\
+examples:
+  tinyvmaf train --recipe tinyvmaf_nano --out candidates
+  tinyvmaf train --recipe all --out candidates
+  tinyvmaf train --recipe mine.toml --features netflix.parquet --mos dmos.csv --out candidates
+  tinyvmaf register candidates/tinyvmaf_nano.onnx
+
+DIR then holds ID.onnx, ID.json (sidecar) and ID.md (card) of each model, RECIPE.loso.json (every fold, every
+measure), and folds/RECIPE/SOURCE-seedN.onnx."""
+_Row = dict[str, Any]
+_HEADER = (
+    *("recipe", "method", "numbers", "bytes", "frame PLCC", "frame SROCC", "frame RMSE", "max error"),
+    *("clip PLCC", "clip SROCC", "clip RMSE", "worst source", "fit s"),
+)
+
+
+def add_commands(commands: Commands) -> None:
+    """Add `train` and `recipes`."""
+    train = add_command(commands, "train", _train, summary="fit students by recipes", description=_TRAIN)
+    train.epilog = _EXAMPLES
+    train.add_argument(
+        "--recipe", action="append", required=True, metavar="R", help="TOML file, name, or all; may be repeated"
+    )
+    train.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the candidates go")
+    train.add_argument(
+        "--features", type=Path, metavar="FILE", help="parquet of tinyvmaf extract (default: the embedded corpus)"
+    )
+    train.add_argument("--folds", choices=("loso", "none"), default="loso", help="default loso")
+    train.add_argument("--mos", type=Path, metavar="FILE", help="opinions: CSV with clip,mos[,ci], for B2 and B3")
+    train.add_argument("--seeds", type=positive_int, metavar="N", help="seeds 0 to N-1 instead of the recipe's")
+    train.add_argument("--fresh", action="store_true", help="fit anew, whatever the store has")
+    train.add_argument("--json", action="store_true", help="the table as JSON")
+    add_ffmpeg_option(train)
+    add_command(
+        commands,
+        "recipes",
+        _recipes,
+        summary="list the recipes that come along",
+        description="List the recipes that come along, with what each makes.",
+    )
+
+
+def _recipes(arguments: argparse.Namespace) -> int:
+    del arguments
+    rows = []
+    for recipe in map(read_recipe, recipe_ids()):
+        rows.append([recipe.id, recipe.method, recipe.teacher, recipe.architecture.name, recipe.summary])
+    print_table(["recipe", "method", "teacher", "architecture", "summary"], rows)
+    return 0
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    chosen = _chosen(arguments)
+    path = arguments.features or home() / "fixtures" / "corpus" / "features.parquet"
+    data = dataset.read(path)
+    opinions = read_opinions(arguments.mos) if arguments.mos else None
+    rows = [_one(recipe, data, opinions, arguments) for recipe in chosen]
+    if arguments.json:
+        print(json.dumps([{name: _json(value) for name, value in row.items()} for row in rows], indent=2))
+    else:
+        print_table(_HEADER, [[_cell(name, row.get(name)) for name in _HEADER] for row in rows])
+    return 0
+
+
+def _chosen(arguments: argparse.Namespace) -> list[Recipe]:
+    names: list[str] = []
+    for name in arguments.recipe:
+        names += recipe_ids() if name == "all" else [name]
+    recipes = [read_recipe(name) for name in dict.fromkeys(names)]
+    without = [recipe.id for recipe in recipes if recipe.needs_mos and arguments.mos is None]
+    if without and "all" not in arguments.recipe:
+        raise TinyvmafError(f"{', '.join(without)}: opinions are needed", hint="--mos FILE: clip,mos[,ci]")
+    ids = [recipe.id for recipe in recipes]
+    if len(set(ids)) != len(ids):
+        raise TinyvmafError(f"two recipes of the same name: {', '.join(ids)}", hint="files are named after recipes")
+    return [recipe for recipe in recipes if recipe.id not in without]
+
+
+def _one(recipe: Recipe, data: dataset.Dataset, opinions: Opinions | None, arguments: argparse.Namespace) -> _Row:
+    from tinyvmaf.measure.loso import evaluate_recipe, figures
+    from tinyvmaf.train.folds import FitRequest, fold_models
+    from tinyvmaf.train.packaging import write_candidate  # onnx is slow to import, and only this command needs it
+    from tinyvmaf.vmaf.teacher import load_built_in
+
+    teacher = load_built_in(find_ffmpeg(arguments.ffmpeg), recipe.teacher)
+    store = None if arguments.fresh else Store(default_folder())
+    seeds = range(arguments.seeds) if arguments.seeds else None
+    request = FitRequest(recipe, teacher, data, (), seeds, opinions if recipe.needs_mos else None)
+    # A recipe that sees no clip has one fit, of which every source is held out.
+    loso = arguments.folds == "loso" and recipe.sees_clips
+    folds = leave_one_source_out(data.table["source"].to_pylist()) if loso else []
+    started = time.perf_counter()
+    with progress_bar(f"fitting {recipe.id}", "steps") as progress:
+        finals = fold_models(request, store, progress=progress)
+        held_out = fold_models(replace(request, folds=folds), store, progress=progress) if folds else []
+    took = time.perf_counter() - started
+    report = None
+    if held_out or not recipe.sees_clips:
+        report = evaluate_recipe(recipe.id, recipe, teacher, held_out or finals, data, opinions=request.opinions)
+        text = json.dumps(report.as_dict(), indent=2, allow_nan=False)
+        write_atomic(arguments.out / f"{recipe.id}.loso.json", text + "\n")
+    for model in held_out:
+        write_atomic(arguments.out / "folds" / recipe.id / f"{model.held_out}-seed{model.seed}.onnx", model.data)
+    origin = _origin(recipe, data, arguments)
+    for model in finals:
+        model_id = recipe.id if len(finals) == 1 else f"{recipe.id}-seed{model.seed}"
+        measured = figures(model, teacher, report, per_frame=not recipe.architecture.per_clip)
+        entry = write_candidate(
+            model, model_id, recipe, teacher, measured, origin, folder=arguments.out, judged=report is not None
+        )
+        if not arguments.json:
+            print(f"{entry.onnx}  {len(model.data)} bytes  sha256 {entry.sha256}")
+    numbers = recipe.architecture.parameters(len(teacher.features))
+    row: _Row = {"recipe": recipe.id, "method": recipe.method, "numbers": numbers}
+    row |= {"bytes": len(finals[0].data), "fit s": round(took, 1)}
+    return row | (_summary(report) if report else {})
+
+
+def _origin(recipe: Recipe, data: dataset.Dataset, arguments: argparse.Namespace) -> "Origin":
+    from tinyvmaf.train.packaging import Origin
+
+    sha256, corpus, options = data.provenance["corpus_sha256"], "the embedded ladder corpus", []
+    if arguments.features:
+        corpus = f"the corpus of `{arguments.features.name}` (sha256 `{sha256}`)"
+        options += ["--features", arguments.features.name]
+    if recipe.needs_mos:
+        corpus += f" with the opinions of `{arguments.mos.name}`"
+        options += ["--mos", arguments.mos.name]
+    options += ["--folds", arguments.folds] if arguments.folds != "loso" else []
+    options += ["--seeds", str(arguments.seeds)] if arguments.seeds else []
+    along = recipe.id in recipe_ids() and read_recipe(recipe.id).sha256 == recipe.sha256
+    name = recipe.id if along else f"{recipe.id}.toml"
+    command = shlex.join(["tinyvmaf", "train", "--recipe", name, *options, "--out", "DIR"])
+    return Origin(corpus, sha256, command, _commit())
+
+
+def _summary(report: "Report") -> _Row:
+    row: _Row = {}
+    for reading, names in (("frame", _HEADER[4:8]), ("clip", _HEADER[8:11])):
+        if reading in report.pooled:
+            pooled = report.pooled[reading]
+            values = report.mean(reading, "plcc"), report.mean(reading, "srocc"), pooled.rmse, pooled.max_error
+            row |= dict(zip(names, values, strict=False))
+    reading = next(iter(report.pooled))
+    return row | {"worst source": report.worst(reading).held_out}
+
+
+def _cell(name: str, value: Any) -> str:
+    from tinyvmaf.measure.loso import shown
+
+    if not isinstance(value, float):
+        return "" if value is None else str(value)
+    if name.endswith("CC"):
+        return shown(value)
+    return f"{value:.1f}" if name == "fit s" else f"{value:.4f}"
+
+
+def _json(value: Any) -> Any:
+    # JSON has no NaN, which is what a constant student correlates with.
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _commit() -> str | None:
+    """The commit of the checkout that this runs from, `-dirty` if it was changed since; None outside of one."""
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(home()), *arguments], capture_output=True, text=True, check=True, timeout=30
+        ).stdout.strip()
+
+    try:
+        return git("rev-parse", "HEAD") + ("-dirty" if git("status", "--porcelain", "-uno") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None

@@ -1,0 +1,73 @@
+"""What is known of a tiny model."""
+
+from pathlib import Path
+
+from tinyvmaf.app.mcp_server.results import Certificate, Described, ModelRow
+from tinyvmaf.errors import ModelError, RegistryError
+from tinyvmaf.model import contract, registry
+from tinyvmaf.model.certificate import certify_file
+from tinyvmaf.model.registry import Entry
+
+
+def row(entry: Entry) -> ModelRow:
+    """A registered model in a list of them.
+
+    Raises:
+        RegistryError: its sidecar cannot be read.
+    """
+    said = entry.sidecar()
+    exact = "certified" if said["exact"]["certified"] else "in float64" if said["exact"]["in_float64"] else "no"
+    return ModelRow(
+        id=entry.id,
+        kind=said["kind"],
+        tier=said["tier"],
+        bytes=said["bytes"],
+        sha256=entry.sha256,
+        teacher=said["teacher"]["id"],
+        feature_order=said["feature_order"],
+        exact=exact,
+        as_registered=not registry.faults(entry),
+    )
+
+
+def described(name: str) -> Described:
+    """Everything about one.
+
+    Args:
+        name: id of a registered model, or path of an `.onnx` file; a sidecar and a card stand beside it, or not.
+
+    Raises:
+        RegistryError: the sidecar is none.
+    """
+    if name.endswith(".onnx"):
+        onnx = Path(name)
+        model_id, faults = onnx.stem, contract.file_faults(onnx)
+    else:
+        entry = registry.find(name)
+        onnx, model_id, faults = entry.onnx, entry.id, registry.faults(entry)
+    sidecar = onnx.with_suffix(".json")
+    said = registry.read_sidecar(sidecar) if sidecar.is_file() else {}
+    card = onnx.with_suffix(".md")
+    return Described(
+        id=model_id,
+        sidecar=said,
+        card=card.read_text(encoding="utf-8", errors="replace") if card.is_file() else "",
+        faults=faults,
+        certificate=_certificate(onnx),
+        measured=said.get("measured", {}),
+        promised=said.get("promised", {}),
+    )
+
+
+def _certificate(onnx: Path) -> Certificate | None:
+    try:
+        proof = certify_file(onnx)
+    except (ModelError, RegistryError):  # which the faults say
+        return None
+    return Certificate(
+        certified=proof.certified,
+        exact_in_float64=proof.exact_in_float64,
+        flush_to_zero_safe=proof.flush_to_zero_safe,
+        accumulator_bits=proof.accumulator_bits,
+        explanation=proof.explain(),
+    )

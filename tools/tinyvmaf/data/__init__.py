@@ -1,0 +1,1 @@
+"""Rows: corpora, the ladder, extraction, the store, datasets, golden rows and files."""

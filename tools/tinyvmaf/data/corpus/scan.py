@@ -1,0 +1,208 @@
+"""Finds and pairs the files of a data root, and keeps to it: nothing outside is ever opened."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tinyvmaf.data.corpus.names import EXTENSIONS, clip_name, reference_name
+from tinyvmaf.errors import MediaError, TinyvmafError
+from tinyvmaf.vmaf.media import Geometry, parse_size, pixel_format
+
+ENV: Final = ("TINYVMAF_DATA_ROOT", "VMAF_DATA_ROOT")
+SETTINGS: Final = "corpus.toml"
+_DEFAULT: Final = "1920x1080:yuv420p"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something wrong with a corpus."""
+
+    code: str
+    """A word for programs, such as `orphan`."""
+    path: str
+    """Relative to the data root."""
+    text: str
+    spoils: bool = True
+    """Whether results would be wrong, or only fewer."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A distorted clip and its reference."""
+
+    id: str
+    """The file's name without its extension; unique in a corpus."""
+    source: str
+    path: Path
+    reference: Path
+    quality: int
+    height: int
+    kbps: int
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """What lies under a data root."""
+
+    root: Path
+    """Resolved."""
+    references: Mapping[str, Path]
+    """By source, sorted."""
+    clips: tuple[Clip, ...]
+    """Those that have a reference, sorted by id."""
+    geometries: Mapping[str, Geometry]
+    """Of raw files, by source."""
+    faults: tuple[Fault, ...]
+    """What the names and links alone show."""
+
+    def relative(self, path: Path) -> str:
+        """A path below the root, with forward slashes."""
+        return path.relative_to(self.root).as_posix()
+
+
+def data_root(option: Path | None) -> Path:
+    """`--data-root`, else `$TINYVMAF_DATA_ROOT`, else `$VMAF_DATA_ROOT`; there is no other default.
+
+    Raises:
+        TinyvmafError: none is set.
+    """
+    if option is not None:
+        return option
+    for name in ENV:
+        if os.environ.get(name):
+            return Path(os.environ[name])
+    raise TinyvmafError("no data root", hint=f"give --data-root DIR, or set {' or '.join(ENV)}")
+
+
+def parse_geometry(text: str) -> Geometry:
+    """`WxH` or `WxH:pix_fmt` (yuv420p unless it says so).
+
+    Raises:
+        MediaError: neither.
+    """
+    size, _, name = text.partition(":")
+    return Geometry(*parse_size(size), pixel_format(name or "yuv420p"))
+
+
+def scan(root: Path, *, assume: str | None = None) -> Corpus:
+    """Find, check and pair the files of a data root by their names.
+
+    Args:
+        root: a folder with `ref/` and `dis/`.
+        assume: geometry of every raw file, `WxH[:pix_fmt]`; None takes what corpus.toml says, else 1080p yuv420p.
+
+    Raises:
+        TinyvmafError: no such folder, no `ref/` or `dis/` in it, a link out of it in place of one of these, or a
+            corpus.toml that cannot be read.
+    """
+    if not root.is_dir():
+        raise TinyvmafError(f"{root}: the data root is not a folder")
+    root = root.resolve()
+    for name in ("ref", "dis"):
+        if not (root / name).is_dir():
+            raise TinyvmafError(f"{root}: no folder {name}/", hint="a data root holds ref/ and dis/")
+    for name in ("ref", "dis", SETTINGS):
+        if not (root / name).resolve().is_relative_to(root):
+            raise TinyvmafError(f"{root / name} is a link out of the data root: not opened")
+    faults: list[Fault] = []
+    references: dict[str, Path] = {}
+    for path in _files(root, "ref", faults):
+        source = reference_name(path)
+        if source is None:
+            form = "<source>_<fps>fps.<ext> or <source>_0_<height>_0.<ext>"
+            faults.append(Fault("name", f"ref/{path.name}", f"is not named as a reference: {form}"))
+        elif source in references:
+            other = references[source].name
+            faults.append(Fault("two-references", f"ref/{path.name}", f"{source} has a reference already: {other}"))
+        else:
+            references[source] = path
+    clips = _clips(root, references, faults)
+    faults += _whole(root, references, clips)
+    settings, default = _settings(root)
+    for source in settings.keys() - references.keys():
+        faults.append(Fault("settings", SETTINGS, f"names the source {source!r}, which is not there", spoils=False))
+    chosen = {s: parse_geometry(assume) if assume else settings.get(s, default) for s in sorted(references)}
+    return Corpus(root, dict(sorted(references.items())), clips, chosen, tuple(faults))
+
+
+def _files(root: Path, folder: str, faults: list[Fault]) -> list[Path]:
+    """The video files of `ref/` or `dis/`, sorted, each one inside the root."""
+    found = []
+    for path in sorted((root / folder).iterdir()):
+        where = f"{folder}/{path.name}"
+        if not path.resolve().is_relative_to(root):
+            faults.append(Fault("outside", where, f"is a link out of the data root, to {path.resolve()}: not opened"))
+        elif path.is_symlink() and not path.exists():
+            faults.append(Fault("dangling", where, "is a link to nothing"))
+        elif path.is_dir():
+            faults.append(Fault("folder", where, "is a folder; files lie directly in ref/ and dis/", spoils=False))
+        elif path.suffix.lower() not in EXTENSIONS:
+            known = " ".join(EXTENSIONS)
+            faults.append(Fault("extension", where, f"is left out: its extension is none of {known}", spoils=False))
+        else:
+            found.append(path)
+    return found
+
+
+def _clips(root: Path, references: Mapping[str, Path], faults: list[Fault]) -> tuple[Clip, ...]:
+    clips: dict[str, Clip] = {}
+    for path in _files(root, "dis", faults):
+        where, name = f"dis/{path.name}", clip_name(path)
+        if name is None:
+            form = "<source>_<quality>_<height>_<kbps>.<ext>"
+            faults.append(Fault("name", where, f"is not named as a distorted clip: {form}"))
+        elif name.source not in references:
+            faults.append(Fault("orphan", where, f"has no reference: no ref/{name.source}_<fps>fps"))
+        elif path.stem in clips:
+            faults.append(Fault("same-id", where, f"has the same name as {clips[path.stem].path.name}"))
+        else:
+            reference = references[name.source]
+            clips[path.stem] = Clip(path.stem, name.source, path, reference, name.quality, name.height, name.kbps)
+    return tuple(clips[key] for key in sorted(clips))
+
+
+def _whole(root: Path, references: Mapping[str, Path], clips: tuple[Clip, ...]) -> list[Fault]:
+    """Faults of the corpus as a whole."""
+    faults = []
+    if not references:
+        faults.append(Fault("empty", "ref/", "holds no reference"))
+    if not clips:
+        faults.append(Fault("empty", "dis/", "holds no distorted clip that has a reference"))
+    used = {clip.source for clip in clips}
+    for source in sorted(references.keys() - used):
+        path = references[source].relative_to(root).as_posix()
+        faults.append(Fault("unused", path, f"{source} has no distorted clip", spoils=False))
+    folded: dict[str, str] = {}
+    for source in sorted(references):
+        other = folded.setdefault(source.casefold(), source)
+        if other != source:
+            where = references[source].relative_to(root).as_posix()
+            faults.append(Fault("case", where, f"the sources {other} and {source} differ by case alone"))
+    return faults
+
+
+def _settings(root: Path) -> tuple[dict[str, Geometry], Geometry]:
+    """Geometry by source, and the one for all others, from corpus.toml."""
+    path = root / SETTINGS
+    if not path.exists():
+        return {}, parse_geometry(_DEFAULT)
+    form = 'geometry = "WxH[:pix_fmt]", and [sources.NAME] with a geometry of its own'
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        sources = content.pop("sources", {})
+        default = parse_geometry(content.pop("geometry", _DEFAULT))
+        if content:
+            raise ValueError(f"unknown setting {', '.join(content)}")
+        own = {}
+        for source, entry in sources.items():
+            if set(entry) != {"geometry"}:
+                raise ValueError(f"sources.{source} has {sorted(entry)}")
+            own[source] = parse_geometry(entry["geometry"])
+    except MediaError as error:
+        raise TinyvmafError(f"{path}: {error.message}", hint=error.hint) from error
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise TinyvmafError(f"{path}: {error}", hint=f"it takes {form}") from error
+    return own, default

@@ -1,0 +1,111 @@
+"""Netflix's published golden values and files, as fixtures/golden/published.toml has them."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tinyvmaf.errors import GoldenError
+from tinyvmaf.files import home
+from tinyvmaf.vmaf.features import CANONICAL
+
+VALUES = ("vmaf", *CANONICAL)
+"""What is published of a pair: the score of `vmaf_v0.6.1` and canonical-6, as means over the clip."""
+
+
+@dataclass(frozen=True)
+class PublishedFile:
+    """A file of the golden set."""
+
+    name: str
+    kind: str
+    """`pattern`: rebuilt here; `natural`: fetched or found."""
+    bytes: int
+    blob: str
+    """git's blob id."""
+    bits: int = 8
+    """Bits a sample; above 8, two bytes each, little endian."""
+    frame_crc32: tuple[str, ...] = ()
+    """CRC-32 of each frame, where known: tells which frame was changed."""
+    frame_sum: tuple[int, ...] = ()
+    """Sum of the samples of each frame, where known: tells by how much."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A reference and a distorted file with their published values."""
+
+    id: str
+    ref: str
+    dis: str
+    size: str
+    pix_fmt: str
+    frames: int
+    places: int
+    """At which the publisher asserts the values."""
+    source: str
+    expected: Mapping[str, Mapping[str, float]]
+    """By epoch of libvmaf's motion feature, or `any`."""
+
+    def values(self, epoch: str) -> Mapping[str, float] | None:
+        """The published value of each of `VALUES` for that epoch, or None if none was published for it."""
+        return self.expected.get("any") or self.expected.get(epoch)
+
+
+def golden_folder() -> Path:
+    """The folder of the golden fixtures."""
+    return home() / "fixtures" / "golden"
+
+
+def load_files(path: Path | None = None) -> dict[str, PublishedFile]:
+    """Every file of the golden set by its name.
+
+    Raises:
+        GoldenError: the fixture cannot be read, or lists none.
+    """
+    path = path or golden_folder() / "published.toml"
+    entries = _read(path)["file"]
+    try:
+        files = [_file(entry) for entry in entries]
+    except TypeError as error:
+        raise GoldenError(f"{path}: {error}") from error
+    return {file.name: file for file in files}
+
+
+def _file(entry: dict[str, Any]) -> PublishedFile:
+    fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+    return PublishedFile(**fields)
+
+
+def load_pairs(path: Path | None = None) -> dict[str, Pair]:
+    """Every published pair by its id.
+
+    Raises:
+        GoldenError: the fixture cannot be read, lists none, or a pair lacks a value.
+    """
+    path = path or golden_folder() / "published.toml"
+    pairs = {}
+    for entry in _read(path)["pair"]:
+        try:
+            pair = Pair(**entry)
+        except TypeError as error:
+            raise GoldenError(f"{path}: {error}") from error
+        for epoch, values in pair.expected.items():
+            if set(values) != set(VALUES):
+                raise GoldenError(f"{path}: {pair.id}, epoch {epoch}: has {sorted(values)}, not {sorted(VALUES)}")
+        if not pair.expected or pair.id in pairs:
+            raise GoldenError(f"{path}: {pair.id} has no value or stands there twice")
+        pairs[pair.id] = pair
+    return pairs
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise GoldenError(f"{path}: {error}") from error
+    for key in ("file", "pair"):
+        if not content.get(key) or not isinstance(content[key], list):
+            raise GoldenError(f"{path}: lists no {key}")
+    return content

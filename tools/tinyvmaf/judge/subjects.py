@@ -1,0 +1,182 @@
+"""The models that a run judges: the registered ones, or the files of `--model`, whoever made them."""
+
+import re
+import shutil
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from tinyvmaf.errors import CouldNotRunError, ModelError, RegistryError, TinyvmafError
+from tinyvmaf.files import file_sha256, home, sha256
+from tinyvmaf.model import contract, registry
+from tinyvmaf.model.contract.words import in_one_line
+from tinyvmaf.model.contract.words import said as quoted
+from tinyvmaf.model.engines.choose import engines_of
+from tinyvmaf.model.registry import Entry
+from tinyvmaf.model.third_party import Adopted, Options, adopt, describe, look
+from tinyvmaf.model.third_party.describe import Features, UndescribedError, read_said, sidecar_of
+from tinyvmaf.vmaf.features import CANONICAL
+from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN
+
+NO_MODEL: Final = "no model"
+_LONGEST: Final = 100
+_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_CARD: Final = "Adopted for a run of the gates.\n"
+
+
+@dataclass(frozen=True)
+class UnderTest:
+    """One model of a run."""
+
+    id: str
+    path: Path
+    """As it was named, or where it is registered."""
+    entry: Entry | None
+    """What the gates judge: of an adopted model the file that it was made into. None with a fault."""
+    registered: bool
+    adopted: Adopted | None = None
+    fault: TinyvmafError | None = None
+    """Why it cannot be judged: a `ModelError` is the model's own, everything else kept the gates from running."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `record.SCHEMA`."""
+        said: dict[str, Any] = {}
+        if self.entry is not None:
+            try:
+                said = self.entry.sidecar()
+            except RegistryError:
+                said = {}
+        original = self.adopted.original if self.adopted else None
+        readable = self.fault is None and self.path.is_file() and self.path.stat().st_size < contract.LARGEST
+        return {
+            "id": self.id,
+            "path": str(
+                self.path.relative_to(home()) if self.registered and self.path.is_relative_to(home()) else self.path
+            ),
+            "sha256": file_sha256(self.path) if readable else None,
+            "bytes": original.size if original else self.path.stat().st_size if readable else None,
+            "tier": said.get("tier"),
+            "teacher": said.get("teacher", {}).get("id"),
+            "recipe": (said.get("training") or {}).get("recipe"),
+            "registered": self.registered,
+            "adaptor": list(self.adopted.sentences) if self.adopted else [],
+            "measured": said.get("measured", {}),
+            "promised": said.get("promised", {}),
+        }
+
+
+def registered() -> list[UnderTest]:
+    """The registered models; one stand-in with a fault if there is none, for a gate over none would pass on nothing."""
+    try:
+        return [UnderTest(entry.id, entry.onnx, entry, registered=True) for entry in registry.entries()]
+    except RegistryError as error:
+        fault = CouldNotRunError(f"no model is registered: {error.message}", hint=error.hint)
+        return [UnderTest(NO_MODEL, registry.model_folder(), None, registered=True, fault=fault)]
+
+
+def named(paths: Sequence[Path], folder: Path, features_of: Features, options: Options) -> list[UnderTest]:
+    """The models of files.
+
+    A file with a sidecar of this project is judged as it is; any other is adopted.
+
+    Args:
+        folder: where adopted ones are written.
+        features_of: the features of a teacher, by its id.
+        options: how to feed those that are adopted.
+    """
+    found: dict[str, UnderTest] = {}
+    for number, path in enumerate(dict.fromkeys(paths)):
+        own = folder / str(number)  # nothing that one file brings may come to stand for another
+        try:
+            one = _own(path, own, options) or _adopted(path, own, features_of, options)
+            if one.id in found:
+                raise CouldNotRunError(f"{path} and {found[one.id].path} are both called {one.id}")
+        except TinyvmafError as error:
+            one = _at_fault(path, error, found)
+        except Exception as error:  # whatever a stranger's file brings about must not take the others with it
+            one = _at_fault(path, CouldNotRunError(f"{path} cannot be judged: {in_one_line(error)}"), found)
+        found[one.id] = one
+    return list(found.values())
+
+
+def _at_fault(path: Path, fault: TinyvmafError, others: Collection[str]) -> UnderTest:
+    name = _id(path)
+    return UnderTest(name if name not in others else str(path), path, None, registered=False, fault=fault)
+
+
+def _id(path: Path) -> str:
+    """A name that a registry takes, of a file that may be called anything."""
+    return re.sub(r"[^A-Za-z0-9._-]", "_", path.stem).lstrip("._-")[:_LONGEST] or "model"
+
+
+def _own(path: Path, folder: Path, options: Options) -> UnderTest | None:
+    """A model with a sidecar of this project; None if it has another, or none."""
+    sidecar = sidecar_of(path)
+    said = read_said(sidecar)
+    if sidecar is None or "schema" not in said or not {"id", "kind"} & set(said):
+        return None
+    if options:
+        raise UndescribedError(
+            f"{path} has a sidecar of tinyvmaf, which says how it is fed", hint="leave out the options"
+        )
+    name = str(said.get("id"))
+    if not _ID.fullmatch(name):
+        raise UndescribedError(f"{sidecar}: id {name[:80]!r} is no name of a model")
+    if name != path.stem or sidecar != path.with_suffix(".json"):  # a registry finds the files by the id
+        if wrong := contract.file_faults(path):  # before it is copied
+            raise ModelError(f"{path}: {'; '.join(wrong[:3])}")
+        folder.mkdir(parents=True, exist_ok=True)
+        for source, suffix in ((path, "onnx"), (sidecar, "json"), (path.with_suffix(".md"), "md")):
+            if source.is_file():
+                shutil.copyfile(source, folder / f"{name}.{suffix}")
+        entry = Entry(name, str(said.get("sha256")), file_sha256(sidecar), folder)
+    else:
+        entry = Entry(name, str(said.get("sha256")), file_sha256(sidecar), path.parent)
+    return UnderTest(name, path, entry, registered=False)
+
+
+def _adopted(path: Path, folder: Path, features_of: Features, options: Options) -> UnderTest:
+    if not path.is_file():
+        raise CouldNotRunError(f"{path} is no file")
+    name = _id(path)
+    if any(one.id == name for one in registered()):
+        raise CouldNotRunError(f"{path} is called like a registered model", hint="call it something else")
+    described = describe(path, features_of, options)
+    features = CANONICAL if described.teacher == DEFAULT else tuple(one.name for one in features_of(described.teacher))
+    adopted = adopt(look(path, len(described.features)), described, features)
+    if wrong := contract.faults(adopted.data):  # before anything else opens it
+        raise ModelError(f"{path}: {'; '.join(wrong[:3])}")
+    sidecar = {
+        "kind": "student",
+        "feature_order": list(features),
+        "teacher": {"id": described.teacher, "sha256": KNOWN[described.teacher]},
+        "engines": None,
+        "training": None,
+        "measured": {},
+        "promised": {},
+        "licence": "not said",
+    }
+    try:
+        entry = registry.register(name, adopted.data, sidecar | {"engines": engines_of(adopted.data)}, _CARD, folder)
+    except (ModelError, RegistryError) as error:
+        raise ModelError(f"{path}: {error.message}") from error
+    return UnderTest(name, path, entry, registered=False, adopted=adopted)
+
+
+def adoption_faults(one: Adopted, path: Path) -> list[str]:
+    """In what a third-party sidecar and its file disagree."""
+    found, said = [], one.described.said
+    actual = sha256(path.read_bytes())
+    if one.described.sha256 is not None and one.described.sha256.lower() != actual:
+        found.append(
+            f"the sidecar is of another file: it says sha256 {quoted(one.described.sha256)}, the file has {actual}"
+        )
+    for key, value in (
+        ("opset", one.original.opset),
+        ("input_name", one.original.input),
+        ("output_name", one.original.output),
+    ):
+        if said.get(key) is not None and said[key] != value:
+            found.append(f"the sidecar says {key} {quoted(said[key])}, the file has {quoted(value)}")
+    return found

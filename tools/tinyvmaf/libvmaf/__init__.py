@@ -1,7 +1,0 @@
-"""The real libvmaf, through FFmpeg's filter: one pair in, one per-frame table out."""
-
-from tinyvmaf.libvmaf.epoch import EPOCHS, motion_epoch
-from tinyvmaf.libvmaf.log import FrameTable
-from tinyvmaf.libvmaf.score import Model, score_pair
-
-__all__ = ["EPOCHS", "FrameTable", "Model", "motion_epoch", "score_pair"]

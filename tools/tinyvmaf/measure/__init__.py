@@ -1,0 +1,1 @@
+"""Numbers without opinions: agreement, engine agreement, latency and its history."""

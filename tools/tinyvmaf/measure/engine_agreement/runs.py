@@ -1,0 +1,38 @@
+"""A session asked in batches, and every setting of an engine."""
+
+from itertools import product
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyvmaf.model.engines import Engine, Session, Settings
+
+BATCHES: Final = (1, 2, 7, 64, 4096)
+THREADS: Final = (1, 2)
+
+
+def settings_of(engine: Engine) -> list[Settings]:
+    """Every combination of threads and optimisation level that an engine tells apart; its default is the first."""
+    levels = sorted(engine.levels, key=lambda level: level != Settings().optimisation)
+    return [Settings(t, level) for t, level in product(threads_of(engine), levels)]
+
+
+def threads_of(engine: Engine) -> tuple[int, ...]:
+    """The thread counts that an engine tells apart; its default is the first."""
+    return THREADS if engine.threaded else THREADS[:1]
+
+
+def in_batches(session: Session, rows: NDArray[np.float32], batch: int) -> NDArray[np.float32]:
+    """Scores of rows that are handed over so many at a time; the last batch may be shorter.
+
+    Args:
+        rows: float32 `[N, F]`, N above 0.
+
+    Returns:
+        float32 `[N]`.
+
+    Raises:
+        ModelError: as `Session.run`.
+    """
+    return np.concatenate([session.run(rows[i : i + batch]) for i in range(0, len(rows), batch)])

@@ -1,0 +1,122 @@
+"""What a run is of and on: this machine, what is installed, and the checkout's commit."""
+
+import json
+import os
+import platform
+import subprocess
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from tinyvmaf import __version__
+from tinyvmaf.files import home, sha256
+from tinyvmaf.model.engines.installed import output_of, version
+
+AT_FORMAT: Final = "%Y-%m-%dT%H:%M:%SZ"
+"""Of a time in UTC, for `strftime`."""
+
+_SECONDS: Final = 10.0
+# Git sets these for hooks, where they name the repository of the hook, not that of a folder.
+_OF_A_HOOK: Final = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR"})
+_ID_DIGITS: Final = 12
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a run was measured on."""
+
+    id: str
+    """12 hex digits of a hash of the other three."""
+    cpu: str
+    cores: int
+    """Logical ones."""
+    os: str
+    """The system and its architecture, as `Linux x86_64`."""
+
+
+@dataclass(frozen=True)
+class Versions:
+    """Of what can change a model's time."""
+
+    tinyvmaf: str
+    python: str
+    onnxruntime: str
+    numpy: str
+
+
+def now() -> str:
+    """The time, as a run keeps it."""
+    return datetime.now(UTC).strftime(AT_FORMAT)
+
+
+def machine() -> Machine:
+    """This machine, by facts that tell its times apart from another's, and not its name or its user.
+
+    Two machines of the same processor, cores and system have one id: a pool of equal runners is one machine.
+    """
+    cpu, cores, system = _cpu(), os.cpu_count() or 1, f"{platform.system()} {platform.machine()}".strip() or "unknown"
+    return Machine(sha256(json.dumps([cpu, cores, system]).encode())[:_ID_DIGITS], cpu, cores, system)
+
+
+def versions() -> Versions:
+    """What is installed here; `unknown` for what has no version."""
+    onnxruntime = version("onnxruntime", "onnxruntime-gpu", module="onnxruntime")
+    numpy = version("numpy", module="numpy")
+    return Versions(__version__, platform.python_version(), onnxruntime or "unknown", numpy or "unknown")
+
+
+def commit() -> tuple[str | None, bool | None]:
+    """The commit of the checkout `files.home()`, and whether tracked files differ from it, as `git describe --dirty`.
+
+    (None, None) where there is no git, no repository or no commit yet, where git takes longer than ten seconds, or
+    where home is a mere folder in a repository: that of a project which has tinyvmaf installed has another history.
+
+    Raises:
+        TinyvmafError: there is no home.
+    """
+    folder = home()
+    try:
+        if not Path(_git(folder, "rev-parse", "--show-toplevel")).samefile(folder):
+            return None, None
+        sha = _git(folder, "rev-parse", "HEAD")
+        return sha, bool(_git(folder, "status", "--porcelain", "--untracked-files=no"))
+    except (OSError, subprocess.SubprocessError):
+        return None, None
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    environment = {name: value for name, value in os.environ.items() if name not in _OF_A_HOOK}
+    done = subprocess.run(
+        ["git", "--no-optional-locks", *arguments],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        errors="surrogateescape",
+        timeout=_SECONDS,
+        check=True,
+    )
+    return done.stdout.rstrip("\n")
+
+
+def _cpu() -> str:
+    """The processor's name, as its maker gives it where the system tells."""
+    if platform.system() == "Linux":
+        found = _name_in(Path("/proc/cpuinfo"))
+    elif platform.system() == "Darwin":
+        found = output_of("sysctl", "-n", "machdep.cpu.brand_string")
+    else:
+        found = ""
+    return found or platform.processor() or platform.machine() or "unknown"
+
+
+def _name_in(cpuinfo: Path) -> str:
+    """The first `model name`; empty where there is none, as on ARM."""
+    try:
+        lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, "")

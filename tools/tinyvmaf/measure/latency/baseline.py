@@ -1,0 +1,115 @@
+"""The baseline: the model of each id that a candidate may not be slower than, kept as a file and moved on purpose only.
+
+`model/baseline/` has the ONNX files and `baseline.json`, which names each with its sha256, when it was accepted, and
+why. A model is timed against its baseline in one process, so the machine and the runtime are the same for both.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from tinyvmaf.errors import RegistryError, TinyvmafError
+from tinyvmaf.files import sha256, write_atomic
+from tinyvmaf.model import registry
+
+FILE: Final = "baseline.json"
+
+
+class BaselineError(TinyvmafError):
+    """There is no baseline of a model, or it is not the file that was accepted."""
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """An accepted model."""
+
+    id: str
+    sha256: str
+    accepted: str
+    """Date, UTC."""
+    reason: str
+
+    def data(self, folder: Path | None = None) -> bytes:
+        """The model file.
+
+        Raises:
+            BaselineError: missing, or another file than was accepted.
+        """
+        path = _folder(folder) / f"{self.id}.onnx"
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise BaselineError(f"{path}: {error.strerror}", hint=_hint(self.id)) from error
+        if sha256(data) != self.sha256:
+            raise BaselineError(f"{path}: sha256 is {sha256(data)}, accepted was {self.sha256}", hint=_hint(self.id))
+        return data
+
+
+def baselines(folder: Path | None = None) -> dict[str, Baseline]:
+    """Every baseline by its model's id; none if nothing was ever accepted.
+
+    Raises:
+        BaselineError: the list is not as this module writes it.
+    """
+    path = _folder(folder) / FILE
+    if not path.exists():
+        return {}
+    try:
+        listed = json.loads(path.read_text(encoding="utf-8"))
+        return {entry["id"]: Baseline(**entry) for entry in listed}
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise BaselineError(f"{path}: {error!r}") from error
+
+
+def find(model_id: str, folder: Path | None = None) -> Baseline:
+    """The baseline of a model.
+
+    Raises:
+        BaselineError: it has none.
+    """
+    known = baselines(folder)
+    if model_id not in known:
+        raise BaselineError(f"{model_id} has no baseline to be timed against", hint=_hint(model_id))
+    return known[model_id]
+
+
+def accept(model_ids: Sequence[str], reason: str, folder: Path | None = None) -> list[Baseline]:
+    """Make registered models, as they are now, the baseline. The list is written last.
+
+    Baselines of models that are registered no more are dropped.
+
+    Raises:
+        RegistryError: a model is not registered, or its file is not the one that is.
+        BaselineError: no reason.
+    """
+    if not reason.strip():
+        raise BaselineError("a baseline is moved for a reason", hint="--reason 'why a slower model is wanted'")
+    known = {entry.id: entry for entry in registry.entries()}
+    kept = {name: old for name, old in baselines(folder).items() if name in known}
+    now = datetime.now(UTC).date().isoformat()
+    moved = []
+    for model_id in model_ids:
+        entry = registry.find(model_id)
+        if wrong := registry.faults(entry):
+            raise RegistryError(f"{model_id} is not what was registered: {wrong[0]}")
+        moved.append(Baseline(model_id, entry.sha256, now, reason.strip()))
+    for one in moved:
+        write_atomic(_folder(folder) / f"{one.id}.onnx", known[one.id].onnx.read_bytes())
+    kept |= {one.id: one for one in moved}
+    content = [asdict(kept[name]) for name in sorted(kept)]
+    write_atomic(_folder(folder) / FILE, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    for path in _folder(folder).glob("*.onnx"):
+        if path.stem not in kept:
+            path.unlink()
+    return moved
+
+
+def _folder(folder: Path | None) -> Path:
+    return folder or registry.model_folder() / "baseline"
+
+
+def _hint(model_id: str) -> str:
+    return f"tinyvmaf bench baseline --accept {model_id} --reason '...'"

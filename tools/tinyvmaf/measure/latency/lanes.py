@@ -1,0 +1,150 @@
+"""A model as a lane of a race: ONNX Runtime's own call, timed bare, and every output held against the teacher's score.
+
+One intra-op thread, sequential, no spinning: what `engines.onnxruntime_cpu` always sets. The call that is timed is
+`session.run` itself with rows that are there already; at one row that is mostly the binding, which an Identity model
+shows alone. Rows change from call to call, and several sessions of the model take turns, for where a session's memory
+lies can make it a few percent faster or slower as long as it lives.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyvmaf.errors import ModelError, TinyvmafError
+from tinyvmaf.model.engines import EngineError, OnnxRuntimeCpu
+from tinyvmaf.model.engines.session import is_environments
+
+Rows = NDArray[np.float32]
+
+BATCHES: Final = (1, 16, 256, 4096)
+SETTINGS: Final = "1 intra-op thread, sequential, no spinning, all optimisations"
+SESSIONS: Final = 3
+BLOCK_NS: Final = 1_000_000
+ANY_SCORE: Final = math.inf
+"""For `Expected.most`: only shape and dtype of what a model gives are looked at."""
+_MOST_CALLS: Final = 200
+_FEEDS: Final = 64
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """An output that it should not have been."""
+
+    label: str
+    """Batch and row."""
+    expected: float
+    got: float
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Rows, and what a model should make of them."""
+
+    rows: Rows
+    """float32 `[R, F]`, in the model's order of features."""
+    scores: NDArray[np.float64]
+    """`[R]`, VMAF points."""
+    most: float
+    """By how much an output may be off, VMAF points."""
+
+
+class ModelLane:
+    """A model at one batch size."""
+
+    def __init__(
+        self,
+        name: str,
+        data: bytes,
+        expected: Expected,
+        batch: int,
+        *,
+        like: "ModelLane | None" = None,
+        fault: type[TinyvmafError] = ModelError,
+        sessions: int = SESSIONS,
+        clock: Callable[[], int] = time.perf_counter_ns,
+    ) -> None:
+        """Load the model and look at its outputs for once; they are looked at in every block again.
+
+        Args:
+            batch: rows a call.
+            like: makes as many calls a block as that lane: a second call finds in the caches what the first put there.
+            fault: what is raised if it does not load, does not run, or gives what is no score. Of a model that others
+                are compared with, also if a score is wrong.
+            sessions: how many take turns.
+            clock: ns.
+
+        Raises:
+            EngineError: memory was lacking.
+            fault: it does not load, or does not run.
+            ValueError: fewer rows than a batch.
+        """
+        if not 1 <= batch <= len(expected.rows):
+            raise ValueError(f"a batch of {batch} from {len(expected.rows)} rows")
+        self.name, self.batch, self.wrong = name, batch, dict[str, Wrong]()
+        """What was wrong so far, by batch and row; each once."""
+        self.checked, self.worst = 0, 0.0
+        """How many outputs were looked at, and how far the worst was off, VMAF points."""
+        self._expected, self._clock, self._fault = expected, clock, fault
+        starts = np.unique(np.linspace(0, len(expected.rows) - batch, _FEEDS).astype(int)).tolist()
+        try:
+            loaded = [OnnxRuntimeCpu(data) for _ in range(sessions)]
+        except ModelError as error:
+            raise fault(f"{name}: {error.message}", hint=error.hint) from error
+        self._sessions = [(one.bare, one.input_name) for one in loaded]
+        self._windows: list[tuple[int, Rows]] = [
+            (start, np.ascontiguousarray(expected.rows[start : start + batch])) for start in starts
+        ]
+        self._turn = 0
+        self.calls = 1
+        for _ in range(sessions):  # the first call of a session sets it up
+            self.block()
+        fastest = min(self.block() for _ in range(sessions)) * batch
+        self.calls = max(1, min(_MOST_CALLS, math.ceil(BLOCK_NS / fastest))) if like is None else like.calls
+
+    def block(self) -> float:
+        """Time some calls in a row; ns a row."""
+        run, name = self._sessions[self._turn % len(self._sessions)]
+        chosen = [self._windows[(self._turn + i) % len(self._windows)] for i in range(self.calls)]
+        feeds = [{name: rows} for _, rows in chosen]
+        self._turn += 1
+        try:
+            warm = run(None, feeds[0])  # another model has had the caches
+            begin = self._clock()
+            outputs = [run(None, feed) for feed in feeds]
+            end = self._clock()
+        except Exception as error:  # ONNX Runtime's exceptions have no base of their own
+            kind = EngineError if is_environments(error) else self._fault
+            raise kind(f"{self.name}: ONNX Runtime failed on {self.batch} rows: {error}") from error
+        for (start, _), output in zip([chosen[0], *chosen], [warm, *outputs], strict=True):
+            self._look(start, output)
+        return (end - begin) / (self.calls * self.batch)
+
+    def _look(self, start: int, output: list[NDArray[np.generic]]) -> None:
+        (scores,) = output
+        if scores.dtype != np.float32 or scores.shape != (self.batch, 1):
+            raise self._fault(f"{self.name} gave {scores.dtype} {list(scores.shape)} for {self.batch} rows")
+        self.checked += self.batch
+        want = self._expected.scores[start : start + self.batch]
+        off = np.abs(scores[:, 0].astype(np.float64) - want)
+        self.worst = max(self.worst, float(off.max()))
+        if off.max() <= self._expected.most:  # NaN is not
+            return
+        for i in np.flatnonzero(~(off <= self._expected.most)).tolist():
+            label = f"batch {self.batch}, row {start + i}"
+            if self._fault is not ModelError:
+                raise self._fault(f"{self.name}, {label}: {scores[i, 0]}, and it should be {want[i]}")
+            self.wrong.setdefault(label, Wrong(label, float(want[i]), float(scores[i, 0])))
+
+
+class FloorLane(ModelLane):
+    """An Identity model: what it gives must be what it got."""
+
+    def _look(self, start: int, output: list[NDArray[np.generic]]) -> None:
+        if not np.array_equal(output[0], self._expected.rows[start : start + self.batch]):
+            raise self._fault(f"{self.name}: an Identity node changed its input")
+        self.checked += self.batch

@@ -1,0 +1,28 @@
+"""How latency moves over commits: the history of runs, the places where a level changes, and the picture."""
+
+from tinyvmaf.measure.latency_history.changes import Change, Step, changes, steps
+from tinyvmaf.measure.latency_history.history import append, default_path, read
+from tinyvmaf.measure.latency_history.plot import draw, known_suffix
+from tinyvmaf.measure.latency_history.run import RATIOS, RUN_SCHEMA, Batch, ModelRun, Ratio, Run
+from tinyvmaf.measure.latency_history.series import ALL, Series, select
+
+__all__ = [
+    "ALL",
+    "RATIOS",
+    "RUN_SCHEMA",
+    "Batch",
+    "Change",
+    "ModelRun",
+    "Ratio",
+    "Run",
+    "Series",
+    "Step",
+    "append",
+    "changes",
+    "default_path",
+    "draw",
+    "known_suffix",
+    "read",
+    "select",
+    "steps",
+]

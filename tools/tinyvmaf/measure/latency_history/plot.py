@@ -1,0 +1,204 @@
+"""The picture of a history: a panel for each model and batch, its levels, and where they change."""
+
+import io
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from tinyvmaf.errors import TinyvmafError, install
+from tinyvmaf.files import write_atomic
+from tinyvmaf.measure.latency_history.run import Ratio, Run
+from tinyvmaf.measure.latency_history.series import Series
+
+# matplotlib comes with an extra, and takes a second to import.
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes  # type: ignore[import-not-found, unused-ignore]
+    from matplotlib.figure import Figure  # type: ignore[import-not-found, unused-ignore]
+
+SUFFIXES: Final = (".svg", ".png")
+
+OVER: Final[dict[Ratio, str]] = {
+    "floor": "an Identity graph",
+    "svr": "the teacher's SVR",
+    "baseline": "the stored baseline",
+}
+"""What each ratio is over, in words."""
+
+# Okabe and Ito's colours, which the colour-blind tell apart: one for each machine, then for a rise and a fall.
+_MACHINES: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9")
+_SLOWER, _FASTER, _LEVEL = "#D55E00", "#007A5A", "#222222"
+_PANEL: Final = (2.9, 1.75)
+"""Inches."""
+_MARGINS: Final = (0.9, 1.9)
+_TICKS: Final = 8
+_SHORT: Final = 7
+_LEAST_SPAN: Final = 0.06
+"""Of the y axis, as a share of the level: less would make a cliff of noise."""
+_LETTERS_AN_INCH: Final = 17
+_STYLE: Final[dict[Any, Any]] = {
+    "font.size": 8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "svg.hashsalt": "tinyvmaf",  # the same history gives the same file
+    "svg.fonttype": "path",
+}
+
+
+def known_suffix(path: Path) -> str:
+    """The suffix of a picture, in small letters.
+
+    Raises:
+        TinyvmafError: it is not one that can be drawn.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise TinyvmafError(
+            f"{path}: a picture is not drawn as {path.suffix or 'a file without suffix'}",
+            hint=f"choose a name that ends in {' or '.join(SUFFIXES)}",
+        )
+    return suffix
+
+
+def draw(path: Path, runs: Sequence[Run], selected: Sequence[Series]) -> None:
+    """Draw series of a history into an SVG or PNG file, by its suffix; written whole or not at all.
+
+    Args:
+        runs: the history.
+        selected: one series or more of it, of one ratio, as `select` gives them.
+
+    Raises:
+        TinyvmafError: the suffix is another, matplotlib is not installed, or the file cannot be written.
+    """
+    suffix = known_suffix(path)
+    try:
+        import matplotlib as mpl  # type: ignore[import-not-found, unused-ignore]
+    except ImportError as error:
+        raise TinyvmafError("drawing needs matplotlib, which is not installed", hint=install("plots")) from error
+    drawn = io.BytesIO()
+    with mpl.rc_context(_STYLE):
+        # A figure of its own, not pyplot's, draws by Agg or as SVG and opens no window.
+        figure = _figure(runs, selected)
+        metadata = {"Date": None} if suffix == ".svg" else {}
+        figure.savefig(drawn, format=suffix[1:], dpi=150, facecolor="white", metadata=metadata)
+    try:
+        write_atomic(path, drawn.getvalue())
+    except OSError as error:
+        raise TinyvmafError(
+            f"{path}: cannot be written: {error.strerror or error}", hint="choose another file by --out"
+        ) from error
+
+
+def _figure(runs: Sequence[Run], selected: Sequence[Series]) -> "Figure":
+    from matplotlib.figure import Figure
+
+    machines = list(dict.fromkeys(one.machine for one in selected))
+    models = list(dict.fromkeys(one.model for one in selected))
+    batches = sorted({one.batch for one in selected})
+    shown = [n for n, run in enumerate(runs) if run.machine.id in machines]
+    width = max(_PANEL[0] * len(batches) + _MARGINS[0], 2.0 * _PANEL[0])
+    figure = Figure(figsize=(width, _PANEL[1] * len(models) + _MARGINS[1]), layout="constrained")
+    panels = figure.subplots(len(models), len(batches), squeeze=False)
+    for column, batch in enumerate(batches):
+        lowest = None
+        for row, model in enumerate(models):
+            here = [one for one in selected if (one.model, one.batch) == (model, batch)]
+            axes = panels[row, column]
+            if not here:
+                axes.set_visible(False)
+                continue
+            _panel(axes, here, shown, [_MACHINES[machines.index(one.machine) % len(_MACHINES)] for one in here])
+            _ticks(axes, runs, shown, labelled=False)
+            axes.set_title(f"{model}, batch {batch}", loc="left", fontsize=8, fontweight="bold")
+            lowest = axes
+        if lowest is not None:
+            _ticks(lowest, runs, shown, labelled=True)
+    ratio = selected[0].ratio
+    letters = int(width * _LETTERS_AN_INCH)
+    figure.suptitle("\n".join(textwrap.wrap(f"Latency over commits: time over that of {OVER[ratio]}", letters)))
+    figure.supylabel(f"ratio of times, model / {ratio}", fontsize=8)
+    figure.supxlabel("\n".join(["commit, the newest last", *_note(runs, machines, letters)]), fontsize=8)
+    return figure
+
+
+def _panel(axes: "Axes", here: Sequence[Series], shown: Sequence[int], colours: Sequence[str]) -> None:
+    place = {n: x for x, n in enumerate(shown)}
+    lines: list[tuple[float, float, str]] = []
+    for one, colour in zip(here, colours, strict=True):
+        x = np.array([place[n] for n in one.at])
+        axes.plot(x, one.values, "o", color=colour, markersize=2.6, markeredgewidth=0, zorder=4)
+        for step in one.steps:
+            ends = [x[step.start] - 0.4, x[step.stop - 1] + 0.4]
+            axes.plot(ends, [step.level] * 2, color=_LEVEL, linewidth=1.3, zorder=3)
+        for change in one.changes:
+            lines.append(
+                (float(x[change.index - 1] + x[change.index]) / 2, change.factor, change.mark.replace("-", "−"))
+            )
+    low, high = min(float(one.values.min()) for one in here), max(float(one.values.max()) for one in here)
+    middle, half = (low + high) / 2, max((high - low) / 2, _LEAST_SPAN / 2 * (low + high) / 2)
+    # Above the values, a line of room for each factor that would else be written over its neighbour.
+    heights = _heights([at for at, _, _ in sorted(lines)], len(shown))
+    axes.set_ylim(middle - 1.15 * half, middle + (1.15 + 0.42 * (max(heights, default=-1) + 1)) * half)
+    axes.set_xlim(-0.8, max(len(shown) - 0.2, 0.8))
+    for (at, factor, text), height in zip(sorted(lines), heights, strict=True):
+        colour = _SLOWER if factor > 1 else _FASTER
+        axes.axvline(at, color=colour, linestyle=(0, (4, 2)), linewidth=1.0, zorder=2)
+        right = at > 0.7 * len(shown)
+        axes.annotate(
+            text,
+            (at, 1.0 - 0.13 * height),
+            xycoords=axes.get_xaxis_transform(),
+            xytext=(-3 if right else 3, -1),
+            textcoords="offset points",
+            ha="right" if right else "left",
+            va="top",
+            color=colour,
+            fontsize=7.5,
+            fontweight="bold",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},  # the line of a near change ends at it
+            zorder=5,
+        )
+    axes.grid(axis="y", color="#e4e4e4", linewidth=0.6)
+    axes.set_axisbelow(True)
+
+
+def _heights(places: Sequence[float], n: int) -> list[int]:
+    """On which line each factor is written, from the top: a line below where the one before is near."""
+    heights: list[int] = []
+    for i, at in enumerate(places):
+        near = i > 0 and at - places[i - 1] < 0.3 * n
+        heights.append((heights[-1] + 1) % 3 if near else 0)
+    return heights
+
+
+def _ticks(axes: "Axes", runs: Sequence[Run], shown: Sequence[int], *, labelled: bool) -> None:
+    """A tick for each of a few runs, the first and the last among them."""
+    places = np.unique(np.linspace(0, len(shown) - 1, min(_TICKS, len(shown))).round().astype(int))
+    names = [_short(runs[shown[x]]) for x in places] if labelled else [""] * len(places)
+    axes.set_xticks(places, names, rotation=90, fontsize=7, family="monospace")
+    axes.tick_params(length=2.5, width=0.6)
+
+
+def _short(run: Run) -> str:
+    return "unknown" if run.commit is None else run.commit[:_SHORT] + "+" * bool(run.dirty)
+
+
+def _note(runs: Sequence[Run], machines: Sequence[str], letters: int) -> list[str]:
+    """On what and how this was measured, in lines."""
+    about = {run.machine.id: run.machine for run in runs}
+    lines = []
+    for n, one in enumerate(about[name] for name in machines):
+        colour = f" ({_NAMES[n % len(_NAMES)]})" if len(machines) > 1 else ""
+        lines += textwrap.wrap(f"machine {one.id}{colour}: {one.cpu}, {one.cores} cores, {one.os}", letters)
+    method = (
+        "Dots are runs, both graphs timed in turns in one process. Lines are medians of the pieces of a piecewise-"
+        "constant L1 fit; + marks a slower level, − a faster one."
+    )
+    return [*lines, *textwrap.wrap(method, letters)]
+
+
+_NAMES: Final = ("blue", "orange", "green", "pink", "light blue")
+"""Of the machines' colours."""

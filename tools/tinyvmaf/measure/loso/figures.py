@@ -1,0 +1,39 @@
+"""What a sidecar says was measured of a candidate."""
+
+import math
+
+from tinyvmaf.data.golden import golden_errors
+from tinyvmaf.measure.loso.evaluate import Report
+from tinyvmaf.model.engines import OnnxRuntimeCpu
+from tinyvmaf.train.folds import FoldModel
+from tinyvmaf.vmaf.domain import search
+from tinyvmaf.vmaf.teacher import Teacher
+
+
+def figures(model: FoldModel, teacher: Teacher, report: Report | None, *, per_frame: bool) -> dict[str, float]:
+    """What a sidecar says was measured, by `tinyvmaf.train.packaging.MEANINGS`.
+
+    A correlation keeps three digits of its distance from 1.
+
+    What is not finite, as a constant model's correlation, is left out: JSON has no word for it.
+    """
+    engine = OnnxRuntimeCpu(model.data)
+    values: dict[str, float] = {}
+    for reading in ("frame", "clip"):
+        if report is None or reading not in report.pooled:
+            continue
+        values[f"loso_{reading}_rmse_points"] = report.pooled[reading].rmse
+        if reading == "frame":
+            values["loso_frame_max_abs_error_points"] = report.pooled[reading].max_error
+        for metric in ("plcc", "srocc"):
+            values[f"loso_{reading}_{metric}"] = report.mean(reading, metric)
+    if per_frame:
+        values["domain_worst_difference_points"] = search(engine.run, teacher)[0]
+        values |= golden_errors(engine.run, teacher)
+    return {name: _rounded(value, name.endswith("cc")) for name, value in values.items() if math.isfinite(value)}
+
+
+def _rounded(value: float, correlation: bool) -> float:
+    if correlation and 0.9 < value < 1.0:
+        return 1.0 - float(f"{1.0 - value:.3g}")
+    return float(f"{value:.3g}")

@@ -1,0 +1,130 @@
+"""The walk through a graph, node by node, until it ends or the proof does."""
+
+from dataclasses import dataclass
+
+from onnx import NodeProto
+
+from tinyvmaf.model.certificate import Broken, Certificate
+from tinyvmaf.model.certificate.call import Call, Findings, whole
+from tinyvmaf.model.certificate.casts import tensor
+from tinyvmaf.model.certificate.load import attributes, check, declared_kind, live_nodes, parse, read_inputs
+from tinyvmaf.model.certificate.operators import RULES, why_no_rule
+from tinyvmaf.model.certificate.values import Refusal, Values
+from tinyvmaf.model.contract.words import in_one_line, said
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in the graph the walk is."""
+
+    node: str = ""
+    op: str = ""
+
+
+class Walk:
+    """One walk: `run` goes as far as the proof does, and `known` is what it found out about each value."""
+
+    def __init__(self, data: bytes) -> None:
+        self.model = parse(data)
+        self.findings = Findings()
+        self.known: dict[str, Values] = {}
+        self.makers: dict[str, tuple[str, tuple[str, ...]]] = {}
+        self.place = Place()
+        self.double: Place | None = None  # the first that is float64
+
+    def run(self) -> None:
+        """Walk to the outputs.
+
+        Raises:
+            Refusal: the proof ends before them.
+        """
+        opset = check(self.model)
+        graph = self.model.graph
+        live = live_nodes(graph)
+        used = {name for _, node in live for name in node.input} | {value.name for value in graph.output}
+        self._learn(read_inputs(graph))
+        for proto in graph.initializer:
+            if proto.name in used:
+                self._learn({proto.name: tensor(proto)})
+        for _, node in live:
+            self._follow(node, opset)
+        self.place = Place()
+        for value in graph.output:
+            self._leave(value.name, declared_kind(value))
+
+    def _learn(self, found: dict[str, Values]) -> None:
+        self.known |= found
+        if self.double is None and any(values.kind == "float64" for values in found.values()):
+            self.double = self.place
+
+    def _follow(self, node: NodeProto, opset: int) -> None:
+        name = next((output for output in node.output if output), "")
+        self.place = Place(node.name or name, node.op_type if len(node.op_type) < 80 else "...")
+        rule = RULES.get(node.op_type) if node.domain in ("", "ai.onnx") else None
+        if rule is None:
+            raise Refusal(*why_no_rule(node.op_type if node.domain in ("", "ai.onnx") else ""))
+        inputs = [self._known(name) if name else None for name in node.input]
+        call = Call(
+            self.place.node,
+            node.op_type,
+            inputs,
+            len(node.output),
+            opset,
+            attributes(node),
+            self.findings,
+            tuple(node.input),
+            self.makers,
+            self.known,
+        )
+        made = rule(call)
+        results = made if isinstance(made, list) else [made]
+        unread = sorted(set(call.attributes) - call.looked_at)
+        if unread or len(results) != len(node.output):
+            raise Refusal(f"its attribute {said(unread[0])} is not known" if unread else "it has more than one output")
+        self.makers |= {name: (node.op_type, tuple(node.input)) for name in node.output}
+        self._learn({name: whole(values) for name, values in zip(node.output, results, strict=True) if name})
+
+    def _known(self, name: str) -> Values:
+        if name not in self.known:
+            raise Refusal(f"it reads {said(name)}, which nothing before it makes")
+        return self.known[name]
+
+    def _leave(self, name: str, kind: str) -> None:
+        values = self.known.get(name)
+        where = f"output {said(name)}"
+        if values is None:
+            raise Refusal(f"{where} is made by nothing")
+        if values.kind != kind:
+            raise Refusal(f"{where} is {values.kind}, and is declared as {kind}")
+        if values.infinite:
+            raise Refusal(f"{where} may be infinite", "Clip it")
+        if values.flush is not None:
+            self.findings.flushed.append(where)
+
+
+def prove(data: bytes) -> Certificate:
+    """`tinyvmaf.model.certificate.certify`."""
+    walk = Walk(data)
+    broken = None
+    try:
+        walk.run()
+    except Refusal as refusal:
+        broken = Broken(walk.place.node, walk.place.op, refusal.why, refusal.hint)
+    except Exception as error:  # hostile bytes, or a rule that meets what it was not written for: no proof, no claim
+        broken = Broken(walk.place.node, walk.place.op, f"the proof cannot follow it: {in_one_line(error)}", None)
+    proven = broken is None
+    if proven and walk.double is not None:
+        broken = Broken(
+            walk.double.node,
+            walk.double.op,
+            "it computes in float64, and there are engines that take float32 for it",
+            "run it on an engine that computes float64 as it is, or keep to float32",
+        )
+    return Certificate(
+        certified=broken is None,
+        arithmetic="float32" if walk.double is None else "float64",
+        exact_in_float64=proven,
+        flush_to_zero_safe=proven and not walk.findings.flushed,
+        reductions=tuple(walk.findings.reductions),
+        broken=broken,
+    )

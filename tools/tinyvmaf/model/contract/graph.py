@@ -1,0 +1,158 @@
+"""A model file from the outside in: its fields, operator sets, nodes and tensors."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import numpy as np
+import onnx
+from onnx import AttributeProto, GraphProto, ModelProto
+
+from tinyvmaf.model.contract import IR_VERSIONS, LARGEST, MAX_NODES, OPERATORS, OPSET
+from tinyvmaf.model.contract.shapes import interface_faults, value_faults
+from tinyvmaf.model.contract.tensors import elements, tensor_faults
+from tinyvmaf.model.contract.words import in_one_line, node_name, said
+
+# Fields that a file may use, so that what a later ONNX adds is refused until somebody has looked at it. Tensors have
+# their own list.
+_FIELDS: Final[dict[str, set[str]]] = {
+    "ModelProto": {
+        *("ir_version", "opset_import", "producer_name", "producer_version", "domain", "model_version", "doc_string"),
+        *("graph", "metadata_props"),
+    },
+    "GraphProto": {"node", "name", "initializer", "doc_string", "input", "output", "value_info", "metadata_props"},
+    "NodeProto": {
+        "input",
+        "output",
+        "name",
+        "op_type",
+        "domain",
+        "overload",
+        "attribute",
+        "doc_string",
+        "metadata_props",
+    },
+    "AttributeProto": {"name", "doc_string", "type", "f", "i", "t", "floats", "ints"},
+}
+_WHY_NOT: Final = {
+    "functions": "model-local functions hide operators from the list of those that are allowed",
+    "sparse_initializer": "not every engine has sparse tensors",
+    "sparse_tensor": "not every engine has sparse tensors",
+    "sparse_tensors": "not every engine has sparse tensors",
+    "g": "a subgraph may loop, or depend on a value, so its cost is not known before it runs",
+    "graphs": "a subgraph may loop, or depend on a value, so its cost is not known before it runs",
+    "training_info": "a candidate is for inference",
+}
+
+
+def inspect(data: bytes) -> list[str]:
+    """Every fault of a model file's bytes, which are shorter than the largest tier.
+
+    Raises:
+        Exception: of any kind, on bytes that protobuf or onnx stumble over; the caller refuses them.
+    """
+    try:
+        model = onnx.load_model_from_string(data)
+    except Exception as error:  # protobuf's DecodeError has no stable home
+        return [f"it is not an ONNX file, or not all of one: {in_one_line(error)}"]
+    graph = model.graph
+    for name, count in (
+        ("nodes", len(graph.node)),
+        ("initializers", len(graph.initializer)),
+        ("declared values", len(graph.value_info)),
+        ("attributes", sum(len(node.attribute) for node in graph.node[:MAX_NODES])),
+    ):
+        if count > MAX_NODES:  # nothing that follows looks at more
+            return [f"the graph has {count} {name}, and {MAX_NODES} are allowed: a student has some twenty"]
+    found = [*_model_faults(model), *graph_faults(graph), *interface_faults(graph)]
+    return found or _checker_faults(model) or value_faults(model)
+
+
+def _field_faults(message: Any, where: str) -> list[str]:
+    # Also of an attribute that says it is of another type: an engine might look at the field.
+    used = {descriptor.name for descriptor, _ in message.ListFields()}
+    strange = sorted(used - _FIELDS[message.DESCRIPTOR.name])
+    reason = "nobody has looked at what an engine does with it"
+    return [f"{where} has a field {name}, which is refused: {_WHY_NOT.get(name, reason)}" for name in strange]
+
+
+def _model_faults(model: ModelProto) -> list[str]:
+    found = _field_faults(model, "the model")
+    if model.ir_version not in IR_VERSIONS:
+        found.append(f"IR version {model.ir_version} is not one of {IR_VERSIONS[0]} to {IR_VERSIONS[-1]}")
+    opsets = [(o.domain, o.version) for o in model.opset_import[:10]]
+    if opsets != [("", OPSET)]:
+        listed = ", ".join(f"{said(domain)} version {version}" for domain, version in opsets) or "none"
+        found.append(f"operator sets: {listed}; the contract is '' (ONNX's own) version {OPSET}, and no other domain")
+    size = model.ByteSize()
+    known = ModelProto()
+    known.CopyFrom(model)
+    known.DiscardUnknownFields()
+    if known.ByteSize() != size:
+        unknown = size - known.ByteSize()
+        found.append(
+            f"{unknown} bytes are in fields that onnx {onnx.__version__} does not know, so nobody looked at them"
+        )
+    return found
+
+
+def graph_faults(graph: GraphProto) -> list[str]:
+    """Faults of a graph's fields, operators and tensors, whatever it takes and gives."""
+    found = _field_faults(graph, "the graph")
+    total = 0
+    names: set[str] = set()
+    for tensor, where in _tensors(graph):
+        found += tensor_faults(tensor, where)
+        count = elements(tensor.dims)
+        total += count if isinstance(count, int) else 0
+    if total >= LARGEST:
+        found.append(f"all tensors together declare {total} elements, which no file below {LARGEST} bytes can hold")
+    for initializer in graph.initializer:
+        if initializer.name in names:
+            found.append(f"initializer {said(initializer.name)} is there twice, and engines differ in which they take")
+        names.add(initializer.name)
+    for value in graph.input[:10]:
+        if value.name in names:
+            found.append(f"initializer {said(value.name)} is an input too, so a caller could replace it")
+    for i, node in enumerate(graph.node):
+        where = node_name(i, node)
+        if node.domain:
+            found.append(f"{where} is of the domain {said(node.domain)}; only ONNX's own operators are allowed")
+        elif node.op_type not in OPERATORS:
+            found.append(f"{where} is not of an allowed operator; those are {', '.join(sorted(OPERATORS))}")
+        found += _field_faults(node, where)
+        for attribute in node.attribute:
+            found += _attribute_faults(attribute, f"attribute {said(attribute.name)} of {where}")
+    return found
+
+
+def _attribute_faults(attribute: AttributeProto, where: str) -> list[str]:
+    found = _field_faults(attribute, where)
+    if not np.isfinite([attribute.f, *attribute.floats]).all():
+        found.append(f"{where} holds a value that is not finite")
+    return found
+
+
+def _tensors(graph: GraphProto) -> Iterator[tuple[onnx.TensorProto, str]]:
+    """Every tensor that holds data, wherever it is, and what it is to its graph."""
+    for tensor in graph.initializer:
+        yield tensor, f"initializer {said(tensor.name)}"
+    # Whoever uses the fields below is refused anyway, so ten of each are enough to say what is in them.
+    for sparse in graph.sparse_initializer[:10]:
+        yield sparse.values, f"sparse initializer {said(sparse.values.name)}"
+        yield sparse.indices, f"the indices of sparse initializer {said(sparse.values.name)}"
+    for i, node in enumerate(graph.node):
+        for attribute in node.attribute:
+            where = f"attribute {said(attribute.name)} of {node_name(i, node)}"
+            held = [attribute.t] if attribute.HasField("t") else []
+            for sparse in [attribute.sparse_tensor, *attribute.sparse_tensors[:10]]:
+                held += [part for part in (sparse.values, sparse.indices) if part.ByteSize()]
+            for tensor in [*held, *attribute.tensors[:10]]:
+                yield tensor, where
+
+
+def _checker_faults(model: ModelProto) -> list[str]:
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except Exception as error:  # ValidationError, and shape inference has errors of its own
+        return [f"onnx.checker refuses it: {in_one_line(error)}"]
+    return []

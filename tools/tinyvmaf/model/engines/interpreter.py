@@ -1,0 +1,95 @@
+"""A small reading of ONNX: the contract's operators at opset 17, one after the other, in the graph's own types.
+
+Nothing is optimised or fused: a library of arrays does what it is told, operator by operator.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import AttributeProto, NodeProto, helper, numpy_helper
+
+from tinyvmaf.model.contract import OPSET
+from tinyvmaf.model.engines.model_file import ModelFile
+from tinyvmaf.model.engines.operators import INTEGERS, OPERATORS, TYPES, Array, Library
+from tinyvmaf.model.engines.protocol import UnsupportedModelError
+
+_CONSTANT: Final[Mapping[str, Callable[[AttributeProto], NDArray[np.generic]]]] = {
+    "value": lambda a: numpy_helper.to_array(a.t),
+    "value_float": lambda a: np.array(a.f, dtype=np.float32),
+    "value_floats": lambda a: np.array(a.floats, dtype=np.float32),
+    "value_int": lambda a: np.array(a.i, dtype=np.int64),
+    "value_ints": lambda a: np.array(a.ints, dtype=np.int64),
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One node, ready to run."""
+
+    operator: Callable[..., Array]
+    attributes: Mapping[str, Any]
+    inputs: tuple[Any, ...]
+    """Names of values, None for one that is left out, or a tuple of integers that is the input itself."""
+    output: str
+
+
+class Program:
+    """A model's nodes in their order, for one library."""
+
+    def __init__(self, file: ModelFile, library: Library) -> None:
+        """Read them.
+
+        Raises:
+            UnsupportedModelError: another opset, or a node that `OPERATORS` does not have in this form.
+        """
+        graph = file.proto.graph
+        versions = {o.version for o in file.proto.opset_import if o.domain in ("", "ai.onnx")}
+        if versions != {OPSET}:
+            raise UnsupportedModelError(f"model: opset {sorted(versions)}: operators are known as in {OPSET}")
+        constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+        for node in (node for node in graph.node if node.op_type == "Constant"):
+            (attribute,) = node.attribute
+            if attribute.name not in _CONSTANT:
+                raise _lacks(node, f"{attribute.name} is not known")
+            constants[node.output[0]] = _CONSTANT[attribute.name](attribute)
+        steps = [_step(node, constants) for node in graph.node if node.op_type != "Constant"]
+        for name, value in constants.items():
+            if value.dtype.name not in TYPES:
+                raise UnsupportedModelError(f"model: constant {name!r} is {value.dtype.name}")
+        self._input, self._output, self._steps, self._library = file.input, file.output, steps, library
+        self._constants = {name: library.constant(value) for name, value in constants.items()}
+
+    def __call__(self, rows: Array) -> Array:
+        """The model's output for an input of the library."""
+        values = {**self._constants, self._input: rows}
+        for step in self._steps:
+            inputs = [values[i] if isinstance(i, str) else i for i in step.inputs]
+            values[step.output] = step.operator(self._library, step.attributes, *inputs)
+        return values[self._output]
+
+
+def _step(node: NodeProto, constants: Mapping[str, NDArray[np.generic]]) -> Step:
+    if node.domain not in ("", "ai.onnx") or node.op_type not in OPERATORS:
+        raise _lacks(node, "it is not among the contract's operators")
+    if len(node.output) != 1:
+        raise _lacks(node, f"{len(node.output)} outputs")
+    attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+    if node.op_type == "Cast":
+        attributes["to"] = name = helper.tensor_dtype_to_np_dtype(attributes["to"]).name
+        if name not in TYPES:
+            raise _lacks(node, f"to {name}")
+    inputs: list[Any] = [name or None for name in node.input]
+    place = INTEGERS.get(node.op_type, len(inputs))
+    if place < len(inputs) and inputs[place] is not None:
+        if inputs[place] not in constants:
+            raise _lacks(node, f"input {inputs[place]!r} is computed, not constant")
+        inputs[place] = tuple(int(n) for n in constants[inputs[place]].ravel())
+    return Step(OPERATORS[node.op_type], attributes, tuple(inputs), node.output[0])
+
+
+def _lacks(node: onnx.NodeProto, why: str) -> UnsupportedModelError:
+    return UnsupportedModelError(f"model: operator {node.op_type!r} of node {node.name or node.output[0]!r}: {why}")

@@ -1,0 +1,90 @@
+"""What is asked of a model before an engine that does not ask it itself gets it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from tinyvmaf.errors import ModelError
+from tinyvmaf.model.engines.protocol import Engine, EngineError, Settings, UnsupportedModelError
+
+if TYPE_CHECKING:
+    import onnx
+
+FLOATS: Final = {"FLOAT": "float32", "DOUBLE": "float64", "FLOAT16": "float16", "BFLOAT16": "bfloat16"}
+"""Floating-point types by ONNX's names for them; its types of 8 bits and fewer are for storage."""
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A parsed model with one input `[N, F]` and one output."""
+
+    proto: "onnx.ModelProto"
+    input: str
+    width: int | str
+    """F, or the name of it where the model leaves it open."""
+    output: str
+
+
+def parse(model: bytes, engine: Engine, settings: Settings) -> ModelFile:
+    """Read a model's bytes for an engine that is asked to load it.
+
+    An engine that computes float64 in float32 without a word, or makes nonsense of it, would be compared with one that
+    does not: both were seen (`openvino`, `opencv`). So types are looked at here, before any engine sees the model.
+
+    Raises:
+        EngineError: the engine is not available here, or has no such optimisation level.
+        ModelError: not ONNX, not what `onnx.checker` accepts, or it does not have one input of rank 2 and one output.
+        UnsupportedModelError: the model has a floating-point type that the engine does not compute in.
+    """
+    here = engine.available()
+    if not here.ok:
+        raise EngineError(f"{engine.name} is not available: {here.reason}")
+    if settings.optimisation not in engine.levels:
+        raise EngineError(
+            f"{engine.name} has no optimisation level {settings.optimisation!r}", hint=f"it has {list(engine.levels)}"
+        )
+    # Importing it takes longer than most models take to run: only who loads one should wait.
+    import onnx
+
+    try:
+        proto = onnx.load_model_from_string(model)
+        onnx.checker.check_model(proto)
+    except Exception as error:  # protobuf's and onnx's errors have no common base
+        raise ModelError(f"model: {engine.name} cannot load it: {error}") from error
+    constants = {tensor.name for tensor in proto.graph.initializer}
+    inputs = [value for value in proto.graph.input if value.name not in constants]
+    outputs = list(proto.graph.output)
+    shapes = [_shape(value) for value in inputs]
+    if len(inputs) != 1 or len(outputs) != 1 or len(shapes[0]) != 2:
+        raise ModelError(
+            f"model: {len(inputs)} inputs {shapes} and {len(outputs)} outputs",
+            hint="the contract is one input [N, F] and one output [N, 1]",
+        )
+    floats = {onnx.TensorProto.DataType.Value(theirs): name for theirs, name in FLOATS.items()}
+    strange = {floats[t] for t in _types(proto.graph) if t in floats} - engine.arithmetic
+    if strange:
+        raise UnsupportedModelError(
+            f"model: {engine.name} does not compute in {' or '.join(sorted(strange))}, which the model has",
+            hint="choose another engine for this model",
+        )
+    return ModelFile(proto, inputs[0].name, shapes[0][1], outputs[0].name)
+
+
+def _shape(value: "onnx.ValueInfoProto") -> list[int | str]:
+    dims = value.type.tensor_type.shape.dim
+    return [d.dim_value if d.HasField("dim_value") else d.dim_param for d in dims]
+
+
+def _types(graph: "onnx.GraphProto") -> Iterator[int]:
+    """Element types that a graph names: of inputs, outputs, constants, and where a node is told a type."""
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        yield value.type.tensor_type.elem_type
+    yield from (tensor.data_type for tensor in graph.initializer)
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("t"):
+                yield attribute.t.data_type
+            elif attribute.name in ("to", "dtype"):
+                yield attribute.i
+            for part in (attribute.g, *attribute.graphs):
+                yield from _types(part)

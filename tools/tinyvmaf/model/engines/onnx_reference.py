@@ -1,0 +1,63 @@
+"""ONNX's own reference evaluator: what the specification's authors take an operator to mean, in NumPy."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyvmaf.errors import ModelError
+from tinyvmaf.model.engines.installed import version
+from tinyvmaf.model.engines.model_file import parse
+from tinyvmaf.model.engines.protocol import Availability, Settings, UnsupportedModelError
+from tinyvmaf.model.engines.session import CheckedSession, Rows
+
+
+class ReferenceSession(CheckedSession):
+    """A model in ONNX's reference evaluator."""
+
+    def __init__(self, model: bytes, engine: "OnnxReference", settings: Settings) -> None:
+        """Read it.
+
+        Raises:
+            as `Engine.load`.
+        """
+        file = parse(model, engine, settings)
+        # 0.15 s: only who asks for it waits.
+        from onnx import __version__
+        from onnx.reference import ReferenceEvaluator
+
+        self._input = file.input
+        try:
+            self._evaluator = ReferenceEvaluator(file.proto)
+        except NotImplementedError as error:
+            raise UnsupportedModelError(f"model: onnx {__version__} does not evaluate it: {error}") from error
+        except Exception as error:  # onnx says RuntimeError, TypeError and others
+            raise ModelError(f"model: onnx {__version__} cannot load it: {error}") from error
+        super().__init__("model", f"onnx {__version__}", file.width)
+
+    def _infer(self, rows: Rows) -> NDArray[np.generic]:
+        with np.errstate(all="ignore"):
+            (scores,) = self._evaluator.run(None, {self._input: rows})
+        return np.asarray(scores)
+
+
+@dataclass(frozen=True)
+class OnnxReference:
+    """ONNX's reference evaluator. Its own reading of the operators, the arithmetic of NumPy."""
+
+    name: str = "onnx-reference"
+    family: str = "numpy"
+    arithmetic: frozenset[str] = frozenset({"float32", "float64"})
+    levels: tuple[str, ...] = ("all",)
+    threaded: bool = False
+
+    def available(self) -> Availability:
+        """Whether onnx is installed."""
+        found = version("onnx", module="onnx")
+        if found is None:
+            return Availability(False, "onnx is not installed: pip install onnx")
+        return Availability(True, version=found, device="CPU")
+
+    def load(self, model: bytes, settings: Settings = Settings()) -> ReferenceSession:  # noqa: B008 (it is frozen)
+        """As `Engine.load`."""
+        return ReferenceSession(model, self, settings)

@@ -1,0 +1,168 @@
+"""ONNX Runtime on anything but the CPU provider: CUDA, TensorRT, OpenVINO, DirectML, Core ML, XNNPACK and what comes.
+
+ONNX Runtime puts a node that a provider does not take on the CPU, and where the provider cannot be set up at all, the
+whole model, with no more than a line on stderr. Both would compare the CPU with itself, so three things are asked for:
+no fallback (`session.disable_cpu_ep_fallback`), the provider first in the session, and a profile of one row in which
+each node ran there.
+
+Not verified on hardware: the names of the options are those of ONNX Runtime's documentation.
+"""
+
+import functools
+import json
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from tinyvmaf.model.engines.installed import nvidia_gpu, version
+from tinyvmaf.model.engines.model_file import parse
+from tinyvmaf.model.engines.onnxruntime_cpu import CONFIG, DISTRIBUTIONS, OnnxRuntimeSession, import_onnxruntime
+from tinyvmaf.model.engines.protocol import LEVELS, Availability, EngineError, Settings, UnsupportedModelError
+
+NO_FALLBACK: Final = {"session.disable_cpu_ep_fallback": "1"}
+
+
+@dataclass(frozen=True)
+class OnnxRuntimeProvider:
+    """ONNX Runtime with one execution provider.
+
+    All of them count as one family with the CPU: the same code reads and rewrites the graph. (With OpenVINO's provider
+    the kernels are those of the engine `openvino`; with XNNPACK, DirectML, Core ML and CUDA they are others.)
+    """
+
+    name: str
+    provider: str
+    """By ONNX Runtime's name, for example `CUDAExecutionProvider`."""
+    package: str = "a build of ONNX Runtime that has it"
+    """What to install."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """Of the provider, by its own names."""
+    arithmetic: frozenset[str] = frozenset({"float32"})
+    """Of all but CUDA only float32 is known to be computed in as it says: OpenVINO turns float64 into float32."""
+    device: Callable[[], str] = str
+    """What it runs on; empty where that is not there."""
+    device_name: str = ""
+    """What `device` looks for; empty where nothing is looked for."""
+    family: str = "onnxruntime"
+    levels: tuple[str, ...] = LEVELS
+    threaded: bool = False
+
+    def available(self) -> Availability:
+        """Whether this build of ONNX Runtime has the provider, and the machine its device."""
+        found = version(*DISTRIBUTIONS, module="onnxruntime")
+        if found is None:
+            return Availability(False, f"ONNX Runtime is not installed: pip install {self.package}")
+        if self.provider not in build_has():
+            return Availability(False, f"this ONNX Runtime has no {self.provider}: install {self.package}", found)
+        device = self.device()
+        if self.device_name and not device:
+            return Availability(False, f"no {self.device_name} here", found)
+        return Availability(True, "", found, device, {**CONFIG, **NO_FALLBACK, **self.options})
+
+    def load(self, model: bytes, settings: Settings = Settings()) -> OnnxRuntimeSession:  # noqa: B008
+        """As `Engine.load`; one row is run, to see where its nodes run."""
+        width = parse(model, self, settings).width
+        with tempfile.TemporaryDirectory(prefix="tinyvmaf-") as folder:
+            session = OnnxRuntimeSession(
+                model, settings, self.provider, self.options, {**CONFIG, **NO_FALLBACK}, profile=f"{folder}/profile"
+            )
+            session.run(np.zeros((1, width if isinstance(width, int) else 1), dtype=np.float32))
+            require(self.provider, computed_on(session.end_profile()))
+        return session
+
+
+@functools.cache
+def build_has() -> tuple[str, ...]:
+    """The execution providers that the installed ONNX Runtime was built with, in its order."""
+    return tuple(import_onnxruntime().get_available_providers())
+
+
+def computed_on(profile: Path) -> dict[str, list[str]]:
+    """Which nodes ran on which execution provider, by a profile that ONNX Runtime wrote.
+
+    Returns:
+        Names of nodes by the provider's name, in the order in which they ran.
+
+    Raises:
+        EngineError: not such a profile.
+    """
+    nodes: dict[str, list[str]] = {}
+    try:
+        for event in json.loads(profile.read_text(encoding="utf-8")):
+            if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
+                nodes.setdefault(event["args"]["provider"], []).append(event["name"].removesuffix("_kernel_time"))
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        raise EngineError(f"{profile.name} is no profile of ONNX Runtime: {error!r}") from error
+    return nodes
+
+
+def require(provider: str, nodes: Mapping[str, list[str]]) -> None:
+    """Hold that all nodes ran on a provider, and at least one did.
+
+    Raises:
+        EngineError: no node ran, or one ran elsewhere: nothing can be said of the provider.
+        UnsupportedModelError: some ran there and some elsewhere.
+    """
+    elsewhere = {name: ran for name, ran in nodes.items() if name != provider}
+    said = "; ".join(f"{name}: {', '.join(ran[:5])}" for name, ran in elsewhere.items())
+    if provider not in nodes:
+        raise EngineError(f"no node ran on {provider}, but on {said or 'nothing'}")
+    if elsewhere:
+        raise UnsupportedModelError(f"not all of the model ran on {provider}; on {said}")
+
+
+_BOTH: Final = frozenset({"float32", "float64"})
+KNOWN: Final = (
+    # TF32 keeps 10 bits of a product's factors, and is on by default.
+    OnnxRuntimeProvider(
+        "onnxruntime-cuda",
+        "CUDAExecutionProvider",
+        "onnxruntime-gpu",
+        {"use_tf32": "0"},
+        _BOTH,
+        nvidia_gpu,
+        "NVIDIA GPU",
+    ),
+    # It has no option against TF32; NVIDIA_TF32_OVERRIDE=0 in the environment is the driver's.
+    OnnxRuntimeProvider(
+        "onnxruntime-tensorrt",
+        "TensorrtExecutionProvider",
+        "onnxruntime-gpu and TensorRT",
+        {"trt_fp16_enable": "0", "trt_int8_enable": "0"},
+        device=nvidia_gpu,
+        device_name="NVIDIA GPU",
+    ),
+    OnnxRuntimeProvider(
+        "onnxruntime-openvino",
+        "OpenVINOExecutionProvider",
+        "onnxruntime-openvino",
+        {"device_type": "CPU", "precision": "FP32"},
+    ),
+    OnnxRuntimeProvider("onnxruntime-directml", "DmlExecutionProvider", "onnxruntime-directml"),
+    OnnxRuntimeProvider(
+        "onnxruntime-coreml",
+        "CoreMLExecutionProvider",
+        "onnxruntime on macOS",
+        {"AllowLowPrecisionAccumulationOnGPU": "0"},
+    ),
+    OnnxRuntimeProvider("onnxruntime-xnnpack", "XnnpackExecutionProvider"),
+)
+"""Providers that people have; a build with another one is asked at the same price: see `others`."""
+_NO_ENGINE: Final = ("CPUExecutionProvider", "AzureExecutionProvider")
+"""The first has its own engine, the second computes on somebody else's machine."""
+
+
+def others() -> tuple[OnnxRuntimeProvider, ...]:
+    """Engines of providers that this build has and `KNOWN` does not."""
+    if version(*DISTRIBUTIONS, module="onnxruntime") is None:
+        return ()
+    known = {engine.provider for engine in KNOWN}
+    return tuple(
+        OnnxRuntimeProvider(f"onnxruntime-{provider.removesuffix('ExecutionProvider').lower()}", provider)
+        for provider in build_has()
+        if provider not in known and provider not in _NO_ENGINE
+    )

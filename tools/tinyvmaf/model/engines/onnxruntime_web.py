@@ -1,0 +1,174 @@
+"""ONNX Runtime Web: the same runtime built for WebAssembly, in a Node process, as a browser would run a model.
+
+Optional: npm fetches the package into a folder of the user's, and `$TINYVMAF_NODE_MODULES` names that folder.
+"""
+
+import json
+import os
+import shutil
+import struct
+import subprocess
+import tempfile
+import threading
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyvmaf.errors import ModelError
+from tinyvmaf.model.engines.installed import output_of
+from tinyvmaf.model.engines.model_file import parse
+from tinyvmaf.model.engines.protocol import LEVELS, Availability, EngineError, Settings, UnsupportedModelError
+from tinyvmaf.model.engines.session import CheckedSession, Rows
+
+ENV: Final = "TINYVMAF_NODE_MODULES"
+_PACKAGE: Final = "onnxruntime-web"
+_SCRIPT: Final = Path(__file__).with_suffix(".mjs")
+_SECONDS: Final = 120.0
+"""How long one answer may take: a hundred times what the largest model of the contract needs for 4096 rows."""
+_TAIL: Final = 1000
+_LENGTHS: Final = struct.Struct("<II")
+
+
+class OnnxRuntimeWebSession(CheckedSession):
+    """A model in a Node process of its own, which ends with the session, and with this process."""
+
+    def __init__(self, model: bytes, engine: "OnnxRuntimeWeb", settings: Settings) -> None:
+        """Start it.
+
+        Raises:
+            as `Engine.load`.
+        """
+        file = parse(model, engine, settings)
+        package, node = _package(), shutil.which("node")
+        assert package is not None, "parse asked whether the engine is available"
+        assert node is not None
+        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the session)
+        try:
+            self._process = subprocess.Popen(
+                [node, str(_SCRIPT)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log
+            )
+        except OSError as error:
+            self._log.close()
+            raise EngineError(f"{engine.name}: {node} cannot be started: {error}") from error
+        self._end = weakref.finalize(self, _end, self._process, self._log)
+        told = {"package": package.as_posix(), "threads": settings.threads, "optimisation": settings.optimisation}
+        try:
+            said, _ = self._ask(told, model)
+        except EngineError:
+            self.close()
+            raise
+        except ModelError as error:
+            self.close()
+            lacks = "Could not find an implementation" in error.message
+            raise (UnsupportedModelError if lacks else ModelError)(f"model: {engine.name}: {error.message}") from error
+        if said["threads"] != settings.threads:
+            self.close()
+            raise EngineError(f"{engine.name} was told {settings.threads} threads and took {said['threads']}")
+        super().__init__("model", f"ONNX Runtime Web {said['version']}", file.width)
+
+    def close(self) -> None:
+        """End the process."""
+        self._end()
+
+    def _infer(self, rows: Rows) -> NDArray[np.generic]:
+        said, values = self._ask({"rows": rows.shape[0], "width": rows.shape[1]}, rows.astype("<f4").tobytes())
+        return np.frombuffer(values, dtype=f"<{_NUMPY.get(said['type'], 'V1')}").reshape(said["dims"])
+
+    def _ask(self, header: Mapping[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
+        """One message and its answer.
+
+        Raises:
+            EngineError: it does not answer in time, has died, or was ended.
+            ModelError: it answers with an error.
+        """
+        if not self._end.alive:
+            raise EngineError("the session is closed")
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        # A timer that kills ends the read below, on every system.
+        timer = threading.Timer(_SECONDS, self._process.kill)
+        timer.start()
+        try:
+            text = json.dumps(header).encode()
+            self._process.stdin.write(_LENGTHS.pack(len(text), len(body)) + text + body)
+            self._process.stdin.flush()
+            lengths = _LENGTHS.unpack(_exactly(self._process.stdout, _LENGTHS.size))
+            answer, values = (_exactly(self._process.stdout, length) for length in lengths)
+        except OSError as error:  # EOFError of ours is one, and so is a broken pipe
+            raise EngineError(f"the Node process died: {self._last_words()}") from error
+        finally:
+            timer.cancel()
+        said = json.loads(answer)
+        if "error" in said:
+            raise ModelError(f"ONNX Runtime Web: {said['error']}")
+        return said, values
+
+    def _last_words(self) -> str:
+        self._process.kill()
+        status = self._process.wait(_SECONDS)
+        self._log.seek(0)
+        text = self._log.read().decode(errors="replace").strip()
+        return f"exit status {status}" + (f", stderr: ...{text[-_TAIL:]}" if text else "")
+
+
+_NUMPY: Final = {"float32": "f4", "float64": "f8", "int64": "i8", "int32": "i4"}
+
+
+@dataclass(frozen=True)
+class OnnxRuntimeWeb:
+    """ONNX Runtime Web under Node. Of ONNX Runtime's family: the same sources, compiled to WebAssembly."""
+
+    name: str = "onnxruntime-web"
+    family: str = "onnxruntime"
+    arithmetic: frozenset[str] = frozenset({"float32", "float64"})
+    levels: tuple[str, ...] = LEVELS
+    threaded: bool = True
+
+    def available(self) -> Availability:
+        """Whether the variable names a folder with the package, and Node is there."""
+        folder, package = os.environ.get(ENV), _package()
+        if not folder:
+            return Availability(False, f"{ENV} is not set: a folder in which `npm install {_PACKAGE}` was run")
+        if package is None:
+            return Availability(False, f"{ENV}={folder} has no {_PACKAGE}: run `npm install {_PACKAGE}` there")
+        version = str(json.loads((package / "package.json").read_text(encoding="utf-8")).get("version", "unknown"))
+        node = output_of("node", "--version")
+        if not node:
+            return Availability(False, "node is not on the PATH, or does not run: install Node", version)
+        return Availability(True, "", version, f"WebAssembly, Node {node.removeprefix('v')}")
+
+    def load(self, model: bytes, settings: Settings = Settings()) -> OnnxRuntimeWebSession:  # noqa: B008
+        """As `Engine.load`."""
+        return OnnxRuntimeWebSession(model, self, settings)
+
+
+def _package() -> Path | None:
+    """The package's folder: in the folder that the variable names, which may itself be called node_modules."""
+    folder = os.environ.get(ENV)
+    if not folder:
+        return None
+    places = (Path(folder, "node_modules", _PACKAGE), Path(folder, _PACKAGE))
+    return next((place.resolve() for place in places if (place / "package.json").is_file()), None)
+
+
+def _exactly(pipe: IO[bytes], count: int) -> bytes:
+    data = pipe.read(count)
+    if len(data) < count:
+        raise ConnectionError(f"{len(data)} of {count} bytes")
+    return data
+
+
+def _end(process: subprocess.Popen[bytes], log: IO[bytes]) -> None:
+    process.kill()
+    process.wait(_SECONDS)
+    for pipe in (process.stdin, process.stdout, log):
+        if pipe is not None:
+            try:
+                pipe.close()
+            except OSError:  # what was not flushed to a dead process
+                continue

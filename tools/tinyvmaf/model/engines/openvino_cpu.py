@@ -1,0 +1,114 @@
+"""OpenVINO's CPU plugin, held to float32.
+
+Found out, with OpenVINO 2026.4.1:
+- Left to itself it computes matrix products in bfloat16 where the CPU has that (a score is off by whole VMAF points).
+- Weights that are stored as integers may make it quantise activations, too; the group size 0 forbids that.
+- float64 is turned into float32 without a word: the SVR is off by 1.4e-3 VMAF points then. Such a model is refused.
+- It multiplies constants that follow each other first, and adds them: (x + 1e8) - 1e8 is x, and where the product of
+  two scales overflows, 0 times it is NaN. Division by a constant is multiplication by its reciprocal: x / 3 is 1 ULP
+  off at times. With powers of two in range nothing changes.
+- Any batch size runs in one compiled model.
+- `import openvino` sends an event over the network and writes a file into the home folder, unless the package
+  `openvino_telemetry` is missing.
+"""
+
+import importlib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyvmaf.errors import ModelError
+from tinyvmaf.model.engines.installed import version
+from tinyvmaf.model.engines.model_file import parse
+from tinyvmaf.model.engines.protocol import Availability, EngineError, Settings, UnsupportedModelError
+from tinyvmaf.model.engines.session import CheckedSession, Rows
+
+_DEVICE: Final = "CPU"
+_TOLD: Final = {
+    "INFERENCE_PRECISION_HINT": "f32",
+    "EXECUTION_MODE_HINT": "ACCURACY",
+    "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0",
+    "CPU_DENORMALS_OPTIMIZATION": "NO",
+    "NUM_STREAMS": "1",
+}
+
+
+class OpenVinoSession(CheckedSession):
+    """A model compiled by OpenVINO for the CPU."""
+
+    def __init__(self, model: bytes, engine: "OpenVino", settings: Settings) -> None:
+        """Compile it, and read back that what was asked for was taken.
+
+        Raises:
+            as `Engine.load`.
+        """
+        file = parse(model, engine, settings)
+        ov = _import()
+        told = {**_TOLD, "INFERENCE_NUM_THREADS": str(settings.threads)}
+        try:
+            core = ov.Core()
+            compiled = core.compile_model(core.read_model(model), _DEVICE, told)
+        except Exception as error:  # RuntimeError, mostly
+            kind = UnsupportedModelError if "OpConversionFailure" in type(error).__name__ + str(error) else ModelError
+            raise kind(f"model: OpenVINO {ov.__version__} cannot load it: {error}") from error
+        taken = {name: _said(compiled.get_property(name)) for name in told}
+        if taken != told or list(compiled.get_property("EXECUTION_DEVICES")) != [_DEVICE]:
+            raise EngineError(f"OpenVINO {ov.__version__} was told {told} and took {taken}")
+        self._request, self._output = compiled.create_infer_request(), compiled.output(0)
+        super().__init__("model", f"OpenVINO {ov.__version__}", file.width)
+
+    def _infer(self, rows: Rows) -> NDArray[np.generic]:
+        return np.asarray(self._request.infer([rows])[self._output])
+
+
+@dataclass(frozen=True)
+class OpenVino:
+    """OpenVINO on the CPU. Reader, optimiser and kernels are its own (oneDNN among them)."""
+
+    name: str = "openvino"
+    family: str = "openvino"
+    arithmetic: frozenset[str] = frozenset({"float32"})
+    levels: tuple[str, ...] = ("all",)
+    threaded: bool = True
+
+    def available(self) -> Availability:
+        """Whether OpenVINO is installed."""
+        found = version("openvino", module="openvino")
+        if found is None:
+            return Availability(False, "OpenVINO is not installed: pip install openvino")
+        return Availability(True, version=found, device=_DEVICE, settings=_TOLD)
+
+    def load(self, model: bytes, settings: Settings = Settings()) -> OpenVinoSession:  # noqa: B008 (it is frozen)
+        """As `Engine.load`."""
+        return OpenVinoSession(model, self, settings)
+
+
+def _import() -> Any:
+    with _without("openvino_telemetry"):
+        return importlib.import_module("openvino")
+
+
+@contextmanager
+def _without(module: str) -> Iterator[None]:
+    """A module that cannot be imported for a while, which is how OpenVINO's own stub for it gets its turn."""
+    if module in sys.modules:
+        yield
+        return
+    sys.modules[module] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[module]
+
+
+def _said(value: Any) -> str:
+    """A property as it is written when it is set."""
+    if isinstance(value, bool):
+        return "YES" if value else "NO"
+    text = str(getattr(value, "name", value))
+    return {"<Type: 'float32'>": "f32"}.get(text, text)

@@ -1,0 +1,187 @@
+"""What the operators of the contract mean at opset 17, written once for NumPy and PyTorch.
+
+By the ONNX operator specification (https://onnx.ai/onnx/operators/). An operator takes a library, its node's
+attributes and its inputs (None for one that is left out). Inputs that say a shape or axes are plain integers by then.
+"""
+
+import functools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyvmaf.model.engines.protocol import UnsupportedModelError
+
+Array = Any
+"""Of the library; 0 to 8 dimensions."""
+Attributes = Mapping[str, Any]
+Operator = Callable[..., Array]
+
+TYPES: Final = frozenset({"float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool"})
+"""Element types that both libraries have in full."""
+INTEGERS: Final[Mapping[str, int]] = {"Reshape": 1, "ReduceSum": 1, "Squeeze": 1, "Unsqueeze": 1}
+"""Operators with an input that says a shape or axes, and which one it is: it must be a constant."""
+
+
+class Library(Protocol):
+    """What NumPy and PyTorch do not call the same."""
+
+    @property
+    def xp(self) -> Any:
+        """The module itself, for what they do."""
+        ...
+
+    def constant(self, value: NDArray[np.generic]) -> Array:
+        """An array of the library."""
+        ...
+
+    def cast(self, x: Array, dtype: str) -> Array:
+        """Elements as another of `TYPES`; floats lose their fraction when they become integers."""
+        ...
+
+    def erf(self, x: Array) -> Array:
+        """The error function."""
+        ...
+
+    def sigmoid(self, x: Array) -> Array:
+        """1 / (1 + exp(-x))."""
+        ...
+
+
+def _unary(name: str) -> Operator:
+    return lambda lib, _, x: getattr(lib.xp, name)(x)
+
+
+def _variadic(name: str) -> Operator:
+    return lambda lib, _, *inputs: functools.reduce(getattr(lib.xp, name), inputs)
+
+
+def _floats(x: Array, operator: str) -> None:
+    """Integers divide and average by rules of their own, which no regressor needs."""
+    if "float" not in str(x.dtype):
+        raise UnsupportedModelError(f"{operator} of {x.dtype}: only of floating-point numbers here")
+
+
+def _divide(_: Library, __: Attributes, x: Array, y: Array) -> Array:
+    _floats(x, "Div")
+    return x / y
+
+
+def _clip(lib: Library, _: Attributes, x: Array, low: Array = None, high: Array = None) -> Array:
+    # In this order: where low > high the specification has high win.
+    x = x if low is None else lib.xp.maximum(x, low)
+    return x if high is None else lib.xp.minimum(x, high)
+
+
+def _gemm(lib: Library, attributes: Attributes, a: Array, b: Array, c: Array = None) -> Array:
+    a = a.T if attributes.get("transA", 0) else a
+    b = b.T if attributes.get("transB", 0) else b
+    alpha, beta = attributes.get("alpha", 1.0), attributes.get("beta", 1.0)
+    y = lib.xp.matmul(a, b)
+    y = y if alpha == 1.0 else y * alpha
+    if c is None:
+        return y
+    return y + (c if beta == 1.0 else c * beta)
+
+
+def _gather(_: Library, attributes: Attributes, x: Array, indices: Array) -> Array:
+    axis = attributes.get("axis", 0) % x.ndim
+    return x[(slice(None),) * axis + (indices,)]
+
+
+def _flatten(_: Library, attributes: Attributes, x: Array) -> Array:
+    axis = attributes.get("axis", 1)
+    axis = axis + x.ndim if axis < 0 else axis
+    return x.reshape((math.prod(x.shape[:axis]), math.prod(x.shape[axis:])))
+
+
+def _reshape(_: Library, attributes: Attributes, x: Array, shape: Sequence[int]) -> Array:
+    copies = not attributes.get("allowzero", 0)
+    return x.reshape(tuple(x.shape[i] if n == 0 and copies else n for i, n in enumerate(shape)))
+
+
+def _squeeze(_: Library, __: Attributes, x: Array, axes: Sequence[int] | None = None) -> Array:
+    gone = {i for i, n in enumerate(x.shape) if n == 1} if axes is None else {axis % x.ndim for axis in axes}
+    if any(x.shape[i] != 1 for i in gone):
+        raise ValueError(f"Squeeze of {tuple(x.shape)} at {sorted(gone)}")
+    return x[tuple(0 if i in gone else slice(None) for i in range(x.ndim))]
+
+
+def _unsqueeze(_: Library, __: Attributes, x: Array, axes: Sequence[int]) -> Array:
+    rank = x.ndim + len(axes)
+    new = {axis % rank for axis in axes}
+    return x[tuple(None if i in new else slice(None) for i in range(rank))]
+
+
+def _transpose(lib: Library, attributes: Attributes, x: Array) -> Array:
+    order = attributes.get("perm", tuple(reversed(range(x.ndim))))
+    return lib.xp.moveaxis(x, tuple(order), tuple(range(x.ndim)))
+
+
+def _axes(x: Array, axes: Sequence[int] | None) -> tuple[int, ...]:
+    return tuple(range(x.ndim)) if not axes else tuple(axis % x.ndim for axis in axes)
+
+
+def _sum(lib: Library, attributes: Attributes, x: Array, axes: Sequence[int] | None = None) -> Array:
+    if not axes and attributes.get("noop_with_empty_axes", 0):
+        return x
+    keep = bool(attributes.get("keepdims", 1))
+    return lib.xp.sum(x, axis=_axes(x, axes), keepdims=keep, dtype=x.dtype)
+
+
+def _sum_of_squares(lib: Library, attributes: Attributes, x: Array) -> Array:
+    return _sum(lib, attributes, x * x, attributes.get("axes"))
+
+
+def _mean(lib: Library, attributes: Attributes, x: Array) -> Array:
+    _floats(x, "ReduceMean")
+    axes = attributes.get("axes")
+    return _sum(lib, attributes, x, axes) / math.prod(x.shape[axis] for axis in _axes(x, axes))
+
+
+def _softmax(lib: Library, attributes: Attributes, x: Array) -> Array:
+    axis = attributes.get("axis", -1)
+    y = lib.xp.exp(x - lib.xp.amax(x, axis=axis, keepdims=True))
+    return y / lib.xp.sum(y, axis=axis, keepdims=True)
+
+
+OPERATORS: Final[Mapping[str, Operator]] = {
+    "Abs": _unary("abs"),
+    "Add": lambda _, __, x, y: x + y,
+    "Cast": lambda lib, attributes, x: lib.cast(x, attributes["to"]),
+    "Clip": _clip,
+    "Div": _divide,
+    "Equal": lambda _, __, x, y: x == y,
+    "Erf": lambda lib, _, x: lib.erf(x),
+    "Exp": _unary("exp"),
+    "Flatten": _flatten,
+    "Floor": _unary("floor"),
+    "Gather": _gather,
+    "Gemm": _gemm,
+    "Identity": lambda _, __, x: x,
+    "MatMul": lambda lib, _, x, y: lib.xp.matmul(x, y),
+    "Max": _variadic("maximum"),
+    "Min": _variadic("minimum"),
+    "Mul": lambda _, __, x, y: x * y,
+    "Neg": lambda _, __, x: -x,
+    "Reciprocal": lambda _, __, x: 1.0 / x,
+    "ReduceMean": _mean,
+    "ReduceSum": _sum,
+    "ReduceSumSquare": _sum_of_squares,
+    "Relu": lambda _, __, x: x.clip(0),
+    "Reshape": _reshape,
+    # Both libraries round halves to even, as the specification asks.
+    "Round": _unary("round"),
+    "Sigmoid": lambda lib, _, x: lib.sigmoid(x),
+    "Softmax": _softmax,
+    "Sqrt": _unary("sqrt"),
+    "Squeeze": _squeeze,
+    "Sub": lambda _, __, x, y: x - y,
+    "Tanh": _unary("tanh"),
+    "Transpose": _transpose,
+    "Unsqueeze": _unsqueeze,
+    "Where": lambda lib, _, condition, x, y: lib.xp.where(condition, x, y),
+}
+"""The contract's operators, but for Constant, which is no computation; and Abs."""

@@ -1,0 +1,182 @@
+"""PyTorch: the program of `tinyvmaf.model.engines.interpreter`, operator by operator or compiled, on the CPU or a GPU.
+
+Found out, with PyTorch 2.13:
+- Compiling takes seconds a model, once for one row and once for any other number of rows.
+- float32 products stay float32 where nothing else is asked for; that is said all the same, since other code in the
+  process may have asked (TF32 on a GPU keeps 10 bits of the factors).
+"""
+
+import itertools
+import os
+import shutil
+import sys
+import sysconfig
+import types
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyvmaf.errors import ModelError
+from tinyvmaf.model.engines.installed import nvidia_gpu, version
+from tinyvmaf.model.engines.model_file import parse
+from tinyvmaf.model.engines.protocol import Availability, EngineError, Settings
+from tinyvmaf.model.engines.session import CheckedSession, Rows, is_environments
+
+_NUMBER: Final = itertools.count()
+_TOLD: Final = {"float32_matmul_precision": "highest"}
+
+
+class TorchLibrary:
+    """`Library` for PyTorch on one device."""
+
+    def __init__(self, device: str) -> None:
+        import torch
+
+        self.xp: Any = torch
+        self._device = device
+
+    def constant(self, value: NDArray[np.generic]) -> Any:
+        """A copy on the device."""
+        return self.xp.tensor(value, device=self._device)
+
+    def cast(self, x: Any, dtype: str) -> Any:
+        """A copy, or the same where nothing changes."""
+        return x.to(getattr(self.xp, dtype))
+
+    def erf(self, x: Any) -> Any:
+        """PyTorch's."""
+        return self.xp.erf(x)
+
+    def sigmoid(self, x: Any) -> Any:
+        """PyTorch's."""
+        return self.xp.sigmoid(x)
+
+
+class TorchSession(CheckedSession):
+    """A model as a program for PyTorch."""
+
+    def __init__(self, model: bytes, engine: "Torch", settings: Settings) -> None:
+        """Read it, and run one row and three to see that it can be run; that is when it is compiled.
+
+        Raises:
+            as `Engine.load`.
+        """
+        from tinyvmaf.model.engines.interpreter import Program
+
+        file = parse(model, engine, settings)
+        library = TorchLibrary(engine.device)
+        self._torch, self._device, self._threads = library.xp, engine.device, settings.threads
+        if engine.device == "cuda" and not self._torch.cuda.is_available():
+            raise EngineError(f"{engine.name}: PyTorch {self._torch.__version__} finds no GPU that it can use")
+        self._compiled = engine.compiled
+        program = Program(file, library)
+        self._program = self._torch.compile(_own(program), fullgraph=True) if engine.compiled else program
+        super().__init__("model", f"PyTorch {self._torch.__version__}", file.width)
+        if isinstance(file.width, int):
+            try:
+                for count in (1, 3):
+                    self._infer(np.zeros((count, file.width), dtype=np.float32))
+            except ModelError:
+                raise
+            except Exception as error:  # whatever a tensor of another shape or type, or the compiler, leads to
+                kind = EngineError if is_environments(error) else ModelError
+                raise kind(f"model: PyTorch {self._torch.__version__} cannot run it: {error}") from error
+
+    def _infer(self, rows: Rows) -> NDArray[np.generic]:
+        with self._set_up(), self._torch.no_grad(), warnings.catch_warnings():
+            # PyTorch's compiler uses what PyTorch has deprecated.
+            warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"torch\.")
+            tensor = self._torch.tensor(rows, device=self._device)
+            if self._compiled:
+                # Of what a program meets only the batch size changes. (`dynamic=True` has axes change, too, and fails.)
+                self._torch._dynamo.maybe_mark_dynamic(tensor, 0)
+            scores = self._program(tensor)
+            return np.asarray(scores.cpu().numpy())
+
+    @contextmanager
+    def _set_up(self) -> Iterator[None]:
+        """The process's number of threads and precision of products, as long as this runs."""
+        torch = self._torch
+        before = torch.get_num_threads(), torch.get_float32_matmul_precision()
+        torch.set_num_threads(self._threads)
+        torch.set_float32_matmul_precision(_TOLD["float32_matmul_precision"])
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before[0])
+            torch.set_float32_matmul_precision(before[1])
+
+
+@dataclass(frozen=True)
+class Torch:
+    """PyTorch in one form.
+
+    It shares the reading of the graph with the engine `numpy`, and no arithmetic. Its products are MKL's or oneDNN's
+    on the CPU, cuBLAS's on a GPU.
+    """
+
+    name: str
+    device: str = "cpu"
+    compiled: bool = False
+    family: str = "torch"
+    arithmetic: frozenset[str] = frozenset({"float32", "float64"})
+    levels: tuple[str, ...] = ("all",)
+    threaded: bool = True
+
+    def available(self) -> Availability:
+        """Whether PyTorch is installed, and what this form of it needs: a GPU, or a C++ compiler."""
+        found = version("torch", module="torch")
+        if found is None:
+            return Availability(False, "PyTorch is not installed: pip install torch")
+        device = "CPU"
+        if self.device == "cuda":
+            if found.endswith("+cpu"):
+                return Availability(False, "this PyTorch is built for the CPU only: install one with CUDA", found)
+            device = nvidia_gpu()
+            if not device:
+                return Availability(False, "no NVIDIA GPU here", found)
+        lack = _compiler_lacks() if self.compiled else ""
+        if lack:
+            return Availability(False, f"torch.compile needs {lack}", found)
+        return Availability(True, "", found, device, _TOLD)
+
+    def load(self, model: bytes, settings: Settings = Settings()) -> TorchSession:  # noqa: B008 (it is frozen)
+        """As `Engine.load`."""
+        return TorchSession(model, self, settings)
+
+
+KNOWN: Final = (
+    Torch("torch-eager"),
+    Torch("torch-compiled", compiled=True),
+    Torch("torch-cuda", device="cuda"),
+)
+
+
+def _compiler_lacks() -> str:
+    """What of a C++ compiler that can build a Python module is missing; empty if nothing."""
+    usual = {"darwin": "clang++", "win32": "cl"}.get(sys.platform, "g++")
+    compiler = os.environ.get("CXX") or usual
+    if shutil.which(compiler) is None:
+        return f"a C++ compiler: {compiler} is not on the PATH (CXX names another one)"
+    header = Path(sysconfig.get_path("include")) / "Python.h"
+    return "" if header.is_file() else f"Python's headers: there is no {header}"
+
+
+def _own(program: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The program as a function with code of its own.
+
+    What is compiled is kept by the code object, and only so much of it: all programs run the same code, and the ninth
+    would be refused.
+    """
+
+    def run(rows: Any) -> Any:
+        return program(rows)
+
+    code = run.__code__.replace(co_name=f"program_{next(_NUMBER)}")
+    return types.FunctionType(code, run.__globals__, code.co_name, None, run.__closure__)

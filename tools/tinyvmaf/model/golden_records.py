@@ -1,0 +1,65 @@
+"""Each registered model's own scores on the frozen golden rows, recorded once and deliberately."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyvmaf.data.golden.published import golden_folder
+from tinyvmaf.data.golden.rows import GoldenRows
+from tinyvmaf.errors import GoldenError
+from tinyvmaf.files import write_atomic
+from tinyvmaf.model.engines import OnnxRuntimeCpu
+from tinyvmaf.model.registry import Entry
+
+HINT = "record it deliberately: tox -e golden -- --record (that run fails), look at the change, commit it"
+
+
+def record_path(model_id: str) -> Path:
+    """The file of a model's record."""
+    return golden_folder() / "records" / f"{model_id}.json"
+
+
+def recorded_ids() -> list[str]:
+    """The ids of all models that have a record."""
+    return sorted(path.stem for path in (golden_folder() / "records").glob("*.json"))
+
+
+def load_record(model_id: str) -> dict[str, NDArray[np.float64]]:
+    """A model's recorded scores: pair id to float64 `[T]`, VMAF points.
+
+    Raises:
+        GoldenError: there is none, or it is damaged.
+    """
+    path = record_path(model_id)
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        scores = {pair: np.array(values, dtype=np.float64) for pair, values in content["scores"].items()}
+        if content["model"] != model_id:
+            raise ValueError(f"is the record of {content['model']}")
+        if any(values.ndim != 1 or not np.isfinite(values).all() for values in scores.values()):
+            raise ValueError("a score is missing or not finite")
+    except FileNotFoundError as error:
+        raise GoldenError(f"{model_id} has no record ({path})", hint=HINT) from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise GoldenError(f"{path}: {error!r}", hint=HINT) from error
+    return scores
+
+
+def write_record(entry: Entry, rows: GoldenRows) -> bool:
+    """Record a model's scores on the frozen rows.
+
+    Returns:
+        Whether the record changed.
+    """
+    model = OnnxRuntimeCpu(entry.onnx)
+    scores = {name: np.round(model.run(pair.features).astype(np.float64), 6) for name, pair in rows.pairs.items()}
+    body = ",\n".join(f"    {json.dumps(name)}: {json.dumps(values.tolist())}" for name, values in scores.items())
+    text = f'{{\n  "model": {json.dumps(entry.id)},\n  "sha256": "{entry.sha256}",\n  "scores": {{\n{body}\n  }}\n}}\n'
+    path = record_path(entry.id)
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        return False
+    write_atomic(path, text)
+    return True

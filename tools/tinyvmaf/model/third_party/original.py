@@ -1,0 +1,203 @@
+"""A third-party file by looking: nothing of it runs, and no byte outside of its folder is read."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Final
+
+import onnx
+from onnx import ModelProto, TensorProto, ValueInfoProto
+
+from tinyvmaf.errors import ModelError
+from tinyvmaf.model.contract import IR_VERSIONS, LARGEST
+from tinyvmaf.model.contract.graph import graph_faults
+from tinyvmaf.model.contract.words import in_one_line, said, type_name
+
+OPSETS: Final = range(7, 22)
+_TYPES: Final = (TensorProto.FLOAT, TensorProto.DOUBLE)
+_OWN: Final = ("", "ai.onnx")
+
+
+@dataclass(frozen=True)
+class Original:
+    """A third-party model that may be loaded: one graph from one input to one output, its data in it."""
+
+    path: Path
+    model: ModelProto
+    """With external data read in, weights that were declared as inputs too no longer so, and what only describes values
+    in between left out."""
+    input: str
+    output: str
+    double_in: bool
+    double_out: bool
+    rank: int
+    """Of the output, 1 or 2."""
+    opset: int
+    size: int
+    """Bytes of the file and its external data."""
+    external: tuple[str, ...]
+    """Names of the files with its external data."""
+
+    def data(self) -> bytes:
+        """The model as one file, under its own names."""
+        return bytes(self.model.SerializeToString(deterministic=True))
+
+
+@contextmanager
+def refused(path: Path) -> Iterator[None]:
+    """Whatever protobuf and onnx raise on hostile bytes, which is not documented, is the file's fault."""
+    try:
+        yield
+    except ModelError:
+        raise
+    except Exception as error:
+        raise ModelError(f"{path}: it cannot be inspected, and so is refused: {in_one_line(error)}") from error
+
+
+def look(path: Path, width: int) -> Original:
+    """Read a third-party file with all that it says is inside or beside it.
+
+    Args:
+        width: the number of features that it takes, as it is described.
+
+    Raises:
+        ModelError: it is not what a candidate may be; says why. The file is a fault then, not the gate.
+    """
+    with refused(path):
+        return _look(path, width)
+
+
+def _look(path: Path, width: int) -> Original:
+    data = _bytes(path, LARGEST)
+    try:
+        model = onnx.load_model_from_string(data)
+    except Exception as error:  # protobuf's DecodeError has no stable home
+        raise ModelError(f"{path}: it is not an ONNX file, or not all of one: {in_one_line(error)}") from error
+    opset = _opset(path, model)
+    external = _read_in(path, model, len(data))
+    graph = model.graph
+    weights = {tensor.name for tensor in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in weights]
+    if len(inputs) != 1 or len(graph.output) != 1:
+        raise ModelError(
+            f"{path}: it has {len(inputs)} inputs and {len(graph.output)} outputs; a candidate has one each"
+        )
+    (taken,), (given,) = inputs, graph.output
+    double_in, shape = _tensor(path, "input", taken)
+    if shape is None or len(shape) != 2:
+        raise ModelError(f"{path}: input {said(taken.name)} has {_rank(shape)}; a candidate takes [frames, features]")
+    if isinstance(shape[0], int):
+        raise ModelError(f"{path}: input {said(taken.name)} has a fixed batch of {shape[0]}, so clips do not fit")
+    if isinstance(shape[1], int) and shape[1] != width:
+        raise ModelError(f"{path}: input {said(taken.name)} has {shape[1]} columns, and {width} features are named")
+    double_out, shape = _tensor(path, "output", given)
+    if shape is None or len(shape) not in (1, 2) or (len(shape) == 2 and shape[1] not in (1, "")):
+        listed = _rank(shape) if shape is None or len(shape) not in (1, 2) else f"{shape[1]} columns"
+        raise ModelError(f"{path}: output {said(given.name)} has {listed}; a candidate gives [frames] or [frames, 1]")
+    if isinstance(shape[0], int):
+        raise ModelError(f"{path}: output {said(given.name)} has a fixed batch of {shape[0]}, so clips do not fit")
+    del graph.input[:], graph.value_info[:]
+    graph.input.append(taken)
+    if found := graph_faults(graph):
+        raise ModelError(f"{path}: {found[0]}" + (f"; and {len(found) - 1} more" if len(found) > 1 else ""))
+    # Weights are no inputs any more, which is allowed from there on.
+    model.ir_version = max(model.ir_version, IR_VERSIONS[0])
+    # What is undefined in it could otherwise take its meaning from what is put around it.
+    onnx.checker.check_model(model)
+    return Original(
+        path,
+        model,
+        taken.name,
+        given.name,
+        double_in,
+        double_out,
+        len(shape),
+        opset,
+        len(data) + sum(size for _, size in external),
+        tuple(name for name, _ in external),
+    )
+
+
+def _bytes(path: Path, most: int) -> bytes:
+    try:
+        if not path.is_file():
+            raise ModelError(f"{path} is no file")
+        if path.stat().st_size >= most:
+            raise ModelError(
+                f"{path}: {path.stat().st_size} bytes are no tiny model; a candidate has less than {LARGEST}"
+            )
+        return path.read_bytes()
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _opset(path: Path, model: ModelProto) -> int:
+    """The version of ONNX's own operators; other domains that it names and does not use are taken out."""
+    used = {node.domain for node in model.graph.node}
+    for node in model.graph.node:
+        node.domain = "" if node.domain in _OWN else node.domain
+    versions = [one.version for one in model.opset_import if one.domain in _OWN]
+    others = [one.domain for one in model.opset_import if one.domain not in _OWN and one.domain in used]
+    if others:
+        raise ModelError(f"{path}: it has operators of {', '.join(map(said, others))}; a candidate has ONNX's own only")
+    if len(versions) != 1 or versions[0] not in OPSETS:
+        listed = ", ".join(map(str, versions)) or "none"
+        raise ModelError(f"{path}: opset {listed}; a candidate has one of {OPSETS[0]} to {OPSETS[-1]}")
+    del model.opset_import[:]
+    model.opset_import.append(onnx.helper.make_opsetid("", versions[0]))
+    return int(versions[0])
+
+
+def _read_in(path: Path, model: ModelProto, length: int) -> list[tuple[str, int]]:
+    """Put external data into the model; gives the files that they were in, with their sizes."""
+    files: dict[str, bytes] = {}
+    for tensor in model.graph.initializer:
+        if not tensor.external_data and tensor.data_location == TensorProto.DEFAULT:
+            continue
+        entries = {entry.key: entry.value for entry in tensor.external_data}
+        where = f"{path}: initializer {said(tensor.name)}"
+        location = entries.get("location", "")
+        if location not in files:
+            files[location] = _external(where, path, location, LARGEST - length - sum(map(len, files.values())))
+        try:
+            offset = int(entries.get("offset", 0))
+            count = int(entries.get("length", len(files[location]) - offset))
+        except ValueError as error:
+            raise ModelError(f"{where}: offset or length of its external data is no number") from error
+        if min(offset, count) < 0 or offset + count > len(files[location]):
+            raise ModelError(
+                f"{where}: bytes {offset} to {offset + count} of {said(location)}, which has {len(files[location])}"
+            )
+        tensor.ClearField("external_data")
+        tensor.ClearField("data_location")
+        tensor.raw_data = files[location][offset : offset + count]
+    return [(name, len(content)) for name, content in files.items()]
+
+
+def _external(where: str, path: Path, location: str, most: int) -> bytes:
+    parts = {*PurePosixPath(location).parts, *PureWindowsPath(location).parts}
+    anchored = PurePosixPath(location).is_absolute() or bool(PureWindowsPath(location).anchor)
+    if not location or anchored or ".." in parts or "\0" in location:
+        raise ModelError(f"{where} has external data in {said(location)}, which is not inside the model's folder")
+    folder = path.parent.resolve()
+    if folder not in (folder / location).resolve().parents:  # a link may lead anywhere
+        raise ModelError(f"{where} has external data in {said(location)}, which leads out of the model's folder")
+    return _bytes(folder / location, most)
+
+
+def _tensor(path: Path, kind: str, value: ValueInfoProto) -> tuple[bool, list[int | str] | None]:
+    """Whether it is float64, and its lengths: a number, or a symbol, empty for none; None for an unknown rank."""
+    tensor = value.type.tensor_type
+    if value.type.WhichOneof("value") != "tensor_type" or tensor.elem_type not in _TYPES:
+        raise ModelError(
+            f"{path}: {kind} {said(value.name)} is of {type_name(tensor.elem_type)}; a candidate has float32 or float64"
+        )
+    if not tensor.HasField("shape"):
+        return tensor.elem_type == TensorProto.DOUBLE, None
+    shape = [d.dim_value if d.HasField("dim_value") else d.dim_param for d in tensor.shape.dim]
+    return tensor.elem_type == TensorProto.DOUBLE, shape
+
+
+def _rank(shape: list[int | str] | None) -> str:
+    return "no shape" if shape is None else f"rank {len(shape)}"

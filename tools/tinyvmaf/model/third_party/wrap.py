@@ -1,0 +1,145 @@
+"""The adopted graph: a third-party one, unchanged, between the nodes that feed it and those that shape its scores."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper, version_converter
+
+from tinyvmaf.errors import ModelError
+from tinyvmaf.model.contract import INPUT, OPSET, OUTPUT
+from tinyvmaf.model.contract.words import in_one_line
+from tinyvmaf.model.engines import OnnxRuntimeCpu
+from tinyvmaf.model.third_party.describe import Described
+from tinyvmaf.model.third_party.original import Original, refused
+
+_IR: Final = 8
+_PREFIX: Final = "original/"
+Rows = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """A third-party model that the gates can judge."""
+
+    data: bytes
+    """One file that is made to keep the model contract; whether it does is for the contract gate."""
+    original: Original
+    described: Described
+    sentences: tuple[str, ...]
+    """What stands in front of the original and behind it, and what was changed in it, for the report."""
+
+
+def adopt(original: Original, described: Described, teacher_features: Sequence[str]) -> Adopted:
+    """Make a file that takes the teacher's features in the teacher's order, and gives a score a frame.
+
+    Normalisation is float32, (x - mean) / std, in this order: as NumPy, PyTorch or a graph would do it.
+
+    Raises:
+        ModelError: onnx cannot bring its operators to the contract's opset, or stumbles over the file.
+    """
+    with refused(original.path):
+        return _adopt(original, described, teacher_features)
+
+
+def _adopt(original: Original, described: Described, teacher_features: Sequence[str]) -> Adopted:
+    changed = []
+    model = ModelProto()
+    model.CopyFrom(original.model)
+    if original.opset != OPSET:
+        try:
+            model = version_converter.convert_version(model, OPSET)
+        except Exception as error:  # of C++, of several kinds
+            raise ModelError(
+                f"{original.path}: opset {original.opset} cannot be brought to {OPSET}: {in_one_line(error)}"
+            ) from error
+        changed.append(f"operators brought from opset {original.opset} to {OPSET}")
+    onnx.compose.add_prefix(model, _PREFIX, inplace=True)
+    graph = model.graph
+    before, constants = _before(original, described, teacher_features, graph.input[0].name)
+    behind, more = _behind(original, graph.output[0].name)
+    adopted = helper.make_graph(
+        [*before, *graph.node, *behind],
+        "adopted",
+        [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, ["N", len(teacher_features)])],
+        [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["N", 1])],
+        [*constants, *graph.initializer, *more],
+    )
+    whole = helper.make_model(adopted, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="tinyvmaf")
+    whole.ir_version = _IR
+    whole.metadata_props.extend(original.model.metadata_props)
+    changed += [
+        f"{where} of the original: {', '.join(node.op_type for node in nodes)}"
+        for where, nodes in (("in front", before), ("at the end", behind))
+    ]
+    if original.external:
+        changed.append(f"external data read in from {', '.join(original.external)}")
+    return Adopted(whole.SerializeToString(deterministic=True), original, described, (*described.sources, *changed))
+
+
+def by_hand(adopted: Adopted, teacher_features: Sequence[str]) -> Callable[[Rows], NDArray[np.float64]]:
+    """The original under its own names, fed by NumPy: what the adopted file has to equal.
+
+    Raises:
+        ModelError: ONNX Runtime does not load it.
+    """
+    original, described = adopted.original, adopted.described
+    order = [list(teacher_features).index(name) for name in described.features]
+    session = OnnxRuntimeCpu(original.data())
+
+    def run(rows: Rows) -> NDArray[np.float64]:
+        fed: NDArray[Any] = np.asarray(rows, dtype=np.float32)[:, order]
+        if described.mean is not None and described.std is not None:
+            fed = (fed - np.array(described.mean, dtype=np.float32)) / np.array(described.std, dtype=np.float32)
+        fed = fed.astype(np.float64 if original.double_in else np.float32)
+        try:
+            (scores,) = session.bare(None, {session.input_name: fed})
+        except Exception as error:  # ONNX Runtime's errors have no common base
+            raise ModelError(f"{original.path} does not run: {in_one_line(error)}") from error
+        return np.asarray(scores, dtype=np.float64).reshape(-1)
+
+    return run
+
+
+def _before(
+    original: Original, described: Described, teacher_features: Sequence[str], name: str
+) -> tuple[list[NodeProto], list[TensorProto]]:
+    steps: list[tuple[str, list[TensorProto], dict[str, Any]]] = []
+    if list(described.features) != list(teacher_features):
+        order = np.array([list(teacher_features).index(feature) for feature in described.features], dtype=np.int64)
+        steps.append(("Gather", [numpy_helper.from_array(order, "order")], {"axis": 1}))
+    if described.mean is not None and described.std is not None:
+        for operator, values in (("Sub", described.mean), ("Div", described.std)):
+            constant = numpy_helper.from_array(np.array([values], dtype=np.float32), operator.lower())
+            steps.append((operator, [constant], {}))
+    if original.double_in:
+        steps.append(("Cast", [], {"to": TensorProto.DOUBLE}))
+    if not steps:  # the original's input has a name of its own
+        steps.append(("Identity", [], {}))
+    return _chain(INPUT, steps, name)
+
+
+def _behind(original: Original, name: str) -> tuple[list[NodeProto], list[TensorProto]]:
+    steps: list[tuple[str, list[TensorProto], dict[str, Any]]] = []
+    if original.double_out:
+        steps.append(("Cast", [], {"to": TensorProto.FLOAT}))
+    if original.rank == 1:
+        steps.append(("Unsqueeze", [numpy_helper.from_array(np.array([1], dtype=np.int64), "column")], {}))
+    if not steps:
+        steps.append(("Identity", [], {}))
+    return _chain(name, steps, OUTPUT)
+
+
+def _chain(
+    start: str, steps: Sequence[tuple[str, list[TensorProto], dict[str, Any]]], end: str
+) -> tuple[list[NodeProto], list[TensorProto]]:
+    nodes, constants, current = list[NodeProto](), list[TensorProto](), start
+    for i, (operator, more, attributes) in enumerate(steps):
+        output = end if i == len(steps) - 1 else f"{start}/{operator}"
+        nodes.append(helper.make_node(operator, [current, *(t.name for t in more)], [output], **attributes))
+        constants += more
+        current = output
+    return nodes, constants

@@ -1,0 +1,1 @@
+"""Making candidates: students, recipes, fitting, export, packaging."""

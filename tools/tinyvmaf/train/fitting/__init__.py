@@ -1,0 +1,1 @@
+"""Fitting students by recipes. Needs torch."""

@@ -1,0 +1,156 @@
+"""What a fit may see: the rows of its own part of a corpus, and nothing of the rest."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyvmaf.data.corpus.splits import Fold, hash_sample
+from tinyvmaf.data.dataset import Dataset
+from tinyvmaf.data.golden import is_golden_row
+from tinyvmaf.errors import TinyvmafError
+from tinyvmaf.vmaf.features import CANONICAL
+from tinyvmaf.vmaf.teacher import Teacher
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+
+class FitError(TinyvmafError):
+    """The data for a fit is missing, not finite, or such that it must not be trained on."""
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Rows of a corpus with their targets."""
+
+    names: tuple[str, ...]
+    """The features."""
+    rows: Array
+    """`[N, F]`, by `corrected`."""
+    scores: Array
+    """`[N]`, the teacher's, VMAF points."""
+    source: NDArray[np.str_]
+    """`[N]`."""
+    clip: NDArray[np.str_]
+    """`[N]`."""
+    opinion: Array | None = None
+    """`[N]`, the clip's, VMAF points; NaN where there is none."""
+    opinion_weight: Array | None = None
+    """`[N]`, above 0; NaN where there is no opinion. Only ratios count."""
+
+    @property
+    def sources(self) -> list[str]:
+        """Every source, sorted."""
+        return sorted(set(self.source.tolist()))
+
+    def part(self, fold: Fold | None, *, validate: bool) -> "Part":
+        """What a fold trains on: its own sources, less one to validate on if asked."""
+        names = self.sources if fold is None else list(fold.train)
+        if fold is not None and fold.held_out in names:
+            raise FitError(f"source {fold.held_out} is held out and trained on")
+        validation = None
+        if validate:
+            if len(names) < 2:
+                raise FitError("one source cannot be both trained and validated on")
+            validation = hash_sample(names, 1)[0]
+            names.remove(validation)
+        usable = np.ones(len(self.rows), dtype=np.bool_) if self.opinion is None else np.isfinite(self.opinion)
+        train = np.flatnonzero(np.isin(self.source, names) & usable)
+        if not len(train):
+            raise FitError(f"no row to train on, of sources {', '.join(names)}")
+        looked_at = np.flatnonzero((self.source == validation) & usable) if validate else None
+        if looked_at is not None and not len(looked_at):
+            raise FitError(f"no row to validate on, of source {validation}")
+        return Part(self, train, looked_at, validation)
+
+
+@dataclass(frozen=True)
+class Part:
+    """The rows of one fold, by their indices."""
+
+    whole: Examples
+    train: Indices
+    validation: Indices | None
+    validation_source: str | None
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The sources whose rows are trained on, as the rows themselves say; sorted."""
+        return tuple(sorted(set(self.whole.source[self.train].tolist())))
+
+    def normalisation(self) -> tuple[Array, Array]:
+        """Mean and standard deviation of the training rows, `[F]` each; a constant feature is left as it is."""
+        rows = self.whole.rows[self.train]
+        std = rows.std(axis=0)
+        return rows.mean(axis=0), np.where(std > 1e-12, std, 1.0)
+
+    def mean_weight(self) -> float:
+        """The mean weight of the training clips' opinions; 1 without opinions."""
+        weights = self.whole.opinion_weight
+        return 1.0 if weights is None else float(np.mean([weights[rows[0]] for rows in self.clips()]))
+
+    def clips(self) -> list[Indices]:
+        """The rows of each training clip, in the order of the clips' names."""
+        return _by_clip(self.whole.clip, self.train)
+
+    def validation_clips(self) -> list[Indices]:
+        """The rows of each clip to validate on."""
+        assert self.validation is not None
+        return _by_clip(self.whole.clip, self.validation)
+
+
+def examples(teacher: Teacher, data: Dataset, opinions: Mapping[str, tuple[float, float]] | None = None) -> Examples:
+    """The examples of a corpus for a teacher.
+
+    Args:
+        opinions: of each clip the opinion, in VMAF points, and its weight.
+
+    Raises:
+        FitError: a golden row among them (told by canonical-6, which every extracted corpus has), scores of another
+            teacher of that name, opinions of a clip that the corpus lacks, or no opinion.
+        TinyvmafError: a feature or the teacher's score is missing or not finite.
+    """
+    known = data.provenance["teachers"].get(teacher.id)
+    if known != teacher.sha256:
+        raise FitError(f"the scores of {teacher.id} in these features are of sha256 {known}, not {teacher.sha256}")
+    table = data.columns(*teacher.feature_names, teacher.id)
+    rows, scores = table[:, :-1], table[:, -1]
+    source = np.array(data.table["source"].to_pylist())
+    clip = np.array(data.table["clip"].to_pylist())
+    order = np.lexsort((data.table["frame"].to_numpy(), clip))
+    rows, scores, source, clip = rows[order], scores[order], source[order], clip[order]
+    _refuse_golden(data, order, clip)
+    rows = corrected(teacher, rows)
+    if opinions is None:
+        return Examples(teacher.feature_names, rows, scores, source, clip)
+    unknown = sorted(set(opinions) - set(clip.tolist()))
+    if unknown:
+        raise FitError(f"opinions of clips that the corpus lacks: {', '.join(unknown[:10])}")
+    if not opinions:
+        raise FitError("no opinion")
+    found = [opinions.get(name, (np.nan, np.nan)) for name in clip.tolist()]
+    opinion, weight = np.array(found, dtype=np.float64).T
+    return Examples(teacher.feature_names, rows, scores, source, clip, opinion, weight)
+
+
+def corrected(teacher: Teacher, rows: Array) -> Array:
+    """Rows with the teacher's correction of a silent chroma feature, float64 `[N, F]`; what a student's layers see."""
+    rule = teacher.svr.chroma
+    return rows if rule is None else rule(rows)
+
+
+def _refuse_golden(data: Dataset, order: Indices, clip: NDArray[np.str_]) -> None:
+    golden = is_golden_row(data.columns(*CANONICAL)[order])
+    if golden.any():
+        names = sorted(set(clip[golden].tolist()))
+        raise FitError(
+            f"{int(golden.sum())} golden rows, in {', '.join(names[:10])}",
+            hint="golden pairs judge models; they are never trained on: take them out of the corpus",
+        )
+
+
+def _by_clip(clip: NDArray[np.str_], rows: Indices) -> list[Indices]:
+    names = clip[rows]
+    return [rows[names == name] for name in sorted(set(names.tolist()))]

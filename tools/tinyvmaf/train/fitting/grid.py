@@ -1,0 +1,266 @@
+"""From a fitted student to one on a grid: the grid stays in the loop, and what is free makes up for what is not.
+
+The forward pass floors as the ONNX graph will; the backward pass takes the slope of what is floored (the
+straight-through estimator: Bengio et al. 2013). Then the numbers are rounded to their grids, layer by layer and some at
+a time. Each rounding moves all those that are still free to where the sum of squares, to second order, is least again
+(optimal brain surgeon: Hassibi and Stork 1993; for quantisation: Frantar and Alistarh 2022), and Levenberg-Marquardt
+steps follow.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from tinyvmaf.train.fitting.levenberg import Activate, draw, flat, in_points, like, one_step, residuals
+from tinyvmaf.train.fitting.network import CENTRE, POINTS, quiet, squared_relu
+from tinyvmaf.train.students import Activation, Grid, GridStudent, Layer, Student
+
+Array = NDArray[np.float64]
+Search = Callable[[Callable[[Array], Array]], tuple[Array, Array]]
+"""Takes a student as a function of rows `[N, F]` to VMAF points; gives rows on which it is far off, and the scores that
+they should get."""
+
+_TUNE: Final = 8  # steps with the grid in the loop, before anything is rounded
+_GROUPS: Final = 4  # parts in which the numbers of a layer are rounded
+_STEPS_A_GROUP: Final = 4
+_DAMPING: Final = 1e-2  # at least: numbers that matter little must not run off, for they count in the sums
+_RIDGE: Final = 1e-3  # of the longest column, which has length 1
+_LOOKED_AT: Final = 40_000  # rows of the pool among which the hardest are chosen, drawn anew each time
+_ROOM: Final = 0.9  # of the accumulator, taken when a grid is chosen: numbers still move after that
+_LEVELS: Final = 0.5  # likewise of the levels, where no clip keeps a sum inside: one of their bits
+
+
+def steps_of(grid: Grid, layers: int) -> int:
+    """How many Levenberg-Marquardt steps `on_grid` takes with so many layers, for a progress bar."""
+    return _TUNE + layers * _groups(grid) * _STEPS_A_GROUP
+
+
+def _groups(grid: Grid) -> int:
+    """In how many parts the numbers of a layer are rounded; 53 bits leave nothing to make up for."""
+    return _GROUPS if grid.accumulator_bits == 24 else 1
+
+
+def on_grid(
+    student: Student,
+    grid: Grid,
+    highest: ArrayLike,
+    pool: tuple[Array, Array],
+    *,
+    seed: int,
+    batch: int,
+    search: Search | None = None,
+    progress: Callable[[int], None] = quiet,
+) -> GridStudent:
+    """Put a student on a grid.
+
+    Args:
+        student: layers with activations that a grid has (`students.ON_GRID`).
+        highest: `[F]`, where each feature ends.
+        pool: rows, float64 `[N, F]`, each a float32; and the scores they should get, VMAF points, clipped.
+        batch: rows a step.
+        search: asked after tuning for rows to add.
+        progress: told the number of steps done.
+
+    Raises:
+        StudentError: the grid has too few bits for this student's sums.
+    """
+    fit = _Fit(student, grid, highest, pool, np.random.default_rng([seed, 2]), batch, progress)
+    fit.tune(_TUNE)
+    if search is not None:
+        fit.add(*search(fit.points))
+    for layer in range(len(fit.parameters) // 2):
+        fit.round_layer(layer)
+    return fit.result()
+
+
+class _Fit:
+    """Parameters in steps of the grid's integers; the last layer's in those of `network`, points over `POINTS`."""
+
+    def __init__(
+        self,
+        student: Student,
+        grid: Grid,
+        highest: ArrayLike,
+        pool: tuple[Array, Array],
+        rng: np.random.Generator,
+        batch: int,
+        progress: Callable[[int], None],
+    ) -> None:
+        self.student, self.grid, self.rng, self.batch, self._progress = student, grid, rng, batch, progress
+        self.exponents, self.high = grid.exponents(highest)
+        self.activate = _levels(student.architecture.activation, grid)
+        self.parameters = self._scaled(student)
+        self.rows, self.targets = self._steps(pool[0]), torch.tensor((pool[1] - CENTRE) / POINTS)
+        self.found = self.rows[:0], self.targets[:0]
+        self.grids: list[NDArray[np.int64]] = []
+        self.done = torch.zeros(sum(p.numel() for p in self.parameters), dtype=torch.bool)
+        self.taken = 0
+
+    def _scaled(self, student: Student) -> list[Tensor]:
+        m = float(self.grid.level)
+        parameters: list[Tensor] = []
+        layers = student.layers()
+        steps = np.ldexp(1.0, np.array(self.exponents))  # of each thing that comes in here, for a 1 of the student's
+        for number, (w, b) in enumerate(layers):
+            w = w / steps[:, None]
+            # Half a step is what flooring takes off on the average: of what comes in here, of the level below.
+            if number == 0 or self.grid.shift:
+                b = b + 0.5 * w.sum(axis=0)
+            if number == len(layers) - 1:
+                w, b = w / POINTS, (b - CENTRE) / POINTS
+            elif student.architecture.activation == "quadratic":
+                w, b = w * m, b * m + 0.5
+                steps = np.full(len(b), float(self.grid.value))
+            else:
+                # The square of c z is c c times that of z: each unit fills the levels, and the next layer undoes it.
+                fill = _LEVELS * m / self._reach(number, w, b)
+                w, b = w * fill, b * fill + 0.5
+                steps = np.square(fill)
+            parameters += [torch.tensor(w)[None], torch.tensor(b)[None, None]]
+        return parameters
+
+    def _reach(self, layer: int, w: Array, b: Array) -> Array:
+        """The farthest that a subset of the terms of each of a layer's sums can come, `[out]`; never 0."""
+        value = float(self.grid.value)
+        least = -value if self.student.architecture.activation == "quadratic" else 0.0
+        low, high = (0.0, float(self.high)) if layer == 0 else (least, value)
+        ends = np.stack([low * w, high * w])
+        up = np.maximum(ends.max(axis=0), 0.0).sum(axis=0) + np.maximum(b, 0.0)
+        down = np.maximum(-ends.min(axis=0), 0.0).sum(axis=0) + np.maximum(-b, 0.0)
+        return np.asarray(np.maximum(np.maximum(up, down), 1e-30))
+
+    def _steps(self, rows: Array) -> Tensor:
+        x = np.ldexp(np.asarray(rows, dtype=np.float32).astype(np.float64), np.array(self.exponents))
+        return torch.tensor(np.floor(np.clip(x, 0.0, self.high)))
+
+    def points(self, rows: Array) -> Array:
+        """The student as it is now, VMAF points."""
+        return np.clip(in_points(self.activate, self.parameters, self._steps(rows).numpy()), *self.student.clip)
+
+    def add(self, rows: Array, scores: Array) -> None:
+        """Rows that every later step looks at."""
+        x, y = self._steps(rows), torch.tensor((scores - CENTRE) / POINTS)
+        self.found = torch.cat([self.found[0], x]), torch.cat([self.found[1], y])
+
+    def drawn(self) -> tuple[Tensor, Tensor]:
+        some = torch.from_numpy(self.rng.permutation(len(self.rows))[:_LOOKED_AT])
+        rows, targets = self.rows[some], self.targets[some]
+        chosen = draw(self.rng, self.activate, self.parameters, rows, targets, min(self.batch, len(rows)))
+        return torch.cat([rows[chosen], self.found[0]]), torch.cat([targets[chosen], self.found[1]])
+
+    def tune(self, steps: int) -> None:
+        """Steps of all that is still free."""
+        free, damping = torch.where(~self.done)[0], _DAMPING
+        for step in range(steps if len(free) else 0):
+            if step % 2 == 0:
+                x, y = self.drawn()
+            self.parameters, damping = one_step(self.activate, self.parameters, x, y, damping, free=free)
+            damping = max(damping, _DAMPING)
+        self.taken += steps
+        self._progress(self.taken)
+
+    def round_layer(self, layer: int) -> None:
+        """Choose a layer's grid, and round its numbers to it."""
+        self.grids.append(self._grid_of(layer))
+        sizes = [p.numel() for p in self.parameters]
+        first, after = sum(sizes[: 2 * layer]), sum(sizes[: 2 * layer + 2])
+        unit = self._unit(layer)
+        fine = np.ldexp(unit, -self.grids[layer])
+        steps = torch.ones(len(self.done), dtype=torch.float64)
+        weights = np.broadcast_to(fine, self.parameters[2 * layer].shape[1:]).ravel()
+        steps[first:after] = torch.tensor(np.concatenate([weights, fine]))
+        groups = _groups(self.grid)
+        for group in np.array_split(first + self.rng.permutation(after - first), groups):
+            self._round(group, steps, compensate=groups > 1)
+            self.tune(_STEPS_A_GROUP)
+
+    def _unit(self, layer: int) -> float:
+        """What a whole number is, in the parameters of a layer."""
+        return 1.0 / POINTS if layer == len(self.parameters) // 2 - 1 else 1.0
+
+    def _grid_of(self, layer: int) -> NDArray[np.int64]:
+        """The finest power of two for each column whose sums stay inside the accumulator, with some room."""
+        w, b = (
+            p.reshape(-1, p.shape[-1]).numpy() / self._unit(layer) for p in self.parameters[2 * layer : 2 * layer + 2]
+        )
+        reach = self._reach(layer, w, b[0] + self._centre(layer))
+        return np.asarray(np.floor(np.log2(_ROOM * self.grid.most / reach)), dtype=np.int64)
+
+    def _centre(self, layer: int) -> float:
+        """What the last bias lacks in these units: scores are around `CENTRE` in them."""
+        return CENTRE if layer == len(self.parameters) // 2 - 1 else 0.0
+
+    def _round(self, group: NDArray[np.int64], steps: Tensor, *, compensate: bool) -> None:
+        """Round some numbers, the one that costs least first."""
+        numbers = flat(self.parameters)
+        if not compensate:
+            chosen = torch.from_numpy(group)
+            numbers[chosen] = torch.round(numbers[chosen] / steps[chosen]) * steps[chosen]
+        else:
+            numbers = self._rounded(numbers, group, steps)
+        self.done[torch.from_numpy(group)] = True
+        self.parameters = like(self.parameters, numbers)
+
+    def _rounded(self, numbers: Tensor, group: NDArray[np.int64], steps: Tensor) -> Tensor:
+        free = torch.where(~self.done)[0]
+        _, jacobian, size = residuals(self.activate, self.parameters, *self.drawn(), free)
+        jacobian = jacobian.float()
+        eye = torch.eye(len(free), dtype=torch.float64)
+        inverse = torch.linalg.inv((jacobian.T @ jacobian).double() + _RIDGE * eye)
+        at, step = numbers[free] * size, steps[free] * size
+        left = torch.from_numpy(np.searchsorted(free.numpy(), np.sort(group)))
+        while len(left):
+            off = torch.round(at[left] / step[left]) * step[left] - at[left]
+            cheapest = int(torch.argmin(off.square() / inverse[left, left]))
+            i = int(left[cheapest])
+            column = inverse[:, i].clone()
+            goal = torch.round(at[i] / step[i])
+            at += column / column[i] * off[cheapest]
+            at[i] = goal * step[i]
+            inverse -= torch.outer(column, column / column[i])
+            inverse[i, i] = 1.0  # it is never looked at again; 0 would be divided by
+            left = torch.cat([left[:cheapest], left[cheapest + 1 :]])
+            # Exactly: what is rounded moves no more.
+            inverse[i, :i] = inverse[i, i + 1 :] = inverse[:i, i] = inverse[i + 1 :, i] = 0.0
+        numbers = numbers.clone()
+        numbers[free] = at / size
+        chosen = torch.from_numpy(group)
+        numbers[chosen] = torch.round(numbers[chosen] / steps[chosen]) * steps[chosen]
+        return numbers
+
+    def result(self) -> GridStudent:
+        """The integers."""
+        layers = []
+        for number, steps in enumerate(self.grids):
+            w, b = (
+                p.reshape(-1, p.shape[-1]).numpy() / self._unit(number)
+                for p in self.parameters[2 * number : 2 * number + 2]
+            )
+            scale = np.ldexp(1.0, steps)
+            integers = [np.rint(part * scale).astype(np.int64) for part in (w, (b + self._centre(number))[0])]
+            layers.append(Layer(integers[0], integers[1], steps))
+        student = self.student
+        return GridStudent(
+            student.architecture, student.features, self.grid, self.exponents, self.high, tuple(layers), student.clip
+        )
+
+
+def _levels(activation: Activation, grid: Grid) -> Activate:
+    """The activation on integers, and the slope of what it floors."""
+    m, shift = float(grid.level), math.ldexp(1.0, -grid.shift)
+
+    def square(z: Tensor) -> tuple[Tensor, Tensor]:
+        return squared_relu(torch.floor(z)), 2.0 * torch.relu(z)
+
+    def sigmoid(z: Tensor) -> tuple[Tensor, Tensor]:
+        inside = z.clamp(-m, m)
+        p = torch.floor(inside)
+        slope = torch.where(z.abs() < m, (2.0 * m - 2.0 * inside.abs()) * shift, torch.zeros_like(z))
+        return torch.floor(p * (2.0 * m - p.abs()) * shift), slope
+
+    return square if activation == "squared_relu" else sigmoid

@@ -1,0 +1,136 @@
+"""Students in torch: M of them, each with its own numbers, as one batched program.
+
+Every tensor has the members first: parameters `[M, in, out]` and `[M, 1, out]`, rows `[M, n, F]`. A student's raw
+output is in units of `POINTS` around `CENTRE`, so that a fresh network begins near the middle of the scale.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tinyvmaf.train.students import Architecture
+
+CENTRE: Final = 50.0
+POINTS: Final = 50.0
+# Sums are split among threads, so their last bits depend on how many there are. One is the same everywhere, and does
+# not wait for a core that another process has: two threads took up to 12 times as long beside other work.
+THREADS: Final = 1
+
+
+def quadratic(z: Tensor) -> Tensor:
+    """`z (2 - |z|)` within [-1, 1], flat beyond."""
+    c = z.clamp(-1.0, 1.0)
+    return c * (2.0 - c.abs())
+
+
+def squared_relu(z: Tensor) -> Tensor:
+    """`max(z, 0)^2`."""
+    return torch.relu(z).square()
+
+
+_ACTIVATIONS: Final[dict[str, Callable[[Tensor], Tensor]]] = {
+    "relu": torch.relu,
+    "gelu": torch.nn.functional.gelu,
+    "tanh": torch.tanh,
+    "quadratic": quadratic,
+    "squared_relu": squared_relu,
+}
+
+
+def quiet(*steps: int) -> None:
+    """Progress that nobody watches."""
+    del steps
+
+
+@contextmanager
+def reproducible() -> Iterator[None]:
+    """Fixed threads and deterministic kernels while fitting; what was set before comes back."""
+    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    torch.set_num_threads(THREADS)
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(deterministic)
+
+
+def initial(architecture: Architecture, features: int, seeds: Sequence[int], dtype: torch.dtype) -> list[Tensor]:
+    """Fresh parameters of one member a seed: weights `[M, in, out]`, biases `[M, 1, out]`.
+
+    He's initialisation for ReLU and GELU, Glorot's for tanh, and half of that for the quadratic sigmoid, which is twice
+    as steep, and for squared ReLU; a member's numbers depend on its seed alone.
+    """
+    gain = {"tanh": 1.0, "quadratic": 0.25, "squared_relu": 0.25}.get(architecture.activation, 2.0)
+    members = []
+    for seed in seeds:
+        rng = np.random.default_rng([seed, 0])
+        numbers = []
+        for shape in architecture.shapes(features):
+            if len(shape) == 2:
+                numbers.append(rng.normal(0.0, np.sqrt(gain / shape[0]), shape))
+            else:  # Biases off zero, so that the kinks of the units do not all meet in one point.
+                numbers.append(rng.normal(0.0, 0.3, (1, *shape)))
+        numbers[-1][:] = 0.0
+        members.append(numbers)
+    return [torch.tensor(np.stack(layer), dtype=dtype) for layer in zip(*members, strict=True)]
+
+
+def forward(
+    architecture: Architecture, parameters: Sequence[Tensor], x: Tensor, masks: Sequence[Tensor] | None = None
+) -> Tensor:
+    """Raw outputs.
+
+    Args:
+        x: `[M, n, F]`, normalised.
+        masks: of dropout, one `[M, n, width]` a hidden layer, already divided by the share that is kept.
+
+    Returns:
+        `[M, n, 1]`, or `[M, n, 2]` of a per-clip student.
+    """
+    activation = _ACTIVATIONS[architecture.activation]
+    for layer in range(len(architecture.hidden)):
+        x = activation(torch.baddbmm(parameters[2 * layer + 1], x, parameters[2 * layer]))
+        if masks is not None:
+            x = x * masks[layer]
+    return torch.baddbmm(parameters[-1], x, parameters[-2])
+
+
+def pooled(architecture: Architecture, raw: Tensor, frames: int) -> Tensor:
+    """Raw outputs of clips from those of their frames: the mean, or the attention-weighted mean.
+
+    Args:
+        raw: `[M, clips * frames, 1 or 2]`.
+
+    Returns:
+        `[M, clips]`.
+    """
+    grouped = raw.reshape(len(raw), -1, frames, raw.shape[2])
+    if architecture.per_clip:
+        return torch.sum(torch.softmax(grouped[..., 1], dim=2) * grouped[..., 0], dim=2)
+    return torch.mean(grouped[..., 0], dim=2)
+
+
+def error(raw: Tensor, target: Tensor) -> Tensor:
+    """Distance of raw outputs from targets, given that scores are clipped to [-1, 1] in these units.
+
+    Where the target is at an end of the scale, an output beyond that end is as good as one on it.
+    """
+    off = raw - target
+    off = torch.where(target >= 1.0, off.clamp(max=0.0), off)
+    return torch.where(target <= -1.0, off.clamp(min=0.0), off)
+
+
+def numbers_of(parameters: Sequence[Tensor], member: int) -> tuple[NDArray[np.float64], ...]:
+    """A member's parameters by `Architecture.shapes`, the last layer in VMAF points."""
+    out = [p[member].detach().double().numpy().copy() for p in parameters]
+    out[1::2] = [bias[0] for bias in out[1::2]]
+    # Only the score is in points; an attention head's second column has no unit.
+    out[-2][:, 0] *= POINTS
+    out[-1][0] = out[-1][0] * POINTS + CENTRE
+    return tuple(out)

@@ -1,0 +1,323 @@
+"""From a recipe and a corpus to fitted students: every fold and seed of it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyvmaf.errors import TinyvmafError, install
+
+try:
+    import torch
+    from torch import Tensor
+except ImportError as missing:
+    raise TinyvmafError("fitting a student needs torch, which is not installed", hint=install("fit")) from missing
+
+from tinyvmaf.data.corpus.splits import Fold
+from tinyvmaf.data.dataset import Dataset
+from tinyvmaf.data.opinions import Opinions
+from tinyvmaf.train.fitting.adam import Member, Task, adam
+from tinyvmaf.train.fitting.examples import Examples, FitError, Part, corrected, examples
+from tinyvmaf.train.fitting.grid import on_grid, steps_of
+from tinyvmaf.train.fitting.levenberg import levenberg_marquardt
+from tinyvmaf.train.fitting.network import initial, numbers_of, quiet, reproducible
+from tinyvmaf.train.fitting.reweight import reweight
+from tinyvmaf.train.recipes import Mos, Optimiser, Recipe
+from tinyvmaf.train.students import GridStudent, Student
+from tinyvmaf.vmaf.domain import Domain, worst_difference
+from tinyvmaf.vmaf.teacher import Teacher
+
+Array = NDArray[np.float64]
+Progress = Callable[[int, int], None]
+
+
+_SEARCH: Final = {"samples": 60_000, "starts": 300, "steps": 40}
+_SEARCH_KEEPS: Final = 50  # rows of each search, the worst ones
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A student and what it was made from."""
+
+    student: Student | GridStudent
+    seed: int
+    held_out: str | None
+    """The source that it has not seen; None where none was held out, or no clip was seen at all."""
+    sources: tuple[str, ...]
+    """The sources whose rows it was trained on, as the rows say; empty if none."""
+    validation: str | None
+    """The source that the fit was stopped by."""
+
+
+def fit(
+    recipe: Recipe,
+    teacher: Teacher,
+    data: Dataset | None = None,
+    folds: Sequence[Fold] = (),
+    *,
+    seeds: Sequence[int] | None = None,
+    opinions: Opinions | None = None,
+    progress: Progress | None = None,
+) -> list[Fitted]:
+    """Fit a recipe's students.
+
+    Args:
+        data: the corpus; a recipe that sees no clip (`Recipe.sees_clips`) needs none.
+        folds: one student a seed for each; none: one a seed, on all sources.
+        seeds: instead of the recipe's.
+        opinions: of each clip the opinion on the recipe's own scale and its weight, for B2 and B3.
+        progress: told the steps done and the steps in all.
+
+    Returns:
+        Fold by fold, and seed by seed within. A recipe that sees no clip gives one a seed, whatever the folds.
+
+    Raises:
+        FitError: data or opinions are missing, or not fit to be trained on.
+    """
+    if teacher.id != recipe.teacher:
+        raise FitError(f"recipe {recipe.id} has teacher {recipe.teacher}, not {teacher.id}")
+    chosen = tuple(recipe.seeds if seeds is None else seeds)
+    steps = _Steps(progress or quiet)
+    with reproducible():
+        if not recipe.sees_clips:
+            steps.total = (recipe.optimiser.steps + _grid_steps(recipe)) * len(chosen)
+            fitted = [_on_domain(recipe, teacher, seed, steps) for seed in chosen]
+            return [Fitted(s, seed, None, (), None) for s, seed in zip(fitted, chosen, strict=True)]
+        if data is None:
+            raise FitError(f"recipe {recipe.id} ({recipe.method}) needs the features of a corpus")
+        if recipe.needs_mos and opinions is None:
+            raise FitError(f"recipe {recipe.id} ({recipe.method}) needs opinions", hint="--mos FILE: clip,mos[,ci]")
+        scaled = None
+        if recipe.mos is not None and opinions is not None:
+            scaled = recipe.mos.in_points(opinions)
+        whole = examples(teacher, data, scaled if recipe.needs_mos else None)
+        held: Sequence[Fold | None] = folds or [None]
+        parts = [whole.part(fold, validate=recipe.validation is not None) for fold in held]
+        members = [(part, fold, seed) for part, fold in zip(parts, held, strict=True) for seed in chosen]
+        students = _on_clips(recipe, teacher, whole, [(part, seed) for part, _, seed in members], steps)
+    return [
+        Fitted(student, seed, None if fold is None else fold.held_out, part.sources, part.validation_source)
+        for student, (part, fold, seed) in zip(students, members, strict=True)
+    ]
+
+
+class _Steps:
+    """Counts steps over the stages of a fit."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.total, self._before, self._progress = 0, 0, progress
+
+    def done(self, step: int) -> None:
+        self._progress(self._before + step, self.total)
+
+    def stage_done(self, steps: int) -> None:
+        self._before += steps
+
+
+def _on_domain(recipe: Recipe, teacher: Teacher, seed: int, steps: _Steps) -> Student | GridStudent:
+    if recipe.grid is not None and teacher.svr.chroma is not None:
+        raise FitError(f"recipe {recipe.id}: no grid yet for a teacher that corrects chroma, as {teacher.id} does")
+    mean, std, parameters = _distilled(recipe, teacher, seed, steps)
+    student = _student(recipe, teacher, mean, std, parameters, 0)
+    if recipe.grid is None:
+        return student
+    domain = Domain(teacher.features)
+    made = on_grid(
+        student,
+        recipe.grid,
+        domain.bounds()[1],
+        _pool(recipe, teacher, seed),
+        seed=seed,
+        batch=recipe.optimiser.batch,
+        search=lambda points: _worst(points, teacher, domain, 0)[:2],
+        progress=steps.done,
+    )
+    steps.stage_done(_grid_steps(recipe))
+    return made
+
+
+def _grid_steps(recipe: Recipe) -> int:
+    return steps_of(recipe.grid, len(recipe.architecture.hidden) + 1) if recipe.grid else 0
+
+
+def _pool(recipe: Recipe, teacher: Teacher, seed: int) -> tuple[Array, Array]:
+    """Rows of the domain as a student gets them, so in float32, and their scores."""
+    rows = Domain(teacher.features).sample(recipe.samples, seed).astype(np.float32).astype(np.float64)
+    return rows, teacher.predict(rows)
+
+
+def _worst(
+    student: Callable[[Array], Array], teacher: Teacher, domain: Domain, seed: int
+) -> tuple[Array, Array, float]:
+    """The rows on which a search finds a student furthest off, their scores, and the largest difference."""
+    found = worst_difference(
+        lambda rows: np.clip(student(rows.astype(np.float64)), *teacher.svr.score_range),
+        teacher.predict,
+        domain,
+        seed=seed,
+        **_SEARCH,
+    )
+    rows = found.rows[:_SEARCH_KEEPS]
+    return rows, teacher.predict(rows), float(found.differences[0])
+
+
+def _distilled(recipe: Recipe, teacher: Teacher, seed: int, steps: _Steps) -> tuple[Array, Array, list[Tensor]]:
+    """B1f: normalisation and the parameters of one member."""
+    domain, how = Domain(teacher.features), recipe.optimiser
+    rows, scores = _pool(recipe, teacher, seed)
+    rows = corrected(teacher, rows)
+    mean, std = rows.mean(axis=0), rows.std(axis=0)
+    dtype = _dtype(recipe)
+    if how.name == "adam":
+        member = Member(seed, mean, std, [np.arange(len(rows))])
+        task = Task(recipe.architecture, rows, scores, [member], precision=dtype)
+        begin = initial(recipe.architecture, rows.shape[1], [seed], dtype)
+        parameters = adam(task, begin, how, progress=steps.done)
+    else:
+        asked = 0
+
+        def search(student: Callable[[Array], Array]) -> tuple[Array, Array, float]:
+            nonlocal asked
+            asked += 1
+            worst, targets, largest = _worst(
+                lambda r: student((corrected(teacher, r) - mean) / std), teacher, domain, asked
+            )
+            return (corrected(teacher, worst) - mean) / std, targets, largest
+
+        parameters = levenberg_marquardt(
+            recipe.architecture,
+            seed,
+            ((rows - mean) / std, scores),
+            steps=how.steps,
+            batch=how.batch,
+            dtype=dtype,
+            decay=how.decay,
+            search=search,
+            searches=how.searches,
+            progress=steps.done,
+        )
+    steps.stage_done(how.steps)
+    return mean, std, parameters
+
+
+def _on_clips(
+    recipe: Recipe, teacher: Teacher, whole: Examples, members: Sequence[tuple[Part, int]], steps: _Steps
+) -> list[Student]:
+    how, kind = recipe.optimiser, recipe.architecture.kind
+    if kind == "reweighted":
+        steps.total = len(members)
+        students = []
+        for part, seed in members:
+            students.append(reweight(recipe, teacher, part, seed))
+            steps.done(len(students))
+        return students
+    steps.total = how.steps * (1 if how.name == "adam" and recipe.method != "B3" else len(members))
+    if recipe.method == "B3":
+        return _then_opinions(recipe, teacher, whole, members, steps)
+    normal = [part.normalisation() for part, _ in members]
+    if how.name == "levenberg_marquardt":
+        fitted = []
+        for (part, seed), (mean, std) in zip(members, normal, strict=True):
+            pool = (whole.rows[part.train] - mean) / std, whole.scores[part.train]
+            fitted.append(
+                levenberg_marquardt(
+                    recipe.architecture,
+                    seed,
+                    pool,
+                    steps=how.steps,
+                    batch=how.batch,
+                    dtype=_dtype(recipe),
+                    decay=how.decay,
+                    progress=steps.done,
+                )
+            )
+            steps.stage_done(how.steps)
+        parameters = [torch.cat(same) for same in zip(*fitted, strict=True)]
+    else:
+        begin = initial(recipe.architecture, whole.rows.shape[1], [seed for _, seed in members], _dtype(recipe))
+        task = _task(recipe, whole, members, normal, opinions=recipe.method == "B2")
+        parameters = adam(task, begin, how, recipe.validation, steps.done)
+    return [_student(recipe, teacher, *normal[i], parameters, i) for i in range(len(members))]
+
+
+def _then_opinions(
+    recipe: Recipe, teacher: Teacher, whole: Examples, members: Sequence[tuple[Part, int]], steps: _Steps
+) -> list[Student]:
+    """B3: the teacher first, then opinions, with a penalty for leaving the teacher."""
+    mos, dtype, how = recipe.mos, _dtype(recipe), recipe.optimiser
+    assert isinstance(mos, Mos)
+    if mos.start == "B1f":
+        seeds = sorted({seed for _, seed in members})
+        steps.total = how.steps * len(seeds) + mos.steps
+        distilled = {seed: _distilled(recipe, teacher, seed, steps) for seed in seeds}
+        normal = [distilled[seed][:2] for _, seed in members]
+        begin = [torch.cat(p) for p in zip(*(distilled[seed][2] for _, seed in members), strict=True)]
+    else:
+        steps.total = how.steps + mos.steps
+        normal = [part.normalisation() for part, _ in members]
+        begin = initial(recipe.architecture, whole.rows.shape[1], [seed for _, seed in members], dtype)
+        begin = adam(_task(recipe, whole, members, normal, opinions=False), begin, how, recipe.validation, steps.done)
+        steps.stage_done(how.steps)
+    tune = Optimiser("adam", mos.steps, _batch(how), mos.learning_rate)
+    task = _task(recipe, whole, members, normal, opinions=True, penalty=mos.penalty)
+    parameters = adam(task, begin, tune, progress=steps.done)
+    return [_student(recipe, teacher, *normal[i], parameters, i) for i in range(len(members))]
+
+
+def _batch(optimiser: Optimiser) -> int:
+    return optimiser.batch if optimiser.name == "adam" else 256
+
+
+def _task(
+    recipe: Recipe,
+    whole: Examples,
+    members: Sequence[tuple[Part, int]],
+    normal: Sequence[tuple[Array, Array]],
+    *,
+    opinions: bool,
+    penalty: float = 0.0,
+) -> Task:
+    per_clip = recipe.per == "clip"
+    validate = recipe.validation is not None
+    return Task(
+        recipe.architecture,
+        whole.rows,
+        np.nan_to_num(whole.opinion) if opinions and whole.opinion is not None else whole.scores,
+        [
+            Member(
+                seed,
+                mean,
+                std,
+                part.clips() if per_clip else [part.train],
+                part.validation_clips() if validate else (),
+                1.0 / part.mean_weight() if opinions else 1.0,
+            )
+            for (part, seed), (mean, std) in zip(members, normal, strict=True)
+        ],
+        weights=np.nan_to_num(whole.opinion_weight) if opinions and whole.opinion_weight is not None else None,
+        frames=recipe.frames if per_clip else None,
+        temperature=recipe.soft_labels_temperature,
+        penalty=penalty,
+        precision=_dtype(recipe),
+    )
+
+
+def _student(
+    recipe: Recipe, teacher: Teacher, mean: Array, std: Array, parameters: Sequence[Tensor], member: int
+) -> Student:
+    return Student(
+        recipe.architecture,
+        teacher.feature_names,
+        mean,
+        std,
+        numbers_of(parameters, member),
+        Domain(teacher.features).extent(),
+        teacher.svr.score_range,
+        teacher.svr.chroma,
+    )
+
+
+def _dtype(recipe: Recipe) -> torch.dtype:
+    return torch.float64 if recipe.precision == "float64" else torch.float32

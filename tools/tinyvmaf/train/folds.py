@@ -1,0 +1,180 @@
+"""The ONNX models of every fold of a recipe; what was fitted once is not fitted again.
+
+A stored fit is found by everything that it depends on: recipe, teacher, the corpus' rows, folds, seeds, opinions, the
+code that fits, and the versions of what that code calls. So it is never served stale, and a change to any of these fits
+anew.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import onnx
+import pyarrow as pa
+
+from tinyvmaf.data.corpus.splits import Fold
+from tinyvmaf.data.dataset import INDEX, Dataset
+from tinyvmaf.data.opinions import Opinions
+from tinyvmaf.data.store import Store, key_of
+from tinyvmaf.train.recipes import Recipe
+from tinyvmaf.train.students import GridStudent
+from tinyvmaf.vmaf.teacher import Teacher
+
+_ROOMS: Final = (
+    *("vmaf/features.py", "vmaf/teacher", "vmaf/domain", "data/corpus/splits.py"),
+    *("model/contract/__init__.py", "model/writer"),  # names in the graph
+    *("train/students", "train/export_student", "train/fitting", "train/recipes.py", "train/folds.py"),
+)
+_LIBRARIES: Final = ("torch", "numpy", "scipy", "onnx")
+
+
+@dataclass(frozen=True)
+class FoldModel:
+    """The model of one fold and seed."""
+
+    held_out: str | None
+    """The source that it has not seen; None if it has seen no clip at all, or every one."""
+    seed: int
+    data: bytes
+    """The ONNX file."""
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The sources whose rows it was trained on, as the file says."""
+        said = self.metadata().get("sources", "")
+        return tuple(json.loads(said)) if said else ()
+
+    def metadata(self) -> dict[str, str]:
+        """What the file says of itself."""
+        return {entry.key: entry.value for entry in onnx.load_model_from_string(self.data).metadata_props}
+
+
+@dataclass(frozen=True)
+class FitRequest:
+    """What is to be fitted: all that the models depend on beside the code and its libraries."""
+
+    recipe: Recipe
+    teacher: Teacher
+    data: Dataset | None
+    folds: Sequence[Fold] = ()
+    """Empty for one model a seed, fitted on every source."""
+    seeds: Sequence[int] | None = None
+    """Instead of the recipe's."""
+    opinions: Opinions | None = None
+    """On the recipe's own scale."""
+    model_id: str | None = None
+    """The graphs' name; None for the recipe's."""
+
+    def depends_on(self) -> dict[str, object]:
+        """What a stored fit is found by."""
+        recipe, data = self.recipe, self.data
+        sees = recipe.sees_clips
+        return {
+            "kind": "fit",
+            "name": self.model_id or recipe.id,
+            "recipe": [recipe.id, recipe.sha256],
+            "teacher": self.teacher.sha256,
+            "rows": _rows_digest(self.teacher, data) if sees and data is not None else None,
+            "folds": [[fold.held_out, *fold.train] for fold in self.folds] if sees else None,
+            "seeds": list(recipe.seeds if self.seeds is None else self.seeds),
+            "opinions": sorted([clip, *pair] for clip, pair in self.opinions.items()) if self.opinions else None,
+            "code": _code_digest(),
+            "libraries": [f"{library} {_version(library)}" for library in _LIBRARIES],
+        }
+
+
+def fold_models(
+    request: FitRequest, store: Store | None, *, progress: Callable[[int, int], None] | None = None
+) -> list[FoldModel]:
+    """The models of a recipe's folds, fitted now or from the store.
+
+    Args:
+        store: None to fit in any case, and keep nothing.
+
+    Returns:
+        Fold by fold, seed by seed within; of a recipe that sees no clip one a seed, which serves every fold.
+
+    Raises:
+        FitError, TinyvmafError: as `fit.run.fit`.
+    """
+    if store is None:
+        return _fit(request, progress)
+    key = key_of(request.depends_on())
+    with store.lock(key):
+        table = store.get(key)
+        if table is None:
+            models = _fit(request, progress)
+            store.put(key, _table(models), {"kind": "fit", "recipe": request.recipe.id, "models": len(models)})
+            return models
+    return [FoldModel(row["held_out"], row["seed"], row["model"]) for row in table.to_pylist()]
+
+
+def _fit(request: FitRequest, progress: Callable[[int, int], None] | None) -> list[FoldModel]:
+    from tinyvmaf.train.export_student import grid_model, student_model
+    from tinyvmaf.train.fitting.run import fit  # torch: a second and a half, and only who fits needs it
+
+    recipe, teacher = request.recipe, request.teacher
+    fitted = fit(
+        recipe, teacher, request.data, request.folds, seeds=request.seeds, opinions=request.opinions, progress=progress
+    )
+    models = []
+    for one in fitted:
+        metadata = {
+            "recipe": recipe.id,
+            "recipe_sha256": recipe.sha256,
+            "seed": str(one.seed),
+            "sources": json.dumps(one.sources) if one.sources else "",
+            "teacher": teacher.id,
+            "teacher_sha256": teacher.sha256,
+        }
+        if one.validation is not None:
+            metadata["validation_source"] = one.validation
+        name = request.model_id or recipe.id
+        if isinstance(one.student, GridStudent):
+            data = grid_model(one.student, name, metadata)
+        else:
+            data = student_model(one.student, name, metadata, arithmetic=recipe.arithmetic)
+        models.append(FoldModel(one.held_out, one.seed, data))
+    return models
+
+
+def _table(models: Sequence[FoldModel]) -> pa.Table:
+    return pa.table(
+        {
+            "held_out": pa.array([m.held_out for m in models], pa.string()),
+            "seed": pa.array([m.seed for m in models], pa.int64()),
+            "model": pa.array([m.data for m in models], pa.binary()),
+        }
+    )
+
+
+def _rows_digest(teacher: Teacher, data: Dataset) -> str:
+    digest = hashlib.sha256(np.ascontiguousarray(data.columns(*teacher.feature_names, teacher.id)).tobytes())
+    for name in INDEX:
+        digest.update("\0".join(map(str, data.table[name].to_pylist())).encode())
+    return digest.hexdigest()
+
+
+def _code_digest() -> str:
+    package = Path(__file__).resolve().parents[1]
+    digest = hashlib.sha256()
+    for room in _ROOMS:
+        path = package / room
+        files = [path] if path.is_file() else sorted(path.rglob("*.py"))
+        if not files:
+            raise FileNotFoundError(path)
+        for file in files:
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _version(library: str) -> str:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return "none"

@@ -1,0 +1,75 @@
+"""A fitted student as numbers that float64 NumPy can evaluate."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tinyvmaf.train.students.architecture import Architecture, Array, StudentError, activate
+from tinyvmaf.vmaf.teacher.svr import ChromaFromLuma, Svr
+
+
+@dataclass(frozen=True)
+class Student:
+    """A fitted student, in float64; `onnx_writer.student_model` writes it as ONNX.
+
+    Raises:
+        StudentError: parameters of other shapes than the architecture's, or not finite.
+    """
+
+    architecture: Architecture
+    features: tuple[str, ...]
+    """The features by our names, in the order that it takes them."""
+    mean: Array
+    """`[F]`: what normalisation takes off a feature."""
+    std: Array
+    """`[F]`: and what it divides by then."""
+    parameters: tuple[Array, ...]
+    """By `Architecture.shapes`. The last layer gives VMAF points."""
+    limits: tuple[float, float]
+    """Features are clipped to these before all else, so that no finite input can overflow on the way."""
+    clip: tuple[float, float]
+    """Scores are clipped to these, as the teacher's are."""
+    chroma: ChromaFromLuma | None = None
+    """The teacher's correction of a silent chroma feature, which is a jump that no smooth student could learn."""
+    svr: Svr | None = field(default=None, compare=False)
+    """The SVR behind a `reweighted` student; without the correction, which stands before all else."""
+
+    def __post_init__(self) -> None:
+        found = tuple(p.shape for p in self.parameters)
+        expected = self.architecture.shapes(len(self.features))
+        if found != expected:
+            raise StudentError(f"{self.architecture.name}: parameters of shapes {found}, not {expected}")
+        if not all(np.isfinite(p).all() for p in (*self.parameters, self.mean, self.std)):
+            raise StudentError(f"{self.architecture.name}: a parameter is not finite")
+        if self.mean.shape != (len(self.features),) or self.std.shape != self.mean.shape or (self.std <= 0.0).any():
+            raise StudentError(f"{self.architecture.name}: one mean and one std above 0 for each of {self.features}")
+
+    def layers(self) -> list[tuple[Array, Array]]:
+        """Weights and bias of each layer, normalisation folded into the first."""
+        weights, biases = list(self.parameters[0::2]), list(self.parameters[1::2])
+        biases[0] = biases[0] - (self.mean / self.std) @ weights[0]
+        weights[0] = weights[0] / self.std[:, None]
+        return list(zip(weights, biases, strict=True))
+
+    def predict(self, rows: ArrayLike) -> Array:
+        """Scores in float64: `[N]` of frames, or `[1]` of a clip if the architecture is per clip.
+
+        Args:
+            rows: `[N, F]`, in the order of `features`; of a per-clip student, the frames of one clip.
+        """
+        x = np.clip(np.asarray(rows, dtype=np.float64), *self.limits)
+        if self.chroma is not None:
+            x = self.chroma(x)
+        if self.architecture.kind == "reweighted":
+            assert self.svr is not None
+            scale, shift = self.parameters
+            return self.svr.predict(np.asarray(x * scale + shift))
+        *hidden, (weights, bias) = self.layers()
+        for w, b in hidden:
+            x = activate(self.architecture.activation, x @ w + b)
+        out = x @ weights + bias
+        if self.architecture.per_clip:
+            weight = np.exp(out[:, 1] - out[:, 1].max())
+            return np.asarray(np.clip(weight @ out[:, :1] / weight.sum(), *self.clip))
+        return np.asarray(np.clip(out[:, 0], *self.clip))

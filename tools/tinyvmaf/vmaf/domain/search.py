@@ -1,0 +1,101 @@
+"""Where in the domain a student is furthest from its teacher: gradient ascent on the difference, from many starts.
+
+Student and teacher are functions of rows, so this works for any ONNX model: gradients are central differences in the
+unit cube. What it returns is a lower bound of the true maximum, and the best that so many starts and steps found.
+"""
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyvmaf.vmaf.domain.region import Domain, Rows
+from tinyvmaf.vmaf.teacher import Teacher
+
+Scores = Callable[[NDArray[np.float32]], NDArray[np.floating]]
+"""float32 `[N, F]` rows to `[N]` scores, VMAF points."""
+
+# Seeds of the final search: others than those that a fit uses, so that a student is not judged by what it was shown.
+SEARCH_SEEDS: Final = (1001, 1002, 1003)
+
+_STEP: Final = 1e-3  # of the cube, for differences: scores are float32, so a smaller one would measure their rounding
+_FIRST_STRIDE: Final = 0.1
+_LAST_STRIDE: Final = 1e-4
+
+
+class Found(NamedTuple):
+    """The ends of the ascents, the largest difference first."""
+
+    rows: Rows
+    """float64 `[K, F]`, each exactly a float32."""
+    differences: Rows
+    """float64 `[K]`, |student - teacher| in VMAF points."""
+
+
+def search(model: Scores, teacher: Teacher) -> tuple[float, list[float]]:
+    """The largest difference between a model and its teacher that a search of the domain finds, and the row."""
+    found = [worst_difference(model, teacher.predict, Domain(teacher.features), seed=seed) for seed in SEARCH_SEEDS]
+    worst = max(found, key=lambda one: float(one.differences[0]))
+    return float(worst.differences[0]), worst.rows[0].tolist()
+
+
+def worst_difference(
+    student: Scores,
+    teacher: Scores,
+    domain: Domain,
+    *,
+    samples: int = 100_000,
+    starts: int = 200,
+    steps: int = 60,
+    seed: int = 0,
+) -> Found:
+    """Search the domain for the rows on which two functions differ most.
+
+    Args:
+        student, teacher: what is compared.
+        samples: rows that are drawn; the ascents start from the furthest off among them and, so that no hill is
+            missed for being narrow, from as many at random.
+        starts: ascents.
+        steps: of each ascent.
+
+    Returns:
+        The end of each ascent.
+    """
+
+    def difference(cube: Rows) -> Rows:
+        rows = domain.rows(cube).astype(np.float32)
+        return np.abs(np.asarray(student(rows), dtype=np.float64) - teacher(rows))
+
+    cube = domain.cube_sample(samples, seed)
+    sampled = difference(cube)
+    furthest = np.argsort(-sampled, kind="stable")[: starts - starts // 2]
+    chosen = np.concatenate([furthest, np.arange(min(starts // 2, samples))])
+    point, best = cube[chosen], sampled[chosen]
+    stride = np.full(len(point), _FIRST_STRIDE)
+    for _ in range(steps):
+        moving = stride > _LAST_STRIDE
+        if not moving.any():
+            break
+        gradient = _gradient(difference, point[moving])
+        length = np.linalg.norm(gradient, axis=1, keepdims=True)
+        candidate = np.clip(point[moving] + stride[moving, None] * gradient / np.maximum(length, 1e-12), 0.0, 1.0)
+        found = difference(candidate)
+        better = found > best[moving]
+        index = np.flatnonzero(moving)
+        point[index[better]], best[index[better]] = candidate[better], found[better]
+        stride[index] *= np.where(better, 1.3, 0.4)
+    order = np.argsort(-best, kind="stable")
+    rows = domain.rows(point[order]).astype(np.float32).astype(np.float64)
+    return Found(rows, best[order])
+
+
+def _gradient(function: Callable[[Rows], Rows], point: Rows) -> Rows:
+    """Central differences, of a batch of points at once; one-sided at the faces of the cube."""
+    count, width = point.shape
+    offsets = _STEP * np.eye(width)
+    high = np.clip(point[:, None] + offsets, 0.0, 1.0)
+    low = np.clip(point[:, None] - offsets, 0.0, 1.0)
+    values = function(np.concatenate([high, low]).reshape(-1, width)).reshape(2, count, width)
+    spans = (high - low)[:, range(width), range(width)]
+    return np.asarray((values[0] - values[1]) / spans)

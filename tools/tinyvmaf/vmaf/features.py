@@ -1,0 +1,100 @@
+"""The one table of feature names.
+
+A feature has three names: the one in a model's JSON (`VMAF_integer_feature_adm2_score`), the column of libvmaf's
+log (`integer_adm2`) and ours (`adm2`). Options that differ from their default add suffixes to the last two, in the
+alphabetical order of the options' full names: `integer_adm2_egl_1`, `adm2_egl_1`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tinyvmaf.errors import TeacherError
+
+CANONICAL = ("adm2", "vif_scale0", "vif_scale1", "vif_scale2", "vif_scale3", "motion2")
+"""canonical-6, in this order: the features of `vmaf_v0.6.1`."""
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One feature under its names."""
+
+    name: str
+    """Ours: canonical, with option suffixes; the float variants begin with `float_`."""
+    column: str
+    """The key in libvmaf's log."""
+    base: str
+    """What it measures: the canonical name without options and whatever the arithmetic, such as `adm2`."""
+    model_name: str
+    """As a model's JSON calls it."""
+    options: Mapping[str, object] = field(default_factory=dict, compare=False)
+    """As a model's JSON gives them."""
+
+
+# Ours, libvmaf's log, and the name in a model's JSON.
+_INTEGER = ("adm2", "adm3", "motion2", "motion3", "vif_scale0", "vif_scale1", "vif_scale2", "vif_scale3")
+_BASE: dict[str, tuple[str, str]] = (
+    {f"VMAF_integer_feature_{name}_score": (name, f"integer_{name}") for name in _INTEGER}
+    | {f"VMAF_feature_{name}_score": (f"float_{name}", name) for name in _INTEGER}
+    | {
+        "Cambi_feature_cambi_score": ("cambi", "cambi"),
+        "Speed_chroma_feature_speed_chroma_uv_score": ("speed_chroma_uv", "speed_chroma_uv"),
+    }
+)
+# Option: its short name in a suffix, and the default at which it adds none (None: one that no teacher leaves at its
+# default, so a suffix is always there). Read off the logs that libvmaf writes for its built-in models.
+_OPTIONS: dict[str, tuple[str, float | None]] = {
+    "adm_csf_mode": ("csf", None),
+    "adm_dlm_weight": ("dlmw", None),
+    "adm_enhn_gain_limit": ("egl", None),
+    "adm_min_val": ("min", None),
+    "adm_noise_weight": ("nw", None),
+    "adm_norm_view_dist": ("nvd", 3.0),
+    "adm_ref_display_height": ("rdh", 1080),
+    "cambi_high_res_speedup": ("hrs", None),
+    "cambi_max_val": ("cmxv", None),
+    "cambi_vis_lum_threshold": ("vlt", None),
+    "motion_max_val": ("mmxv", None),
+    "speed_kernelscale": ("ks", 1.0),
+    "speed_max_val": ("mxv", None),
+    "speed_nn_floor": ("nnf", None),
+    "speed_prescale": ("ps", None),
+    "speed_prescale_method": ("psm", None),
+    "speed_sigma_nn": ("snn", None),
+    "speed_weight_var_mode": ("wvm", None),
+    "vif_enhn_gain_limit": ("egl", None),
+}
+
+
+def resolve(model_name: str, options: Mapping[str, object]) -> Feature:
+    """The feature that a model's JSON names, with the options it gives.
+
+    Args:
+        model_name: as in `feature_names`, for example `VMAF_integer_feature_adm2_score`.
+        options: as in `feature_opts_dicts`, for example `{"adm_enhn_gain_limit": 1.0}`.
+
+    Raises:
+        TeacherError: a name or an option that the table does not have.
+    """
+    if model_name not in _BASE:
+        raise TeacherError(f"unknown feature {model_name!r}", hint="add it to the table in tinyvmaf/vmaf/features.py")
+    suffix = ""
+    for option in sorted(options):
+        if option not in _OPTIONS:
+            raise TeacherError(f"unknown option {option!r} of feature {model_name}")
+        short, default = _OPTIONS[option]
+        value = options[option]
+        if value != default:
+            suffix += f"_{short}_{value:g}" if isinstance(value, (int, float)) else f"_{short}_{value}"
+    name, column = _BASE[model_name]
+    return Feature(name + suffix, column + suffix, name.removeprefix("float_"), model_name, dict(options))
+
+
+CANONICAL_FEATURES = tuple(resolve(f"VMAF_integer_feature_{name}_score", {}) for name in CANONICAL)
+"""canonical-6 as features."""
+
+
+def name_of_column(column: str) -> str:
+    """Our name of a column of libvmaf's log: integer features are the plain ones, float ones say so."""
+    if column.startswith("integer_"):
+        return column.removeprefix("integer_")
+    return f"float_{column}" if column.startswith(("adm", "aim", "motion", "vif")) else column
