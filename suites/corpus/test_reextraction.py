@@ -8,7 +8,7 @@ import pytest
 
 from tinyvmaf.data.corpus import Corpus, scan
 from tinyvmaf.data.dataset import INDEX, Dataset
-from tinyvmaf.data.extract import Extraction, Request, extract
+from tinyvmaf.data.extract import Extraction, ExtractionRequest, extract
 from tinyvmaf.data.store import Store
 from tinyvmaf.errors import CouldNotRunError
 from tinyvmaf.files import file_sha256
@@ -33,7 +33,7 @@ def anew(
         corpus = scan(request.getfixturevalue("built")[0])
     else:
         corpus = replace(on_disk, clips=tuple(clip for clip in on_disk.clips if clip.id in chosen))
-    wanted = Request(tuple(teachers))
+    wanted = ExtractionRequest(tuple(teachers))
     result = extract(corpus, wanted, Store(folder / "store"), ffmpeg, jobs=2)
     if result.failures or result.table is None or result.computed != len(chosen):
         raise CouldNotRunError(f"the sample was not measured: {result.failures or chosen}")

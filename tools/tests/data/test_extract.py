@@ -1,4 +1,4 @@
-"""Extraction: right values, nothing twice, nothing stale, nothing lost, whoever is killed on the way."""
+"""Extraction gives the right values, measures nothing twice, and survives kills, damage and dead workers."""
 
 import json
 import os
@@ -17,9 +17,9 @@ import pytest
 
 from tinyvmaf.app.cli import main
 from tinyvmaf.data import dataset
-from tinyvmaf.data.cluster import cluster
 from tinyvmaf.data.corpus import Corpus, scan
-from tinyvmaf.data.extract import Request, extract, measure
+from tinyvmaf.data.extract import ExtractionRequest, extract, measure
+from tinyvmaf.data.extract.dask import dask_cluster
 from tinyvmaf.data.store import Store
 from tinyvmaf.errors import MediaError, TinyvmafError
 from tinyvmaf.vmaf.features import CANONICAL
@@ -31,7 +31,7 @@ DIMS = "128x96"
 
 @pytest.fixture
 def root(tmp_path: Path, clip) -> Path:
-    """Three sources with three clips each; files that settled some time ago."""
+    """Three sources with three clips each; the files are old enough for their digests to be stored."""
     folder = tmp_path / "root"
     for name in ("ref", "dis"):
         (folder / name).mkdir(parents=True)
@@ -54,8 +54,8 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "store")
 
 
-def test_values_are_those_of_one_pair_at_a_time(corpus: Corpus, store: Store, ffmpeg: FFmpeg) -> None:
-    result = extract(corpus, Request(), store, ffmpeg, jobs=2)
+def test_extracted_values_equal_those_of_score_pair(corpus: Corpus, store: Store, ffmpeg: FFmpeg) -> None:
+    result = extract(corpus, ExtractionRequest(), store, ffmpeg, jobs=2)
     assert result.table is not None
     assert not result.failures
     assert result.table.column_names == ["source", "clip", "frame", *CANONICAL, "vmaf_v0.6.1"]
@@ -70,36 +70,38 @@ def test_values_are_those_of_one_pair_at_a_time(corpus: Corpus, store: Store, ff
         assert mine["frame"].to_pylist() == [0, 1, 2, 3]
 
 
-def test_what_was_measured_is_not_measured_again(corpus: Corpus, store: Store, ffmpeg: FFmpeg) -> None:
-    first = extract(corpus, Request(), store, ffmpeg, jobs=2)
-    again = extract(corpus, Request(), Store(store.folder), ffmpeg, jobs=2, run=lambda _: pytest.fail("measured again"))
+def test_a_measured_clip_is_not_measured_again(corpus: Corpus, store: Store, ffmpeg: FFmpeg) -> None:
+    first = extract(corpus, ExtractionRequest(), store, ffmpeg, jobs=2)
+    again = extract(
+        corpus, ExtractionRequest(), Store(store.folder), ffmpeg, jobs=2, run=lambda _: pytest.fail("measured again")
+    )
     assert (first.computed, again.computed) == (9, 0)
     assert first.table is not None
     assert first.table.equals(again.table)
     assert first.libvmaf == again.libvmaf != ""
 
 
-def test_another_request_a_changed_clip_or_another_build_is_measured(
+def test_another_request_clip_content_or_ffmpeg_build_is_measured_anew(
     corpus: Corpus, store: Store, ffmpeg: FFmpeg, old_ffmpeg: FFmpeg
 ) -> None:
-    extract(corpus, Request(), store, ffmpeg, jobs=2)
-    assert extract(corpus, Request(features=("psnr",)), store, ffmpeg, jobs=2).computed == 9
-    assert extract(corpus, Request(teachers=("vmaf_v0.6.1neg",)), store, ffmpeg, jobs=2).computed == 9
-    assert extract(corpus, Request(), store, old_ffmpeg, jobs=2).computed == 9
+    extract(corpus, ExtractionRequest(), store, ffmpeg, jobs=2)
+    assert extract(corpus, ExtractionRequest(features=("psnr",)), store, ffmpeg, jobs=2).computed == 9
+    assert extract(corpus, ExtractionRequest(teachers=("vmaf_v0.6.1neg",)), store, ffmpeg, jobs=2).computed == 9
+    assert extract(corpus, ExtractionRequest(), store, old_ffmpeg, jobs=2).computed == 9
     path = corpus.clips[0].path
     data = bytearray(path.read_bytes())
     data[0] ^= 1
     path.write_bytes(data)
-    assert extract(corpus, Request(), store, ffmpeg, jobs=2).computed == 1
+    assert extract(corpus, ExtractionRequest(), store, ffmpeg, jobs=2).computed == 1
     other = scan(corpus.root, assume="96x128")
-    assert extract(other, Request(), store, ffmpeg, jobs=2).computed == 9
+    assert extract(other, ExtractionRequest(), store, ffmpeg, jobs=2).computed == 9
 
 
 def test_a_damaged_entry_is_reported_and_measured_again(corpus: Corpus, store: Store, ffmpeg: FFmpeg) -> None:
-    first = extract(corpus, Request(), store, ffmpeg, jobs=2)
+    first = extract(corpus, ExtractionRequest(), store, ffmpeg, jobs=2)
     entry = next(store.entries())
     entry.path.write_bytes(entry.path.read_bytes()[:-3])
-    again = extract(corpus, Request(), Store(store.folder), ffmpeg, jobs=2)
+    again = extract(corpus, ExtractionRequest(), Store(store.folder), ffmpeg, jobs=2)
     assert (again.computed, again.damaged) == (1, [entry.key])
     assert first.table is not None
     assert first.table.equals(again.table)
@@ -109,7 +111,7 @@ def test_a_clip_that_fails_is_named_and_the_rest_is_kept(corpus: Corpus, store: 
     path = corpus.clips[4].path
     path.write_bytes(path.read_bytes()[:-5])
     seen: list[tuple[int, int, int]] = []
-    result = extract(corpus, Request(), store, ffmpeg, jobs=2, on_clip=lambda *done: seen.append(done))
+    result = extract(corpus, ExtractionRequest(), store, ffmpeg, jobs=2, on_clip=lambda *done: seen.append(done))
     (failure,) = result.failures
     assert failure.clip == corpus.clips[4].id
     assert "not a whole number of frames" in failure.reason
@@ -118,7 +120,7 @@ def test_a_clip_that_fails_is_named_and_the_rest_is_kept(corpus: Corpus, store: 
     assert seen[-1] == (9, 9, 32)
 
 
-def test_everything_that_libvmaf_logs(tmp_path: Path, clip, store: Store) -> None:
+def test_features_full_gives_every_column_that_libvmaf_logs(tmp_path: Path, clip, store: Store) -> None:
     for name in ("ref", "dis"):
         (tmp_path / "full" / name).mkdir(parents=True)
     size = (320, 192)
@@ -150,7 +152,7 @@ def test_everything_that_libvmaf_logs(tmp_path: Path, clip, store: Store) -> Non
     }
     assert wanted <= set(columns)
     assert len(set(columns)) == len(columns)
-    psnr_hvs_cb = dataset.read(out).table["psnr_hvs_cb"]  # both chroma planes are grey: infinite, so null
+    psnr_hvs_cb = dataset.read(out).table["psnr_hvs_cb"]  # equal chroma planes give infinity, stored as null
     assert psnr_hvs_cb.null_count == len(psnr_hvs_cb)
     with pytest.raises(TinyvmafError, match="psnr_hvs_cb of clip A_1_90_100, frame 0 is nan"):
         dataset.read(out).columns("psnr_hvs_cb")
@@ -162,7 +164,7 @@ def command(root: Path, out: Path, *more: str) -> list[str]:
 
 
 def test_killed_twenty_times_it_finishes_with_the_same_bytes(root: Path, tmp_path: Path) -> None:
-    """kill -9 at random moments; what was finished is not measured again, and nothing half-written is left."""
+    """kill -9 at random moments: finished clips are not measured again, and no half-written file is left."""
     clean = os.environ | {"TINYVMAF_CACHE": str(tmp_path / "clean")}
     started = time.monotonic()
     subprocess.run(command(root, tmp_path / "clean.parquet"), env=clean, check=True, stdout=subprocess.PIPE, timeout=60)
@@ -193,7 +195,7 @@ def test_killed_twenty_times_it_finishes_with_the_same_bytes(root: Path, tmp_pat
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_all_children_and_keeps_what_is_finished(
+def test_a_signal_ends_all_children_and_keeps_finished_clips(
     number: signal.Signals, clip, root: Path, tmp_path: Path
 ) -> None:
     long = clip("long.yuv", frames=3000)
@@ -221,14 +223,16 @@ def test_two_runs_at_once_share_the_work(root: Path, tmp_path: Path) -> None:
         subprocess.Popen(command(root, tmp_path / f"{n}.parquet"), env=environment, stdout=subprocess.PIPE, text=True)
         for n in range(2)
     ]
-    said = [run.communicate(timeout=60)[0] for run in runs]
+    output = [run.communicate(timeout=60)[0] for run in runs]
     assert [run.returncode for run in runs] == [0, 0]
-    measured = [int(text.split(" clips measured")[0].split("; ")[-1]) for text in said]
+    measured = [int(text.split(" clips measured")[0].split("; ")[-1]) for text in output]
     assert sum(measured) == 9
     assert (tmp_path / "0.parquet").read_bytes() == (tmp_path / "1.parquet").read_bytes()
 
 
-def test_the_command_says_what_failed(root: Path, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_names_the_clips_that_failed(
+    root: Path, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TINYVMAF_CACHE", str(tmp_path / "cache"))
     (root / "dis/B_2_180_200.yuv").write_bytes(b"x")
     (root / "dis/Z_1_90_100.yuv").write_bytes(b"x")
@@ -246,15 +250,15 @@ def test_the_command_says_what_failed(root: Path, tmp_path: Path, capsys, monkey
     assert not out.exists()
 
 
-def test_a_time_limit_is_one_a_clip(corpus: Corpus, store: Store, ffmpeg: FFmpeg) -> None:
-    result = extract(corpus, Request(timeout=0.001), store, ffmpeg, jobs=2)
+def test_the_time_limit_holds_per_clip(corpus: Corpus, store: Store, ffmpeg: FFmpeg) -> None:
+    result = extract(corpus, ExtractionRequest(timeout=0.001), store, ffmpeg, jobs=2)
     assert result.table is None
     assert all("time limit" in failure.reason for failure in result.failures)
 
 
 def test_an_unknown_teacher_is_an_error() -> None:
     with pytest.raises(TinyvmafError, match="unknown teacher 'x'"):
-        Request(teachers=("x",))
+        ExtractionRequest(teachers=("x",))
 
 
 def test_a_dataset_carries_its_provenance(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -276,13 +280,13 @@ def test_a_dataset_carries_its_provenance(root: Path, tmp_path: Path, monkeypatc
 
 
 @pytest.mark.parametrize("spoil", ["missing", "cut", "flip", "bare"])
-def test_a_dataset_that_is_none_is_an_error(
+def test_a_missing_or_damaged_dataset_is_an_error(
     spoil: str, tmp_path: Path, corpus: Corpus, store: Store, ffmpeg: FFmpeg
 ) -> None:
     import pyarrow.parquet as pq
 
     path = tmp_path / "d.parquet"
-    table = extract(corpus, Request(), store, ffmpeg, jobs=2).table
+    table = extract(corpus, ExtractionRequest(), store, ffmpeg, jobs=2).table
     fields = dict.fromkeys(
         ("libvmaf", "motion_epoch", "ffmpeg", "teachers", "corpus_sha256", "geometry", "command"), "x"
     )
@@ -303,7 +307,7 @@ def test_a_dataset_that_is_none_is_an_error(
 
 @pytest.fixture
 def address(tmp_path: Path) -> Iterator[str]:
-    """A real scheduler with two workers, each a process of its own."""
+    """The address of a real scheduler with two worker processes."""
     from distributed import LocalCluster
 
     with LocalCluster(
@@ -317,10 +321,10 @@ def address(tmp_path: Path) -> Iterator[str]:
         yield running.scheduler_address
 
 
-def test_a_cluster_gives_the_same_and_a_killed_worker_loses_nothing(
+def test_a_cluster_gives_the_same_table_even_if_a_worker_is_killed(
     address: str, corpus: Corpus, store: Store, ffmpeg: FFmpeg, tmp_path: Path
 ) -> None:
-    here = extract(corpus, Request(), store, ffmpeg, jobs=2)
+    here = extract(corpus, ExtractionRequest(), store, ffmpeg, jobs=2)
     from distributed import Client
 
     with Client(address, set_as_default=False) as client:
@@ -333,9 +337,16 @@ def test_a_cluster_gives_the_same_and_a_killed_worker_loses_nothing(
             killed.append(pids[0])
             os.kill(pids[0], signal.SIGKILL)
 
-    with cluster(address) as (run, slots):
+    with dask_cluster(address) as (run, slots):
         there = extract(
-            corpus, Request(), Store(tmp_path / "other"), ffmpeg, jobs=slots, run=run, remote=True, on_clip=kill_one
+            corpus,
+            ExtractionRequest(),
+            Store(tmp_path / "other"),
+            ffmpeg,
+            jobs=slots,
+            run=run,
+            remote=True,
+            on_clip=kill_one,
         )
     assert killed
     assert not there.failures
@@ -353,7 +364,7 @@ def test_the_command_gives_the_same_file_on_a_cluster(
     assert (tmp_path / "here.parquet").read_bytes() == (tmp_path / "there.parquet").read_bytes()
 
 
-def test_a_worker_that_does_not_see_the_root_says_so(
+def test_a_worker_without_the_data_root_or_the_same_ffmpeg_is_an_error(
     corpus: Corpus, store: Store, ffmpeg: FFmpeg, tmp_path: Path
 ) -> None:
     jobs = []
@@ -362,21 +373,21 @@ def test_a_worker_that_does_not_see_the_root_says_so(
         jobs.append(job)
         return measure(job)
 
-    extract(corpus, Request(), store, ffmpeg, jobs=1, run=keep)
+    extract(corpus, ExtractionRequest(), store, ffmpeg, jobs=1, run=keep)
     with pytest.raises(MediaError, match=r"does not see the data root .*elsewhere\n  hint: .*mount"):
         measure(replace(jobs[0], root=tmp_path / "elsewhere"))
     with pytest.raises(TinyvmafError, match="has another build of FFmpeg"):
         measure(replace(jobs[0], ffmpeg_digest="0"))
 
 
-def test_a_cluster_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tinyvmaf.data.cluster._CONNECT_TIMEOUT_S", 0.5)
-    with pytest.raises(TinyvmafError, match="no Dask scheduler answers at"), cluster("tcp://127.0.0.1:9"):
+def test_an_unreachable_cluster_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tinyvmaf.data.extract.dask._CONNECT_TIMEOUT_S", 0.5)
+    with pytest.raises(TinyvmafError, match="no Dask scheduler answers at"), dask_cluster("tcp://127.0.0.1:9"):
         pass
 
 
 def test_without_dask_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(TinyvmafError, match="Dask is not installed") as caught, cluster("tcp://127.0.0.1:9"):
+    with pytest.raises(TinyvmafError, match="Dask is not installed") as caught, dask_cluster("tcp://127.0.0.1:9"):
         pass
     assert caught.value.hint == "in a checkout: pip install -c constraints.txt -e '.[dask]'"

@@ -22,7 +22,7 @@ from tinyvmaf.app.cli.common import (
 )
 from tinyvmaf.data import dataset
 from tinyvmaf.data.corpus import Corpus, data_root, scan
-from tinyvmaf.data.extract import FULL, Extraction, Request, extract
+from tinyvmaf.data.extract import FULL, Extraction, ExtractionRequest, extract
 from tinyvmaf.data.store import Store, default_folder, key_of
 from tinyvmaf.files import file_sha256
 from tinyvmaf.vmaf.features import CANONICAL
@@ -66,16 +66,16 @@ def _run(arguments: argparse.Namespace) -> int:
     everything = arguments.features == "full"
     named = () if arguments.features in ("canonical", "full") else tuple(dict.fromkeys(arguments.features.split(",")))
     teachers = tuple(dict.fromkeys(arguments.teacher or [DEFAULT]))
-    request = Request(teachers, FULL if everything else named, everything, arguments.timeout)
+    request = ExtractionRequest(teachers, FULL if everything else named, everything, arguments.timeout)
     store = Store(default_folder())
     started = time.perf_counter()
     with ExitStack() as stack:
         more: dict[str, Any] = {}
         jobs = arguments.jobs or os.cpu_count() or 1
         if arguments.dask:
-            from tinyvmaf.data.cluster import cluster
+            from tinyvmaf.data.extract.dask import dask_cluster
 
-            run, slots = stack.enter_context(cluster(arguments.dask))
+            run, slots = stack.enter_context(dask_cluster(arguments.dask))
             more, jobs = {"run": run, "remote": True}, arguments.jobs or slots
         report = stack.enter_context(clip_bar("extract"))
         result = extract(corpus, request, store, ffmpeg, jobs=jobs, on_clip=report, **more)
@@ -86,7 +86,7 @@ def _run(arguments: argparse.Namespace) -> int:
 def _finish(
     arguments: argparse.Namespace,
     corpus: Corpus,
-    request: Request,
+    request: ExtractionRequest,
     store: Store,
     ffmpeg: FFmpeg,
     result: Extraction,
@@ -112,7 +112,7 @@ def _finish(
 
 
 def _provenance(
-    corpus: Corpus, request: Request, store: Store, ffmpeg: FFmpeg, result: Extraction, features: str
+    corpus: Corpus, request: ExtractionRequest, store: Store, ffmpeg: FFmpeg, result: Extraction, features: str
 ) -> dict[str, Any]:
     """What the dataset is made of; nothing of this machine, so that the same content gives the same bytes."""
     assert result.table is not None

@@ -1,0 +1,118 @@
+"""Measures one clip: one libvmaf pass on one thread. A job holds all it needs, so it can run on another machine."""
+
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyvmaf.data.corpus import Clip
+from tinyvmaf.errors import MediaError, TeacherError, TinyvmafError
+from tinyvmaf.files import file_blake3
+from tinyvmaf.vmaf.features import CANONICAL, name_of_column
+from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
+from tinyvmaf.vmaf.libvmaf import score_pair
+from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, Teacher
+
+FULL: Final = ("psnr", "float_ssim", "float_ms_ssim", "psnr_hvs", "ciede", "cambi")
+"""libvmaf's other per-frame features, beside adm, vif and motion, which it always logs."""
+MAY_BE_NULL: Final = ("psnr_hvs",)
+"""Infinite where two planes are equal; the table then holds null."""
+
+
+@dataclass(frozen=True)
+class ExtractionRequest:
+    """What to extract from each clip.
+
+    Raises:
+        TeacherError: an unknown teacher.
+    """
+
+    teachers: tuple[str, ...] = (DEFAULT,)
+    features: tuple[str, ...] = ()
+    """libvmaf features to add to canonical-6 and to the teachers' own features."""
+    everything: bool = False
+    """Keep every column that libvmaf logs, not only the requested ones."""
+    timeout: float | None = None
+    """Seconds per clip."""
+
+    def __post_init__(self) -> None:
+        for name in self.teachers:
+            if name not in KNOWN:
+                raise TeacherError(f"unknown teacher {name!r}", hint=f"known: {', '.join(KNOWN)}")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One clip to measure, with everything that another machine needs for it."""
+
+    clip: Clip
+    root: Path
+    geometry: tuple[str, str] | None
+    """Size and pixel format of raw files."""
+    request: ExtractionRequest
+    teachers: tuple[Teacher, ...]
+    ffmpeg: Path | None
+    """The executable; None: find one on the machine that runs the job."""
+    ffmpeg_digest: str
+
+
+Columns = dict[str, NDArray[np.float64]]
+"""float64 `[T]` by column name."""
+Measure = Callable[[Job], tuple[str, Columns]]
+"""Measures one job: libvmaf's version and the columns."""
+
+
+def measure(job: Job) -> tuple[str, Columns]:
+    """Measure one clip on this machine.
+
+    Returns:
+        libvmaf's version and the columns, float64 `[T]` each.
+
+    Raises:
+        TinyvmafError: as `score_pair`; or this machine lacks the data root or has another FFmpeg build.
+    """
+    if not job.root.is_dir():
+        raise MediaError(
+            f"{platform.node()} does not see the data root {job.root}",
+            hint="workers read the files themselves: mount the data root at the same path everywhere",
+        )
+    ffmpeg = find_ffmpeg(job.ffmpeg)
+    status = ffmpeg.path.stat()
+    if _executable_digest(ffmpeg.path, status.st_size, status.st_mtime_ns) != job.ffmpeg_digest:
+        raise TinyvmafError(f"{platform.node()} has another build of FFmpeg: {ffmpeg}")
+    size, pix_fmt = job.geometry or (None, None)
+    table = score_pair(
+        job.clip.reference,
+        job.clip.path,
+        size=size,
+        pix_fmt=pix_fmt,
+        models=[teacher.model() for teacher in job.teachers if not teacher.bootstrap],
+        features=job.request.features,
+        may_be_null=MAY_BE_NULL,
+        threads=1,
+        timeout=job.request.timeout,
+        ffmpeg=ffmpeg,
+    )
+    names = dict.fromkeys([*CANONICAL, *(name for teacher in job.teachers for name in teacher.feature_names)])
+    columns = dict(zip(names, table.features(list(names)).T, strict=True))
+    scores = {
+        t.id: t.predict(table.features(t.feature_names)) if t.bootstrap else table.column(t.id) for t in job.teachers
+    }
+    stems = tuple(feature.split(":")[0] for feature in job.request.features)
+    for column, values in sorted(table.columns.items()):  # the log's order changes from run to run
+        name = name_of_column(column)
+        if name not in columns and name not in scores and (job.request.everything or column.startswith(stems)):
+            columns[name] = values
+    return table.version, columns | scores
+
+
+@lru_cache(maxsize=4)
+def _executable_digest(path: Path, size: int, mtime_ns: int) -> str:
+    """Digest of an executable. `size` and `mtime_ns` are part of the cache key."""
+    del size, mtime_ns
+    return file_blake3(path)
