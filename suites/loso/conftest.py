@@ -24,7 +24,7 @@ from tinyvmaf.model.engines import OnnxRuntimeCpu
 from tinyvmaf.model.registry import Entry
 from tinyvmaf.train.folds import FitRequest, FoldModel, fold_models
 from tinyvmaf.train.recipes import Recipe, read_recipe, recipe_ids
-from tinyvmaf.vmaf.domain import search
+from tinyvmaf.vmaf.domain import largest_difference
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.teacher import Teacher, load_built_in
 
@@ -238,7 +238,7 @@ def searched(
     if subject.id not in _found:
         engine = OnnxRuntimeCpu(registered.onnx)
         inverse = np.argsort([subject.features.index(feature) for feature in subject.teacher.feature_names])
-        _found[subject.id] = search(lambda rows: engine.run(rows[:, inverse]), subject.teacher)
+        _found[subject.id] = largest_difference(lambda rows: engine.run(rows[:, inverse]), subject.teacher)
     return _found[subject.id]
 
 

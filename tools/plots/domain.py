@@ -20,7 +20,7 @@ from tinyvmaf.data import dataset
 from tinyvmaf.data.golden import load_rows
 from tinyvmaf.files import home
 from tinyvmaf.vmaf.domain import Domain
-from tinyvmaf.vmaf.domain.region import ABOVE_ONE, ADM_APART, MOST_MOTION, VIF_DROP
+from tinyvmaf.vmaf.domain.teacher_domain import ABOVE_ONE, ADM_APART, MOST_MOTION, VIF_DROP
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 from tinyvmaf.vmaf.teacher import load_built_in
 

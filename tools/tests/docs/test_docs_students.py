@@ -8,7 +8,7 @@ from tinyvmaf.files import home
 from tinyvmaf.train.fitting import grid
 from tinyvmaf.train.recipes import _OPTIMISERS, PROMISES, RECIPE_SCHEMA, read_recipe, recipe_ids
 from tinyvmaf.train.students import ARCHITECTURES, Grid
-from tinyvmaf.vmaf.domain import region
+from tinyvmaf.vmaf.domain import teacher_domain
 from tinyvmaf.vmaf.features import CANONICAL
 
 PAGE = (home() / "docs/students.md").read_text(encoding="utf-8")
@@ -72,7 +72,7 @@ def test_the_grid_is_that_of_the_code() -> None:
 
 def test_the_bounds_of_the_domain_are_those_of_the_code() -> None:
     found = rows(section("The domain"))
-    assert f"{region.ABOVE_ONE:g}" in found["`vif_scale0`"]
-    assert f"less {region.VIF_DROP:g}:" in found["`vif_scale1`, `vif_scale2`, `vif_scale3`"]
-    assert f"`vif_scale3` less {region.ADM_APART:g} " in found["`adm2`"]
-    assert f"| {region.MOST_MOTION:g} |" in found["`motion2`"]
+    assert f"{teacher_domain.ABOVE_ONE:g}" in found["`vif_scale0`"]
+    assert f"less {teacher_domain.VIF_DROP:g}:" in found["`vif_scale1`, `vif_scale2`, `vif_scale3`"]
+    assert f"`vif_scale3` less {teacher_domain.ADM_APART:g} " in found["`adm2`"]
+    assert f"| {teacher_domain.MOST_MOTION:g} |" in found["`motion2`"]

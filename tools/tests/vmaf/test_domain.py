@@ -1,4 +1,4 @@
-"""A teacher's domain holds every row that the teacher may meet, and the search of it finds what is there to find."""
+"""A teacher's domain contains every row that the teacher can meet, and its search finds the worst rows."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ from tinyvmaf.data import dataset
 from tinyvmaf.data.golden import load_rows
 from tinyvmaf.errors import TeacherError
 from tinyvmaf.files import home
-from tinyvmaf.vmaf.domain import Domain, Found, worst_difference
+from tinyvmaf.vmaf.domain import Domain, WorstRows, worst_difference
 from tinyvmaf.vmaf.features import CANONICAL, CANONICAL_FEATURES, Feature, resolve
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.teacher import KNOWN, load_built_in
@@ -32,12 +32,12 @@ SEARCH = {"samples": 4000, "starts": 40, "steps": 40}
 QUICK = settings(max_examples=50, deadline=None)
 
 
-# What lies inside.
+# What lies inside the domain.
 
 
 @pytest.mark.parametrize("name", KNOWN)
 def test_every_support_vector_of_a_teacher_lies_in_its_domain(name: str, ffmpeg: FFmpeg) -> None:
-    """They are rows of real videos, the ones that the teacher was fitted on."""
+    """Support vectors are rows of the real videos that the teacher was trained on."""
     teacher = load_built_in(ffmpeg, name)
     vectors = (teacher.svr.support_vectors - teacher.svr.intercepts[1:]) / teacher.svr.slopes[1:]
     assert Domain(teacher.features).contains(vectors).all()
@@ -57,13 +57,13 @@ def test_every_row_of_the_embedded_corpus_lies_in_its_teachers_domain(ffmpeg: FF
 
 
 def test_every_golden_row_lies_in_the_domain() -> None:
-    """No student is fitted on them, but every student is judged by them."""
+    """Students are judged on the golden rows."""
     for pair in load_rows().pairs.values():
         assert DOMAIN.contains(pair.features).all(), pair.id
 
 
 def row(**changes: float) -> list[list[float]]:
-    """A good picture with some motion, but for what is changed."""
+    """The row of a good picture with some motion, with these changes."""
     values = dict(zip(CANONICAL, (0.95, 0.6, 0.8, 0.9, 0.95, 5.0), strict=True)) | changes
     return [[values[name] for name in CANONICAL]]
 
@@ -81,7 +81,7 @@ def row(**changes: float) -> list[list[float]]:
     ],
     ids=["good", "still", "fastest", "vif-falls-a-little", "adm-apart", "sharpened", "nothing-left"],
 )
-def test_what_a_video_may_have_lies_inside(changes: dict[str, float]) -> None:
+def test_rows_that_a_video_can_have_lie_inside(changes: dict[str, float]) -> None:
     assert DOMAIN.contains(row(**changes)).all()
 
 
@@ -110,7 +110,7 @@ def test_what_a_video_may_have_lies_inside(changes: dict[str, float]) -> None:
         "inf",
     ],
 )
-def test_what_no_video_has_lies_outside(changes: dict[str, float]) -> None:
+def test_rows_that_no_video_can_have_lie_outside(changes: dict[str, float]) -> None:
     assert not DOMAIN.contains(row(**changes)).any()
 
 
@@ -130,8 +130,8 @@ def test_every_point_of_the_cube_lands_inside(domain: Domain, data: st.DataObjec
 
 @given(cube=arrays(np.float64, (3, 6), elements=st.floats(allow_nan=False)))
 @QUICK
-def test_a_point_outside_the_cube_is_taken_to_the_nearest(cube: Array) -> None:
-    """However far: an ascent that steps over a face goes along it."""
+def test_points_outside_the_cube_are_clipped(cube: Array) -> None:
+    """So an ascent that steps over a face moves along it."""
     rows = DOMAIN.rows(cube)
     assert np.array_equal(rows, DOMAIN.rows(np.clip(cube, 0.0, 1.0)))
     assert DOMAIN.contains(rows).all()
@@ -139,7 +139,7 @@ def test_a_point_outside_the_cube_is_taken_to_the_nearest(cube: Array) -> None:
 
 @pytest.mark.parametrize("domain", [DOMAIN, MODERN], ids=["canonical", "modern"])
 def test_the_corners_of_the_cube_reach_both_ends_of_each_feature(domain: Domain) -> None:
-    """Else the map would leave out a part of what `contains` says is inside."""
+    """Otherwise the map would miss a part of the domain."""
     width = len(domain.features)
     corners = (np.arange(2**width)[:, None] >> np.arange(width) & 1).astype(np.float64)
     rows = domain.rows(corners)
@@ -148,7 +148,7 @@ def test_the_corners_of_the_cube_reach_both_ends_of_each_feature(domain: Domain)
     assert np.array_equal(rows.max(axis=0), high)
 
 
-def test_an_option_that_says_where_a_feature_ends_is_its_end() -> None:
+def test_an_option_can_set_the_limit_of_a_feature() -> None:
     low, high = MODERN.bounds()
     assert low.tolist() == [0.0, 0.0, 0.5, 0.0]
     assert high.tolist() == [17.0, 45.0, 1.05, 18.0]
@@ -164,7 +164,7 @@ def test_an_option_that_says_where_a_feature_ends_is_its_end() -> None:
     ],
     ids=["ssim", "cambi-without-end", "chroma-without-end"],
 )
-def test_a_feature_whose_range_nobody_knows_is_an_error(feature: Feature) -> None:
+def test_a_feature_without_a_known_range_is_an_error(feature: Feature) -> None:
     with pytest.raises(TeacherError, match=rf"the range of feature {feature.name} is not known\n  hint: add it to"):
         Domain((*CANONICAL_FEATURES, feature))
 
@@ -181,14 +181,14 @@ def test_a_sample_is_the_same_for_the_same_seed_and_lies_inside(domain: Domain) 
 
 
 def test_a_sample_has_slow_pictures_more_often_and_fast_ones_too() -> None:
-    """A uniform half alone would have 5 % below a motion of 1.5; cubed, 0.05 ** (1/3) = 37 % of the other half are."""
+    """In the uniform half, 5 % have a motion below 1.5; in the cubed half 0.05 ** (1/3) = 37 %."""
     motion = DOMAIN.sample(10_000, 0)[:, CANONICAL.index("motion2")]
     assert 0.18 < (motion < 1.5).mean() < 0.24
     assert (motion > 27.0).mean() > 0.05
 
 
 def test_a_quarter_of_a_sample_has_no_colour() -> None:
-    """A chroma of exactly 0 is a case of its own to the teacher, and a uniform draw never meets it."""
+    """The teacher has a special case for a chroma of exactly 0, and a uniform draw never gives it."""
     assert (MODERN.sample(1000, 0)[:, 1] == 0.0).sum() == 250
 
 
@@ -216,7 +216,7 @@ def bumped(centre: Array, width: float = 0.1) -> Scores:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_narrow_bump_is_found_and_climbed(seed: int) -> None:
-    """Sampling alone sees less than nine tenths of it; the ascent comes to its top, wherever that is."""
+    """Sampling alone finds less than nine tenths of its height; the ascent reaches its top."""
     centre = DOMAIN.rows(np.random.default_rng(seed).uniform(0.1, 0.9, (1, 6)))
     student, sample = bumped(centre), DOMAIN.sample(SEARCH["samples"], 0).astype(np.float32)
     found = worst_difference(student, teacher, DOMAIN, **SEARCH)
@@ -226,11 +226,10 @@ def test_a_narrow_bump_is_found_and_climbed(seed: int) -> None:
     assert np.abs((found.rows[0] - centre[0]) / (high - low)).max() < 0.02
 
 
-def test_what_a_search_returns_is_true() -> None:
-    """Rows inside the domain, exactly of float32, and the differences that the functions have there."""
+def test_a_search_returns_float32_rows_inside_and_their_true_differences() -> None:
     student = bumped(DOMAIN.rows(np.full((1, 6), 0.4)))
     found = worst_difference(student, teacher, DOMAIN, **SEARCH)
-    assert isinstance(found, Found)
+    assert isinstance(found, WorstRows)
     assert len(found.rows) == len(found.differences) == SEARCH["starts"]
     assert DOMAIN.contains(found.rows).all()
     assert np.array_equal(found.rows, found.rows.astype(np.float32))
@@ -248,25 +247,25 @@ def test_a_search_gives_the_same_for_the_same_seed() -> None:
 
 
 def test_the_largest_difference_may_lie_on_the_edge() -> None:
-    """Of two linear functions it lies in a corner: here where motion is highest, 0.5 * 30 points."""
+    """Two linear functions differ most in a corner: here at the highest motion, by 0.5 * 30 points."""
     found = worst_difference(lambda rows: teacher(rows) - 0.5 * rows[:, 5], teacher, DOMAIN, **SEARCH)
     assert found.differences[0] == pytest.approx(15.0, abs=1e-4)
 
 
-def test_functions_that_do_not_differ_have_no_difference(ffmpeg: FFmpeg) -> None:
+def test_a_search_of_equal_functions_finds_zero(ffmpeg: FFmpeg) -> None:
     real = load_built_in(ffmpeg)
     found = worst_difference(real.predict, real.predict, Domain(real.features), samples=500, starts=10, steps=5)
     assert not found.differences.any()
     assert len(found.rows) == 10
 
 
-def test_fewer_samples_than_starts_are_all_started_from() -> None:
+def test_with_fewer_samples_than_starts_every_sample_is_a_start() -> None:
     found = worst_difference(bumped(np.zeros(6)), teacher, DOMAIN, samples=3, starts=40, steps=2)
     assert 3 <= len(found.rows) <= 6
 
 
-def test_the_search_reaches_the_silent_chroma() -> None:
-    """A student that forgets what the teacher does at exactly 0 is off there and nowhere else."""
+def test_the_search_reaches_a_chroma_of_exactly_0() -> None:
+    """A student without the teacher's special case for 0 is wrong there and nowhere else."""
 
     def forgets(rows: Array) -> Array:
         return np.where(rows[:, 1] == 0.0, 3.0, 0.0)

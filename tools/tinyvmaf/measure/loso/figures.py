@@ -6,7 +6,7 @@ from tinyvmaf.data.golden import golden_errors
 from tinyvmaf.measure.loso.evaluate import Report
 from tinyvmaf.model.engines import OnnxRuntimeCpu
 from tinyvmaf.train.folds import FoldModel
-from tinyvmaf.vmaf.domain import search
+from tinyvmaf.vmaf.domain import largest_difference
 from tinyvmaf.vmaf.teacher import Teacher
 
 
@@ -28,7 +28,7 @@ def figures(model: FoldModel, teacher: Teacher, report: Report | None, *, per_fr
         for metric in ("plcc", "srocc"):
             values[f"loso_{reading}_{metric}"] = report.mean(reading, metric)
     if per_frame:
-        values["domain_worst_difference_points"] = search(engine.run, teacher)[0]
+        values["domain_worst_difference_points"] = largest_difference(engine.run, teacher)[0]
         values |= golden_errors(engine.run, teacher)
     return {name: _rounded(value, name.endswith("cc")) for name, value in values.items() if math.isfinite(value)}
 

@@ -1,7 +1,7 @@
-"""Where in the domain a student is furthest from its teacher: gradient ascent on the difference, from many starts.
+"""Searches the domain for the rows where a student differs most from its teacher: gradient ascent from many starts.
 
-Student and teacher are functions of rows, so this works for any ONNX model: gradients are central differences in the
-unit cube. What it returns is a lower bound of the true maximum, and the best that so many starts and steps found.
+Gradients are central differences in the unit cube, so this works for any function of rows, such as an ONNX model. The
+result is a lower bound of the true maximum.
 """
 
 from collections.abc import Callable
@@ -10,31 +10,31 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyvmaf.vmaf.domain.region import Domain, Rows
+from tinyvmaf.vmaf.domain.teacher_domain import Domain, Rows
 from tinyvmaf.vmaf.teacher import Teacher
 
 Scores = Callable[[NDArray[np.float32]], NDArray[np.floating]]
-"""float32 `[N, F]` rows to `[N]` scores, VMAF points."""
+"""From rows, float32 `[N, F]`, to scores, `[N]`, in VMAF points."""
 
-# Seeds of the final search: others than those that a fit uses, so that a student is not judged by what it was shown.
+# Seeds of the final search. A fit uses others, so a student is not judged on rows that it was fitted on.
 SEARCH_SEEDS: Final = (1001, 1002, 1003)
 
-_STEP: Final = 1e-3  # of the cube, for differences: scores are float32, so a smaller one would measure their rounding
+_STEP: Final = 1e-3  # in the cube, for central differences; a smaller step would measure the rounding of float32 scores
 _FIRST_STRIDE: Final = 0.1
 _LAST_STRIDE: Final = 1e-4
 
 
-class Found(NamedTuple):
-    """The ends of the ascents, the largest difference first."""
+class WorstRows(NamedTuple):
+    """The end of each ascent, the largest difference first."""
 
     rows: Rows
-    """float64 `[K, F]`, each exactly a float32."""
+    """float64 `[K, F]`, all values representable in float32."""
     differences: Rows
     """float64 `[K]`, |student - teacher| in VMAF points."""
 
 
-def search(model: Scores, teacher: Teacher) -> tuple[float, list[float]]:
-    """The largest difference between a model and its teacher that a search of the domain finds, and the row."""
+def largest_difference(model: Scores, teacher: Teacher) -> tuple[float, list[float]]:
+    """The largest difference that the final search finds between model and teacher, in VMAF points, and its row."""
     found = [worst_difference(model, teacher.predict, Domain(teacher.features), seed=seed) for seed in SEARCH_SEEDS]
     worst = max(found, key=lambda one: float(one.differences[0]))
     return float(worst.differences[0]), worst.rows[0].tolist()
@@ -49,18 +49,14 @@ def worst_difference(
     starts: int = 200,
     steps: int = 60,
     seed: int = 0,
-) -> Found:
+) -> WorstRows:
     """Search the domain for the rows on which two functions differ most.
 
     Args:
-        student, teacher: what is compared.
-        samples: rows that are drawn; the ascents start from the furthest off among them and, so that no hill is
-            missed for being narrow, from as many at random.
-        starts: ascents.
-        steps: of each ascent.
-
-    Returns:
-        The end of each ascent.
+        student, teacher: the functions to compare.
+        samples: number of rows to draw.
+        starts: number of ascents. Half start at the worst of the samples, half at random ones, to find narrow maxima.
+        steps: steps of each ascent.
     """
 
     def difference(cube: Rows) -> Rows:
@@ -87,11 +83,11 @@ def worst_difference(
         stride[index] *= np.where(better, 1.3, 0.4)
     order = np.argsort(-best, kind="stable")
     rows = domain.rows(point[order]).astype(np.float32).astype(np.float64)
-    return Found(rows, best[order])
+    return WorstRows(rows, best[order])
 
 
 def _gradient(function: Callable[[Rows], Rows], point: Rows) -> Rows:
-    """Central differences, of a batch of points at once; one-sided at the faces of the cube."""
+    """Central differences at a batch of points; one-sided at the faces of the cube."""
     count, width = point.shape
     offsets = _STEP * np.eye(width)
     high = np.clip(point[:, None] + offsets, 0.0, 1.0)

@@ -1,15 +1,14 @@
-"""The domain of a teacher: every feature row that its features could take together, as a map from the unit cube.
+"""The domain of a teacher: all feature rows that its features can take together, as a map from the unit cube.
 
-A map makes three things easy: sampling (uniform in the cube), searching (ascent in the cube never leaves the domain)
-and saying what "the whole domain" is. The bounds are wider than anything that a corpus shows, on purpose.
+The map makes sampling easy (uniform in the cube) and searching too (an ascent in the cube cannot leave the domain).
+The bounds are wider than any corpus, on purpose.
 
-- VIF is the information left in a picture over that in its reference: 0 when nothing is left, 1 for the reference
-  itself, a little above when sharpened (`ABOVE_ONE`). Coarser scales lose less: each scale rises from the one before,
-  or falls short of it by at most `VIF_DROP`.
-- ADM looks at detail of about the size that VIF scale 3 does: the two stay within `ADM_APART`.
-- Motion is a mean absolute difference of luma: 0 for a still picture, and no video that people watch exceeds
-  `MOST_MOTION`; a feature whose own option says where it ends, ends there.
-- CAMBI and the chroma SpEED end where their options say.
+- VIF is the ratio of the information in a picture to that in its reference: 0 if nothing is left, 1 for the reference,
+  up to `ABOVE_ONE` after sharpening. Coarser scales lose less: each is at least the finer one less `VIF_DROP`.
+- ADM measures detail of about the same size as VIF scale 3: the two differ by at most `ADM_APART`.
+- Motion is a mean absolute difference of luma: 0 for a still picture, at most `MOST_MOTION` in real video, or the
+  limit that the feature's own option sets.
+- Options also set the limits of CAMBI and of chroma SpEED.
 """
 
 from dataclasses import dataclass
@@ -26,9 +25,9 @@ VIF_DROP: Final = 0.02
 ADM_APART: Final = 0.45
 MOST_MOTION: Final = 30.0
 _VIF: Final = ("vif_scale0", "vif_scale1", "vif_scale2", "vif_scale3")
-# Of the cube's VIF coordinates, as a logarithm: e^2.3 is about 10.
-_MOST_POWER: Final = 2.3
-# Rows may have been through float32 or a log of 6 decimals before they are held against an edge.
+# Largest logarithm of the power in `cube_sample`: e^2.3 is about 10.
+_MAX_LOG_POWER: Final = 2.3
+# Rows may have been rounded to float32 or to a log's 6 decimals.
 _SLACK: Final = 1e-5
 
 Rows = NDArray[np.float64]
@@ -36,10 +35,10 @@ Rows = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Domain:
-    """The feature rows that a teacher with these features may meet.
+    """All feature rows that a teacher with these features can meet.
 
     Raises:
-        TeacherError: a feature whose range is not known.
+        TeacherError: a feature without a known range.
     """
 
     features: tuple[Feature, ...]
@@ -49,27 +48,27 @@ class Domain:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The features by our names, in the teacher's order."""
+        """tinyvmaf's names of the features, in the teacher's order."""
         return tuple(feature.name for feature in self.features)
 
     def bounds(self) -> tuple[Rows, Rows]:
-        """The least and the largest value of each feature, float64 `[F]` each."""
+        """The smallest and the largest value of each feature, float64 `[F]` each."""
         low, high = zip(*map(_range, self.features), strict=True)
         return np.array(low), np.array(high)
 
     def extent(self) -> tuple[float, float]:
-        """The least and the largest value that any feature takes."""
+        """The smallest and the largest value of any feature."""
         low, high = self.bounds()
         return float(low.min()), float(high.max())
 
     def rows(self, cube: ArrayLike) -> Rows:
-        """The rows at points of the unit cube.
+        """Map points of the unit cube to feature rows.
 
         Args:
-            cube: `[N, F]`, each in [0, 1]; a point outside is taken to the nearest one inside.
+            cube: `[N, F]`, in [0, 1]; values outside are clipped.
 
         Returns:
-            float64 `[N, F]`, in the teacher's order of features.
+            float64 `[N, F]`, features in the teacher's order.
         """
         u = np.clip(np.asarray(cube, dtype=np.float64), 0.0, 1.0)
         out = np.empty_like(u)
@@ -79,7 +78,7 @@ class Domain:
         return out
 
     def contains(self, rows: ArrayLike) -> NDArray[np.bool_]:
-        """Which rows lie inside, bool `[N]`; the edge belongs to it."""
+        """Which rows lie inside the domain or on its edge, bool `[N]`."""
         x = np.asarray(rows, dtype=np.float64)
         inside = np.ones(len(x), dtype=np.bool_)
         for column in self._order():
@@ -88,18 +87,18 @@ class Domain:
         return inside
 
     def cube_sample(self, count: int, seed: int) -> Rows:
-        """Points of the cube, such that no part of the domain is rare.
+        """Random points of the cube, which cover every part of the domain.
 
-        Uniform points would hardly ever have all VIF low: each scale is drawn above the one before. So three quarters
-        have their VIF coordinates raised to a power between 1 and 10, the same for all scales of a row. Half have still
-        and slow pictures more often. A quarter has a chroma feature of exactly 0, as a picture without colour has.
+        Uniform points hardly ever have all VIF low, since each scale is drawn above the finer one. So three quarters of
+        the points have their VIF coordinates raised to a power between 1 and 10, one power per row. Half of the points
+        prefer still and slow pictures. A quarter have a chroma feature of exactly 0, like a picture without colour.
 
         Returns:
-            float64 `[count, F]`; the same for the same seed.
+            float64 `[count, F]`; the same seed gives the same points.
         """
         rng = np.random.default_rng(seed)
         u = rng.uniform(size=(count, len(self.features)))
-        power = np.where(rng.uniform(size=count) < 0.25, 1.0, np.exp(rng.uniform(0.0, _MOST_POWER, count)))
+        power = np.where(rng.uniform(size=count) < 0.25, 1.0, np.exp(rng.uniform(0.0, _MAX_LOG_POWER, count)))
         rises = [i for i, feature in enumerate(self.features) if feature.base in _VIF]
         u[:, rises] **= power[:, None]
         for column, feature in enumerate(self.features):
@@ -110,16 +109,16 @@ class Domain:
         return u
 
     def sample(self, count: int, seed: int) -> Rows:
-        """Rows at the points of `cube_sample`, float64 `[count, F]`."""
+        """The rows of `cube_sample`, float64 `[count, F]`."""
         return self.rows(self.cube_sample(count, seed))
 
     def _order(self) -> list[int]:
-        # A feature is drawn behind the one that bounds it: VIF from fine to coarse, then ADM.
+        # A feature comes after the one that bounds it: VIF from fine to coarse, then ADM.
         rank = {base: place for place, base in enumerate((*_VIF, "adm2"))}
         return sorted(range(len(self.features)), key=lambda i: rank.get(self.features[i].base, len(rank)))
 
     def _limits(self, rows: Rows, column: int) -> tuple[Rows, Rows]:
-        """Where a column of these rows may lie, given those that are drawn before it."""
+        """The limits of a column in each row, given the columns before it in `_order`."""
         feature = self.features[column]
         low, high = (np.full(len(rows), bound) for bound in _range(feature))
         columns = {other.base: i for i, other in enumerate(self.features)}
@@ -145,6 +144,6 @@ def _range(feature: Feature) -> tuple[float, float]:
     ends = {"cambi": "cambi_max_val", "speed_chroma_uv": "speed_max_val"}.get(feature.base)
     if ends is None or ends not in feature.options:
         raise TeacherError(
-            f"the range of feature {feature.name} is not known", hint="add it to tinyvmaf/vmaf/domain/region.py"
+            f"the range of feature {feature.name} is not known", hint="add it to tinyvmaf/vmaf/domain/teacher_domain.py"
         )
     return 0.0, option(ends, 0.0)
