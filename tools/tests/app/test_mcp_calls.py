@@ -90,7 +90,7 @@ def test_a_cancelled_call_ends_its_ffmpeg_and_starts_no_other(ffmpeg: FFmpeg, tm
 
     anyio.run(main)
     assert ["killed" in text or "not started" in text for text in said] == [True, True]
-    assert "not started: the caller has given up" in said[1]
+    assert "not started: the caller was stopped" in said[1]
     assert not ffmpegs()
 
 

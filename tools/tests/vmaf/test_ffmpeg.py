@@ -1,4 +1,4 @@
-"""FFmpeg is found in the documented order, refused by name, and never left running."""
+"""FFmpeg is found in the documented order, refused with a reason, and never left running."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ ENDLESS = ["-re", "-f", "lavfi", "-i", "testsrc2=size=64x64:rate=30", "-f", "nul
 
 
 def running() -> list[psutil.Process]:
-    """The FFmpegs that this process started; other tests may leave helpers of their own."""
+    """The FFmpegs that this process started; other tests may leave other children."""
     return [child for child in psutil.Process().children(recursive=True) if "ffmpeg" in child.name()]
 
 
@@ -27,7 +27,7 @@ def script(path: Path, body: str) -> Path:
     return path
 
 
-def test_imageio_ffmpeg_is_used_when_nothing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_imageio_ffmpeg_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(ENV, raising=False)
     assert find_ffmpeg().origin == "imageio-ffmpeg"
 
@@ -48,16 +48,18 @@ def test_path_is_the_last_resort(ffmpeg: FFmpeg, tmp_path: Path, monkeypatch: py
     assert find_ffmpeg().origin == "PATH"
 
 
-def test_a_build_without_the_filter_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_build_without_the_filter_is_refused_with_its_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     without = script(tmp_path / "ffmpeg", "echo 'ffmpeg version 5.1.6 built with'; echo \"Unknown filter 'libvmaf'.\"")
     with pytest.raises(FFmpegNotFoundError, match=r"FFmpeg 5\.1\.6 at .*without the libvmaf filter"):
         find_ffmpeg(without)
     monkeypatch.setenv(ENV, str(without))
     with pytest.raises(FFmpegNotFoundError, match=f"{ENV}: .*without the libvmaf filter"):
-        find_ffmpeg()  # what was named is not replaced by another silently
+        find_ffmpeg()  # a named FFmpeg is not silently replaced by another
 
 
-def test_each_reason_is_told_when_none_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_reason_is_given_when_none_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(ENV, raising=False)
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(script(tmp_path / "imageio", "exit 3")))
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
@@ -94,7 +96,7 @@ def test_a_killed_ffmpeg_is_an_error(ffmpeg: FFmpeg, tmp_path: Path) -> None:
         run(ffmpeg, ENDLESS, cwd=tmp_path, on_frame=kill)
 
 
-def test_an_exception_on_the_way_ends_the_child(ffmpeg: FFmpeg, tmp_path: Path) -> None:
+def test_an_exception_in_on_frame_ends_ffmpeg(ffmpeg: FFmpeg, tmp_path: Path) -> None:
     def interrupt(_: int) -> None:
         raise KeyboardInterrupt
 
@@ -107,7 +109,7 @@ def test_an_exception_on_the_way_ends_the_child(ffmpeg: FFmpeg, tmp_path: Path) 
 def test_a_signal_to_the_command_leaves_nothing_behind(
     number: signal.Signals, status: int, clip, tmp_path: Path
 ) -> None:
-    """Ctrl-C and a polite kill end the child process and remove the temporary folder."""
+    """SIGINT and SIGTERM end FFmpeg and remove the temporary folder."""
     video, scratch = clip(frames=600), tmp_path / "scratch"
     scratch.mkdir()
     arguments = ["score", str(video), str(video), "--size", "128x96", "--pix-fmt", "yuv420p", "--threads", "1"]
@@ -133,12 +135,12 @@ def test_a_signal_to_the_command_leaves_nothing_behind(
     assert not list(scratch.iterdir())
 
 
-def test_tail_shows_what_tells_why() -> None:
+def test_tail_prefers_warnings_and_errors() -> None:
     assert "built with" not in tail("[info] built with\n[error] No space left on device\n")
     assert "built with" in tail("[info] built with\n")
     assert tail("") == "; it printed nothing"
     assert tail("\n".join(f"line {i}" for i in range(99))).count("\n") == 12
 
 
-def test_file_url_gives_no_character_a_meaning() -> None:
+def test_file_url_leaves_no_character_special() -> None:
     assert file_url(Path("/a/b:c%03d?.yuv")) == "file:/a/b:c%03d?.yuv"

@@ -1,4 +1,4 @@
-"""What a file holds is read from it or given, never guessed; what is wrong with it is said."""
+"""A file's geometry is read or given, never guessed, and each fault of a file has its own message."""
 
 from pathlib import Path
 
@@ -83,7 +83,7 @@ def test_raw_is_a_whole_number_of_frames_or_refused(
         ("i.txt", b"words", "FFmpeg cannot read it"),
     ],
 )
-def test_each_fault_of_a_file_is_said(
+def test_each_fault_of_a_file_has_its_own_message(
     name: str, content: bytes | None, message: str, tmp_path: Path, ffmpeg: FFmpeg
 ) -> None:
     path = tmp_path / name
@@ -117,7 +117,7 @@ def test_an_audio_file_has_no_video(tmp_path: Path, ffmpeg: FFmpeg) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "1920", "0x10", "10x0", "-1x5", "1e3x5", "99999x9", "1920x1080p", "1920 x 1080"])
-def test_what_is_not_a_size_is_refused(text: str) -> None:
+def test_a_malformed_size_is_refused(text: str) -> None:
     with pytest.raises(MediaError, match="not a frame size"):
         parse_size(text)
 
@@ -128,7 +128,7 @@ def test_an_unknown_pixel_format_names_the_known_ones() -> None:
 
 
 def test_y4m_is_counted_frame_by_frame(tmp_path: Path, ffmpeg: FFmpeg) -> None:
-    """A frame's header may carry parameters, so frames cannot be counted by dividing the size."""
+    """Frame headers differ in length, so the number of frames cannot be computed from the file's size."""
     path = tmp_path / "a.y4m"
     path.write_bytes(y4m(frames=2) + b"FRAME Ip\n" + bytes(192))
     video = open_video(path, ffmpeg)
@@ -158,17 +158,17 @@ HLS = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:1,\n{film}\n#EXT-X-ENDLIST\n"
         ("f%01d.ppm", "film.mp4", "P3 1 1 255 0 0 0"),
     ],
 )
-def test_a_file_that_only_names_others_is_refused(
+def test_a_playlist_or_pattern_is_refused(
     name: str, film: str, content: str, encode, ffmpeg: FFmpeg, tmp_path: Path
 ) -> None:
-    """FFmpeg goes by content: it would read the film that a playlist names, whatever the playlist is called."""
+    """FFmpeg goes by content: it would read the film that a playlist lists, under any file name."""
     (tmp_path / name).write_text(content.format(film=encode(film)), encoding="utf-8")
     with pytest.raises(MediaError, match="FFmpeg cannot read it"):
         open_video(tmp_path / name, ffmpeg)
 
 
 def test_hidden_packets_are_not_frames(encode, ffmpeg: FFmpeg, tmp_path: Path) -> None:
-    """VP8's alternate reference frames are packets that show nothing."""
+    """VP8's alternate reference frames are packets without a visible frame."""
     log = str(tmp_path / "log")
     options = ("-c:v", "libvpx", "-auto-alt-ref", "1", "-lag-in-frames", "10", "-passlogfile", log)
     encode("first.webm", *options, "-pass", "1", frames=18)
@@ -206,12 +206,12 @@ def test_every_difference_of_a_pair_is_named() -> None:
         assert word in str(caught.value)
 
 
-def test_scaling_allows_another_size_and_nothing_else() -> None:
+def test_scaling_allows_another_size_but_no_other_difference() -> None:
     require_comparable(video(QCIF), video(Geometry(88, 72, QCIF.pix_fmt)), scaled=True)
     with pytest.raises(NotComparableError, match="bit depth"):
         require_comparable(video(QCIF), video(Geometry(88, 72, PIXEL_FORMATS["yuv420p10le"])), scaled=True)
 
 
-def test_an_account_that_is_missing_is_an_error() -> None:
+def test_missing_frame_counts_are_an_error() -> None:
     with pytest.raises(MediaError, match="does not say how many frames"):
         decoded_frames("", [video(QCIF)])

@@ -1,7 +1,7 @@
-"""Geometry, pixel formats and frame counts of video files, and what makes two of them comparable.
+"""Opens video files: geometry, range and number of frames.
 
-Three kinds of file are told apart by their names: raw yuv (`.yuv`, `.raw`; geometry must be given), y4m (read
-here, frame by frame) and containers (read by FFmpeg). Nothing is guessed from a size.
+There are three kinds of file: raw yuv (`.yuv`, `.raw`; the caller gives the geometry), y4m (read here, frame by frame)
+and containers (read by FFmpeg). Nothing is guessed from a file's size.
 """
 
 import os
@@ -11,50 +11,28 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from tinyvmaf.errors import FFmpegError, MediaError, NotComparableError
+from tinyvmaf.errors import FFmpegError, MediaError
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, file_url, run
+from tinyvmaf.vmaf.media.geometry import PIXEL_FORMATS, Geometry, parse_size, pixel_format
 
 RAW_SUFFIXES = (".yuv", ".raw")
-MAX_SIDE = 32768
 _Y4M_MAGIC = b"YUV4MPEG2"
 _Y4M_HEADER_LIMIT = 1024
 _PROBE_TIMEOUT_S = 600.0
-# Containers that hold their own frames. FFmpeg goes by content, not by name: a playlist (HLS, DASH, concat) that is
-# called x.mp4, or a name with a pattern in it (image2), would have it open whatever files that names.
+# Containers that hold their own frames. FFmpeg goes by content, not by name: it would also read a playlist (HLS, DASH,
+# concat) called x.mp4, or a name that is a pattern (image2), and open the files listed there.
 _DEMUXERS = (
     *("asf", "av1", "avi", "dv", "flv", "h264", "hevc", "ivf", "m4v", "matroska", "mov", "mpeg", "mpegts", "mpegvideo"),
     *("mxf", "nut", "obu", "ogg", "vvc", "yuv4mpegpipe"),
 )
-# Nothing but the file itself, and no frame that a decoder had to make up.
+# Open this file only, and fail where a decoder would conceal an error.
 _CONTAINER_OPTIONS = (
     *("-protocol_whitelist", "file", "-format_whitelist", ",".join(_DEMUXERS)),
     *("-err_detect", "explode"),
 )
 
 
-@dataclass(frozen=True)
-class PixelFormat:
-    """A planar yuv format that libvmaf reads."""
-
-    name: str
-    """FFmpeg's name."""
-    bits: int
-    """Bits a sample; above 8, each sample takes two bytes, little endian."""
-    chroma_shift: tuple[int, int]
-    """log2 of the horizontal and vertical subsampling of the chroma planes."""
-
-
-def _formats() -> dict[str, PixelFormat]:
-    table = {}
-    for layout, shift in (("420", (1, 1)), ("422", (1, 0)), ("444", (0, 0))):
-        for bits, suffix in ((8, ""), (10, "10le"), (12, "12le"), (16, "16le")):
-            name = f"yuv{layout}p{suffix}"
-            table[name] = PixelFormat(name, bits, shift)
-    return table
-
-
-PIXEL_FORMATS = _formats()
-# y4m's colour space tags; chroma siting does not matter to libvmaf.
+# Colour space tags of y4m; libvmaf ignores chroma siting.
 _Y4M_FORMATS = {
     "420": "yuv420p",
     "420jpeg": "yuv420p",
@@ -63,25 +41,6 @@ _Y4M_FORMATS = {
     "422": "yuv422p",
     "444": "yuv444p",
 } | {f"{s}p{b}": f"yuv{s}p{b}le" for s in ("420", "422", "444") for b in (10, 12, 16)}
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """Size and pixel format of a frame."""
-
-    width: int
-    height: int
-    pix_fmt: PixelFormat
-
-    @property
-    def frame_bytes(self) -> int:
-        """Bytes of one raw frame, all planes."""
-        horizontal, vertical = self.pix_fmt.chroma_shift
-        chroma = -(-self.width >> horizontal) * -(-self.height >> vertical)
-        return (self.width * self.height + 2 * chroma) * (1 if self.pix_fmt.bits == 8 else 2)
-
-    def __str__(self) -> str:
-        return f"{self.width}x{self.height} {self.pix_fmt.name}"
 
 
 @dataclass(frozen=True)
@@ -94,13 +53,13 @@ class Video:
     geometry: Geometry
     frames: int
     exact: bool
-    """Whether `frames` is a count of frames. For a container it counts packets until the file is decoded, and a
-    codec may have packets without a frame of their own (VP8's hidden ones)."""
+    """Whether `frames` counts frames. For a container it counts packets until the file is decoded, and some packets
+    show no frame (VP8's hidden ones)."""
     full_range: bool | None = None
-    """Whether samples use all of their bits (`pc`) or studio levels (`tv`); None where the file does not say."""
+    """True: full range (`pc`); False: limited range (`tv`); None: the file does not say."""
 
     def input_arguments(self) -> list[str]:
-        """FFmpeg arguments that open this file as an input, and nothing but this file."""
+        """FFmpeg arguments that open this file, and no other, as an input."""
         arguments: list[str] = [*_CONTAINER_OPTIONS] if self.kind == "container" else []
         if self.kind == "raw":
             g = self.geometry
@@ -117,40 +76,16 @@ class Video:
         return [*arguments, "-i", file_url(self.path)]
 
 
-def pixel_format(name: str) -> PixelFormat:
-    """The pixel format of that name.
-
-    Raises:
-        MediaError: libvmaf does not read it; lists those that it does.
-    """
-    if name not in PIXEL_FORMATS:
-        raise MediaError(f"unknown pixel format {name!r}", hint=f"libvmaf reads {', '.join(PIXEL_FORMATS)}")
-    return PIXEL_FORMATS[name]
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """`1920x1080` as (1920, 1080).
-
-    Raises:
-        MediaError: not of that form, or a side is 0 or above 32768.
-    """
-    match = re.fullmatch(r"([0-9]{1,6})[xX]([0-9]{1,6})", text)
-    sides = (int(match[1]), int(match[2])) if match else (0, 0)
-    if not all(0 < side <= MAX_SIDE for side in sides):
-        raise MediaError(f"{text!r} is not a frame size", hint="give it as WIDTHxHEIGHT, such as 1920x1080")
-    return sides
-
-
 def is_raw(path: Path) -> bool:
-    """Whether the file is headerless yuv, going by its name."""
+    """Whether the file is raw yuv, by its extension."""
     return path.suffix.lower() in RAW_SUFFIXES
 
 
 def open_video(path: Path, ffmpeg: FFmpeg, *, raw_geometry: Geometry | None = None) -> Video:
-    """Establish what is in a video file.
+    """Read the geometry and the number of frames of a video file.
 
     Args:
-        raw_geometry: geometry of raw yuv, which has no header; not used for other kinds.
+        raw_geometry: geometry of raw yuv, which has no header; ignored for other kinds.
 
     Raises:
         MediaError: missing, empty, not a file, not a whole number of frames, damaged, of unknown format, or raw
@@ -186,7 +121,7 @@ def _open_raw(path: Path, size: int, geometry: Geometry | None) -> Video:
         raise MediaError(
             f"{path}: {size} bytes are not a whole number of frames: {frames} of {geometry.frame_bytes} bytes "
             f"({geometry}) and {rest} bytes over",
-            hint="is the size or the pixel format another, or the file cut short?",
+            hint="check --size and --pix-fmt, and whether the file is cut short",
         )
     return Video(path, "raw", geometry, frames, exact=True)
 
@@ -218,7 +153,7 @@ def _open_y4m(path: Path, file: BinaryIO, size: int) -> Video:
 
 
 def _open_container(path: Path, ffmpeg: FFmpeg) -> Video:
-    # One process: decode the first frame for what a decoder really gives, and count packets without decoding.
+    # One process decodes the first frame, for its format, and counts packets without decoding.
     arguments = [*_CONTAINER_OPTIONS, "-i", file_url(path)]
     arguments += ["-map", "0:v:0", "-vf", "showinfo", "-frames:v", "1", "-f", "null", "-"]
     arguments += ["-map", "0:v:0", "-c", "copy", "-f", "null", "-"]
@@ -238,10 +173,10 @@ def _open_container(path: Path, ffmpeg: FFmpeg) -> Video:
 
 
 def count_by_decoding(video: Video, ffmpeg: FFmpeg) -> Video:
-    """The same video with the exact frame count, which for a container takes decoding all of it.
+    """The same video with the exact number of frames; a container is decoded for it.
 
     Raises:
-        MediaError: it cannot be decoded to its end.
+        MediaError: the file cannot be decoded to its end.
     """
     if video.exact:
         return video
@@ -259,49 +194,19 @@ def _read_with(ffmpeg: FFmpeg, arguments: list[str], path: Path) -> str:
 
 
 def decoded_frames(stderr: str, inputs: list[Video]) -> list[int]:
-    """How many frames FFmpeg decoded of each input, from the account that it gives at its end.
+    """How many frames FFmpeg decoded of each input, from the summary that it prints at its end.
 
     Raises:
-        MediaError: an account is missing, or it names decoding errors.
+        MediaError: an input has no summary, or decoding errors.
     """
     counts = []
     for number, video in enumerate(inputs):
-        account = re.search(
+        summary = re.search(
             rf"Input stream #{number}:\d+ \(video\): .*?(\d+) frames decoded; (\d+) decode errors", stderr
         )
-        if account is None:
+        if summary is None:
             raise MediaError(f"{video.path}: FFmpeg does not say how many frames it decoded")
-        if int(account[2]):
-            raise MediaError(f"{video.path}: {account[2]} decoding errors: the file is damaged")
-        counts.append(int(account[1]))
+        if int(summary[2]):
+            raise MediaError(f"{video.path}: {summary[2]} decoding errors: the file is damaged")
+        counts.append(int(summary[1]))
     return counts
-
-
-def require_comparable(reference: Video, distorted: Video, *, scaled: bool = False) -> None:
-    """Refuse a pair that libvmaf would score without a warning although it must not be compared.
-
-    Args:
-        scaled: the distorted frames will be scaled to the reference's size, so sizes may differ.
-
-    Raises:
-        NotComparableError: naming every difference.
-    """
-    ref, dis = reference.geometry, distorted.geometry
-    differences = []
-    if (ref.width, ref.height) != (dis.width, dis.height) and not scaled:
-        differences.append(f"frame size {ref.width}x{ref.height} against {dis.width}x{dis.height}")
-    if ref.pix_fmt.chroma_shift != dis.pix_fmt.chroma_shift:
-        differences.append(f"chroma layout {ref.pix_fmt.name} against {dis.pix_fmt.name}")
-    if ref.pix_fmt.bits != dis.pix_fmt.bits:
-        differences.append(f"bit depth {ref.pix_fmt.bits} against {dis.pix_fmt.bits}")
-    if None not in (reference.full_range, distorted.full_range) and reference.full_range != distorted.full_range:
-        words = {True: "full", False: "limited"}
-        differences.append(f"range {words[bool(reference.full_range)]} against {words[bool(distorted.full_range)]}")
-    if reference.frames != distorted.frames:
-        differences.append(f"frame count {reference.frames} against {distorted.frames}")
-    if differences:
-        same_size = (ref.width, ref.height) == (dis.width, dis.height)
-        raise NotComparableError(
-            f"{reference.path} (reference) and {distorted.path} (distorted) differ: {'; '.join(differences)}",
-            hint=None if same_size else "scale the distorted input to the reference's size with --scale bicubic",
-        )

@@ -1,0 +1,109 @@
+"""Runs FFmpeg and always leaves it ended: after an error, a time limit, a stop or Ctrl-C."""
+
+import re
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tinyvmaf.errors import FFmpegError
+from tinyvmaf.vmaf.ffmpeg.find import FFmpeg
+from tinyvmaf.vmaf.ffmpeg.stop import CURRENT_STOP, RUNNING
+
+_TAIL_LINES = 12
+# How FFmpeg and libvmaf mark warnings and errors.
+_WARNING_OR_ERROR = re.compile(r"\[(warning|error|fatal|panic)\]|libvmaf (WARNING|ERROR)")
+
+
+def run(
+    ffmpeg: FFmpeg,
+    arguments: Sequence[str],
+    *,
+    cwd: Path,
+    timeout: float | None = None,
+    on_frame: Callable[[int], None] | None = None,
+) -> str:
+    """Run FFmpeg to its end and return its stderr.
+
+    Args:
+        arguments: the arguments after the executable; `-progress` and `-nostdin` are added here.
+        cwd: the folder to run in.
+        timeout: seconds after which FFmpeg is killed; None: no limit.
+        on_frame: called with the number of frames done, five times a second.
+
+    Raises:
+        FFmpegError: FFmpeg could not start, failed (its last lines are shown), or ran past `timeout`.
+    """
+    command = [
+        str(ffmpeg.path),
+        # -xerror: stop at the first error.
+        *("-hide_banner", "-nostdin", "-xerror", "-loglevel", "level+verbose", "-nostats"),
+        *("-progress", "pipe:1", "-stats_period", "0.2"),
+        *arguments,
+    ]
+    expired, stop = threading.Event(), CURRENT_STOP.get()
+    if stop is not None and stop.stopped:
+        raise FFmpegError("FFmpeg was not started: the caller was stopped")
+    # stderr goes to a file: FFmpeg would block on a full pipe.
+    with tempfile.TemporaryFile() as stderr:
+        try:
+            process = subprocess.Popen(
+                command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr, text=True
+            )
+        except OSError as error:
+            raise FFmpegError(f"{ffmpeg.path} cannot be run: {error}") from error
+
+        def kill_late() -> None:
+            expired.set()
+            process.kill()
+
+        RUNNING.add(process)
+        if stop is not None:
+            stop.add(process)
+        watchdog = threading.Timer(timeout, kill_late) if timeout is not None else None
+        try:
+            if watchdog is not None:
+                watchdog.start()
+            assert process.stdout is not None
+            for line in process.stdout:
+                if on_frame is not None and line.startswith("frame="):
+                    on_frame(int(line[6:]))
+            process.wait()
+        finally:
+            # Also on Ctrl-C: FFmpeg must have ended before its folder is removed.
+            if watchdog is not None:
+                watchdog.cancel()
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+            RUNNING.discard(process)
+            if stop is not None:
+                stop.discard(process)
+            if process.stdout is not None:
+                process.stdout.close()
+        stderr.seek(0)
+        text = stderr.read().decode(errors="replace")
+    if expired.is_set():
+        raise FFmpegError(f"FFmpeg ran past the time limit of {timeout:g} s and was ended{tail(text)}")
+    if process.returncode != 0:
+        raise FFmpegError(f"FFmpeg {_how_it_ended(process.returncode)}{tail(text)}")
+    return text
+
+
+def _how_it_ended(status: int) -> str:
+    return f"was killed by signal {-status}" if status < 0 else f"ended with exit status {status}"
+
+
+def tail(stderr: str) -> str:
+    """The last warnings and errors in `stderr`, else its last lines; to be added to an error message."""
+    everything = [line.rstrip() for line in stderr.splitlines() if line.strip()]
+    if not everything:
+        return "; it printed nothing"
+    lines = [line for line in everything if _WARNING_OR_ERROR.search(line)] or everything
+    return "; its last lines:\n" + "\n".join(f"    {line}" for line in lines[-_TAIL_LINES:])
+
+
+def file_url(path: Path) -> str:
+    """`path` as an FFmpeg input. With the `file:` protocol, no character of the path is special."""
+    return f"file:{path.absolute()}"
