@@ -1,6 +1,6 @@
 """A student that is put on a grid stays as good as the grid allows, and is what was fitted to the last step."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +15,8 @@ from tinyvmaf.train.fitting.levenberg import levenberg_marquardt
 from tinyvmaf.train.fitting.network import numbers_of
 from tinyvmaf.train.students import Activation, Architecture, Grid, GridStudent, Student, StudentError
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 Array = NDArray[np.float64]
 FINE = Grid(13, 12, 11)  # of the nano model
 DOUBLE = Grid(28, 26, 24, 53)
@@ -22,15 +24,6 @@ SQUARES = Grid(24, 16, 32, 53)  # of the tiny model
 COARSE = Grid(18, 12, 16)  # leaves the weights of its layers three to five bits
 BATCH = 1000
 HIGHEST = np.ones(3)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Steps as small as these wait longer for a second core than they take on one."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def teacher(rows: Array) -> Array:

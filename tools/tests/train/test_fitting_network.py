@@ -1,6 +1,6 @@
 """Networks and how their parameters are found: the loss, early stop, and Levenberg-Marquardt."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -21,16 +21,9 @@ from tinyvmaf.train.recipes import Optimiser, Validation
 from tinyvmaf.train.students import Architecture, Student, activate, architecture
 from tinyvmaf.vmaf.features import CANONICAL
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 Array = NDArray[np.float64]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Steps as small as these wait longer for a second core than they take on one."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 # Early stop and loss.

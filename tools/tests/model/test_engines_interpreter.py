@@ -1,0 +1,169 @@
+"""The interpreter gives each operator ONNX's meaning, and names what it does not know."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from tinyvmaf.errors import ModelError
+from tinyvmaf.model.contract import OPERATORS as CONTRACT
+from tinyvmaf.model.engines import UnsupportedModelError
+from tinyvmaf.model.engines.operators import OPERATORS
+
+from .engine_samples import F32, Node, load, model, rows
+
+INTERPRETED = ("numpy", "torch-eager")
+
+
+# The interpreter.
+
+X = rows(5, 4, seed=3)
+CASES: dict[str, tuple[str, list[Any], dict[str, Any]]] = {
+    "Abs": ("Abs", [X], {}),
+    "Add": ("Add", [X, X[0]], {}),
+    "Cast to integers": ("Cast", [X], {"to": TensorProto.INT32}),
+    "Cast to bool": ("Cast", [X], {"to": TensorProto.BOOL}),
+    "Clip": ("Clip", [X, F32(-0.5), F32(0.5)], {}),
+    "Clip above": ("Clip", [X, None, F32(0.5)], {}),
+    "Clip below": ("Clip", [X, F32(0.5)], {}),
+    "Div": ("Div", [X, F32(3)], {}),
+    "Equal": ("Equal", [X, X[:1]], {}),
+    "Erf": ("Erf", [X], {}),
+    "Exp": ("Exp", [X], {}),
+    "Flatten": ("Flatten", [X.reshape(5, 2, 2)], {}),
+    "Flatten at 0": ("Flatten", [X], {"axis": 0}),
+    "Flatten from behind": ("Flatten", [X.reshape(5, 2, 2)], {"axis": -1}),
+    "Floor": ("Floor", [X], {}),
+    "Gather": ("Gather", [X, np.array([1, -1, 0])], {"axis": 1}),
+    "Gather of a matrix": ("Gather", [X[0], np.array([[1, 2], [3, 0]])], {}),
+    "Gemm": ("Gemm", [X, X[:4, :3], X[0, :3]], {}),
+    "Gemm without bias": ("Gemm", [X, X[:4]], {}),
+    "Gemm with everything": ("Gemm", [X[:4], X, X[:4, :1]], {"transA": 1, "transB": 1, "alpha": 0.5, "beta": 2.0}),
+    "Identity": ("Identity", [X], {}),
+    "MatMul": ("MatMul", [X, X[:4]], {}),
+    "Max": ("Max", [X, X[0], F32([0.1])], {}),
+    "Min": ("Min", [X, X[0], F32([0.1])], {}),
+    "Mul": ("Mul", [X, X[:, :1]], {}),
+    "Neg": ("Neg", [X], {}),
+    "Reciprocal": ("Reciprocal", [X], {}),
+    "ReduceMean": ("ReduceMean", [X], {"axes": [1], "keepdims": 0}),
+    "ReduceMean of all": ("ReduceMean", [X], {}),
+    "ReduceSum": ("ReduceSum", [X, np.array([-1])], {}),
+    "ReduceSum of integers": ("ReduceSum", [X.astype(np.int32)], {"keepdims": 0}),
+    "ReduceSum of nothing": ("ReduceSum", [X], {"noop_with_empty_axes": 1}),
+    "ReduceSumSquare": ("ReduceSumSquare", [X], {"axes": [0]}),
+    "Relu": ("Relu", [X], {}),
+    "Reshape": ("Reshape", [X, np.array([0, 2, -1])], {}),
+    "Round": ("Round", [F32([0.5, 1.5, 2.5, -0.5, -1.5, 0.49999997, 8388607.5, 1e10])], {}),
+    "Sigmoid": ("Sigmoid", [X * 50], {}),
+    "Softmax": ("Softmax", [X], {}),
+    "Softmax over rows": ("Softmax", [X * 100], {"axis": 0}),
+    "Sqrt": ("Sqrt", [abs(X)], {}),
+    "Squeeze": ("Squeeze", [X[:, None, :, None], np.array([1, -1])], {}),
+    "Squeeze of all": ("Squeeze", [X[:, None, :, None]], {}),
+    "Sub": ("Sub", [F32(1), X], {}),
+    "Tanh": ("Tanh", [X], {}),
+    "Transpose": ("Transpose", [X.reshape(5, 2, 2)], {"perm": [1, 2, 0]}),
+    "Transpose of all": ("Transpose", [X.reshape(5, 2, 2)], {}),
+    "Unsqueeze": ("Unsqueeze", [X, np.array([0, -1])], {}),
+    "Where": ("Where", [X > 0, X, F32(7)], {}),
+}
+ROUNDED = ("Erf", "Exp", "Gemm", "MatMul", "Reduce", "Sigmoid", "Softmax", "Sqrt", "Tanh")
+"""Operators whose result another library may round differently; all others are exact."""
+
+
+def test_every_operator_of_the_contract_is_known_and_tried() -> None:
+    assert set(OPERATORS) == (CONTRACT - {"Constant"}) | {"Abs"}
+    assert {operator for operator, _, _ in CASES.values()} == set(OPERATORS)
+
+
+@pytest.mark.parametrize("name", INTERPRETED)
+@pytest.mark.parametrize("case", CASES)
+def test_an_operator_means_what_onnx_says(case: str, name: str) -> None:
+    """By onnx's reference evaluator, on a graph of that operator alone; type and shape included."""
+    from onnx.reference import ReferenceEvaluator
+
+    from tinyvmaf.model.engines.interpreter import Program
+    from tinyvmaf.model.engines.model_file import ModelFile
+    from tinyvmaf.model.engines.numpy_ops import NumpyLibrary
+
+    operator, values, attributes = CASES[case]
+    names = ["" if value is None else f"i{number}" for number, value in enumerate(values)]
+    x, *constants = values
+    kind = helper.np_dtype_to_tensor_dtype(x.dtype)
+    proto = helper.make_model(
+        helper.make_graph(
+            [helper.make_node(operator, names, ["y"], **attributes)],
+            "g",
+            [helper.make_tensor_value_info("i0", kind, None)],
+            [helper.make_tensor_value_info("y", TensorProto.UNDEFINED, None)],
+            [numpy_helper.from_array(np.asarray(v), f"i{n}") for n, v in enumerate(constants, 1) if v is not None],
+        ),
+        opset_imports=[helper.make_opsetid("", 17)],
+        ir_version=8,
+    )
+    with np.errstate(over="ignore", invalid="ignore"):  # of its sigmoid
+        (expected,) = ReferenceEvaluator(proto).run(None, {"i0": x})
+    if name == "numpy":
+        got = np.asarray(Program(ModelFile(proto, "i0", "F", "y"), NumpyLibrary())(x))
+    else:
+        torch = pytest.importorskip("torch")
+        from tinyvmaf.model.engines.torch_ops import TorchLibrary
+
+        got = Program(ModelFile(proto, "i0", "F", "y"), TorchLibrary("cpu"))(torch.tensor(x)).numpy()
+    assert (got.dtype, got.shape) == (expected.dtype, expected.shape)
+    if operator.startswith(ROUNDED):
+        np.testing.assert_allclose(got, expected, rtol=1e-6, atol=1e-6)
+    else:
+        np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("name", INTERPRETED)
+def test_what_the_interpreter_does_not_know_is_unsupported(name: str) -> None:
+    number = {"width": 1}
+    with pytest.raises(UnsupportedModelError, match=r"operator 'Sin' of node 'score': it is not among"):
+        load(name, model([("Sin", ["features"], "score", {})], **number))
+    with pytest.raises(UnsupportedModelError, match=r"opset \[18\]"):
+        load(name, model([("Identity", ["features"], "score", {})], opset=18, **number))
+    shape = [("Cast", ["features"], "s", {"to": TensorProto.INT64}), ("Reshape", ["features", "s"], "score", {})]
+    with pytest.raises(UnsupportedModelError, match="input 's' is computed, not constant"):
+        load(name, model(shape, **number))
+    whole = [
+        ("Cast", ["features"], "i", {"to": TensorProto.INT32}),
+        ("Div", ["i", "two"], "j", {}),
+        ("Cast", ["j"], "score", {"to": TensorProto.FLOAT}),
+    ]
+    with pytest.raises(UnsupportedModelError, match=r"Div of .*int32"):
+        load(name, model(whole, {"two": np.int32(2)}, **number))
+    with pytest.raises(UnsupportedModelError, match="to uint16"):
+        load(name, model([("Cast", ["features"], "score", {"to": TensorProto.UINT16})], **number))
+
+
+@pytest.mark.parametrize("name", INTERPRETED)
+def test_shapes_that_do_not_fit_are_found_at_loading(name: str) -> None:
+    data = model([("Add", ["features", "a"], "score", {})], {"a": F32([1, 2, 3])}, width=2)
+    with pytest.raises(ModelError, match="cannot run it"):
+        load(name, data)
+
+
+@pytest.mark.parametrize("name", INTERPRETED)
+def test_constants_may_be_nodes(name: str) -> None:
+    nodes: list[Node] = [
+        ("Constant", [], "a", {"value_float": 2.0}),
+        ("Constant", [], "b", {"value_ints": [0, 1]}),
+        ("Mul", ["features", "a"], "c", {}),
+        ("Reshape", ["c", "b"], "score", {}),
+    ]
+    assert load(name, model(nodes, width=1)).run([[3.0]]).tolist() == [6.0]
+
+
+@pytest.mark.parametrize("name", INTERPRETED)
+def test_overflow_inside_is_the_graphs_own_affair(name: str) -> None:
+    nodes = [
+        ("Mul", ["features", "a"], "b", {}),
+        ("Mul", ["b", "a"], "c", {}),
+        ("Clip", ["c", "low", "high"], "score", {}),
+    ]
+    data = model(nodes, {"a": F32(1e30), "low": F32(-5), "high": F32(7)}, width=1)
+    assert load(name, data).run([[3e38], [-3e38], [0.0]]).tolist() == [7.0, -5.0, 0.0]
