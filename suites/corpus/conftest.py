@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tinyvmaf.data import ladder
-from tinyvmaf.data.corpus import Corpus, Report, examine, hash_sample, scan
+from tinyvmaf.data.corpus import Corpus, CorpusFindings, check_corpus, hash_sample, scan
 from tinyvmaf.data.dataset import Dataset
 from tinyvmaf.data.store import Store, default_folder
 from tinyvmaf.errors import CouldNotRunError, TeacherError, TinyvmafError
@@ -73,11 +73,11 @@ def built(
 
 
 @pytest.fixture(scope="session")
-def health(on_disk: Corpus | None, ffmpeg: FFmpeg, request: pytest.FixtureRequest) -> Report:
-    """What the doctor says of the corpus on disk, or of the sample of the embedded one."""
+def health(on_disk: Corpus | None, ffmpeg: FFmpeg, request: pytest.FixtureRequest) -> CorpusFindings:
+    """The findings of `check_corpus` on the corpus on disk, or on the sample of the embedded one."""
     if on_disk is None:
-        return examine(scan(request.getfixturevalue("built")[0]), ffmpeg)
-    return examine(on_disk, ffmpeg, digest=Store(default_folder()).digest)
+        return check_corpus(scan(request.getfixturevalue("built")[0]), ffmpeg)
+    return check_corpus(on_disk, ffmpeg, digest=Store(default_folder()).digest)
 
 
 @pytest.fixture

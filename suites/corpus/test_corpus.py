@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pytest
 
-from tinyvmaf.data.corpus import Report, clip_name, hash_split, leave_one_source_out, reference_name
+from tinyvmaf.data.corpus import CorpusFindings, clip_name, hash_split, leave_one_source_out, reference_name
 from tinyvmaf.data.dataset import INDEX, Dataset
 from tinyvmaf.data.golden import is_golden_row
 from tinyvmaf.data.ladder import load_spec
@@ -25,7 +25,7 @@ def clip_sources(data: Dataset) -> dict[str, str]:
     return dict(zip(data.table["clip"].to_pylist(), data.table["source"].to_pylist(), strict=True))
 
 
-def test_the_doctor_finds_nothing_that_spoils_the_corpus_or_its_sample(health: Report) -> None:
+def test_the_doctor_finds_nothing_that_spoils_the_corpus_or_its_sample(health: CorpusFindings) -> None:
     """Names, pairs, links, sizes, frame counts, geometry, duplicates, golden files; on files that are here."""
     assert health.videos
     spoiling = [f"{fault.path} {fault.text}" for fault in health.faults if fault.spoils]

@@ -1,4 +1,4 @@
-"""A data root is what its names say, or each thing that is wrong with it is said, all at once."""
+"""A data root is paired by its file names, and all its faults are reported at once."""
 
 import json
 import random
@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from tinyvmaf.app.cli import main
 from tinyvmaf.data.corpus import (
+    check_corpus,
     clip_name,
     data_root,
-    examine,
     hash_sample,
     hash_split,
     leave_one_source_out,
@@ -68,16 +68,14 @@ def test_names_of_references(name: str, source: str | None) -> None:
     numbers=st.tuples(st.integers(0, 99), st.integers(1, 4320), st.integers(0, 99999)),
     extension=st.sampled_from([".yuv", ".y4m", ".mkv", ".mp4", ".mov", ".webm", ".YUV"]),
 )
-def test_names_of_clips_give_back_what_they_were_made_of(
-    source: str, numbers: tuple[int, int, int], extension: str
-) -> None:
+def test_a_clip_name_parses_into_its_fields(source: str, numbers: tuple[int, int, int], extension: str) -> None:
     parsed = clip_name(PurePath(f"{source}_{numbers[0]}_{numbers[1]}_{numbers[2]}{extension}"))
     assert parsed is not None
     assert (parsed.source, parsed.quality, parsed.height, parsed.kbps) == (source, *numbers)
 
 
 @pytest.mark.parametrize("name", ["a_1_2.yuv", "a_1_2_3.avi", "_1_2_3.yuv", "a_1_2_x.yuv", "a_-1_2_3.yuv", "1_2_3.yuv"])
-def test_what_is_no_clip_name(name: str) -> None:
+def test_another_name_is_not_a_clip_name(name: str) -> None:
     assert clip_name(PurePath(name)) is None
 
 
@@ -85,7 +83,7 @@ def test_a_sound_root_has_no_fault(root: Path, ffmpeg: FFmpeg) -> None:
     corpus = scan(root, assume=DIMS)
     assert list(corpus.references) == ["Crowd_Run", "Tennis"]
     assert [clip.id for clip in corpus.clips] == sorted(p.stem for p in (root / "dis").iterdir())
-    report = examine(corpus, ffmpeg)
+    report = check_corpus(corpus, ffmpeg)
     assert not report.faults
     assert {video.frames for video in report.videos.values()} == {4}
 
@@ -102,7 +100,7 @@ def test_the_data_root_comes_from_the_option_then_the_variables(monkeypatch: pyt
     assert data_root(Path("c")) == Path("c")
 
 
-def test_geometry_is_given_by_option_source_corpus_or_is_1080p(root: Path) -> None:
+def test_geometry_comes_from_the_option_the_source_the_corpus_or_is_1080p(root: Path) -> None:
     assert str(scan(root).geometries["Tennis"]) == "1920x1080 yuv420p"
     (root / "corpus.toml").write_text(
         'geometry = "128x96"\n[sources.Tennis]\ngeometry = "64x48:yuv444p10le"\n', encoding="utf-8"
@@ -122,7 +120,7 @@ def test_geometry_is_given_by_option_source_corpus_or_is_1080p(root: Path) -> No
         ('[sources.Tennis]\nfps = "1"', r"sources\.Tennis has"),
     ],
 )
-def test_settings_that_are_none_are_an_error(text: str, message: str, root: Path) -> None:
+def test_malformed_settings_are_an_error(text: str, message: str, root: Path) -> None:
     (root / "corpus.toml").write_text(text, encoding="utf-8")
     with pytest.raises(TinyvmafError, match=rf"corpus\.toml: .*({message})"):
         scan(root)
@@ -155,11 +153,11 @@ def remove(name: str) -> Callable[[Path], None]:
 CLIP, REF = "dis/Tennis_1_90_100.yuv", "ref/Tennis_25fps.yuv"
 FRAME = 128 * 96 * 3 // 2
 
-# What is done to the root; the code, the path and a piece of the text of the fault that must be found.
+# A change to the root, and the fault it must give: code, path and a part of the text.
 SPOILS: list[tuple[Callable[[Path], None], str, str, str]] = [
     (remove(REF), "orphan", CLIP, "has no reference: no ref/Tennis_<fps>fps"),
-    (copy(REF, "ref/Tennis_30fps.yuv"), "two-references", "ref/Tennis_30fps.yuv", "has a reference already"),
-    (copy(REF, "ref/Tennis_0_1080_0.yuv"), "two-references", REF, "has a reference already: Tennis_0_1080_0.yuv"),
+    (copy(REF, "ref/Tennis_30fps.yuv"), "two-references", "ref/Tennis_30fps.yuv", "already has a reference"),
+    (copy(REF, "ref/Tennis_0_1080_0.yuv"), "two-references", REF, "already has a reference: Tennis_0_1080_0.yuv"),
     (move(CLIP, "dis/Tennis-1-90-100.yuv"), "name", "dis/Tennis-1-90-100.yuv", "is not named as a distorted clip"),
     (copy(REF, "ref/Tennis.yuv"), "name", "ref/Tennis.yuv", "is not named as a reference"),
     (cut(CLIP, FRAME * 3 + 7), "unreadable", CLIP, "are not a whole number of frames"),
@@ -186,16 +184,16 @@ SPOILS: list[tuple[Callable[[Path], None], str, str, str]] = [
     (copy(REF, "ref/Other_25fps.yuv"), "duplicate", "ref/Other_25fps.yuv", "has the same content as"),
     (copy(CLIP, "dis/Crowd_Run_3_90_100.yuv"), "duplicate", "dis/Crowd_Run_3_90_100.yuv", "has the same content as"),
     (copy(CLIP, "dis/Tennis_1_90_100.y4m"), "same-id", CLIP, "has the same name as Tennis_1_90_100.y4m"),
-    (copy(REF, "ref/tennis_25fps.yuv"), "case", "ref/tennis_25fps.yuv", "differ by case alone"),
+    (copy(REF, "ref/tennis_25fps.yuv"), "case", "ref/tennis_25fps.yuv", "differ only in case"),
 ]
 
 
 @pytest.mark.parametrize(("spoil", "code", "path", "text"), SPOILS, ids=lambda v: v if isinstance(v, str) else "")
-def test_each_way_to_spoil_a_root_has_its_own_message(
+def test_each_fault_has_its_own_message(
     spoil: Callable[[Path], None], code: str, path: str, text: str, root: Path, ffmpeg: FFmpeg
 ) -> None:
     spoil(root)
-    report = examine(scan(root, assume=DIMS), ffmpeg)
+    report = check_corpus(scan(root, assume=DIMS), ffmpeg)
     found = [fault for fault in report.faults if (fault.code, fault.path) == (code, path)]
     assert found, report.faults
     assert text in found[0].text
@@ -213,16 +211,16 @@ def test_each_way_to_spoil_a_root_has_its_own_message(
     ],
     ids=["unused", "extension", "lossless", "folder", "settings"],
 )
-def test_what_does_not_spoil_is_a_note(spoil, code: str, path: str, root: Path, ffmpeg: FFmpeg) -> None:
+def test_a_fault_that_spoils_no_result_is_a_note(spoil, code: str, path: str, root: Path, ffmpeg: FFmpeg) -> None:
     spoil(root)
     if code == "unused":
         (root / "dis/Tennis_2_180_200.yuv").unlink()
-    report = examine(scan(root, assume=DIMS), ffmpeg)
+    report = check_corpus(scan(root, assume=DIMS), ffmpeg)
     assert [(fault.code, fault.path) for fault in report.faults] == [(code, path)]
     assert not report.spoils
 
 
-def test_every_fault_is_said_at_once(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_reports_all_faults_at_once(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cut(CLIP, FRAME * 3)(root)
     copy(REF, "ref/Other_25fps.yuv")(root)
     link("dis/Tennis_3_90_100.yuv", "/etc/passwd")(root)
@@ -248,32 +246,32 @@ def test_a_file_outside_the_root_is_never_opened(root: Path, ffmpeg: FFmpeg, cli
     outside = clip("outside.yuv", folder=tmp_path)
     before = outside.stat().st_atime_ns
     link("dis/Tennis_3_90_100.yuv", str(outside))(root)
-    report = examine(scan(root, assume=DIMS), ffmpeg)
+    report = check_corpus(scan(root, assume=DIMS), ffmpeg)
     assert "dis/Tennis_3_90_100.yuv" not in report.videos
     assert outside.stat().st_atime_ns == before
 
 
 @pytest.mark.parametrize("name", ["ref", "dis", "corpus.toml"])
-def test_what_a_root_is_made_of_may_not_lie_outside_either(name: str, root: Path) -> None:
-    """Neither are the names of a folder elsewhere listed, nor what a file there says."""
+def test_the_folders_and_settings_may_not_lie_outside_the_root(name: str, root: Path) -> None:
+    """The error shows neither file names nor text from outside."""
     elsewhere = root.parent / "elsewhere"
     if name == "corpus.toml":
         elsewhere.write_text("secret = 1\n", encoding="utf-8")
     else:
         shutil.move(root / name, elsewhere)
     (root / name).symlink_to(elsewhere)
-    with pytest.raises(TinyvmafError, match=f"{name} is a link out of the data root: not opened") as said:
+    with pytest.raises(TinyvmafError, match=f"{name} is a link out of the data root: not opened") as caught:
         scan(root, assume=DIMS)
-    assert "secret" not in str(said.value)
+    assert "secret" not in str(caught.value)
 
 
-def test_a_file_that_becomes_a_link_out_after_it_was_found_is_not_opened(
+def test_a_file_replaced_by_a_link_out_after_the_scan_is_not_opened(
     root: Path, ffmpeg: FFmpeg, clip, tmp_path: Path
 ) -> None:
     corpus = scan(root, assume=DIMS)
     (root / CLIP).unlink()
     (root / CLIP).symlink_to(clip("outside.yuv", folder=tmp_path))
-    report = examine(corpus, ffmpeg)
+    report = check_corpus(corpus, ffmpeg)
     assert CLIP not in report.videos
     (fault,) = [fault for fault in report.faults if fault.path == CLIP]
     assert fault.text == "has become a link out of the data root: not opened"
@@ -281,7 +279,7 @@ def test_a_file_that_becomes_a_link_out_after_it_was_found_is_not_opened(
 
 def test_a_golden_file_in_a_corpus_is_a_fault(root: Path, ffmpeg: FFmpeg) -> None:
     (root / "ref/Flat_25fps.yuv").write_bytes(build("flat_1920_1080_0.yuv"))
-    report = examine(scan(root, assume="1920x1080"), ffmpeg)
+    report = check_corpus(scan(root, assume="1920x1080"), ffmpeg)
     assert ("golden", "ref/Flat_25fps.yuv") in {(fault.code, fault.path) for fault in report.faults}
     assert report.spoils
 
@@ -296,7 +294,7 @@ def test_a_root_without_its_folders_is_an_error(missing: str, root: Path) -> Non
 def test_an_empty_root_is_spoiled(tmp_path: Path, ffmpeg: FFmpeg) -> None:
     for name in ("ref", "dis"):
         (tmp_path / name).mkdir()
-    report = examine(scan(tmp_path), ffmpeg)
+    report = check_corpus(scan(tmp_path), ffmpeg)
     assert [fault.code for fault in report.faults] == ["empty", "empty"]
     assert report.spoils
 
@@ -330,7 +328,7 @@ def test_a_split_by_source_keeps_sources_together() -> None:
     assert sorted([*split.train, *split.test]) == sorted(path for _, path in CLIPS)
 
 
-def test_a_clip_that_is_added_moves_no_other() -> None:
+def test_an_added_clip_moves_no_other_to_another_part() -> None:
     more = [*CLIPS, ("new", "dis/new_1_90_100.yuv")]
     before, after = hash_split(CLIPS), hash_split(more)
     assert set(before.train) <= set(after.train)
@@ -344,7 +342,7 @@ def test_a_split_by_path_warns_that_sources_leak() -> None:
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0, -1.0, 2.0, float("nan")])
-def test_a_share_that_is_none_is_an_error(share: float) -> None:
+def test_a_share_outside_0_to_1_is_an_error(share: float) -> None:
     with pytest.raises(TinyvmafError, match="between 0 and 1"):
         hash_split(CLIPS, test_share=share)
 
@@ -362,7 +360,7 @@ def test_the_command_prints_splits(root: Path, capsys: pytest.CaptureFixture[str
     assert "both sides" in json.loads(capsys.readouterr().out)["warnings"][0]
 
 
-def test_a_sample_does_not_go_by_order() -> None:
+def test_a_sample_does_not_depend_on_the_order_of_names() -> None:
     names = [f"clip{i}" for i in range(30)]
     assert hash_sample(names, 4) == hash_sample(names[::-1] * 2, 4)
     assert len(set(hash_sample(names, 4))) == 4

@@ -16,7 +16,16 @@ from tinyvmaf.app.cli.common import (
     progress_bar,
 )
 from tinyvmaf.data import ladder
-from tinyvmaf.data.corpus import Corpus, Report, as_dict, data_root, examine, hash_split, leave_one_source_out, scan
+from tinyvmaf.data.corpus import (
+    Corpus,
+    CorpusFindings,
+    check_corpus,
+    data_root,
+    findings_as_dict,
+    hash_split,
+    leave_one_source_out,
+    scan,
+)
 from tinyvmaf.data.store import Store, default_folder
 from tinyvmaf.files import home
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
@@ -67,15 +76,15 @@ def _check(arguments: argparse.Namespace) -> int:
     corpus = scan(data_root(arguments.data_root), assume=arguments.assume_dims)
     store = Store(default_folder())
     with progress_bar("check", "files") as report:
-        found = examine(corpus, ffmpeg, digest=store.digest, on_file=report)
+        found = check_corpus(corpus, ffmpeg, digest=store.digest, on_file=report)
     if arguments.json:
-        print(json.dumps(as_dict(corpus, found), indent=2))
+        print(json.dumps(findings_as_dict(corpus, found), indent=2))
     else:
         _print(corpus, found)
     return int(found.spoils)
 
 
-def _print(corpus: Corpus, found: Report) -> None:
+def _print(corpus: Corpus, found: CorpusFindings) -> None:
     counts = Counter(clip.source for clip in corpus.clips)
     rows = []
     for source, path in corpus.references.items():

@@ -280,8 +280,8 @@ class Tools:
                 call.check()
                 return file_blake3(path)
 
-            found = corpus.examine(there, self._ffmpeg, digest=digest, on_file=call.report)
-            return CorpusReport.model_validate(corpus.as_dict(there, found))
+            found = corpus.check_corpus(there, self._ffmpeg, digest=digest, on_file=call.report)
+            return CorpusReport.model_validate(corpus.findings_as_dict(there, found))
 
         return await self._do(context, work)
 

@@ -1,4 +1,4 @@
-"""The names of a corpus' files, as in the Netflix Public corpus.
+"""File names of a corpus, as in the Netflix Public corpus.
 
 References are `<source>_<fps>fps.<ext>`, or `<source>_0_<height>_0.<ext>`; distorted clips are
 `<source>_<quality>_<height>_<kbps>.<ext>`.
@@ -16,17 +16,17 @@ _CLIP: Final = re.compile(r"(?P<source>[^.].*)_(?P<quality>[0-9]+)_(?P<height>[0
 
 @dataclass(frozen=True)
 class ClipName:
-    """What a distorted clip's name says."""
+    """The fields in the name of a distorted clip."""
 
     source: str
     quality: int
     height: int
-    """Lines at which it was encoded."""
+    """Height in pixels at which the clip was encoded."""
     kbps: int
 
 
 def reference_name(path: PurePath) -> str | None:
-    """The source that a reference's name gives, or None if it is no such name."""
+    """The source in the name of a reference; None for another name."""
     if path.suffix.lower() not in EXTENSIONS:
         return None
     if match := _REFERENCE.fullmatch(path.stem):
@@ -36,7 +36,7 @@ def reference_name(path: PurePath) -> str | None:
 
 
 def clip_name(path: PurePath) -> ClipName | None:
-    """What a distorted clip's name says, or None if it is no such name."""
+    """The fields in the name of a distorted clip; None for another name."""
     match = _CLIP.fullmatch(path.stem)
     if match is None or path.suffix.lower() not in EXTENSIONS:
         return None

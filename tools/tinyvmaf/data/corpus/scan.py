@@ -1,4 +1,4 @@
-"""Finds and pairs the files of a data root, and keeps to it: nothing outside is ever opened."""
+"""Finds and pairs the files of a data root. Files outside the root are never opened."""
 
 import os
 import tomllib
@@ -17,7 +17,7 @@ _DEFAULT: Final = "1920x1080:yuv420p"
 
 
 @dataclass(frozen=True)
-class Fault:
+class CorpusFault:
     """Something wrong with a corpus."""
 
     code: str
@@ -26,7 +26,7 @@ class Fault:
     """Relative to the data root."""
     text: str
     spoils: bool = True
-    """Whether results would be wrong, or only fewer."""
+    """True: results would be wrong. False: they would only lack something."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Clip:
     """A distorted clip and its reference."""
 
     id: str
-    """The file's name without its extension; unique in a corpus."""
+    """The file name without its extension; unique in a corpus."""
     source: str
     path: Path
     reference: Path
@@ -45,26 +45,26 @@ class Clip:
 
 @dataclass(frozen=True)
 class Corpus:
-    """What lies under a data root."""
+    """The files of a data root."""
 
     root: Path
-    """Resolved."""
+    """Absolute, without links."""
     references: Mapping[str, Path]
     """By source, sorted."""
     clips: tuple[Clip, ...]
-    """Those that have a reference, sorted by id."""
+    """The clips that have a reference, sorted by id."""
     geometries: Mapping[str, Geometry]
     """Of raw files, by source."""
-    faults: tuple[Fault, ...]
-    """What the names and links alone show."""
+    faults: tuple[CorpusFault, ...]
+    """Faults that names and links show, without opening a file."""
 
     def relative(self, path: Path) -> str:
-        """A path below the root, with forward slashes."""
+        """`path` relative to the root, with forward slashes."""
         return path.relative_to(self.root).as_posix()
 
 
 def data_root(option: Path | None) -> Path:
-    """`--data-root`, else `$TINYVMAF_DATA_ROOT`, else `$VMAF_DATA_ROOT`; there is no other default.
+    """`--data-root`, else `$TINYVMAF_DATA_ROOT`, else `$VMAF_DATA_ROOT`.
 
     Raises:
         TinyvmafError: none is set.
@@ -78,25 +78,25 @@ def data_root(option: Path | None) -> Path:
 
 
 def parse_geometry(text: str) -> Geometry:
-    """`WxH` or `WxH:pix_fmt` (yuv420p unless it says so).
+    """`WxH` or `WxH:pix_fmt`; the default format is yuv420p.
 
     Raises:
-        MediaError: neither.
+        MediaError: another form, or an unknown format.
     """
     size, _, name = text.partition(":")
     return Geometry(*parse_size(size), pixel_format(name or "yuv420p"))
 
 
 def scan(root: Path, *, assume: str | None = None) -> Corpus:
-    """Find, check and pair the files of a data root by their names.
+    """Find and pair the files of a data root by their names.
 
     Args:
         root: a folder with `ref/` and `dis/`.
-        assume: geometry of every raw file, `WxH[:pix_fmt]`; None takes what corpus.toml says, else 1080p yuv420p.
+        assume: geometry of every raw file, `WxH[:pix_fmt]`; None: that of corpus.toml, else 1080p yuv420p.
 
     Raises:
-        TinyvmafError: no such folder, no `ref/` or `dis/` in it, a link out of it in place of one of these, or a
-            corpus.toml that cannot be read.
+        TinyvmafError: the folder, `ref/` or `dis/` is missing; one of them is a link out of the root; corpus.toml
+            cannot be read.
     """
     if not root.is_dir():
         raise TinyvmafError(f"{root}: the data root is not a folder")
@@ -107,89 +107,99 @@ def scan(root: Path, *, assume: str | None = None) -> Corpus:
     for name in ("ref", "dis", SETTINGS):
         if not (root / name).resolve().is_relative_to(root):
             raise TinyvmafError(f"{root / name} is a link out of the data root: not opened")
-    faults: list[Fault] = []
+    faults: list[CorpusFault] = []
     references: dict[str, Path] = {}
     for path in _files(root, "ref", faults):
         source = reference_name(path)
         if source is None:
             form = "<source>_<fps>fps.<ext> or <source>_0_<height>_0.<ext>"
-            faults.append(Fault("name", f"ref/{path.name}", f"is not named as a reference: {form}"))
+            faults.append(CorpusFault("name", f"ref/{path.name}", f"is not named as a reference: {form}"))
         elif source in references:
             other = references[source].name
-            faults.append(Fault("two-references", f"ref/{path.name}", f"{source} has a reference already: {other}"))
+            faults.append(
+                CorpusFault("two-references", f"ref/{path.name}", f"{source} already has a reference: {other}")
+            )
         else:
             references[source] = path
     clips = _clips(root, references, faults)
-    faults += _whole(root, references, clips)
+    faults += _corpus_faults(root, references, clips)
     settings, default = _settings(root)
     for source in settings.keys() - references.keys():
-        faults.append(Fault("settings", SETTINGS, f"names the source {source!r}, which is not there", spoils=False))
+        faults.append(
+            CorpusFault("settings", SETTINGS, f"names the source {source!r}, which has no reference", spoils=False)
+        )
     chosen = {s: parse_geometry(assume) if assume else settings.get(s, default) for s in sorted(references)}
     return Corpus(root, dict(sorted(references.items())), clips, chosen, tuple(faults))
 
 
-def _files(root: Path, folder: str, faults: list[Fault]) -> list[Path]:
-    """The video files of `ref/` or `dis/`, sorted, each one inside the root."""
+def _files(root: Path, folder: str, faults: list[CorpusFault]) -> list[Path]:
+    """The video files of `ref/` or `dis/`, sorted; adds a fault for each entry left out."""
     found = []
     for path in sorted((root / folder).iterdir()):
         where = f"{folder}/{path.name}"
         if not path.resolve().is_relative_to(root):
-            faults.append(Fault("outside", where, f"is a link out of the data root, to {path.resolve()}: not opened"))
+            faults.append(
+                CorpusFault("outside", where, f"is a link out of the data root, to {path.resolve()}: not opened")
+            )
         elif path.is_symlink() and not path.exists():
-            faults.append(Fault("dangling", where, "is a link to nothing"))
+            faults.append(CorpusFault("dangling", where, "is a link to nothing"))
         elif path.is_dir():
-            faults.append(Fault("folder", where, "is a folder; files lie directly in ref/ and dis/", spoils=False))
+            faults.append(
+                CorpusFault("folder", where, "is a folder; put files directly into ref/ and dis/", spoils=False)
+            )
         elif path.suffix.lower() not in EXTENSIONS:
             known = " ".join(EXTENSIONS)
-            faults.append(Fault("extension", where, f"is left out: its extension is none of {known}", spoils=False))
+            faults.append(
+                CorpusFault("extension", where, f"is left out: its extension is not one of {known}", spoils=False)
+            )
         else:
             found.append(path)
     return found
 
 
-def _clips(root: Path, references: Mapping[str, Path], faults: list[Fault]) -> tuple[Clip, ...]:
+def _clips(root: Path, references: Mapping[str, Path], faults: list[CorpusFault]) -> tuple[Clip, ...]:
     clips: dict[str, Clip] = {}
     for path in _files(root, "dis", faults):
         where, name = f"dis/{path.name}", clip_name(path)
         if name is None:
             form = "<source>_<quality>_<height>_<kbps>.<ext>"
-            faults.append(Fault("name", where, f"is not named as a distorted clip: {form}"))
+            faults.append(CorpusFault("name", where, f"is not named as a distorted clip: {form}"))
         elif name.source not in references:
-            faults.append(Fault("orphan", where, f"has no reference: no ref/{name.source}_<fps>fps"))
+            faults.append(CorpusFault("orphan", where, f"has no reference: no ref/{name.source}_<fps>fps"))
         elif path.stem in clips:
-            faults.append(Fault("same-id", where, f"has the same name as {clips[path.stem].path.name}"))
+            faults.append(CorpusFault("same-id", where, f"has the same name as {clips[path.stem].path.name}"))
         else:
             reference = references[name.source]
             clips[path.stem] = Clip(path.stem, name.source, path, reference, name.quality, name.height, name.kbps)
     return tuple(clips[key] for key in sorted(clips))
 
 
-def _whole(root: Path, references: Mapping[str, Path], clips: tuple[Clip, ...]) -> list[Fault]:
+def _corpus_faults(root: Path, references: Mapping[str, Path], clips: tuple[Clip, ...]) -> list[CorpusFault]:
     """Faults of the corpus as a whole."""
     faults = []
     if not references:
-        faults.append(Fault("empty", "ref/", "holds no reference"))
+        faults.append(CorpusFault("empty", "ref/", "holds no reference"))
     if not clips:
-        faults.append(Fault("empty", "dis/", "holds no distorted clip that has a reference"))
+        faults.append(CorpusFault("empty", "dis/", "holds no distorted clip that has a reference"))
     used = {clip.source for clip in clips}
     for source in sorted(references.keys() - used):
         path = references[source].relative_to(root).as_posix()
-        faults.append(Fault("unused", path, f"{source} has no distorted clip", spoils=False))
+        faults.append(CorpusFault("unused", path, f"{source} has no distorted clip", spoils=False))
     folded: dict[str, str] = {}
     for source in sorted(references):
         other = folded.setdefault(source.casefold(), source)
         if other != source:
             where = references[source].relative_to(root).as_posix()
-            faults.append(Fault("case", where, f"the sources {other} and {source} differ by case alone"))
+            faults.append(CorpusFault("case", where, f"the sources {other} and {source} differ only in case"))
     return faults
 
 
 def _settings(root: Path) -> tuple[dict[str, Geometry], Geometry]:
-    """Geometry by source, and the one for all others, from corpus.toml."""
+    """From corpus.toml: the geometry of each source that has its own, and that of all others."""
     path = root / SETTINGS
     if not path.exists():
         return {}, parse_geometry(_DEFAULT)
-    form = 'geometry = "WxH[:pix_fmt]", and [sources.NAME] with a geometry of its own'
+    form = 'geometry = "WxH[:pix_fmt]", and [sources.NAME] with its own geometry'
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
         sources = content.pop("sources", {})

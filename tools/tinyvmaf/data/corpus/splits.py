@@ -1,4 +1,4 @@
-"""Splits that depend on names alone: the same whatever order a folder lists its files in."""
+"""Splits that depend only on names, not on the order in which a folder lists its files."""
 
 import hashlib
 import warnings
@@ -22,7 +22,7 @@ class Fold:
 
 @dataclass(frozen=True)
 class Split:
-    """Two parts of a corpus, sorted."""
+    """The clips of the two parts of a corpus, sorted."""
 
     by: str
     train: tuple[str, ...]
@@ -30,14 +30,14 @@ class Split:
 
 
 def leave_one_source_out(sources: Iterable[str]) -> list[Fold]:
-    """A fold for each source, sorted by it.
+    """One fold per source, sorted.
 
     Raises:
-        TinyvmafError: fewer than two sources: nothing would be left to train on.
+        TinyvmafError: fewer than two sources.
     """
     names = sorted(set(sources))
     if len(names) < 2:
-        raise TinyvmafError(f"leave-one-source-out takes two sources or more, not {len(names)}")
+        raise TinyvmafError(f"leave-one-source-out needs two sources or more, not {len(names)}")
     return [Fold(name, tuple(other for other in names if other != name)) for name in names]
 
 
@@ -51,16 +51,16 @@ def hash_split(
     """Split clips by the hash of their source or of their path.
 
     Args:
-        clips: source and path below the root of each.
+        clips: (source, path relative to the root) of each.
         by: `source` keeps the clips of a source together; `path` does not, and warns.
-        test_share: the share that is expected in `test`, between 0 and 1; hashing reaches it on average only.
+        test_share: the expected share of `test`, between 0 and 1.
         salt: another salt gives another split.
 
     Raises:
         TinyvmafError: a part would be empty, or the share is not between 0 and 1.
     """
     if not 0.0 < test_share < 1.0:
-        raise TinyvmafError(f"the share of the test part must lie between 0 and 1, not {test_share}")
+        raise TinyvmafError(f"the test share must be between 0 and 1, not {test_share}")
     if by == "path":
         warnings.warn("split by path: clips of one source fall on both sides", UserWarning, stacklevel=2)
     parts: tuple[list[str], list[str]] = ([], [])
@@ -71,12 +71,12 @@ def hash_split(
     if not all(parts):
         raise TinyvmafError(
             f"split by {by}: the {'test' if parts[0] else 'train'} part is empty",
-            hint="there are too few of them for this share: take another share or salt",
+            hint="too few names for this share: choose another share or salt",
         )
     train, test = (tuple(sorted(part)) for part in parts)
     return Split(by, train, test)
 
 
 def hash_sample(names: Iterable[str], count: int) -> list[str]:
-    """So many of the names, picked by their hash: not those that somebody liked, and the same every time."""
+    """`count` of the names, chosen by their hash: the same every time, and no choice of a person."""
     return sorted(set(names), key=lambda name: hashlib.sha256(name.encode()).digest())[:count]

@@ -1,4 +1,4 @@
-"""The doctor: opens every file of a corpus and says all that is wrong with it at once."""
+"""Checks a corpus: opens every file, compares every pair, and reports all faults at once."""
 
 import contextvars
 import os
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tinyvmaf.data.corpus.scan import Corpus, Fault
+from tinyvmaf.data.corpus.scan import Corpus, CorpusFault
 from tinyvmaf.data.golden import is_golden_file
 from tinyvmaf.errors import MediaError, NotComparableError
 from tinyvmaf.files import file_blake3
@@ -21,32 +21,32 @@ _Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True)
-class Report:
-    """What the doctor found."""
+class CorpusFindings:
+    """What `check_corpus` found."""
 
     videos: dict[str, Video]
-    """Every file that could be opened, by its path below the root."""
-    faults: tuple[Fault, ...]
-    """All of them, sorted by path."""
+    """The files that could be opened, by path relative to the root."""
+    faults: tuple[CorpusFault, ...]
+    """Sorted by path."""
 
     @property
     def spoils(self) -> bool:
-        """Whether a fault would make results wrong."""
+        """Whether at least one fault would make results wrong."""
         return any(fault.spoils for fault in self.faults)
 
 
-def examine(
+def check_corpus(
     corpus: Corpus,
     ffmpeg: FFmpeg,
     *,
     digest: Callable[[Path], str] = file_blake3,
     on_file: Callable[[int, int], None] | None = None,
-) -> Report:
+) -> CorpusFindings:
     """Open, compare and hash every file of a corpus.
 
     Args:
-        digest: of a file's content; a store's remembers.
-        on_file: called with the files done and the files in all.
+        digest: gives the digest of a file; `Store.digest` hashes no unchanged file again.
+        on_file: called with the number of files done and of all files.
     """
     faults = list(corpus.faults)
     sources = {path: source for source, path in corpus.references.items()}
@@ -55,10 +55,12 @@ def examine(
     digests: dict[str, str] = {}
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
 
-        def look(path: Path) -> tuple[Path, Video | Fault, str | None, bool]:
+        def inspect(path: Path) -> tuple[Path, Video | CorpusFault, str | None, bool]:
             where = corpus.relative(path)
             try:
-                if not path.resolve().is_relative_to(corpus.root):  # it was not when it was found
+                if not path.resolve().is_relative_to(
+                    corpus.root
+                ):  # checked again: the file may have changed since `scan`
                     raise MediaError("has become a link out of the data root: not opened")
                 video = open_video(
                     path, ffmpeg, raw_geometry=corpus.geometries[sources[path]] if is_raw(path) else None
@@ -66,28 +68,32 @@ def examine(
                 return path, video, digest(path), is_golden_file(path)
             except (MediaError, OSError) as error:
                 text = error.message if isinstance(error, MediaError) else str(error)
-                return path, Fault("unreadable", where, text.removeprefix(f"{path}: ")), None, False
+                return path, CorpusFault("unreadable", where, text.removeprefix(f"{path}: ")), None, False
 
-        for done, (path, found, value, golden) in enumerate(_each(pool, look, sources), start=1):
+        for done, (path, found, value, golden) in enumerate(_each(pool, inspect, sources), start=1):
             where = corpus.relative(path)
-            if isinstance(found, Fault):
+            if isinstance(found, CorpusFault):
                 faults.append(found)
             else:
                 videos[where] = found
             if value is not None:
                 digests[where] = value
             if golden:
-                faults.append(Fault("golden", where, "is a golden file: it judges and is never trained on"))
+                faults.append(
+                    CorpusFault(
+                        "golden", where, "is a golden file: golden files judge models and must not be in training data"
+                    )
+                )
             if on_file is not None:
                 on_file(done, len(sources))
         faults += _each(pool, lambda pair: _compare(*pair), _pairs(corpus, videos, ffmpeg))
     faults = [fault for fault in faults if fault.text]
     faults += _duplicates(corpus, digests)
-    return Report(videos, tuple(sorted(faults, key=lambda fault: (fault.path, fault.code))))
+    return CorpusFindings(videos, tuple(sorted(faults, key=lambda fault: (fault.path, fault.code))))
 
 
-def as_dict(corpus: Corpus, found: Report) -> dict[str, Any]:
-    """What the doctor found, for JSON: `root`, `clips`, `sources` by name, `faults`, `spoils`."""
+def findings_as_dict(corpus: Corpus, found: CorpusFindings) -> dict[str, Any]:
+    """The findings for JSON: `root`, `clips`, `sources` by name, `faults`, `spoils`."""
     counts = Counter(clip.source for clip in corpus.clips)
     sources = {}
     for source, path in corpus.references.items():
@@ -109,7 +115,7 @@ def as_dict(corpus: Corpus, found: Report) -> dict[str, Any]:
 
 
 def _each(pool: ThreadPoolExecutor, function: Callable[[_Item], _Found], items: Collection[_Item]) -> Iterable[_Found]:
-    """`pool.map` in copies of this context, so that who can stop this thread's FFmpegs can stop theirs."""
+    """`pool.map` in copies of this context, so that a `Stop` of this thread also ends the FFmpegs of the pool."""
     contexts = [contextvars.copy_context() for _ in items]
     return pool.map(lambda context, item: context.run(function, item), contexts, items)
 
@@ -123,20 +129,20 @@ def _pairs(corpus: Corpus, videos: dict[str, Video], ffmpeg: FFmpeg) -> list[tup
     return pairs
 
 
-def _compare(where: str, reference: Video, distorted: Video, ffmpeg: FFmpeg) -> Fault:
-    """The fault of a pair; one without a text if there is none."""
+def _compare(where: str, reference: Video, distorted: Video, ffmpeg: FFmpeg) -> CorpusFault:
+    """The fault of a pair; its text is empty if the pair is good."""
     try:
         if reference.frames != distorted.frames:
             reference, distorted = (count_by_decoding(video, ffmpeg) for video in (reference, distorted))
         require_comparable(reference, distorted)
     except NotComparableError as error:
-        return Fault("differs", where, f"differs from its reference: {error.message.split(' differ: ')[1]}")
+        return CorpusFault("differs", where, f"differs from its reference: {error.message.split(' differ: ')[1]}")
     except MediaError as error:
-        return Fault("unreadable", where, error.message)
-    return Fault("", where, "")
+        return CorpusFault("unreadable", where, error.message)
+    return CorpusFault("", where, "")
 
 
-def _duplicates(corpus: Corpus, digests: dict[str, str]) -> list[Fault]:
+def _duplicates(corpus: Corpus, digests: dict[str, str]) -> list[CorpusFault]:
     own = {corpus.relative(clip.path): corpus.relative(clip.reference) for clip in corpus.clips}
     same = defaultdict(list)
     for where, value in sorted(digests.items()):
@@ -145,8 +151,10 @@ def _duplicates(corpus: Corpus, digests: dict[str, str]) -> list[Fault]:
     for first, *others in (sorted(group, reverse=True) for group in same.values()):  # ref/ comes before dis/
         for other in others:
             if own.get(other) == first:
-                # A lossless clip is nothing wrong, but most often it is a copy that was taken for one.
-                faults.append(Fault("lossless", other, f"has the same content as its reference {first}", spoils=False))
+                # A lossless clip is allowed, but it is usually a copy of the reference by mistake.
+                faults.append(
+                    CorpusFault("lossless", other, f"has the same content as its reference {first}", spoils=False)
+                )
             else:
-                faults.append(Fault("duplicate", other, f"has the same content as {first}"))
+                faults.append(CorpusFault("duplicate", other, f"has the same content as {first}"))
     return faults
