@@ -18,8 +18,8 @@ from tinyvmaf.data.dataset import Dataset
 from tinyvmaf.data.golden import load_rows
 from tinyvmaf.errors import CouldNotRunError, ModelError, RegistryError, TinyvmafError
 from tinyvmaf.judge.bounds import Gate, Gates
-from tinyvmaf.judge.stash import MODELS
-from tinyvmaf.judge.subjects import UnderTest
+from tinyvmaf.judge.selection import subjects_of
+from tinyvmaf.model.subject import Subject
 from tinyvmaf.measure import engine_agreement
 from tinyvmaf.model import engines
 from tinyvmaf.model.certificate import certify
@@ -62,12 +62,12 @@ class Candidate:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test a model and an engine that it is for."""
     if "engine_name" in metafunc.fixturenames:
-        models = metafunc.config.stash[MODELS].values()
+        models = subjects_of(metafunc.config).values()
         pairs = [(m.id, e) for m in models for e in _engines(metafunc.config) if e in (_engines_for(m) or (e,))]
         metafunc.parametrize(("model", "engine_name"), pairs, ids=[f"{m}-{e}" for m, e in pairs])
 
 
-def _engines_for(one: UnderTest) -> list[str] | None:
+def _engines_for(one: Subject) -> list[str] | None:
     """The engines that a model's sidecar names; None: any, and where it cannot be read, so that the gate says why."""
     try:
         return one.entry.sidecar()["engines"] if one.entry else None

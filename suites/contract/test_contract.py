@@ -15,7 +15,8 @@ from tinyvmaf.data.dataset import Dataset
 from tinyvmaf.errors import ModelError
 from tinyvmaf.judge.bounds import Gate, Gates
 from tinyvmaf.judge.outcomes import compare, hold
-from tinyvmaf.judge.subjects import UnderTest, adoption_faults
+from tinyvmaf.judge.subjects import adoption_faults
+from tinyvmaf.model.subject import Subject
 from tinyvmaf.model import contract, registry
 from tinyvmaf.model.certificate import certify
 from tinyvmaf.model.engines.choose import engines_of
@@ -57,7 +58,7 @@ def listed(found: list[str]) -> str:
 
 
 @pytest.mark.usefixtures("judged_by_assertions")
-def test_the_file_keeps_the_contract(judged: UnderTest) -> None:
+def test_the_file_keeps_the_contract(judged: Subject) -> None:
     """Size, operators, opset, data, names and shapes, by looking: nothing of the model runs."""
     if isinstance(judged.fault, ModelError):
         pytest.fail(f"{judged.id} does not keep the model contract:{listed([judged.fault.message])}", pytrace=False)
@@ -69,7 +70,7 @@ def test_the_file_keeps_the_contract(judged: UnderTest) -> None:
 
 
 @pytest.mark.usefixtures("judged_by_assertions")
-def test_files_are_the_registered_ones(judged: UnderTest, looked_at: Entry, evidence) -> None:
+def test_files_are_the_registered_ones(judged: Subject, looked_at: Entry, evidence) -> None:
     """Model file and sidecar have the registered hashes, agree with each other, and have a card."""
     evidence({"certificate": certificate(looked_at.onnx.read_bytes())})
     if judged.adopted:
@@ -104,7 +105,7 @@ def test_the_sidecar_names_the_engines_of_the_file(looked_at: Entry) -> None:
 
 
 def test_the_adopted_file_is_the_original(
-    judged: UnderTest, candidate, data: Dataset, gates: Gates, judge: Judge, note: Callable[[str], None]
+    judged: Subject, candidate, data: Dataset, gates: Gates, judge: Judge, note: Callable[[str], None]
 ) -> None:
     """What the gates judge in place of a third-party file gives its scores, on rows of the corpus."""
     if judged.adopted is None:
@@ -128,7 +129,7 @@ def test_the_adopted_file_is_the_original(
     )
 
 
-def test_a_teacher_is_that_teacher(judged: UnderTest, candidate, ffmpeg: FFmpeg, gates: Gates, judge: Judge) -> None:
+def test_a_teacher_is_that_teacher(judged: Subject, candidate, ffmpeg: FFmpeg, gates: Gates, judge: Judge) -> None:
     """A file that is registered as an SVR is exempt from `loso`, so it must be the SVR; a student is none."""
     sidecar = judged.entry.sidecar() if judged.entry else {}
     if sidecar["kind"] != "svr":

@@ -11,7 +11,7 @@ from tinyvmaf.data.golden.rows import GoldenRows
 from tinyvmaf.errors import CouldNotRunError
 from tinyvmaf.judge.bounds import Gates
 from tinyvmaf.judge.outcomes import Outcome, compare
-from tinyvmaf.judge.subjects import UnderTest
+from tinyvmaf.model.subject import Subject
 from tinyvmaf.model import registry
 from tinyvmaf.model.engines import OnnxRuntimeCpu
 from tinyvmaf.model.golden_records import HINT, load_record, recorded_ids
@@ -29,7 +29,7 @@ def reproduce(model: str, pair: str) -> str:
 
 
 @pytest.fixture
-def recorded(judged: UnderTest, entry: Entry, not_checked: Callable[[str], None]) -> Entry:
+def recorded(judged: Subject, entry: Entry, not_checked: Callable[[str], None]) -> Entry:
     """The model, if it is a registered one: no other has a record."""
     if not judged.registered:
         not_checked(f"{judged.id}: its own record on the golden pairs: only registered models have one")
@@ -107,7 +107,7 @@ def test_svr_clip_mean_is_libvmafs(pair: str, frozen: GoldenRows, gates: Gates, 
 def test_golden_frames_are_scored_about_as_libvmaf_does(
     model: str,
     pair: str,
-    judged: UnderTest,
+    judged: Subject,
     entry: Entry,
     frozen: GoldenRows,
     gates: Gates,
@@ -137,7 +137,7 @@ def test_golden_frames_are_scored_about_as_libvmaf_does(
     judge(compare(gates["golden.near"], f"{model} on {pair}", each, truth, scores, reproduce=reproduce(model, pair)))
 
 
-def _as_recorded(judged: UnderTest, pair: str, scores: np.ndarray, gates: Gates) -> bool | None:
+def _as_recorded(judged: Subject, pair: str, scores: np.ndarray, gates: Gates) -> bool | None:
     if not judged.registered:
         return None
     record = load_record(judged.id).get(pair)

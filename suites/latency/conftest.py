@@ -14,8 +14,8 @@ from tinyvmaf.app.cli.common import progress_bar
 from tinyvmaf.errors import CouldNotRunError, ModelError, TinyvmafError
 from tinyvmaf.files import sha256
 from tinyvmaf.judge.bounds import Gate, Gates
-from tinyvmaf.judge.stash import MODELS
-from tinyvmaf.judge.subjects import UnderTest
+from tinyvmaf.judge.selection import subjects_of
+from tinyvmaf.model.subject import Subject
 from tinyvmaf.measure import environment, latency, latency_history
 from tinyvmaf.measure.latency import (
     BASELINE,
@@ -134,7 +134,7 @@ def timer(request: pytest.FixtureRequest) -> Callable[[], Any]:
 
 
 @pytest.fixture
-def candidate(judged: UnderTest, pytestconfig: pytest.Config, ffmpeg: FFmpeg, gates: Gates) -> Candidate:
+def candidate(judged: Subject, pytestconfig: pytest.Config, ffmpeg: FFmpeg, gates: Gates) -> Candidate:
     """The model under test. One that cannot be a candidate has failed, not the gate."""
     known = pytestconfig.stash[RESULTS]
     reason = ""
@@ -155,7 +155,7 @@ def measured(candidate: Candidate, model: str, pytestconfig: pytest.Config) -> M
     return pytestconfig.stash[RESULTS][model]
 
 
-def _candidate(judged: UnderTest, config: pytest.Config, ffmpeg: FFmpeg, gates: Gates) -> Candidate:
+def _candidate(judged: Subject, config: pytest.Config, ffmpeg: FFmpeg, gates: Gates) -> Candidate:
     if judged.entry is None:
         raise judged.fault or AssertionError("neither model nor fault")
     named = config.getoption("--baseline")
@@ -211,7 +211,7 @@ def path_times(
 ) -> dict[str, WholePath]:
     """The whole path at 1080p with every model, by model; a run of libvmaf serves all models of its teacher."""
     known, groups = pytestconfig.stash[RESULTS], dict[str, list[str]]()
-    for model, judged in pytestconfig.stash[MODELS].items():
+    for model, judged in subjects_of(pytestconfig).items():
         try:
             if model not in known:
                 known[model] = Measured(_candidate(judged, pytestconfig, ffmpeg, gates))

@@ -17,8 +17,8 @@ from tinyvmaf.data.opinions import Opinions, read_opinions
 from tinyvmaf.data.store import Store, default_folder
 from tinyvmaf.errors import CouldNotRunError, RegistryError, TinyvmafError
 from tinyvmaf.files import write_atomic
-from tinyvmaf.judge.stash import MODELS
-from tinyvmaf.judge.subjects import UnderTest
+from tinyvmaf.judge.selection import subjects_of
+from tinyvmaf.model.subject import Subject
 from tinyvmaf.measure.loso import LosoError, Report, evaluate, evaluate_recipe
 from tinyvmaf.model.engines import OnnxRuntimeCpu
 from tinyvmaf.model.registry import Entry
@@ -65,10 +65,10 @@ def _ids(config: pytest.Config) -> list[str]:
     if recipes:
         return list(dict.fromkeys(one for name in recipes for one in (recipe_ids() if name == "all" else [name])))
     # A gate over no student would pass on nothing: the stand-in makes it say so.
-    return [one.id for one in config.stash[MODELS].values() if _may_be_student(one)] or [NO_STUDENT]
+    return [one.id for one in subjects_of(config).values() if _may_be_student(one)] or [NO_STUDENT]
 
 
-def _may_be_student(one: UnderTest) -> bool:
+def _may_be_student(one: Subject) -> bool:
     """A model that cannot be judged, or whose sidecar cannot be read, is asked for as well: the gate says why."""
     try:
         # What a stranger's sidecar calls itself excuses it from nothing.
@@ -108,7 +108,7 @@ def subject(
         return Subject(recipe.id, recipe, teacher, teacher.feature_names, None)
     if subject_id == NO_STUDENT:
         raise CouldNotRunError("no student is registered", hint="tinyvmaf train, then tinyvmaf register")
-    judged = pytestconfig.stash[MODELS][subject_id]
+    judged = subjects_of(pytestconfig)[subject_id]
     if judged.entry is None:
         assert judged.fault is not None
         raise CouldNotRunError(judged.fault.message, hint=judged.fault.hint)
@@ -122,7 +122,7 @@ def subject(
     return found if same else replace(found, recipe=None)
 
 
-def _recipe(judged: UnderTest, sidecar: dict[str, Any]) -> Recipe | None:
+def _recipe(judged: Subject, sidecar: dict[str, Any]) -> Recipe | None:
     """The recipe that a model's sidecar names. A registered model has one; of another it may not be here."""
     training = sidecar["training"]
     if training is None:

@@ -17,7 +17,7 @@ from tinyvmaf.vmaf.features import CANONICAL_FEATURES
 from ..model.third_party_files import PLAIN, network, write
 
 
-def of(paths: list[Path], folder: Path, options: Options | None = None) -> list[subjects.UnderTest]:
+def of(paths: list[Path], folder: Path, options: Options | None = None) -> list[Subject]:
     return subjects.named(paths, folder / "adopted", lambda _: CANONICAL_FEATURES, options or Options())
 
 

@@ -3,17 +3,17 @@
 import re
 import shutil
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from tinyvmaf.errors import CouldNotRunError, ModelError, RegistryError, TinyvmafError
-from tinyvmaf.files import file_sha256, home, sha256
+from tinyvmaf.files import file_sha256, sha256
 from tinyvmaf.model import contract, registry
 from tinyvmaf.model.contract.words import in_one_line
 from tinyvmaf.model.contract.words import said as quoted
 from tinyvmaf.model.engines.choose import engines_of
 from tinyvmaf.model.registry import Entry
+from tinyvmaf.model.subject import Subject
 from tinyvmaf.model.third_party import Adopted, Options, adopt, describe, look
 from tinyvmaf.model.third_party.describe import Features, UndescribedError, read_said, sidecar_of
 from tinyvmaf.vmaf.features import CANONICAL
@@ -25,57 +25,16 @@ _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _CARD: Final = "Adopted for a run of the gates.\n"
 
 
-@dataclass(frozen=True)
-class UnderTest:
-    """One model of a run."""
-
-    id: str
-    path: Path
-    """As it was named, or where it is registered."""
-    entry: Entry | None
-    """What the gates judge: of an adopted model the file that it was made into. None with a fault."""
-    registered: bool
-    adopted: Adopted | None = None
-    fault: TinyvmafError | None = None
-    """Why it cannot be judged: a `ModelError` is the model's own, everything else kept the gates from running."""
-
-    def as_dict(self) -> dict[str, Any]:
-        """For `record.SCHEMA`."""
-        said: dict[str, Any] = {}
-        if self.entry is not None:
-            try:
-                said = self.entry.sidecar()
-            except RegistryError:
-                said = {}
-        original = self.adopted.original if self.adopted else None
-        readable = self.fault is None and self.path.is_file() and self.path.stat().st_size < contract.LARGEST
-        return {
-            "id": self.id,
-            "path": str(
-                self.path.relative_to(home()) if self.registered and self.path.is_relative_to(home()) else self.path
-            ),
-            "sha256": file_sha256(self.path) if readable else None,
-            "bytes": original.size if original else self.path.stat().st_size if readable else None,
-            "tier": said.get("tier"),
-            "teacher": said.get("teacher", {}).get("id"),
-            "recipe": (said.get("training") or {}).get("recipe"),
-            "registered": self.registered,
-            "adaptor": list(self.adopted.sentences) if self.adopted else [],
-            "measured": said.get("measured", {}),
-            "promised": said.get("promised", {}),
-        }
-
-
-def registered() -> list[UnderTest]:
+def registered() -> list[Subject]:
     """The registered models; one stand-in with a fault if there is none, for a gate over none would pass on nothing."""
     try:
-        return [UnderTest(entry.id, entry.onnx, entry, registered=True) for entry in registry.entries()]
+        return [Subject(entry.id, entry.onnx, entry, registered=True) for entry in registry.entries()]
     except RegistryError as error:
         fault = CouldNotRunError(f"no model is registered: {error.message}", hint=error.hint)
-        return [UnderTest(NO_MODEL, registry.model_folder(), None, registered=True, fault=fault)]
+        return [Subject(NO_MODEL, registry.model_folder(), None, registered=True, fault=fault)]
 
 
-def named(paths: Sequence[Path], folder: Path, features_of: Features, options: Options) -> list[UnderTest]:
+def named(paths: Sequence[Path], folder: Path, features_of: Features, options: Options) -> list[Subject]:
     """The models of files.
 
     A file with a sidecar of this project is judged as it is; any other is adopted.
@@ -85,7 +44,7 @@ def named(paths: Sequence[Path], folder: Path, features_of: Features, options: O
         features_of: the features of a teacher, by its id.
         options: how to feed those that are adopted.
     """
-    found: dict[str, UnderTest] = {}
+    found: dict[str, Subject] = {}
     for number, path in enumerate(dict.fromkeys(paths)):
         own = folder / str(number)  # nothing that one file brings may come to stand for another
         try:
@@ -100,9 +59,9 @@ def named(paths: Sequence[Path], folder: Path, features_of: Features, options: O
     return list(found.values())
 
 
-def _at_fault(path: Path, fault: TinyvmafError, others: Collection[str]) -> UnderTest:
+def _at_fault(path: Path, fault: TinyvmafError, others: Collection[str]) -> Subject:
     name = _id(path)
-    return UnderTest(name if name not in others else str(path), path, None, registered=False, fault=fault)
+    return Subject(name if name not in others else str(path), path, None, registered=False, fault=fault)
 
 
 def _id(path: Path) -> str:
@@ -110,7 +69,7 @@ def _id(path: Path) -> str:
     return re.sub(r"[^A-Za-z0-9._-]", "_", path.stem).lstrip("._-")[:_LONGEST] or "model"
 
 
-def _own(path: Path, folder: Path, options: Options) -> UnderTest | None:
+def _own(path: Path, folder: Path, options: Options) -> Subject | None:
     """A model with a sidecar of this project; None if it has another, or none."""
     sidecar = sidecar_of(path)
     said = read_said(sidecar)
@@ -133,10 +92,10 @@ def _own(path: Path, folder: Path, options: Options) -> UnderTest | None:
         entry = Entry(name, str(said.get("sha256")), file_sha256(sidecar), folder)
     else:
         entry = Entry(name, str(said.get("sha256")), file_sha256(sidecar), path.parent)
-    return UnderTest(name, path, entry, registered=False)
+    return Subject(name, path, entry, registered=False)
 
 
-def _adopted(path: Path, folder: Path, features_of: Features, options: Options) -> UnderTest:
+def _adopted(path: Path, folder: Path, features_of: Features, options: Options) -> Subject:
     if not path.is_file():
         raise CouldNotRunError(f"{path} is no file")
     name = _id(path)
@@ -161,7 +120,7 @@ def _adopted(path: Path, folder: Path, features_of: Features, options: Options) 
         entry = registry.register(name, adopted.data, sidecar | {"engines": engines_of(adopted.data)}, _CARD, folder)
     except (ModelError, RegistryError) as error:
         raise ModelError(f"{path}: {error.message}") from error
-    return UnderTest(name, path, entry, registered=False, adopted=adopted)
+    return Subject(name, path, entry, registered=False, adopted=adopted)
 
 
 def adoption_faults(one: Adopted, path: Path) -> list[str]:

@@ -15,11 +15,12 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
-from tinyvmaf.app.cli.common import Commands, add_command, add_corpus_options, add_ffmpeg_option, positive_int
+from tinyvmaf.app.cli.common import Commands, add_command, positive_int
 from tinyvmaf.data.store import Store, default_folder
 from tinyvmaf.errors import TinyvmafError, install
 from tinyvmaf.files import home
 from tinyvmaf.judge import report, results, selftest_cache
+from tinyvmaf.judge.options import declare_for_gate, handed_on
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 
 _DESCRIPTION: Final = """\
@@ -47,21 +48,6 @@ _INTERRUPTED: Final = 128 + signal.SIGINT
 _MOST_JOBS: Final = 8  # each takes up to a GB
 _NO_TESTS: Final = 5
 _ORDERLY: Final = (*results.EXIT.values(), _NO_TESTS, -signal.SIGINT, _INTERRUPTED)
-# Options of the suites that are handed on as they are.
-_HANDED_ON: Final = (
-    "ffmpeg",
-    "data_root",
-    "assume_dims",
-    "feature_order",
-    "input_mean",
-    "input_std",
-    "waivers",
-    "mos",
-    "baseline",
-    "k",
-)
-_REPEATED: Final = ("model", "engine", "require_engine")
-
 
 def add_commands(commands: Commands) -> None:
     """gate."""
@@ -69,17 +55,7 @@ def add_commands(commands: Commands) -> None:
         commands, "gate", _gate, summary="run every suite and give one verdict", description=_DESCRIPTION
     )
     command.epilog = _EXAMPLES
-    command.add_argument("--model", action="append", metavar="PATH", help="judge this ONNX file; again for more")
-    command.add_argument(
-        "--feature-order", metavar="A,B,...", help="features that --model takes, if no sidecar says so"
-    )
-    command.add_argument("--input-mean", metavar="X,Y,...", help="subtracted from them before the graph of --model")
-    command.add_argument("--input-std", metavar="X,Y,...", help="what the rest is divided by")
-    command.add_argument(
-        "--waivers", type=_absolute, metavar="FILE", help="known, dated exceptions (default: waivers.toml)"
-    )
-    command.add_argument("--report", type=_absolute, metavar="DIR", help="where the report goes (default: report/)")
-    command.add_argument("--fail-not-checked", action="store_true", help="fail where something could not be checked")
+    declare_for_gate(command.add_argument)
     command.add_argument(
         "--jobs", type=positive_int, metavar="N", help="processes side by side (default: one a core, up to 8)"
     )
@@ -87,20 +63,7 @@ def add_commands(commands: Commands) -> None:
         "--fresh", action="store_true", help="run the gates' own tests, even if they are known to pass"
     )
     command.add_argument("-k", metavar="EXPRESSION", help="only tests whose names match, as pytest's -k")
-    command.add_argument("--engine", action="append", metavar="NAME", help="backends: only this engine; again for more")
-    command.add_argument("--require-engine", action="append", metavar="NAME", help="backends: could not run without it")
-    command.add_argument("--mos", type=_absolute, metavar="FILE", help="loso: opinions, for recipes that fit them")
-    command.add_argument(
-        "--baseline", type=_absolute, metavar="PATH", help="latency: what models may not be slower than"
-    )
-    add_corpus_options(command)
-    add_ffmpeg_option(command)
     command.add_argument("pytest", nargs="*", metavar="-- ...", help="what pytest is told as well")
-
-
-def _absolute(text: str) -> str:
-    # pytest runs in the checkout, wherever the command was typed.
-    return str(Path(text).absolute())
 
 
 def _gate(arguments: argparse.Namespace) -> int:
@@ -138,7 +101,7 @@ def _run(arguments: argparse.Namespace) -> int:
         suites.remove(selftest_cache.SUITE)
         text = f"the gates' own tests were left out, for {why_not}: tox -e selftest runs them"
         notes.append(results.said(selftest_cache.SUITE, None, None, text))
-    folder = Path(arguments.report) if arguments.report else checkout / "report"
+    folder = Path(arguments.report).absolute() if arguments.report else checkout / "report"
     try:
         for name in results.FILES:  # an old one must not be taken for that of a run that dies
             (folder / name).unlink(missing_ok=True)
@@ -147,7 +110,7 @@ def _run(arguments: argparse.Namespace) -> int:
     jobs = arguments.jobs or min(os.cpu_count() or 1, _MOST_JOBS)
     side_by_side = ["-n", str(jobs), "--dist", "worksteal"] if jobs > 1 else []
     together = [f"suites/{name}" for name in suites if name in there and name != "latency"]
-    told = _told(arguments)
+    told = [*handed_on(arguments), *(("-k", arguments.k) if arguments.k is not None else ()), *arguments.pytest]
     runs = (
         ("the suites that run side by side", [*together, *side_by_side, *told]),
         ("latency", ["suites/latency", "--benchmark-quiet", *told]),
@@ -177,20 +140,6 @@ def _run(arguments: argparse.Namespace) -> int:
         raise TinyvmafError(f"no report, and so no verdict: {error!r}") from error
     _print(whole, folder)
     return _INTERRUPTED if interrupted else int(whole["exit_status"])
-
-
-def _told(arguments: argparse.Namespace) -> list[str]:
-    """The options, for pytest."""
-    found = []
-    for name in _HANDED_ON:
-        if (value := getattr(arguments, name)) is not None:
-            option = "-k" if name == "k" else f"--{name.replace('_', '-')}"
-            found += [option, str(value)] if name == "k" else [f"{option}={value}"]
-    for name in _REPEATED:
-        for value in getattr(arguments, name) or ():
-            value = _absolute(value) if name == "model" else value
-            found += [f"--{name.replace('_', '-')}={value}"]
-    return [*found, *arguments.pytest]
 
 
 def _pytest(checkout: Path, command: Sequence[str]) -> int:

@@ -1,0 +1,70 @@
+"""The rows on which a model of feature rows is tried: of the corpus, of the golden pairs, and made ones."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyvmaf.data.dataset import Dataset
+from tinyvmaf.data.golden import load_rows
+from tinyvmaf.errors import ModelError
+from tinyvmaf.measure.engine_agreement.rows import boundaries, extremes, inside, mixed, outside
+from tinyvmaf.model.subject import Subject
+from tinyvmaf.vmaf.domain import Domain
+from tinyvmaf.vmaf.features import CANONICAL
+
+EXACT_ROWS: Final = 1_000_000
+OTHER_ROWS: Final = 50_000
+LEAST_OF_A_GROUP: Final = 3_000  # where extreme rows, whose number grows with the square of the width, leave no room
+SOME_ROWS: Final = 4_500  # more than the largest batch
+GROUPS: Final = ("corpus", "extreme", "golden", "boundary", "inside", "outside")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a model is tried on."""
+
+    every: NDArray[np.float32]
+    """`[N, F]`, in the model's order."""
+    some: NDArray[np.float32]
+    """`[n, F]`: some of each group, mixed, for what takes long."""
+    groups: NDArray[np.str_]
+    """`[n]`: the group of each of `some`."""
+    wanted: frozenset[str]
+    """The groups that have to be there."""
+    left_out: str = ""
+    """The group that this model cannot have, and why; empty if it has all."""
+
+
+def count_of(subject: Subject) -> int:
+    """On how many rows a model is tried: a proof is tried on many."""
+    return EXACT_ROWS if subject.proof.certified else OTHER_ROWS
+
+
+def rows_for(subject: Subject, domain: Domain, corpus: Dataset) -> Inputs:
+    """Rows for a model: its features, in its order.
+
+    Args:
+        domain: of its teacher.
+        corpus: has the teacher's features.
+
+    Raises:
+        ModelError: it takes a feature that its teacher does not have.
+    """
+    if unknown := [name for name in subject.features if name not in domain.names]:
+        raise ModelError(f"{subject.id} takes {', '.join(unknown)}, which {subject.teacher_id} does not have")
+    count = count_of(subject)
+    found = {"corpus": corpus.columns(*domain.names), "extreme": extremes(len(domain.names))}
+    left_out = f"rows of the golden pairs, whose features {subject.teacher_id} does not take"
+    if domain.names == CANONICAL:
+        found["golden"] = np.concatenate([pair.features for pair in load_rows().pairs.values()])
+        left_out = ""
+    each = max((count - sum(map(len, found.values()))) // 3, LEAST_OF_A_GROUP)
+    found |= {"boundary": boundaries(domain, each, 0), "inside": inside(domain, each, 0)}
+    found["outside"] = outside(domain, max(count - sum(map(len, found.values())), each), 0)
+    order = [domain.names.index(name) for name in subject.features]
+    chosen = {group: np.asarray(rows, dtype=np.float32)[:, order] for group, rows in found.items()}
+    some, of = mixed(chosen, SOME_ROWS, 0, whole=[group for group in chosen if group == "golden"])
+    wanted = frozenset(GROUPS) - ({"golden"} if left_out else set())
+    return Inputs(np.concatenate(list(chosen.values())), some, of, wanted, left_out)

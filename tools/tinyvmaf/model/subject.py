@@ -1,0 +1,140 @@
+"""The model under test: one ONNX file, how it is fed, and what is claimed of it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from tinyvmaf.errors import CouldNotRunError, RegistryError, TinyvmafError
+from tinyvmaf.files import file_sha256, home
+from tinyvmaf.model import contract
+from tinyvmaf.model.certificate import Certificate, certify
+from tinyvmaf.model.registry import Entry
+from tinyvmaf.model.third_party import Adopted
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One model, from the command line to the report.
+
+    What is read from the file or its sidecar is read once. Reading raises `CouldNotRunError` if the model has a fault
+    or the file cannot be read, and `RegistryError` if the sidecar is missing or wrong.
+    """
+
+    id: str
+    path: Path
+    """As it was named, or where it is registered."""
+    entry: Entry | None
+    """Where file and sidecar are, with their registered hashes. None with a fault."""
+    registered: bool
+    adopted: Adopted | None = None
+    """Of a third-party model: the file that was made from it."""
+    fault: TinyvmafError | None = None
+    """Why it cannot be judged: a `ModelError` is the model's own fault, any other kept the gates from running."""
+
+    @cached_property
+    def known(self) -> Entry:
+        """Its file and sidecar with their hashes."""
+        if self.entry is None:
+            fault = self.fault or TinyvmafError(f"{self.id}: no file")
+            raise CouldNotRunError(fault.message, hint=fault.hint)
+        return self.entry
+
+    @property
+    def file(self) -> Path:
+        """The ONNX file that is judged: of a third-party model the adopted one."""
+        return self.known.onnx
+
+    @cached_property
+    def data(self) -> bytes:
+        """The bytes of that file, as they were when they were first asked for."""
+        try:
+            return self.file.read_bytes()
+        except OSError as error:
+            raise CouldNotRunError(f"{self.file}: {error.strerror}") from error
+
+    @cached_property
+    def sidecar(self) -> dict[str, Any]:
+        """What is claimed of it, checked against the schema."""
+        return self.known.sidecar()
+
+    @property
+    def kind(self) -> str:
+        """The name of its kind."""
+        return str(self.sidecar["kind"])
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The columns that it takes, in its order."""
+        return tuple(self.sidecar["feature_order"])
+
+    @property
+    def teacher_id(self) -> str:
+        """The teacher whose scores it should give."""
+        return str(self.sidecar["teacher"]["id"])
+
+    @property
+    def engines(self) -> tuple[str, ...] | None:
+        """The engines that it is for; None: any."""
+        named = self.sidecar["engines"]
+        return None if named is None else tuple(named)
+
+    @property
+    def training(self) -> dict[str, Any] | None:
+        """Recipe, its hash, seed and more; None for a model that was not trained here."""
+        found: dict[str, Any] | None = self.sidecar["training"]
+        return found
+
+    @property
+    def promised(self) -> dict[str, float]:
+        """Bounds that it holds itself to, by measure."""
+        return dict(self.sidecar["promised"])
+
+    @property
+    def tier(self) -> str:
+        """The size tier of the file, whatever the sidecar says."""
+        return contract.tier(len(self.data))
+
+    @cached_property
+    def proof(self) -> Certificate:
+        """What can be proven of its arithmetic now.
+
+        Raises:
+            ModelError: it is not a model.
+        """
+        return certify(self.data)
+
+    @property
+    def exact(self) -> bool:
+        """Whether it is proven exact: in float32, or in float64 on the engines that it is for."""
+        return self.proof.certified or (self.proof.exact_in_float64 and self.engines is not None)
+
+    def fits(self, engine: str) -> bool:
+        """Whether it is for that engine. One whose sidecar cannot be read fits any, so that the gate says why."""
+        try:
+            return self.entry is None or self.engines is None or engine in self.engines
+        except RegistryError:
+            return True
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the verdict."""
+        try:
+            claims = self.sidecar
+        except (CouldNotRunError, RegistryError):
+            claims = {}
+        original = self.adopted.original if self.adopted else None
+        readable = self.fault is None and self.path.is_file() and self.path.stat().st_size < contract.LARGEST
+        inside = self.registered and self.path.is_relative_to(home())
+        return {
+            "id": self.id,
+            "path": str(self.path.relative_to(home()) if inside else self.path),
+            "sha256": file_sha256(self.path) if readable else None,
+            "bytes": original.size if original else self.path.stat().st_size if readable else None,
+            "tier": claims.get("tier"),
+            "teacher": claims.get("teacher", {}).get("id"),
+            "recipe": (claims.get("training") or {}).get("recipe"),
+            "registered": self.registered,
+            "adaptor": list(self.adopted.sentences) if self.adopted else [],
+            "measured": claims.get("measured", {}),
+            "promised": claims.get("promised", {}),
+        }
