@@ -19,13 +19,13 @@ from tinyvmaf.data.golden import load_rows
 from tinyvmaf.errors import CouldNotRunError, ModelError, RegistryError, TinyvmafError
 from tinyvmaf.judge.bounds import Gate, Gates
 from tinyvmaf.judge.selection import subjects_of
-from tinyvmaf.model.subject import Subject
 from tinyvmaf.measure import engine_agreement
 from tinyvmaf.model import engines
 from tinyvmaf.model.certificate import certify
 from tinyvmaf.model.contract.words import said
 from tinyvmaf.model.engines import Engine, EngineError, Session, Settings, UnsupportedModelError
 from tinyvmaf.model.registry import Entry
+from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.domain import Domain
 from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.ffmpeg import FFmpeg

@@ -16,11 +16,11 @@ from tinyvmaf.errors import ModelError
 from tinyvmaf.judge.bounds import Gate, Gates
 from tinyvmaf.judge.outcomes import compare, hold
 from tinyvmaf.judge.subjects import adoption_faults
-from tinyvmaf.model.subject import Subject
 from tinyvmaf.model import contract, registry
 from tinyvmaf.model.certificate import certify
 from tinyvmaf.model.engines.choose import engines_of
 from tinyvmaf.model.registry import Entry
+from tinyvmaf.model.subject import Subject
 from tinyvmaf.model.third_party import by_hand
 from tinyvmaf.vmaf.domain import Domain, worst_difference
 from tinyvmaf.vmaf.features import CANONICAL

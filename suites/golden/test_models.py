@@ -11,11 +11,11 @@ from tinyvmaf.data.golden.rows import GoldenRows
 from tinyvmaf.errors import CouldNotRunError
 from tinyvmaf.judge.bounds import Gates
 from tinyvmaf.judge.outcomes import Outcome, compare
-from tinyvmaf.model.subject import Subject
 from tinyvmaf.model import registry
 from tinyvmaf.model.engines import OnnxRuntimeCpu
 from tinyvmaf.model.golden_records import HINT, load_record, recorded_ids
 from tinyvmaf.model.registry import Entry
+from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN
 

@@ -15,7 +15,6 @@ from tinyvmaf.errors import CouldNotRunError, ModelError, TinyvmafError
 from tinyvmaf.files import sha256
 from tinyvmaf.judge.bounds import Gate, Gates
 from tinyvmaf.judge.selection import subjects_of
-from tinyvmaf.model.subject import Subject
 from tinyvmaf.measure import environment, latency, latency_history
 from tinyvmaf.measure.latency import (
     BASELINE,
@@ -32,6 +31,7 @@ from tinyvmaf.measure.latency import (
 )
 from tinyvmaf.measure.latency_history import Batch, ModelRun
 from tinyvmaf.model import contract
+from tinyvmaf.model import subject as model_subject
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 
 PATH_PASSES = 9
@@ -134,7 +134,7 @@ def timer(request: pytest.FixtureRequest) -> Callable[[], Any]:
 
 
 @pytest.fixture
-def candidate(judged: Subject, pytestconfig: pytest.Config, ffmpeg: FFmpeg, gates: Gates) -> Candidate:
+def candidate(judged: model_subject.Subject, pytestconfig: pytest.Config, ffmpeg: FFmpeg, gates: Gates) -> Candidate:
     """The model under test. One that cannot be a candidate has failed, not the gate."""
     known = pytestconfig.stash[RESULTS]
     reason = ""
@@ -155,7 +155,7 @@ def measured(candidate: Candidate, model: str, pytestconfig: pytest.Config) -> M
     return pytestconfig.stash[RESULTS][model]
 
 
-def _candidate(judged: Subject, config: pytest.Config, ffmpeg: FFmpeg, gates: Gates) -> Candidate:
+def _candidate(judged: model_subject.Subject, config: pytest.Config, ffmpeg: FFmpeg, gates: Gates) -> Candidate:
     if judged.entry is None:
         raise judged.fault or AssertionError("neither model nor fault")
     named = config.getoption("--baseline")

@@ -18,8 +18,8 @@ from tinyvmaf.data.store import Store, default_folder
 from tinyvmaf.errors import CouldNotRunError, RegistryError, TinyvmafError
 from tinyvmaf.files import write_atomic
 from tinyvmaf.judge.selection import subjects_of
-from tinyvmaf.model.subject import Subject
 from tinyvmaf.measure.loso import LosoError, Report, evaluate, evaluate_recipe
+from tinyvmaf.model import subject as model_subject
 from tinyvmaf.model.engines import OnnxRuntimeCpu
 from tinyvmaf.model.registry import Entry
 from tinyvmaf.train.folds import FitRequest, FoldModel, fold_models
@@ -68,7 +68,7 @@ def _ids(config: pytest.Config) -> list[str]:
     return [one.id for one in subjects_of(config).values() if _may_be_student(one)] or [NO_STUDENT]
 
 
-def _may_be_student(one: Subject) -> bool:
+def _may_be_student(one: model_subject.Subject) -> bool:
     """A model that cannot be judged, or whose sidecar cannot be read, is asked for as well: the gate says why."""
     try:
         # What a stranger's sidecar calls itself excuses it from nothing.
@@ -122,7 +122,7 @@ def subject(
     return found if same else replace(found, recipe=None)
 
 
-def _recipe(judged: Subject, sidecar: dict[str, Any]) -> Recipe | None:
+def _recipe(judged: model_subject.Subject, sidecar: dict[str, Any]) -> Recipe | None:
     """The recipe that a model's sidecar names. A registered model has one; of another it may not be here."""
     training = sidecar["training"]
     if training is None:

@@ -11,6 +11,7 @@ from tinyvmaf.files import home
 from tinyvmaf.judge import subjects
 from tinyvmaf.judge.subjects import adoption_faults
 from tinyvmaf.model import registry
+from tinyvmaf.model.subject import Subject
 from tinyvmaf.model.third_party import Options
 from tinyvmaf.vmaf.features import CANONICAL_FEATURES
 

@@ -49,6 +49,7 @@ _MOST_JOBS: Final = 8  # each takes up to a GB
 _NO_TESTS: Final = 5
 _ORDERLY: Final = (*results.EXIT.values(), _NO_TESTS, -signal.SIGINT, _INTERRUPTED)
 
+
 def add_commands(commands: Commands) -> None:
     """gate."""
     command = add_command(

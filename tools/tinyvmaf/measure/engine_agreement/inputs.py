@@ -1,7 +1,7 @@
 """The rows on which a model of feature rows is tried: of the corpus, of the golden pairs, and made ones."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +55,7 @@ def rows_for(subject: Subject, domain: Domain, corpus: Dataset) -> Inputs:
     if unknown := [name for name in subject.features if name not in domain.names]:
         raise ModelError(f"{subject.id} takes {', '.join(unknown)}, which {subject.teacher_id} does not have")
     count = count_of(subject)
-    found = {"corpus": corpus.columns(*domain.names), "extreme": extremes(len(domain.names))}
+    found: dict[str, NDArray[Any]] = {"corpus": corpus.columns(*domain.names), "extreme": extremes(len(domain.names))}
     left_out = f"rows of the golden pairs, whose features {subject.teacher_id} does not take"
     if domain.names == CANONICAL:
         found["golden"] = np.concatenate([pair.features for pair in load_rows().pairs.values()])
