@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tinyvmaf.app.cli import gate as command
-from tinyvmaf.app.cli import main, parser
+from tinyvmaf.app.cli import main
 from tinyvmaf.data.store import Store
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.judge import results, selftest_cache
@@ -177,37 +177,6 @@ def test_a_wheel_alone_has_no_suites(
     monkeypatch.setenv("TINYVMAF_HOME", str(tmp_path))
     assert main(["gate"]) == 10
     assert "has no suites" in capsys.readouterr().err
-
-
-def test_what_pytest_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Paths are of where the command was typed; a value that begins with a minus stays a value."""
-    monkeypatch.chdir(tmp_path)
-    typed = [
-        "gate",
-        "--model",
-        "a.onnx",
-        "--model",
-        "b.onnx",
-        "--input-mean=-1,2",
-        "-k",
-        "a or b",
-        "--engine",
-        "numpy",
-        "--waivers",
-        "w.toml",
-        "--",
-        "--durations=3",
-    ]
-    assert command._told(parser().parse_args(typed)) == [
-        "--input-mean=-1,2",
-        f"--waivers={tmp_path / 'w.toml'}",
-        "-k",
-        "a or b",
-        f"--model={tmp_path / 'a.onnx'}",
-        f"--model={tmp_path / 'b.onnx'}",
-        "--engine=numpy",
-        "--durations=3",
-    ]
 
 
 SUITES = ("contract", "corpus", "golden", "latency", "loso")

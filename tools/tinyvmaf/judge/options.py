@@ -81,5 +81,6 @@ def declare_for_gate(add: Callable[..., object]) -> None:
 
 
 def handed_on(arguments: argparse.Namespace) -> list[str]:
-    """What `tinyvmaf gate` was told, for pytest."""
-    return [word for one in OPTIONS if one.handed_on and not one.of_suites for word in one.words(arguments)]
+    """What `tinyvmaf gate` was told, for pytest, with its `-k` and all that stands behind `--`."""
+    found = [word for one in OPTIONS if one.handed_on and not one.of_suites for word in one.words(arguments)]
+    return [*found, *(("-k", arguments.k) if arguments.k is not None else ()), *arguments.pytest]

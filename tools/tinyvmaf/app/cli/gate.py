@@ -111,7 +111,7 @@ def _run(arguments: argparse.Namespace) -> int:
     jobs = arguments.jobs or min(os.cpu_count() or 1, _MOST_JOBS)
     side_by_side = ["-n", str(jobs), "--dist", "worksteal"] if jobs > 1 else []
     together = [f"suites/{name}" for name in suites if name in there and name != "latency"]
-    told = [*handed_on(arguments), *(("-k", arguments.k) if arguments.k is not None else ()), *arguments.pytest]
+    told = handed_on(arguments)
     runs = (
         ("the suites that run side by side", [*together, *side_by_side, *told]),
         ("latency", ["suites/latency", "--benchmark-quiet", *told]),
