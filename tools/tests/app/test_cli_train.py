@@ -189,16 +189,16 @@ def test_a_card_names_the_corpus_and_the_command_that_were(small: Path, recipe: 
     assert "embedded" not in card
     assert train("--recipe", recipe, "--features", small, "--folds", "none", "--out", out) == 0
     card = (out / "quick.md").read_text(encoding="utf-8")
-    assert "\nOn the teacher's domain (docs/students.md), with ONNX Runtime on the CPU, by\n" in card
-    assert "--folds none --out DIR`, which wrote this card:\n" in card
-    assert "held out" not in card
+    assert "\nOn the teacher's domain (docs/students.md), with ONNX Runtime on the CPU.\n" in card
+    assert "--folds none --out DIR` measured this and wrote this card.\n" in card
+    assert "held-out" not in card
 
 
 def test_a_card_of_a_recipe_of_the_embedded_corpus_says_no_more_than_its_name(tmp_path: Path) -> None:
     assert train("--recipe", "linear", "--out", tmp_path) == 0
     card = (tmp_path / "linear.md").read_text(encoding="utf-8")
     assert "\nOn the embedded ladder corpus and the teacher's domain (docs/students.md), with" in card
-    assert "\n`tinyvmaf train --recipe linear --out DIR`, which wrote this card:\n" in card
+    assert "\n`tinyvmaf train --recipe linear --out DIR` measured this and wrote this card.\n" in card
 
 
 def test_the_same_recipe_gives_the_same_bytes_fitted_anew(recipe: Path, small: Path, tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""Making candidates: students, recipes, fitting, export, packaging."""
+"""Make candidates: students, recipes, fitting, export to ONNX, packaging."""

@@ -1,4 +1,4 @@
-"""A teacher's SVR as a registered model, with measured values in its sidecar and card."""
+"""Export a teacher's SVR as a registered model, with measured errors in its sidecar and card."""
 
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,10 @@ LICENCE = "BSD-2-Clause-Patent"
 
 
 def export_teacher(teacher: Teacher, folder: Path | None = None) -> Entry:
-    """Write a teacher's SVR as `<teacher>_svr`, register it, and put down what was measured.
+    """Write a teacher's SVR as model `<teacher>_svr`, measure its errors, and register it.
 
     Args:
-        folder: the registry to write to; None for the one in use.
+        folder: the registry to write to; None: the one in use.
     """
     model_id = f"{teacher.id}_svr"
     data = svr_model(teacher, model_id)
@@ -49,37 +49,37 @@ def _measure(teacher: Teacher, model: OnnxRuntimeCpu) -> dict[str, float]:
 def _card(teacher: Teacher, model_id: str, data: bytes, measured: dict[str, float]) -> str:
     inputs = ", ".join(f"`{name}`" for name in teacher.feature_names)
     meanings = {
-        "float64_max_abs_error_points": f"max error against the SVR in float64, {_ROWS:,} rows of its domain",
-        "golden_frame_max_abs_error_points": "max error against libvmaf on a frame of the golden pairs",
-        "golden_clip_max_abs_error_points": "max error against libvmaf on a clip mean of the golden pairs",
+        "float64_max_abs_error_points": f"largest error against the SVR in float64, on {_ROWS:,} rows of its domain",
+        "golden_frame_max_abs_error_points": "largest error of a frame against libvmaf, golden pairs",
+        "golden_clip_max_abs_error_points": "largest error of a clip mean against libvmaf, golden pairs",
     }
     rows = "\n".join(f"| {meanings[name]} | {value:.3g} VMAF points |" for name, value in measured.items())
     command = "tinyvmaf export-teacher" if teacher.id == "vmaf_v0.6.1" else f"tinyvmaf export-teacher {teacher.id}"
     return f"""# {model_id}
 
-The teacher itself: the nu-SVR of Netflix's VMAF model `{teacher.id}` as an ONNX graph, float64 inside. The yardstick
-for every student; made, not trained.
+The teacher itself: the nu-SVR of Netflix's VMAF model `{teacher.id}`, converted to an ONNX graph that computes in
+float64. It is the reference for every student.
 
 | | |
 |---|---|
 | file | `{model_id}.onnx`, {len(data):,} bytes, opset 17 |
 | input | `features`, float32 `[N, {len(teacher.features)}]`: {inputs} |
-| output | `score`, float32 `[N, 1]`, VMAF points, clipped as the teacher clips |
+| output | `score`, float32 `[N, 1]`, VMAF points, clipped to the teacher's range |
 | teacher | sha256 `{teacher.sha256}` |
 | support vectors | {len(teacher.svr.coefficients)} |
 {exact_in_words(data)}
 ## Measured
 
-ONNX Runtime on the CPU, by `{command}`, which wrote this card:
+With ONNX Runtime on the CPU. `{command}` measured this and wrote this card.
 
 | | |
 |---|---|
 {rows}
 
-The output is float32, which alone rounds a score near 100 by up to 3.8e-6.
+The output is float32. That rounding alone changes a score near 100 by up to 3.8e-6.
 
 ## Origin and licence
 
-All coefficients are those of Netflix's `{teacher.id}`, as published in the Netflix vmaf project and carried inside
-libvmaf. Copyright Netflix, Inc., licensed under {LICENCE}.
+All coefficients are those of Netflix's `{teacher.id}`, published in the Netflix vmaf project and included in libvmaf.
+Copyright Netflix, Inc., licensed under {LICENCE}.
 """

@@ -1,8 +1,7 @@
-"""The ONNX models of every fold of a recipe; what was fitted once is not fitted again.
+"""The ONNX models of every fold of a recipe, fitted once and then read from the store.
 
-A stored fit is found by everything that it depends on: recipe, teacher, the corpus' rows, folds, seeds, opinions, the
-code that fits, and the versions of what that code calls. So it is never served stale, and a change to any of these fits
-anew.
+The key of a stored fit covers everything that the fit depends on: recipe, teacher, corpus rows, folds, seeds, opinions,
+the code that fits, and the versions of its libraries. A change to any of them causes a new fit.
 """
 
 import hashlib
@@ -25,7 +24,7 @@ from tinyvmaf.train.recipes import Recipe
 from tinyvmaf.train.students import GridStudent
 from tinyvmaf.vmaf.teacher import Teacher
 
-_ROOMS: Final = (
+_CODE: Final = (  # files and folders whose code can change a fit
     *("vmaf/features.py", "vmaf/teacher", "vmaf/domain", "data/corpus/splits.py"),
     *("model/contract/__init__.py", "model/writer"),  # names in the graph
     *("train/students", "train/export_student", "train/fitting", "train/recipes.py", "train/folds.py"),
@@ -38,40 +37,40 @@ class FoldModel:
     """The model of one fold and seed."""
 
     held_out: str | None
-    """The source that it has not seen; None if it has seen no clip at all, or every one."""
+    """The source that the fit did not see; None if it saw no clips, or all of them."""
     seed: int
     data: bytes
     """The ONNX file."""
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """The sources whose rows it was trained on, as the file says."""
-        said = self.metadata().get("sources", "")
-        return tuple(json.loads(said)) if said else ()
+        """The sources that the model was trained on, from the file's metadata."""
+        sources = self.metadata().get("sources", "")
+        return tuple(json.loads(sources)) if sources else ()
 
     def metadata(self) -> dict[str, str]:
-        """What the file says of itself."""
+        """The metadata of the ONNX file."""
         return {entry.key: entry.value for entry in onnx.load_model_from_string(self.data).metadata_props}
 
 
 @dataclass(frozen=True)
 class FitRequest:
-    """What is to be fitted: all that the models depend on beside the code and its libraries."""
+    """Everything that the fitted models depend on, except code and libraries."""
 
     recipe: Recipe
     teacher: Teacher
     data: Dataset | None
     folds: Sequence[Fold] = ()
-    """Empty for one model a seed, fitted on every source."""
+    """Empty: one model per seed, fitted on all sources."""
     seeds: Sequence[int] | None = None
-    """Instead of the recipe's."""
+    """Replaces the recipe's seeds."""
     opinions: Opinions | None = None
-    """On the recipe's own scale."""
+    """On the scale of the recipe."""
     model_id: str | None = None
-    """The graphs' name; None for the recipe's."""
+    """Name of the ONNX graphs; None: the recipe's id."""
 
     def depends_on(self) -> dict[str, object]:
-        """What a stored fit is found by."""
+        """The key of a stored fit."""
         recipe, data = self.recipe, self.data
         sees = recipe.sees_clips
         return {
@@ -91,16 +90,16 @@ class FitRequest:
 def fold_models(
     request: FitRequest, store: Store | None, *, progress: Callable[[int, int], None] | None = None
 ) -> list[FoldModel]:
-    """The models of a recipe's folds, fitted now or from the store.
+    """The models of a recipe's folds, from the store or fitted now.
 
     Args:
-        store: None to fit in any case, and keep nothing.
+        store: None: always fit, and store nothing.
 
     Returns:
-        Fold by fold, seed by seed within; of a recipe that sees no clip one a seed, which serves every fold.
+        For each fold, one model per seed. A recipe that sees no clips gives one model per seed, for all folds.
 
     Raises:
-        FitError, TinyvmafError: as `fit.run.fit`.
+        FitError, TinyvmafError: as `fitting.run.fit`.
     """
     if store is None:
         return _fit(request, progress)
@@ -116,7 +115,7 @@ def fold_models(
 
 def _fit(request: FitRequest, progress: Callable[[int, int], None] | None) -> list[FoldModel]:
     from tinyvmaf.train.export_student import grid_model, student_model
-    from tinyvmaf.train.fitting.run import fit  # torch: a second and a half, and only who fits needs it
+    from tinyvmaf.train.fitting.run import fit  # imports torch, which takes 1.5 s
 
     recipe, teacher = request.recipe, request.teacher
     fitted = fit(
@@ -163,8 +162,8 @@ def _rows_digest(teacher: Teacher, data: Dataset) -> str:
 def _code_digest() -> str:
     package = Path(__file__).resolve().parents[1]
     digest = hashlib.sha256()
-    for room in _ROOMS:
-        path = package / room
+    for part in _CODE:
+        path = package / part
         files = [path] if path.is_file() else sorted(path.rglob("*.py"))
         if not files:
             raise FileNotFoundError(path)

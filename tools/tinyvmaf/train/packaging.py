@@ -1,4 +1,4 @@
-"""A fitted model as a candidate: ONNX file, sidecar and card, with measured values and nothing written by hand."""
+"""Write a fitted model as a candidate: ONNX file, sidecar and model card, all generated from measured values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,34 +15,31 @@ from tinyvmaf.vmaf.teacher import Teacher
 LICENCE: Final = "BSD-2-Clause-Patent"
 
 MEANINGS: Final[Mapping[str, tuple[str, str]]] = {
-    "loso_frame_rmse_points": ("RMSE of frames, sources held out", "VMAF points"),
-    "loso_frame_max_abs_error_points": ("max error of a frame, sources held out", "VMAF points"),
-    "loso_frame_plcc": ("PLCC of frames, sources held out, mean of the sources", ""),
-    "loso_frame_srocc": ("SROCC of frames, the same", ""),
-    "loso_clip_rmse_points": ("RMSE of clips, sources held out", "VMAF points"),
-    "loso_clip_plcc": ("PLCC of clips, sources held out, mean of the sources", ""),
-    "loso_clip_srocc": ("SROCC of clips, the same", ""),
-    "domain_worst_difference_points": (
-        "worst difference from the teacher that a search of its domain found",
-        "VMAF points",
-    ),
-    "golden_frame_max_abs_error_points": ("max error against libvmaf on a frame of the golden pairs", "VMAF points"),
-    "golden_clip_max_abs_error_points": ("max error against libvmaf on a clip mean of the golden pairs", "VMAF points"),
+    "loso_frame_rmse_points": ("RMSE of frames, held-out sources", "VMAF points"),
+    "loso_frame_max_abs_error_points": ("largest error of a frame, held-out sources", "VMAF points"),
+    "loso_frame_plcc": ("PLCC of frames, held-out sources, mean of the sources", ""),
+    "loso_frame_srocc": ("SROCC of frames, held-out sources, mean of the sources", ""),
+    "loso_clip_rmse_points": ("RMSE of clips, held-out sources", "VMAF points"),
+    "loso_clip_plcc": ("PLCC of clips, held-out sources, mean of the sources", ""),
+    "loso_clip_srocc": ("SROCC of clips, held-out sources, mean of the sources", ""),
+    "domain_worst_difference_points": ("largest difference from the teacher found in its domain", "VMAF points"),
+    "golden_frame_max_abs_error_points": ("largest error of a frame against libvmaf, golden pairs", "VMAF points"),
+    "golden_clip_max_abs_error_points": ("largest error of a clip mean against libvmaf, golden pairs", "VMAF points"),
 }
-"""What a measured value in a sidecar is, and its unit."""
+"""Description and unit of each measured value in a sidecar."""
 
 
 @dataclass(frozen=True)
 class Origin:
-    """What a candidate was made with, beside its recipe."""
+    """Corpus, command and code that a candidate was made with."""
 
     corpus: str
-    """In words: what the report judges by, and what it was trained on if the recipe sees clips."""
+    """In words: the corpus of the measurements, and of the training if the recipe sees clips."""
     corpus_sha256: str | None
     command: str
-    """That made it."""
+    """The command that made it."""
     commit: str | None
-    """Of the code that fitted it."""
+    """The commit of the code that fitted it."""
 
 
 def write_candidate(
@@ -56,11 +53,11 @@ def write_candidate(
     folder: Path,
     judged: bool,
 ) -> Entry:
-    """Write a model with sidecar and card into a folder, which becomes a registry of its own.
+    """Write a model with sidecar and card into a folder, which becomes a registry.
 
     Args:
-        measured: what was measured of the model, by `MEANINGS`.
-        judged: whether the recipe's folds are among that.
+        measured: the measured values, by the names in `MEANINGS`.
+        judged: whether leave-one-source-out was measured.
     """
     described = {
         "kind": "student",
@@ -101,24 +98,24 @@ def _card(
         f"| {PROMISES[name][0]} | {PROMISES[name][1]} {value:g} {PROMISES[name][2]} |"
         for name, value in (recipe.promises or {}).items()
     )
-    seen = "samples of the teacher's domain; it has seen no clip of any corpus, so every source is held out"
+    seen = "samples of the teacher's domain; no clips, so every source is unseen"
     if recipe.sees_clips:
         seen = "the clips of a corpus"
-        seen += ", a source held out at a time for the figures below and none for this file" if judged else ""
+        seen += "; this file on all sources, the models measured below on all sources but one" if judged else ""
     where = [origin.corpus] if judged else []
     where += [] if recipe.architecture.per_clip else ["the teacher's domain (docs/students.md)"]
-    how = f"""On {" and ".join(where)}, with ONNX Runtime on the CPU, by
-`{origin.command}`, which wrote this card:
+    how = f"""On {" and ".join(where)}, with ONNX Runtime on the CPU.
+`{origin.command}` measured this and wrote this card.
 
 | | |
 |---|---|
 {figures}
 """
-    nothing = f"Nothing: `{origin.command}`, which wrote this card, held no source out.\n"
+    nothing = f"Nothing: `{origin.command}`, which wrote this card, ran without leave-one-source-out.\n"
     promised = f"""
 ## Promised
 
-Bounds that this model holds itself to, beside those of gates.toml; `tox -e loso` judges it by them:
+Bounds that this model must keep in addition to those of gates.toml. `tox -e loso` checks them.
 
 | | |
 |---|---|
@@ -132,7 +129,7 @@ Bounds that this model holds itself to, beside those of gates.toml; `tox -e loso
 |---|---|
 | file | `{model_id}.onnx`, {size:,} bytes, tier {tier(size)}, opset 17 |
 | input | `features`, float32 `[N, {len(teacher.features)}]`: {inputs} |
-| output | `score`, float32 `[N, 1]`, VMAF points, clipped as the teacher clips |
+| output | `score`, float32 `[N, 1]`, VMAF points, clipped to the teacher's range |
 | inside | {recipe.arithmetic}, {numbers:,} fitted numbers |
 {exact_in_words(model.data)}| teacher | `{teacher.id}`, sha256 `{teacher.sha256}` |
 | trained on | {seen} |
@@ -142,6 +139,6 @@ Bounds that this model holds itself to, beside those of gates.toml; `tox -e loso
 {how if figures else nothing}{promised if promises else ""}
 ## Origin and licence
 
-Made by the recipe `{recipe.id}`, seed {model.seed}. {LICENCE}. It imitates Netflix's `{teacher.id}`, a model published
-by Netflix, Inc. under the same licence.
+Made by the recipe `{recipe.id}`, seed {model.seed}. Licence: {LICENCE}. The model imitates `{teacher.id}`, published by
+Netflix, Inc. under the same licence.
 """

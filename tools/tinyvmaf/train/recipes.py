@@ -16,10 +16,10 @@ from tinyvmaf.vmaf.teacher import KNOWN
 Method = Literal["B1", "B1f", "B2", "B3"]
 
 PROMISES: Final[Mapping[str, tuple[str, str, str]]] = {
-    "frame_rmse": ("RMSE of frames, sources held out", "at most", "VMAF points"),
-    "frame_max_error": ("max error of a frame, sources held out", "at most", "VMAF points"),
-    "frame_plcc": ("PLCC of frames, sources held out", "at least", ""),
-    "worst_difference": ("worst difference that a search of the domain finds", "at most", "VMAF points"),
+    "frame_rmse": ("RMSE of frames, held-out sources", "at most", "VMAF points"),
+    "frame_max_error": ("largest error of a frame, held-out sources", "at most", "VMAF points"),
+    "frame_plcc": ("PLCC of frames, held-out sources", "at least", ""),
+    "worst_difference": ("largest difference from the teacher found in its domain", "at most", "VMAF points"),
 }
 """What a recipe may promise: the metric in words, on which side of its bound it must lie, and its unit."""
 
