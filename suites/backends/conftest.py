@@ -22,7 +22,7 @@ from tinyvmaf.judge.selection import subjects_of
 from tinyvmaf.measure import engine_agreement
 from tinyvmaf.model import engines
 from tinyvmaf.model.certificate import certify
-from tinyvmaf.model.contract.words import said
+from tinyvmaf.model.contract.words import quoted
 from tinyvmaf.model.engines import Engine, EngineError, Session, Settings, UnsupportedModelError
 from tinyvmaf.model.registry import Entry
 from tinyvmaf.model.subject import Subject
@@ -134,7 +134,7 @@ def candidate(entry: Entry, gates: Gates) -> Candidate:
     sidecar = entry.sidecar()
     named = sidecar["engines"]
     if unknown := set(named or ()) - {engine.name for engine in engines.all_engines()}:
-        reason = f"{entry.id}: its sidecar names engines that nobody knows: {', '.join(map(said, sorted(unknown)))}"
+        reason = f"{entry.id}: its sidecar names engines that nobody knows: {', '.join(map(quoted, sorted(unknown)))}"
         pytest.fail(reason, pytrace=False)
     try:
         proof = certify(data)

@@ -21,7 +21,7 @@ from tinyvmaf.model.certificate import certify
 from tinyvmaf.model.engines.choose import engines_of
 from tinyvmaf.model.registry import Entry
 from tinyvmaf.model.subject import Subject
-from tinyvmaf.model.third_party import by_hand
+from tinyvmaf.model.third_party import original_scorer
 from tinyvmaf.vmaf.domain import Domain, worst_difference
 from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
@@ -116,7 +116,7 @@ def test_the_adopted_file_is_the_original(
     for sentence in judged.adopted.sentences:
         note(f"{judged.id}: {sentence}")
     rows = data.columns(*candidate.features)[:: max(1, len(data.table) // OF_THE_CORPUS)].astype(np.float32)
-    original = by_hand(judged.adopted, candidate.features)
+    original = original_scorer(judged.adopted, candidate.features)
     judge(
         compare(
             gates["contract.adopted"],

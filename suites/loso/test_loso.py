@@ -12,7 +12,7 @@ from tinyvmaf.judge.bounds import Gate, Gates
 from tinyvmaf.judge.outcomes import hold
 from tinyvmaf.measure.agreement import cluster_bootstrap
 from tinyvmaf.measure.loso import Report, leaked_rows, shown
-from tinyvmaf.model.contract.words import said
+from tinyvmaf.model.contract.words import quoted
 from tinyvmaf.model.registry import Entry
 from tinyvmaf.train.folds import FoldModel
 from tinyvmaf.train.recipes import PROMISES
@@ -145,7 +145,7 @@ def test_promises_are_kept(
     promised: dict[str, float] = sidecar["promised"]
     if not promised:
         raise CouldNotRunError(f"{subject_id} promises nothing", hint="a recipe for shipping has a table [promises]")
-    unknown = [said(name) for name in sorted(set(promised) - set(PROMISES))]
+    unknown = [quoted(name) for name in sorted(set(promised) - set(PROMISES))]
     if unknown:
         raise CouldNotRunError(
             f"{subject_id} promises {', '.join(unknown)}, which nobody measures",

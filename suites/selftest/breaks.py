@@ -798,7 +798,7 @@ def unknown_feature(made: Made) -> None:
     made.said["features"] = [*made.said["features"][:-1], "psnr_y"]
 
 
-@broken(ADOPTED, NOBODY, says="is no teacher that is known")
+@broken(ADOPTED, NOBODY, says="is not a known teacher")
 def unknown_teacher(made: Made) -> None:
     """The sidecar names a teacher that nobody knows."""
     made.said["teacher"] = "vmaf_v9"

@@ -12,7 +12,7 @@ import pytest
 from tinyvmaf.data import dataset
 from tinyvmaf.files import home
 from tinyvmaf.judge.subjects import named
-from tinyvmaf.model.third_party import Options, by_hand
+from tinyvmaf.model.third_party import FeedOptions, original_scorer
 from tinyvmaf.vmaf.features import CANONICAL, CANONICAL_FEATURES
 
 MODEL = "fixtures/third_party/quickvmaf.onnx"
@@ -80,7 +80,7 @@ def test_it_differs_between_engines(copy: Path, gate) -> None:
 
 def test_its_scores_are_those_of_the_original(tmp_path: Path) -> None:
     """By another way than the gate's: the layers written out in NumPy, from the sidecar and the file of weights."""
-    (one,) = named([home() / MODEL], tmp_path, lambda _: CANONICAL_FEATURES, Options())
+    (one,) = named([home() / MODEL], tmp_path, lambda _: CANONICAL_FEATURES, FeedOptions())
     assert one.adopted is not None
     said = json.loads((home() / MODEL).with_suffix(".json").read_text(encoding="utf-8"))
     weights = {t.name: onnx.numpy_helper.to_array(t) for t in onnx.load(home() / MODEL).graph.initializer}
@@ -89,7 +89,7 @@ def test_its_scores_are_those_of_the_original(tmp_path: Path) -> None:
     fed = (rows[:, order] - said["input_mean"]) / said["input_std"]
     hidden = np.tanh(fed @ weights["fc1.weight"] + weights["fc1.bias"])
     truth = np.clip(hidden @ weights["fc2.weight"] + weights["fc2.bias"], 0, 100).ravel()
-    assert np.abs(by_hand(one.adopted, CANONICAL)(rows) - truth).max() < 2e-3  # float32 against float64
+    assert np.abs(original_scorer(one.adopted, CANONICAL)(rows) - truth).max() < 2e-3  # float32 against float64
 
 
 @pytest.mark.parametrize(

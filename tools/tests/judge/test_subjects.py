@@ -12,14 +12,14 @@ from tinyvmaf.judge import subjects
 from tinyvmaf.judge.subjects import adoption_faults
 from tinyvmaf.model import registry
 from tinyvmaf.model.subject import Subject
-from tinyvmaf.model.third_party import Options
+from tinyvmaf.model.third_party import FeedOptions
 from tinyvmaf.vmaf.features import CANONICAL_FEATURES
 
 from ..model.third_party_files import PLAIN, network, write
 
 
-def of(paths: list[Path], folder: Path, options: Options | None = None) -> list[Subject]:
-    return subjects.named(paths, folder / "adopted", lambda _: CANONICAL_FEATURES, options or Options())
+def of(paths: list[Path], folder: Path, options: FeedOptions | None = None) -> list[Subject]:
+    return subjects.named(paths, folder / "adopted", lambda _: CANONICAL_FEATURES, options or FeedOptions())
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_a_file_with_our_sidecar_is_judged_as_it_is(nano: Path, tmp_path: Path) 
 
 
 def test_our_sidecar_says_it_all(nano: Path, tmp_path: Path) -> None:
-    (one,) = of([nano], tmp_path, Options("adm2"))
+    (one,) = of([nano], tmp_path, FeedOptions("adm2"))
     assert one.entry is None
     assert "leave out the options" in str(one.fault)
 
@@ -113,14 +113,14 @@ def test_what_a_file_brings_about_is_its_own(tmp_path: Path, monkeypatch: pytest
     """An error that nobody thought of is a fault of that file, and the others are judged."""
     good = write(tmp_path, network(), PLAIN, name="good")
     bad = write(tmp_path, network(), PLAIN, name="bad")
-    real = subjects.look
+    real = subjects.read_original
 
-    def look(path: Path, width: int):
+    def read_original(path: Path, width: int):
         if path == bad:
             raise MemoryError("hostile")
         return real(path, width)
 
-    monkeypatch.setattr(subjects, "look", look)
+    monkeypatch.setattr(subjects, "read_original", read_original)
     one, two = of([bad, good], tmp_path)
     assert "cannot be judged: MemoryError: hostile" in str(one.fault)
     assert two.fault is None

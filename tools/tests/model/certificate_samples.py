@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from tinyvmaf.model.certificate import Certificate, certify
+from tinyvmaf.model.certificate import ExactnessCertificate, certify
 
 FLOAT, DOUBLE, INT64, BOOL = TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.INT64, TensorProto.BOOL
 LIMIT = 2**24
@@ -55,13 +55,13 @@ def behind(
     *,
     q: tuple[float, float] = (0, 255),
     **how: Any,
-) -> Certificate:
+) -> ExactnessCertificate:
     """The certificate of nodes behind whole numbers `q`, 0 to 255 unless said."""
     before, bounds = integers(*q)
     return certify(build([*before, *nodes], bounds | (constants or {}), **how))
 
 
-def refused(found: Certificate, reason: str, op: str = "") -> None:
+def refused(found: ExactnessCertificate, reason: str, op: str = "") -> None:
     assert not found.certified
     assert found.broken is not None
     assert re.search(reason, found.broken.why), found.broken

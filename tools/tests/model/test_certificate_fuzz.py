@@ -17,7 +17,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from tinyvmaf.model.certificate import Certificate, certify
+from tinyvmaf.model.certificate import ExactnessCertificate, certify
 from tinyvmaf.model.certificate.proof import Walk
 from tinyvmaf.model.certificate.values import Refusal, Values
 
@@ -37,7 +37,7 @@ class Seen:
 
     net: Net
     seed: int
-    certificate: Certificate
+    certificate: ExactnessCertificate
     different: list[str]
 
 

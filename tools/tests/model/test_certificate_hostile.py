@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from tinyvmaf.errors import ModelError
-from tinyvmaf.model.certificate import Certificate, certify
+from tinyvmaf.model.certificate import ExactnessCertificate, certify
 
 from .certificate_samples import DOUBLE, FLOAT, build, integers, node, refused, weights
 
@@ -35,7 +35,7 @@ def test_half_a_model_is_no_model() -> None:
             assert error.hint  # noqa: PT017 - either is right
 
 
-def edited(change: Any) -> Certificate:
+def edited(change: Any) -> ExactnessCertificate:
     model = onnx.load_model_from_string(
         build([*integers(0, 9)[0], node("MatMul", ["q", "w"], "y")], {"low": 0.0, "high": 9.0, "w": weights([1], [1])})
     )

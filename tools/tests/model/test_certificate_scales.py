@@ -7,7 +7,7 @@ import pytest
 from onnx import NodeProto
 
 from tinyvmaf.model import engines
-from tinyvmaf.model.certificate import Certificate, certify
+from tinyvmaf.model.certificate import ExactnessCertificate, certify
 
 from .certificate_samples import DOUBLE, FLOAT, INT64, behind, build, integers, node, refused, weights
 
@@ -202,7 +202,7 @@ def test_a_scale_of_0_does_not_meet_infinity() -> None:
 
 def parabola(
     level: int, c: float, *, absolute: bool = True, low: float | None = None, then: str = "Floor"
-) -> Certificate:
+) -> ExactnessCertificate:
     nodes = [node("Abs", ["q"], "a")] if absolute else []
     nodes += [
         node("Sub", ["c", "a" if absolute else "q"], "r"),

@@ -98,7 +98,7 @@ def test_fields_that_nobody_looks_at_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("opsets", "said"),
+    ("opsets", "listed"),
     [
         ([], "none"),
         ([("", 16)], "'' version 16"),
@@ -110,11 +110,11 @@ def test_fields_that_nobody_looks_at_are_refused() -> None:
         ([("", 17), ("a\nb", 1)], r"'' version 17, 'a\\nb' version 1"),
     ],
 )
-def test_exactly_one_operator_set_is_allowed(opsets: list[tuple[str, int]], said: str) -> None:
+def test_exactly_one_operator_set_is_allowed(opsets: list[tuple[str, int]], listed: str) -> None:
     model = linear()
     del model.opset_import[:]
     model.opset_import.extend(helper.make_opsetid(*opset) for opset in opsets)
-    refused(model, rf"operator sets: {said}; the contract is '' \(ONNX's own\) version 17")
+    refused(model, rf"operator sets: {listed}; the contract is '' \(ONNX's own\) version 17")
 
 
 @pytest.mark.parametrize("version", [-1, 0, 3, 11, 2**62])

@@ -1,4 +1,4 @@
-"""A third-party model is fed as it is described, and what nobody describes is not guessed."""
+"""A third-party model is fed as its sidecar or the options say; nothing is guessed."""
 
 import contextlib
 import json
@@ -15,7 +15,14 @@ from onnx import TensorProto, helper, numpy_helper
 from tinyvmaf.errors import ModelError
 from tinyvmaf.model import contract
 from tinyvmaf.model.engines import OnnxRuntimeCpu
-from tinyvmaf.model.third_party import Options, UndescribedError, adopt, by_hand, describe, look
+from tinyvmaf.model.third_party import (
+    FeedOptions,
+    UndescribedError,
+    adopt,
+    describe_feed,
+    original_scorer,
+    read_original,
+)
 from tinyvmaf.vmaf.features import CANONICAL, CANONICAL_FEATURES
 
 from .third_party_files import PLAIN, network, truth, write
@@ -29,17 +36,17 @@ def never(teacher: str) -> list[object]:
     raise AssertionError(f"{teacher} was asked for its features")
 
 
-def adopted(path: Path, options: Options | None = None):
-    described = describe(path, never, options)
-    return adopt(look(path, len(described.features)), described, CANONICAL)
+def adopted(path: Path, options: FeedOptions | None = None):
+    feed = describe_feed(path, never, options)
+    return adopt(read_original(path, len(feed.features)), feed, CANONICAL)
 
 
-def scores(path: Path, options: Options | None = None) -> np.ndarray:
+def scores(path: Path, options: FeedOptions | None = None) -> np.ndarray:
     """Of the adopted file, which keeps the contract and gives what the original gives when it is fed by hand."""
     one = adopted(path, options)
     assert contract.faults(one.data) == []
     found = OnnxRuntimeCpu(one.data).run(ROWS)
-    assert np.abs(found - by_hand(one, CANONICAL)(ROWS)).max() < 5e-5
+    assert np.abs(found - original_scorer(one, CANONICAL)(ROWS)).max() < 5e-5
     return found
 
 
@@ -64,7 +71,7 @@ def test_float64_is_taken_and_given(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "sidecar",
     [
         {"features": list(ROTATED), "feature_mean": MEAN, "feature_std": STD},
         {"feature_order": [f"integer_{name}" for name in ROTATED], "input_mean": MEAN, "input_std": STD},
@@ -84,14 +91,14 @@ def test_float64_is_taken_and_given(tmp_path: Path) -> None:
         },
     ],
 )
-def test_dialects_of_sidecars(said: dict[str, object], tmp_path: Path) -> None:
-    path = write(tmp_path, network(), said)
+def test_dialects_of_sidecars(sidecar: dict[str, object], tmp_path: Path) -> None:
+    path = write(tmp_path, network(), sidecar)
     fed = (ROWS[:, [CANONICAL.index(name) for name in ROTATED]] - np.float32(MEAN)) / np.float32(STD)
     assert np.abs(scores(path) - truth(fed)).max() < 1e-4
 
 
 def test_options_say_it_where_no_sidecar_does(tmp_path: Path) -> None:
-    options = Options(", ".join(ROTATED), ",".join(map(str, MEAN)), ",".join(map(str, STD)))
+    options = FeedOptions(", ".join(ROTATED), ",".join(map(str, MEAN)), ",".join(map(str, STD)))
     fed = (ROWS[:, [CANONICAL.index(name) for name in ROTATED]] - np.float32(MEAN)) / np.float32(STD)
     path = write(tmp_path, network())
     assert np.abs(scores(path, options) - truth(fed)).max() < 1e-4
@@ -113,42 +120,44 @@ def test_the_order_of_features_is_the_sidecars(order: list[str], tmp_path_factor
 
 
 @pytest.mark.parametrize(
-    ("said", "options", "message"),
+    ("sidecar", "options", "message"),
     [
-        (None, Options(), "nobody says which features it takes"),
-        ({}, Options(), "has neither features nor feature_order"),
-        ({"features": []}, Options(), "features is not a list of feature names"),
-        ({"features": "adm2"}, Options(), "is not a list of feature names"),
-        ({"features": [*CANONICAL[:5], "motion"]}, Options(), "'motion', which its teacher does not take"),
-        ({"features": [*CANONICAL[:5], "adm2"]}, Options(), "has adm2 twice"),
-        ({**PLAIN, "feature_order": list(ROTATED)}, Options(), "say different things"),
-        (PLAIN, Options(",".join(ROTATED)), "features of theirs.json and --feature-order say different things"),
-        ({**PLAIN, "input_mean": MEAN}, Options(), "input_mean of theirs.json is given, and no std"),
-        ({**PLAIN, "feature_std": STD}, Options(), "is given, and no mean"),
-        ({**PLAIN, "input_mean": MEAN, "feature_mean": STD, "input_std": STD}, Options(), "say different things"),
-        ({**PLAIN, "input_mean": MEAN, "input_std": [0.0, *STD[1:]]}, Options(), "what is divided by is positive"),
-        ({**PLAIN, "input_mean": MEAN[:5], "input_std": STD}, Options(), "has 5 numbers, for 6 features"),
-        ({**PLAIN, "input_mean": "0", "input_std": STD}, Options(), "neither a list of numbers nor a table"),
-        ({**PLAIN, "input_mean": [True, *MEAN[1:]], "input_std": STD}, Options(), "neither a list of numbers"),
-        ({**PLAIN, "input_mean": [float("nan"), *MEAN[1:]], "input_std": STD}, Options(), "is not finite"),
-        ({**PLAIN, "input_mean": {"adm2": 1.0}, "input_std": STD}, Options(), "is of adm2; the model takes"),
-        (PLAIN, Options(input_mean="1,2,x"), "numbers with commas between them"),
-        ({**PLAIN, "output_scale": 100.0}, Options(), "'output_scale', which may change inputs or outputs"),
-        ({**PLAIN, "normalization": "zscore"}, Options(), "'normalization', which may change inputs or outputs"),
-        ({**PLAIN, "feature_means": MEAN}, Options(), "'feature_means', which may"),
-        ({**PLAIN, "mean": MEAN, "std": STD}, Options(), "'mean', 'std', which may"),
-        ({**PLAIN, "INPUT_MEAN": MEAN}, Options(), "'INPUT_MEAN', which may"),
-        ({**PLAIN, "input": {"loc": MEAN}}, Options(), "'loc', which may"),
-        ({**PLAIN, "preprocessing": {"a": 1}}, Options(), "'preprocessing', which may"),
-        ({**PLAIN, "teacher": {"name": "vmaf_v0.6.1"}}, Options(), "is no teacher that is known"),
-        ({**PLAIN, "teacher": ["vmaf_v0.6.1"]}, Options(), "is no teacher that is known"),
-        ({**PLAIN, "input_mean": [10**400, *MEAN[1:]], "input_std": STD}, Options(), "is not finite"),
-        ({**PLAIN, "teacher": "vmaf_v9"}, Options(), "'vmaf_v9' is no teacher that is known"),
+        (None, FeedOptions(), "nobody says which features it takes"),
+        ({}, FeedOptions(), "has neither features nor feature_order"),
+        ({"features": []}, FeedOptions(), "features is not a list of feature names"),
+        ({"features": "adm2"}, FeedOptions(), "is not a list of feature names"),
+        ({"features": [*CANONICAL[:5], "motion"]}, FeedOptions(), "'motion', which its teacher does not take"),
+        ({"features": [*CANONICAL[:5], "adm2"]}, FeedOptions(), "has adm2 twice"),
+        ({**PLAIN, "feature_order": list(ROTATED)}, FeedOptions(), "say different things"),
+        (PLAIN, FeedOptions(",".join(ROTATED)), "features of theirs.json and --feature-order say different things"),
+        ({**PLAIN, "input_mean": MEAN}, FeedOptions(), "input_mean of theirs.json is given, and no std"),
+        ({**PLAIN, "feature_std": STD}, FeedOptions(), "is given, and no mean"),
+        ({**PLAIN, "input_mean": MEAN, "feature_mean": STD, "input_std": STD}, FeedOptions(), "say different things"),
+        ({**PLAIN, "input_mean": MEAN, "input_std": [0.0, *STD[1:]]}, FeedOptions(), "what is divided by is positive"),
+        ({**PLAIN, "input_mean": MEAN[:5], "input_std": STD}, FeedOptions(), "has 5 numbers, for 6 features"),
+        ({**PLAIN, "input_mean": "0", "input_std": STD}, FeedOptions(), "neither a list of numbers nor a table"),
+        ({**PLAIN, "input_mean": [True, *MEAN[1:]], "input_std": STD}, FeedOptions(), "neither a list of numbers"),
+        ({**PLAIN, "input_mean": [float("nan"), *MEAN[1:]], "input_std": STD}, FeedOptions(), "is not finite"),
+        ({**PLAIN, "input_mean": {"adm2": 1.0}, "input_std": STD}, FeedOptions(), "is of adm2; the model takes"),
+        (PLAIN, FeedOptions(input_mean="1,2,x"), "numbers with commas between them"),
+        ({**PLAIN, "output_scale": 100.0}, FeedOptions(), "'output_scale', which may change inputs or outputs"),
+        ({**PLAIN, "normalization": "zscore"}, FeedOptions(), "'normalization', which may change inputs or outputs"),
+        ({**PLAIN, "feature_means": MEAN}, FeedOptions(), "'feature_means', which may"),
+        ({**PLAIN, "mean": MEAN, "std": STD}, FeedOptions(), "'mean', 'std', which may"),
+        ({**PLAIN, "INPUT_MEAN": MEAN}, FeedOptions(), "'INPUT_MEAN', which may"),
+        ({**PLAIN, "input": {"loc": MEAN}}, FeedOptions(), "'loc', which may"),
+        ({**PLAIN, "preprocessing": {"a": 1}}, FeedOptions(), "'preprocessing', which may"),
+        ({**PLAIN, "teacher": {"name": "vmaf_v0.6.1"}}, FeedOptions(), "is not a known teacher"),
+        ({**PLAIN, "teacher": ["vmaf_v0.6.1"]}, FeedOptions(), "is not a known teacher"),
+        ({**PLAIN, "input_mean": [10**400, *MEAN[1:]], "input_std": STD}, FeedOptions(), "is not finite"),
+        ({**PLAIN, "teacher": "vmaf_v9"}, FeedOptions(), "'vmaf_v9' is not a known teacher"),
     ],
 )
-def test_what_is_not_said_or_said_twice_is_an_error(said, options: Options, message: str, tmp_path: Path) -> None:
+def test_a_missing_or_contradictory_feed_is_an_error(
+    sidecar, options: FeedOptions, message: str, tmp_path: Path
+) -> None:
     with pytest.raises(UndescribedError) as caught:
-        describe(write(tmp_path, network(), said), never, options)
+        describe_feed(write(tmp_path, network(), sidecar), never, options)
     assert message in str(caught.value)
 
 
@@ -157,22 +166,22 @@ def test_a_sidecar_that_is_no_table(text: str, tmp_path: Path) -> None:
     path = write(tmp_path, network())
     path.with_suffix(".json").write_text(text, encoding="utf-8")
     with pytest.raises(UndescribedError, match=r"theirs\.json"):
-        describe(path, never)
+        describe_feed(path, never)
 
 
 def test_two_sidecars_are_one_too_many(tmp_path: Path) -> None:
     path = write(tmp_path, network(), PLAIN)
     (tmp_path / "theirs.onnx.json").write_text(json.dumps(PLAIN), encoding="utf-8")
     with pytest.raises(UndescribedError, match="two sidecars"):
-        describe(path, never)
+        describe_feed(path, never)
     path.with_suffix(".json").unlink()
-    assert describe(path, never).features == CANONICAL
+    assert describe_feed(path, never).features == CANONICAL
 
 
 def test_features_of_another_teacher_are_asked_for(tmp_path: Path) -> None:
     path = write(tmp_path, network(), {"features": ["adm2"], "teacher": "vmaf_v0.6.1neg"})
     asked = []
-    describe(path, lambda teacher: asked.append(teacher) or CANONICAL_FEATURES)
+    describe_feed(path, lambda teacher: asked.append(teacher) or CANONICAL_FEATURES)
     assert asked == ["vmaf_v0.6.1neg"]
 
 
@@ -195,7 +204,7 @@ def test_external_data_inside_the_folder_are_read(tmp_path: Path) -> None:
     path = external(tmp_path, "weights.bin", offset=8, length=6 * 8 * 4)
     assert np.abs(scores(path) - truth(ROWS)).max() < 1e-4
     assert any("external data read in from weights.bin" in sentence for sentence in adopted(path).sentences)
-    assert look(path, 6).size == path.stat().st_size + (tmp_path / "weights.bin").stat().st_size
+    assert read_original(path, 6).size == path.stat().st_size + (tmp_path / "weights.bin").stat().st_size
 
 
 @pytest.mark.parametrize(
@@ -260,10 +269,10 @@ def foreign(model: onnx.ModelProto) -> None:
         (changed(second_output), "2 outputs; a candidate has one each"),
         (changed(loop), "not of an allowed operator|a subgraph"),
         (changed(undefined), "Nodes in a graph must be topologically sorted"),
-        (changed(foreign), "it has operators of 'com.theirs'"),
+        (changed(foreign), "operators of domain 'com.theirs'"),
         (changed(lambda m: m.graph.input[0].type.tensor_type.shape.dim.pop()), "has rank 1"),
         (changed(lambda m: m.graph.input[0].type.tensor_type.ClearField("shape")), "has no shape"),
-        (changed(lambda m: setattr(m.graph.input[0].type.tensor_type, "elem_type", TensorProto.INT32)), "is of INT32"),
+        (changed(lambda m: setattr(m.graph.input[0].type.tensor_type, "elem_type", TensorProto.INT32)), "is INT32"),
         (changed(lambda m: setattr(m.graph.input[0].type.tensor_type.shape.dim[1], "dim_value", 7)), "has 7 columns"),
         (changed(lambda m: setattr(m.graph.output[0].type.tensor_type.shape.dim[1], "dim_value", 3)), "has 3 columns"),
         (changed(lambda m: setattr(m.graph.node[1], "op_type", "RandomNormal")), "is not of an allowed operator"),

@@ -65,12 +65,12 @@ def truth(rows: np.ndarray, *, double: bool = False) -> np.ndarray:
     return np.clip(h @ W2 + B2, 0, 100).reshape(-1)
 
 
-def write(folder: Path, model: onnx.ModelProto, said: dict[str, Any] | None = None, name: str = "theirs") -> Path:
-    """A model file, with its sidecar if anything is said."""
+def write(folder: Path, model: onnx.ModelProto, sidecar: dict[str, Any] | None = None, name: str = "theirs") -> Path:
+    """A model file, with its sidecar if there is one."""
     path = folder / f"{name}.onnx"
     path.write_bytes(model.SerializeToString())
-    if said is not None:
-        path.with_suffix(".json").write_text(json.dumps(said), encoding="utf-8")
+    if sidecar is not None:
+        path.with_suffix(".json").write_text(json.dumps(sidecar), encoding="utf-8")
     return path
 
 

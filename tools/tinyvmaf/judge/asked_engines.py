@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from tinyvmaf.errors import CouldNotRunError, ModelError
 from tinyvmaf.model import engines
-from tinyvmaf.model.contract.words import said as quoted
+from tinyvmaf.model.contract.words import quoted
 from tinyvmaf.model.engines import Engine
 from tinyvmaf.model.subject import Subject
 

@@ -9,7 +9,7 @@ import pytest
 
 from tinyvmaf.judge import subjects
 from tinyvmaf.model.subject import Subject
-from tinyvmaf.model.third_party import Options
+from tinyvmaf.model.third_party import FeedOptions
 from tinyvmaf.vmaf.features import Feature
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 from tinyvmaf.vmaf.teacher import load_built_in
@@ -31,7 +31,7 @@ def subjects_of(config: pytest.Config) -> dict[str, Subject]:
 
 
 def _find(config: pytest.Config) -> Iterable[Subject]:
-    options = Options(*(config.getoption(f"--{name}") for name in ("feature-order", "input-mean", "input-std")))
+    options = FeedOptions(*(config.getoption(f"--{name}") for name in ("feature-order", "input-mean", "input-std")))
     named = config.getoption("--model") or ()
     if not all(path.strip() for path in named):
         raise pytest.UsageError("--model without a path")

@@ -9,13 +9,12 @@ from typing import Final
 from tinyvmaf.errors import CouldNotRunError, ModelError, RegistryError, TinyvmafError
 from tinyvmaf.files import file_sha256, sha256
 from tinyvmaf.model import contract, registry
-from tinyvmaf.model.contract.words import in_one_line
-from tinyvmaf.model.contract.words import said as quoted
+from tinyvmaf.model.contract.words import in_one_line, quoted
 from tinyvmaf.model.engines.choose import engines_of
 from tinyvmaf.model.registry import Entry
 from tinyvmaf.model.subject import Subject
-from tinyvmaf.model.third_party import Adopted, Options, adopt, describe, look
-from tinyvmaf.model.third_party.describe import Features, UndescribedError, read_said, sidecar_of
+from tinyvmaf.model.third_party import AdoptedModel, FeedOptions, adopt, describe_feed, read_original
+from tinyvmaf.model.third_party.feed import Features, UndescribedError, read_sidecar, sidecar_of
 from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN
 
@@ -34,7 +33,7 @@ def registered() -> list[Subject]:
         return [Subject(NO_MODEL, registry.model_folder(), None, registered=True, fault=fault)]
 
 
-def named(paths: Sequence[Path], folder: Path, features_of: Features, options: Options) -> list[Subject]:
+def named(paths: Sequence[Path], folder: Path, features_of: Features, options: FeedOptions) -> list[Subject]:
     """The models of files.
 
     A file with a sidecar of this project is judged as it is; any other is adopted.
@@ -69,10 +68,10 @@ def _id(path: Path) -> str:
     return re.sub(r"[^A-Za-z0-9._-]", "_", path.stem).lstrip("._-")[:_LONGEST] or "model"
 
 
-def _own(path: Path, folder: Path, options: Options) -> Subject | None:
+def _own(path: Path, folder: Path, options: FeedOptions) -> Subject | None:
     """A model with a sidecar of this project; None if it has another, or none."""
     sidecar = sidecar_of(path)
-    said = read_said(sidecar)
+    said = read_sidecar(sidecar)
     if sidecar is None or "schema" not in said or not {"id", "kind"} & set(said):
         return None
     if options:
@@ -95,21 +94,21 @@ def _own(path: Path, folder: Path, options: Options) -> Subject | None:
     return Subject(name, path, entry, registered=False)
 
 
-def _adopted(path: Path, folder: Path, features_of: Features, options: Options) -> Subject:
+def _adopted(path: Path, folder: Path, features_of: Features, options: FeedOptions) -> Subject:
     if not path.is_file():
         raise CouldNotRunError(f"{path} is no file")
     name = _id(path)
     if any(one.id == name for one in registered()):
         raise CouldNotRunError(f"{path} is called like a registered model", hint="call it something else")
-    described = describe(path, features_of, options)
-    features = CANONICAL if described.teacher == DEFAULT else tuple(one.name for one in features_of(described.teacher))
-    adopted = adopt(look(path, len(described.features)), described, features)
+    feed = describe_feed(path, features_of, options)
+    features = CANONICAL if feed.teacher == DEFAULT else tuple(one.name for one in features_of(feed.teacher))
+    adopted = adopt(read_original(path, len(feed.features)), feed, features)
     if wrong := contract.faults(adopted.data):  # before anything else opens it
         raise ModelError(f"{path}: {'; '.join(wrong[:3])}")
     sidecar = {
         "kind": "student",
         "feature_order": list(features),
-        "teacher": {"id": described.teacher, "sha256": KNOWN[described.teacher]},
+        "teacher": {"id": feed.teacher, "sha256": KNOWN[feed.teacher]},
         "engines": None,
         "training": None,
         "measured": {},
@@ -123,14 +122,12 @@ def _adopted(path: Path, folder: Path, features_of: Features, options: Options) 
     return Subject(name, path, entry, registered=False, adopted=adopted)
 
 
-def adoption_faults(one: Adopted, path: Path) -> list[str]:
+def adoption_faults(one: AdoptedModel, path: Path) -> list[str]:
     """In what a third-party sidecar and its file disagree."""
-    found, said = [], one.described.said
+    found, said = [], one.feed.sidecar
     actual = sha256(path.read_bytes())
-    if one.described.sha256 is not None and one.described.sha256.lower() != actual:
-        found.append(
-            f"the sidecar is of another file: it says sha256 {quoted(one.described.sha256)}, the file has {actual}"
-        )
+    if one.feed.sha256 is not None and one.feed.sha256.lower() != actual:
+        found.append(f"the sidecar is of another file: it says sha256 {quoted(one.feed.sha256)}, the file has {actual}")
     for key, value in (
         ("opset", one.original.opset),
         ("input_name", one.original.input),

@@ -8,9 +8,9 @@ from typing import Any
 from tinyvmaf.errors import CouldNotRunError, RegistryError, TinyvmafError
 from tinyvmaf.files import file_sha256, home
 from tinyvmaf.model import contract
-from tinyvmaf.model.certificate import Certificate, certify
+from tinyvmaf.model.certificate import ExactnessCertificate, certify
 from tinyvmaf.model.registry import Entry
-from tinyvmaf.model.third_party import Adopted
+from tinyvmaf.model.third_party import AdoptedModel
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Subject:
     entry: Entry | None
     """Where file and sidecar are, with their registered hashes. None with a fault."""
     registered: bool
-    adopted: Adopted | None = None
+    adopted: AdoptedModel | None = None
     """Of a third-party model: the file that was made from it."""
     fault: TinyvmafError | None = None
     """Why it cannot be judged: a `ModelError` is the model's own fault, any other kept the gates from running."""
@@ -96,7 +96,7 @@ class Subject:
         return contract.tier(len(self.data))
 
     @cached_property
-    def proof(self) -> Certificate:
+    def proof(self) -> ExactnessCertificate:
         """What can be proven of its arithmetic now.
 
         Raises:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tinyvmaf.app.cli.common import Commands, add_command, print_table
 from tinyvmaf.errors import TinyvmafError
-from tinyvmaf.model.certificate import Certificate, certify_file
+from tinyvmaf.model.certificate import ExactnessCertificate, certify_file
 
 _DESCRIPTION = """\
 Prove that an ONNX model gives bit-identical results on every engine that computes float32 as IEEE 754 says, whatever
@@ -69,7 +69,7 @@ def _path(name: str) -> Path:
     return registry.find(name).onnx
 
 
-def _print(name: str, certificate: Certificate) -> None:
+def _print(name: str, certificate: ExactnessCertificate) -> None:
     verdict = "CERTIFIED" if certificate.certified else "NOT CERTIFIED"
     print(f"{name}: {verdict}")
     for line in certificate.explain().splitlines():

@@ -33,7 +33,7 @@ from typing import Any
 from tinyvmaf.errors import ModelError
 from tinyvmaf.model.certificate.call import Reduction
 
-__all__ = ["Broken", "Certificate", "Reduction", "certify", "certify_file"]
+__all__ = ["Broken", "ExactnessCertificate", "Reduction", "certify", "certify_file"]
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Broken:
 
 
 @dataclass(frozen=True)
-class Certificate:
+class ExactnessCertificate:
     """What was proven of a graph."""
 
     certified: bool
@@ -93,7 +93,7 @@ class Certificate:
         return asdict(self) | {"accumulator_bits": self.accumulator_bits}
 
 
-def certify(data: bytes) -> Certificate:
+def certify(data: bytes) -> ExactnessCertificate:
     """Prove what can be proven of the bytes of any ONNX file. Nothing of it runs.
 
     Raises:
@@ -104,7 +104,7 @@ def certify(data: bytes) -> Certificate:
     return prove(data)
 
 
-def certify_file(path: Path) -> Certificate:
+def certify_file(path: Path) -> ExactnessCertificate:
     """`certify` for a file, no more of which is read than the largest that is looked at.
 
     Raises:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tinyvmaf.model.certificate.call import Call, Reduction, align
+from tinyvmaf.model.certificate.call import NodeCall, Reduction, align
 from tinyvmaf.model.certificate.parabola import parabola
 from tinyvmaf.model.certificate.scales import (
     factors,
@@ -31,7 +31,7 @@ from tinyvmaf.model.certificate.values import (
 _MERGE_HINT = "make it exact with fewer bits, or Round what comes before"
 
 
-def add(call: Call) -> Values:
+def add(call: NodeCall) -> Values:
     """Add and Sub of two tensors, a sum of two terms."""
     a, b = call.input(0), call.input(1)
     kind = call.numbers(a, b)
@@ -41,7 +41,7 @@ def add(call: Call) -> Values:
     return _sum(call, kind, batched, [a, b], parts)
 
 
-def add_all(call: Call) -> Values:
+def add_all(call: NodeCall) -> Values:
     """Sum of any number of tensors."""
     operands = [call.input(i) for i in range(len(call.inputs))]
     kind = call.numbers(*operands)
@@ -50,7 +50,7 @@ def add_all(call: Call) -> Values:
     return _sum(call, kind, batched, operands, [single(operand) for operand in operands])
 
 
-def _sum(call: Call, kind: str, batched: bool, operands: list[Values], parts: list[Terms]) -> Values:
+def _sum(call: NodeCall, kind: str, batched: bool, operands: list[Values], parts: list[Terms]) -> Values:
     terms = stack(parts)
     found = total(terms, 0, kind)
     fixed = all(operand.fixed for operand in operands)
@@ -85,7 +85,7 @@ def _sum(call: Call, kind: str, batched: bool, operands: list[Values], parts: li
     return _rounded(call, operands, made, found)
 
 
-def multiply(call: Call) -> Values:
+def multiply(call: NodeCall) -> Values:
     """Mul of two tensors."""
     a, b = call.input(0), call.input(1)
     call.numbers(a, b)
@@ -96,7 +96,7 @@ def multiply(call: Call) -> Values:
     return product(call, batched, a, b)
 
 
-def divide(call: Call) -> Values:
+def divide(call: NodeCall) -> Values:
     """Div by a constant power of two, which is the multiplication by its reciprocal."""
     a, b = call.input(0), call.input(1)
     if call.numbers(a, b) not in FLOATS:
@@ -110,7 +110,7 @@ def divide(call: Call) -> Values:
     return product(call, batched, a, _reciprocal(b))
 
 
-def reciprocal(call: Call) -> Values:
+def reciprocal(call: NodeCall) -> Values:
     """Reciprocal of a constant power of two."""
     a = call.input(0)
     if call.numbers(a) not in FLOATS or not a.power_of_two or a.zero.any():
@@ -129,7 +129,7 @@ def _reciprocal(b: Values) -> Values:
     return replace(made, span=(-high, -low), reach=None if b.reach is None else (-b.reach[1], -b.reach[0]))
 
 
-def product(call: Call, batched: bool, a: Values, b: Values) -> Values:
+def product(call: NodeCall, batched: bool, a: Values, b: Values) -> Values:
     """The product of two aligned tensors of one type, element by element."""
     kind = a.kind
     scale, other = (b, a) if b.fixed else (a, b)
@@ -184,7 +184,7 @@ def _exact_but_large(made: Values) -> bool:
     return form is not None and bool((made.bits <= form.digits).all()) and made.lowest >= form.lowest
 
 
-def _scaled_flush(call: Call, scale: Values, other: Values) -> int | None:
+def _scaled_flush(call: NodeCall, scale: Values, other: Values) -> int | None:
     """What is below 2^flush is, times a constant below 2^top, below 2^(flush + top)."""
     if scale.fixed and scale.flush is None:
         return None if other.flush is None else other.flush + scale.top
@@ -193,7 +193,7 @@ def _scaled_flush(call: Call, scale: Values, other: Values) -> int | None:
     return None
 
 
-def _rounded(call: Call, operands: list[Values], made: Values, found: Total) -> Values:
+def _rounded(call: NodeCall, operands: list[Values], made: Values, found: Total) -> Values:
     """The result of one correct rounding, if its operands are atoms: then no engine has anything to merge it with."""
     form = FLOATS.get(made.kind)
     if form is None or not all(operand.atom for operand in operands):
@@ -239,7 +239,7 @@ def rounded(name: str, exact: Values, form: Format) -> Values:
     )
 
 
-def negate(call: Call) -> Values:
+def negate(call: NodeCall) -> Values:
     """Neg, which changes nothing but the sign."""
     a = call.input(0)
     call.numbers(a)

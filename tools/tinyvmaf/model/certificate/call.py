@@ -38,7 +38,7 @@ class Findings:
 
 
 @dataclass
-class Call:
+class NodeCall:
     """A node, its inputs' values in place of their names."""
 
     name: str
@@ -152,7 +152,7 @@ def row_axis(values: Values, axis: int, what: str) -> int:
     return axis - values.batched
 
 
-def align(call: Call, *operands: Values) -> tuple[bool, list[Values]]:
+def align(call: NodeCall, *operands: Values) -> tuple[bool, list[Values]]:
     """Broadcast operands against each other, as ONNX does; returns whether there is a batch axis, and the operands."""
     batched = any(operand.batched for operand in operands)
     ranks = {operand.rank for operand in operands if operand.batched}

@@ -7,7 +7,7 @@ import numpy as np
 from onnx import TensorProto, numpy_helper
 
 from tinyvmaf.model.certificate.arithmetic import rounded
-from tinyvmaf.model.certificate.call import Call
+from tinyvmaf.model.certificate.call import NodeCall
 from tinyvmaf.model.certificate.scales import require_reach
 from tinyvmaf.model.certificate.values import (
     FLOATS,
@@ -19,7 +19,7 @@ from tinyvmaf.model.certificate.values import (
     constant_span,
     own_subnormals,
 )
-from tinyvmaf.model.contract.words import said
+from tinyvmaf.model.contract.words import quoted
 
 TYPES: Final[dict[int, str]] = {
     TensorProto.FLOAT: "float32",
@@ -45,7 +45,7 @@ def type_of(number: int) -> str:
     return TYPES[number]
 
 
-def cast(call: Call) -> Values:
+def cast(call: NodeCall) -> Values:
     """Cast between types, if no value changes; float64 to float32 may be one correct rounding."""
     a, to = call.input(0), type_of(int(call.attribute("to", 0)))
     call.attribute("saturate", 1)  # only of 8-bit floating types, which are refused
@@ -69,7 +69,7 @@ def _span(a: Values) -> tuple[int, int]:
     return constant_span(a) if a.fixed else (0, 0)
 
 
-def _to_integer(call: Call, a: Values, to: str) -> Values:
+def _to_integer(call: NodeCall, a: Values, to: str) -> Values:
     if a.kind in FLOATS:
         if a.rounded or a.lowest < 0:
             raise Refusal("its input is not proven to be a whole number", "Round it before")
@@ -81,7 +81,7 @@ def _to_integer(call: Call, a: Values, to: str) -> Values:
     return replace(a, kind=to, atom=True, chosen=False, flush=None, span=_span(a), reach=None, masked=False)
 
 
-def _to_float(call: Call, a: Values, to: str) -> Values:
+def _to_float(call: NodeCall, a: Values, to: str) -> Values:
     form = FLOATS[to]
     if a.infinite:
         raise Refusal("its input may be infinite", "Clip it first")
@@ -91,7 +91,7 @@ def _to_float(call: Call, a: Values, to: str) -> Values:
     return own_subnormals(made)
 
 
-def constant_node(call: Call) -> Values:
+def constant_node(call: NodeCall) -> Values:
     """Constant, in any of its attributes."""
     held = [
         (name, call.attribute(name, None))
@@ -114,5 +114,5 @@ def tensor(proto: TensorProto) -> Values:
     type_of(proto.data_type)
     array = numpy_helper.to_array(proto)
     if not array.size:
-        raise Refusal(f"constant {said(proto.name)} has no elements")
+        raise Refusal(f"constant {quoted(proto.name)} has no elements")
     return constant(array)

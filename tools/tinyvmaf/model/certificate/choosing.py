@@ -9,13 +9,13 @@ from functools import reduce
 
 import numpy as np
 
-from tinyvmaf.model.certificate.call import Call, align, row_axis, whole
+from tinyvmaf.model.certificate.call import NodeCall, align, row_axis, whole
 from tinyvmaf.model.certificate.scales import require_reach, sum_reach, sum_span
 from tinyvmaf.model.certificate.terms import negative, single, stack, total
 from tinyvmaf.model.certificate.values import EVERY, FLOATS, Refusal, Values, constant, ints, values
 
 
-def maximum(call: Call) -> Values:
+def maximum(call: NodeCall) -> Values:
     """Max and Min of any number of tensors."""
     operands = [call.input(i) for i in range(len(call.inputs))]
     call.numbers(*operands)
@@ -23,7 +23,7 @@ def maximum(call: Call) -> Values:
     return reduce(_larger if call.op == "Max" else _smaller, operands)
 
 
-def relu(call: Call) -> Values:
+def relu(call: NodeCall) -> Values:
     """Relu, the larger of 0 and the input."""
     a = call.input(0)
     kind = call.numbers(a)
@@ -31,7 +31,7 @@ def relu(call: Call) -> Values:
     return _larger(a, zero)
 
 
-def clip(call: Call) -> Values:
+def clip(call: NodeCall) -> Values:
     """Clip, with either bound or none."""
     made = call.input(0)
     bounds = [call.optional(1), call.optional(2)]
@@ -96,7 +96,7 @@ def one_of(made: Values, *chosen: Values) -> Values:
     )
 
 
-def absolute(call: Call) -> Values:
+def absolute(call: NodeCall) -> Values:
     """Abs, the larger of the input and its negative."""
     a = call.input(0)
     call.numbers(a)
@@ -106,7 +106,7 @@ def absolute(call: Call) -> Values:
     return one_of(made, a)
 
 
-def select(call: Call) -> Values:
+def select(call: NodeCall) -> Values:
     """Where: one of two tensors, by a truth value that is the same in every engine."""
     condition, a, b = call.input(0), call.input(1), call.input(2)
     if condition.kind != "bool":
@@ -123,7 +123,7 @@ def select(call: Call) -> Values:
     return replace(made, batched=batched)
 
 
-def reduce_choice(call: Call) -> Values:
+def reduce_choice(call: NodeCall) -> Values:
     """ReduceMax and ReduceMin over axes that are not the batch."""
     a = call.input(0)
     call.numbers(a)
@@ -136,7 +136,7 @@ def reduce_choice(call: Call) -> Values:
     return one_of(values(a.kind, a.batched, lo, hi, a.unit, grid, bits), a)
 
 
-def reduced_axes(call: Call, a: Values) -> tuple[int, ...]:
+def reduced_axes(call: NodeCall, a: Values) -> tuple[int, ...]:
     """The axes of a Reduce operator, as those of a row: its attribute, or its second input."""
     given = call.parameter(1, "axes") if len(call.inputs) > 1 else call.attribute("axes", None)
     nothing = call.attribute("noop_with_empty_axes", 0)
@@ -150,7 +150,7 @@ def reduced_axes(call: Call, a: Values) -> tuple[int, ...]:
     return tuple(listed)
 
 
-def to_integers(call: Call) -> Values:
+def to_integers(call: NodeCall) -> Values:
     """Round (ties to even), Floor and Ceil."""
     a = call.input(0)
     if call.numbers(a) not in FLOATS:
@@ -187,7 +187,7 @@ def _flushing_shows(a: Values, flush: int, op: str) -> bool:
     return flush > 0 or bool((small & side).any())
 
 
-def sign(call: Call) -> Values:
+def sign(call: NodeCall) -> Values:
     """Sign: -1, 0 or 1."""
     a = call.input(0)
     kind = call.numbers(a)
@@ -199,7 +199,7 @@ def sign(call: Call) -> Values:
     return values(kind, a.batched, lo, hi, 0, np.zeros(a.shape), np.ones(a.shape))
 
 
-def compare(call: Call) -> Values:
+def compare(call: NodeCall) -> Values:
     """Equal, Less, Greater and the like, of exact values.
 
     Engines may decide by the difference, or bring constants to the other side, so that has to be exact too, unless
@@ -225,7 +225,7 @@ def _all_above(constant: Values, exponent: int) -> bool:
     return bool((magnitude >= exponent).all())
 
 
-def logic(call: Call) -> Values:
+def logic(call: NodeCall) -> Values:
     """And, Or, Xor and Not."""
     operands = [call.input(i) for i in range(len(call.inputs))]
     if any(operand.kind != "bool" for operand in operands):

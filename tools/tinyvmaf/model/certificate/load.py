@@ -12,7 +12,7 @@ from tinyvmaf.model.certificate.casts import type_of
 from tinyvmaf.model.certificate.values import FLOATS, Refusal, Values, graph_input
 from tinyvmaf.model.contract import LARGEST, MAX_NODES, MAX_RANK, MAX_VALUES_A_ROW
 from tinyvmaf.model.contract.tensors import tensor_faults
-from tinyvmaf.model.contract.words import in_one_line, node_name, said
+from tinyvmaf.model.contract.words import in_one_line, node_name, quoted
 
 OPSETS: Final = range(13, 24)
 """Versions of ONNX's own operators for which the rules were written."""
@@ -107,19 +107,19 @@ def _names(graph: GraphProto) -> None:
     ]
     for name, what in origins:
         if name in known:
-            raise Refusal(f"{what} {said(name)} has the name of another value, and engines differ in which they take")
+            raise Refusal(f"{what} {quoted(name)} has the name of another value, and engines differ in which they take")
         known.add(name)
 
 
 def _tensors(graph: GraphProto) -> Iterator[tuple[TensorProto, str]]:
     for proto in graph.initializer:
-        yield proto, f"initializer {said(proto.name)}"
+        yield proto, f"initializer {quoted(proto.name)}"
     for i, node in enumerate(graph.node):
         _fields(node, node_name(i, node))
         for attribute in node.attribute:
-            _fields(attribute, f"attribute {said(attribute.name)} of {node_name(i, node)}")
+            _fields(attribute, f"attribute {quoted(attribute.name)} of {node_name(i, node)}")
             if attribute.HasField("t"):
-                yield attribute.t, f"attribute {said(attribute.name)} of {node_name(i, node)}"
+                yield attribute.t, f"attribute {quoted(attribute.name)} of {node_name(i, node)}"
 
 
 def read_inputs(graph: GraphProto) -> dict[str, Values]:
@@ -130,7 +130,7 @@ def read_inputs(graph: GraphProto) -> dict[str, Values]:
     """
     found, symbols = {}, set()
     for value in graph.input:
-        where = f"input {said(value.name)}"
+        where = f"input {quoted(value.name)}"
         kind, shape = _type(value, where)
         if kind not in FLOATS:
             raise Refusal(f"{where} is {kind}; the proof knows float32 and float64 inputs")
@@ -187,7 +187,7 @@ def attributes(node: NodeProto) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for attribute in node.attribute:
         if attribute.name in found:
-            raise Refusal(f"it has its attribute {said(attribute.name)} twice")
+            raise Refusal(f"it has its attribute {quoted(attribute.name)} twice")
         if attribute.type == AttributeProto.TENSOR:
             found[attribute.name] = attribute.t
         else:
@@ -195,5 +195,5 @@ def attributes(node: NodeProto) -> dict[str, Any]:
         if attribute.type in (AttributeProto.FLOAT, AttributeProto.FLOATS) and not np.all(
             np.isfinite(found[attribute.name])
         ):
-            raise Refusal(f"its attribute {said(attribute.name)} is not finite")
+            raise Refusal(f"its attribute {quoted(attribute.name)} is not finite")
     return found

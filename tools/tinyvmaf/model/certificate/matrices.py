@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinyvmaf.model.certificate.arithmetic import product
-from tinyvmaf.model.certificate.call import Call, Reduction, align, whole
+from tinyvmaf.model.certificate.call import NodeCall, Reduction, align, whole
 from tinyvmaf.model.certificate.choosing import reduced_axes
 from tinyvmaf.model.certificate.scales import (
     factors,
@@ -24,14 +24,14 @@ _CHUNK = 20_000
 """Products in memory at a time."""
 
 
-def matmul(call: Call) -> Values:
+def matmul(call: NodeCall) -> Values:
     """MatMul, with the batch axis first in the result."""
     a, b = call.input(0), call.input(1)
     _operands(call, a, b)
     return _with_bias(call, *_row_matrices(a, b), bias=None)
 
 
-def gemm(call: Call) -> Values:
+def gemm(call: NodeCall) -> Values:
     """Gemm: alpha A B + beta C, where alpha and beta are powers of two."""
     a, b, bias = call.input(0), call.input(1), call.optional(2)
     _operands(call, a, b)
@@ -56,7 +56,7 @@ def gemm(call: Call) -> Values:
     return _with_bias(call, *_row_matrices(a, b), bias=bias)
 
 
-def _operands(call: Call, a: Values, b: Values) -> None:
+def _operands(call: NodeCall, a: Values, b: Values) -> None:
     if call.numbers(a, b) not in FLOATS:
         raise Refusal(f"it multiplies matrices of {a.kind}, and not every engine has that")
     call.exact(a, b)
@@ -67,7 +67,7 @@ def _operands(call: Call, a: Values, b: Values) -> None:
         )
 
 
-def _scale(call: Call, name: str, kind: str) -> Values:
+def _scale(call: NodeCall, name: str, kind: str) -> Values:
     scale = constant(np.asarray(call.attribute(name, 1.0), dtype=kind))
     if not scale.power_of_two or scale.zero.any():
         raise Refusal(
@@ -77,7 +77,7 @@ def _scale(call: Call, name: str, kind: str) -> Values:
     return scale
 
 
-def _scaled(call: Call, operand: Values, scale: Values) -> Values:
+def _scaled(call: NodeCall, operand: Values, scale: Values) -> Values:
     made = product(call, operand.batched, *align(call, operand, scale)[1])
     if made.rounded or made.infinite:
         raise Refusal("alpha or beta times its operand underflows or overflows", "let them be 1")
@@ -108,7 +108,7 @@ def _row_matrices(a: Values, b: Values) -> tuple[Values, Values, bool, bool]:
     return a, b, rows, columns
 
 
-def _with_bias(call: Call, a: Values, b: Values, rows: bool, columns: bool, bias: Values | None = None) -> Values:
+def _with_bias(call: NodeCall, a: Values, b: Values, rows: bool, columns: bool, bias: Values | None = None) -> Values:
     """A B, plus a bias that broadcasts to it: sums of K products and, if there is one, a bias each."""
     batched = a.batched or b.batched
     stacked = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
@@ -185,7 +185,7 @@ def _sum_span(a: Values, b: Values, k: int, bias: Values | None) -> tuple[int, i
     return min(low, own[0]), max(high, own[1]) + 1
 
 
-def _sum_reach(call: Call, a: Values, b: Values, k: int, bias: Values | None) -> tuple[int, int]:
+def _sum_reach(call: NodeCall, a: Values, b: Values, k: int, bias: Values | None) -> tuple[int, int]:
     fine, most = product_reach(a, b)
     most += (k - 1).bit_length()
     operands = [a, b]
@@ -198,7 +198,7 @@ def _sum_reach(call: Call, a: Values, b: Values, k: int, bias: Values | None) ->
     return fine, most
 
 
-def _joined(call: Call, totals: list[Total], kind: str, batched: bool, operands: list[Values]) -> Values:
+def _joined(call: NodeCall, totals: list[Total], kind: str, batched: bool, operands: list[Values]) -> Values:
     """Sums that were made in parts along their last axis, as one tensor."""
     for t in totals:
         call.flushed_terms(operands, t.grid)
@@ -211,7 +211,7 @@ def _joined(call: Call, totals: list[Total], kind: str, batched: bool, operands:
     return whole(own_subnormals(values(kind, batched, lo, hi, unit, grid, bits, atom=False)))
 
 
-def reduce_sum(call: Call) -> Values:
+def reduce_sum(call: NodeCall) -> Values:
     """ReduceSum, ReduceSumSquare, and ReduceMean of a power of two of elements."""
     a = call.input(0)
     kind = call.numbers(a)

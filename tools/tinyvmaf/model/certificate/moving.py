@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tinyvmaf.model.certificate.call import Call, axis_of, broadcast, row_axis, whole
+from tinyvmaf.model.certificate.call import NodeCall, axis_of, broadcast, row_axis, whole
 from tinyvmaf.model.certificate.choosing import one_of
 from tinyvmaf.model.certificate.scales import factors
 from tinyvmaf.model.certificate.values import INTEGERS, Refusal, Values, ints, values
@@ -14,12 +14,12 @@ from tinyvmaf.model.contract import MAX_RANK
 _BATCH = "it moves or resizes the batch axis, which has to stay the first one with its length"
 
 
-def identity(call: Call) -> Values:
+def identity(call: NodeCall) -> Values:
     """Identity."""
     return call.input(0)
 
 
-def flatten(call: Call) -> Values:
+def flatten(call: NodeCall) -> Values:
     """Flatten into two axes."""
     a = call.input(0)
     axis = int(call.attribute("axis", 1))
@@ -31,7 +31,7 @@ def flatten(call: Call) -> Values:
     return a.moved(lambda array: array.reshape(math.prod(a.shape[:axis]), -1))
 
 
-def reshape(call: Call) -> Values:
+def reshape(call: NodeCall) -> Values:
     """Reshape to a constant shape that keeps the rows: 0 for them, or -1 if the rest says all of a row."""
     a, shape = call.input(0), call.parameter(1, "shape") or []
     if call.attribute("allowzero", 0) and 0 in shape:
@@ -47,7 +47,7 @@ def reshape(call: Call) -> Values:
     return whole(a.moved(lambda array: array.reshape(wanted)))
 
 
-def squeeze(call: Call) -> Values:
+def squeeze(call: NodeCall) -> Values:
     """Squeeze of named axes."""
     a, axes = call.input(0), call.parameter(1, "axes")
     if axes is None:
@@ -58,7 +58,7 @@ def squeeze(call: Call) -> Values:
     return a.moved(lambda array: np.squeeze(array, axis=named))
 
 
-def unsqueeze(call: Call) -> Values:
+def unsqueeze(call: NodeCall) -> Values:
     """Unsqueeze at named axes."""
     a, axes = call.input(0), call.parameter(1, "axes") or []
     rank = a.rank + len(axes)
@@ -70,7 +70,7 @@ def unsqueeze(call: Call) -> Values:
     return a.moved(lambda array: np.expand_dims(array, tuple(axis - a.batched for axis in named)))
 
 
-def transpose(call: Call) -> Values:
+def transpose(call: NodeCall) -> Values:
     """Transpose that leaves the batch axis first."""
     a = call.input(0)
     order = [int(i) for i in call.attribute("perm", range(a.rank)[::-1])]
@@ -81,7 +81,7 @@ def transpose(call: Call) -> Values:
     return a.moved(lambda array: array.transpose([axis - a.batched for axis in order[int(a.batched) :]]))
 
 
-def concat(call: Call) -> Values:
+def concat(call: NodeCall) -> Values:
     """Concat along an axis that is not the batch."""
     parts = [call.input(i) for i in range(len(call.inputs))]
     first = parts[0]
@@ -105,7 +105,7 @@ def concat(call: Call) -> Values:
     )
 
 
-def slice_(call: Call) -> Values:
+def slice_(call: NodeCall) -> Values:
     """Slice by constant bounds, forwards."""
     a, starts, ends = call.input(0), call.parameter(1, "starts") or [], call.parameter(2, "ends") or []
     axes = call.parameter(3, "axes")
@@ -120,7 +120,7 @@ def slice_(call: Call) -> Values:
     return whole(_part(a, tuple(pick)))
 
 
-def split(call: Call) -> list[Values]:
+def split(call: NodeCall) -> list[Values]:
     """Split into equal or listed parts."""
     a, sizes = call.input(0), call.parameter(1, "sizes")
     axis = row_axis(a, int(call.attribute("axis", 0)), "cuts")
@@ -139,7 +139,7 @@ def _part(a: Values, pick: tuple[slice, ...]) -> Values:
     return a.moved(lambda array: array[pick])
 
 
-def expand(call: Call) -> Values:
+def expand(call: NodeCall) -> Values:
     """Expand to a constant shape that leaves the batch axis alone."""
     a, shape = call.input(0), call.parameter(1, "shape") or []
     if any(length < 1 for length in shape) or len(shape) > MAX_RANK:
@@ -153,7 +153,7 @@ def expand(call: Call) -> Values:
     return whole(a.spread(wanted))
 
 
-def gather(call: Call) -> Values:
+def gather(call: NodeCall) -> Values:
     """Gather: constant places along an axis, or places that were computed, in the rows of a constant table."""
     a, places = call.input(0), call.input(1)
     if places.kind not in INTEGERS:
@@ -170,7 +170,7 @@ def gather(call: Call) -> Values:
     return _look_up(call, a, places)
 
 
-def _look_up(call: Call, table: Values, places: Values) -> Values:
+def _look_up(call: NodeCall, table: Values, places: Values) -> Values:
     if not table.fixed or axis_of(int(call.attribute("axis", 0)), table.rank) != 0:
         raise Refusal("its indices are computed, and it does not look up rows of a constant table")
     call.exact(places)

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Final
 
 from tinyvmaf.model.certificate import arithmetic, casts, choosing, matrices, moving
-from tinyvmaf.model.certificate.call import Call
+from tinyvmaf.model.certificate.call import NodeCall
 from tinyvmaf.model.certificate.values import Values
 
-Rule = Callable[[Call], Values | list[Values]]
+Rule = Callable[[NodeCall], Values | list[Values]]
 
 RULES: Final[dict[str, Rule]] = {
     **dict.fromkeys(("Add", "Sub"), arithmetic.add),

@@ -10,13 +10,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from tinyvmaf.model.certificate.call import Call, align
+from tinyvmaf.model.certificate.call import NodeCall, align
 from tinyvmaf.model.certificate.scales import merged_span, product_reach, product_span, require_reach
 from tinyvmaf.model.certificate.terms import Terms, products, single, squares, stack, total
 from tinyvmaf.model.certificate.values import FLOATS, Values, ints, own_subnormals, values
 
 
-def parabola(call: Call) -> Values | None:
+def parabola(call: NodeCall) -> Values | None:
     """Mul, if it is x (c - |x|), or x (c - x) where x is never below 0, and exact as that; else None."""
     for x, rest in (call.names, call.names[::-1]):
         op, taken = call.makers.get(rest, ("", ()))
@@ -29,7 +29,7 @@ def parabola(call: Call) -> Values | None:
     return None
 
 
-def _curved(call: Call, x: Values, height: Values, rest: Values, *, bare: bool) -> Values | None:
+def _curved(call: NodeCall, x: Values, height: Values, rest: Values, *, bare: bool) -> Values | None:
     exact = not (x.rounded or rest.rounded or x.infinite or x.closed) and x.atom and x.kind in FLOATS
     if not exact or rest.shape != x.shape or rest.batched != x.batched:
         return None

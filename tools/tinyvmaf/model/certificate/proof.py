@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 from onnx import NodeProto
 
-from tinyvmaf.model.certificate import Broken, Certificate
-from tinyvmaf.model.certificate.call import Call, Findings, whole
+from tinyvmaf.model.certificate import Broken, ExactnessCertificate
+from tinyvmaf.model.certificate.call import Findings, NodeCall, whole
 from tinyvmaf.model.certificate.casts import tensor
 from tinyvmaf.model.certificate.load import attributes, check, declared_kind, live_nodes, parse, read_inputs
 from tinyvmaf.model.certificate.operators import RULES, why_no_rule
 from tinyvmaf.model.certificate.values import Refusal, Values
-from tinyvmaf.model.contract.words import in_one_line, said
+from tinyvmaf.model.contract.words import in_one_line, quoted
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Walk:
         if rule is None:
             raise Refusal(*why_no_rule(node.op_type if node.domain in ("", "ai.onnx") else ""))
         inputs = [self._known(name) if name else None for name in node.input]
-        call = Call(
+        call = NodeCall(
             self.place.node,
             node.op_type,
             inputs,
@@ -80,18 +80,18 @@ class Walk:
         results = made if isinstance(made, list) else [made]
         unread = sorted(set(call.attributes) - call.looked_at)
         if unread or len(results) != len(node.output):
-            raise Refusal(f"its attribute {said(unread[0])} is not known" if unread else "it has more than one output")
+            raise Refusal(f"unknown attribute {quoted(unread[0])}" if unread else "it has more than one output")
         self.makers |= {name: (node.op_type, tuple(node.input)) for name in node.output}
         self._learn({name: whole(values) for name, values in zip(node.output, results, strict=True) if name})
 
     def _known(self, name: str) -> Values:
         if name not in self.known:
-            raise Refusal(f"it reads {said(name)}, which nothing before it makes")
+            raise Refusal(f"it reads {quoted(name)}, which nothing before it makes")
         return self.known[name]
 
     def _leave(self, name: str, kind: str) -> None:
         values = self.known.get(name)
-        where = f"output {said(name)}"
+        where = f"output {quoted(name)}"
         if values is None:
             raise Refusal(f"{where} is made by nothing")
         if values.kind != kind:
@@ -102,7 +102,7 @@ class Walk:
             self.findings.flushed.append(where)
 
 
-def prove(data: bytes) -> Certificate:
+def prove(data: bytes) -> ExactnessCertificate:
     """`tinyvmaf.model.certificate.certify`."""
     walk = Walk(data)
     broken = None
@@ -120,7 +120,7 @@ def prove(data: bytes) -> Certificate:
             "it computes in float64, and there are engines that take float32 for it",
             "run it on an engine that computes float64 as it is, or keep to float32",
         )
-    return Certificate(
+    return ExactnessCertificate(
         certified=broken is None,
         arithmetic="float32" if walk.double is None else "float64",
         exact_in_float64=proven,

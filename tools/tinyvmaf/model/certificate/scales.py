@@ -9,7 +9,7 @@ values may be divided by their scales, as in (x + b / c) c for c x + b.
 
 from collections.abc import Sequence
 
-from tinyvmaf.model.certificate.call import Call
+from tinyvmaf.model.certificate.call import NodeCall
 from tinyvmaf.model.certificate.values import FLOATS, Refusal, Values
 
 _HINT = "keep scales near 1, or Round between them"
@@ -77,7 +77,7 @@ def sum_reach(operands: Sequence[Values], count: int) -> tuple[int, int]:
 
 
 def require_reach(
-    call: Call, kind: str, reach: tuple[int, int], operands: Sequence[Values], *, rounds: bool = False
+    call: NodeCall, kind: str, reach: tuple[int, int], operands: Sequence[Values], *, rounds: bool = False
 ) -> None:
     """Refuse a result whose factors an engine may multiply in an order that underflows or overflows.
 

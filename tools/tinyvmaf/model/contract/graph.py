@@ -10,7 +10,7 @@ from onnx import AttributeProto, GraphProto, ModelProto
 from tinyvmaf.model.contract import IR_VERSIONS, LARGEST, MAX_NODES, OPERATORS, OPSET
 from tinyvmaf.model.contract.shapes import interface_faults, value_faults
 from tinyvmaf.model.contract.tensors import elements, tensor_faults
-from tinyvmaf.model.contract.words import in_one_line, node_name, said
+from tinyvmaf.model.contract.words import in_one_line, node_name, quoted
 
 # Fields that a file may use, so that what a later ONNX adds is refused until somebody has looked at it. Tensors have
 # their own list.
@@ -81,7 +81,7 @@ def _model_faults(model: ModelProto) -> list[str]:
         found.append(f"IR version {model.ir_version} is not one of {IR_VERSIONS[0]} to {IR_VERSIONS[-1]}")
     opsets = [(o.domain, o.version) for o in model.opset_import[:10]]
     if opsets != [("", OPSET)]:
-        listed = ", ".join(f"{said(domain)} version {version}" for domain, version in opsets) or "none"
+        listed = ", ".join(f"{quoted(domain)} version {version}" for domain, version in opsets) or "none"
         found.append(f"operator sets: {listed}; the contract is '' (ONNX's own) version {OPSET}, and no other domain")
     size = model.ByteSize()
     known = ModelProto()
@@ -108,20 +108,20 @@ def graph_faults(graph: GraphProto) -> list[str]:
         found.append(f"all tensors together declare {total} elements, which no file below {LARGEST} bytes can hold")
     for initializer in graph.initializer:
         if initializer.name in names:
-            found.append(f"initializer {said(initializer.name)} is there twice, and engines differ in which they take")
+            found.append(f"initializer {quoted(initializer.name)} is there twice; engines differ in which one they use")
         names.add(initializer.name)
     for value in graph.input[:10]:
         if value.name in names:
-            found.append(f"initializer {said(value.name)} is an input too, so a caller could replace it")
+            found.append(f"initializer {quoted(value.name)} is an input too, so a caller could replace it")
     for i, node in enumerate(graph.node):
         where = node_name(i, node)
         if node.domain:
-            found.append(f"{where} is of the domain {said(node.domain)}; only ONNX's own operators are allowed")
+            found.append(f"{where} is of the domain {quoted(node.domain)}; only ONNX's own operators are allowed")
         elif node.op_type not in OPERATORS:
             found.append(f"{where} is not of an allowed operator; those are {', '.join(sorted(OPERATORS))}")
         found += _field_faults(node, where)
         for attribute in node.attribute:
-            found += _attribute_faults(attribute, f"attribute {said(attribute.name)} of {where}")
+            found += _attribute_faults(attribute, f"attribute {quoted(attribute.name)} of {where}")
     return found
 
 
@@ -135,14 +135,14 @@ def _attribute_faults(attribute: AttributeProto, where: str) -> list[str]:
 def _tensors(graph: GraphProto) -> Iterator[tuple[onnx.TensorProto, str]]:
     """Every tensor that holds data, wherever it is, and what it is to its graph."""
     for tensor in graph.initializer:
-        yield tensor, f"initializer {said(tensor.name)}"
+        yield tensor, f"initializer {quoted(tensor.name)}"
     # Whoever uses the fields below is refused anyway, so ten of each are enough to say what is in them.
     for sparse in graph.sparse_initializer[:10]:
-        yield sparse.values, f"sparse initializer {said(sparse.values.name)}"
-        yield sparse.indices, f"the indices of sparse initializer {said(sparse.values.name)}"
+        yield sparse.values, f"sparse initializer {quoted(sparse.values.name)}"
+        yield sparse.indices, f"the indices of sparse initializer {quoted(sparse.values.name)}"
     for i, node in enumerate(graph.node):
         for attribute in node.attribute:
-            where = f"attribute {said(attribute.name)} of {node_name(i, node)}"
+            where = f"attribute {quoted(attribute.name)} of {node_name(i, node)}"
             held = [attribute.t] if attribute.HasField("t") else []
             for sparse in [attribute.sparse_tensor, *attribute.sparse_tensors[:10]]:
                 held += [part for part in (sparse.values, sparse.indices) if part.ByteSize()]

@@ -6,7 +6,7 @@ import onnx
 from onnx import GraphProto, ModelProto, ValueInfoProto
 
 from tinyvmaf.model.contract import INPUT, MAX_FEATURES, MAX_RANK, MAX_VALUES_A_ROW, OUTPUT
-from tinyvmaf.model.contract.words import node_name, said, type_name
+from tinyvmaf.model.contract.words import node_name, quoted, type_name
 
 
 def interface_faults(graph: GraphProto) -> list[str]:
@@ -19,15 +19,15 @@ def interface_faults(graph: GraphProto) -> list[str]:
             continue
         value = values[0]
         if value.name != name:
-            found.append(f"the {kind} is called {said(value.name)}; the contract is {name!r}")
+            found.append(f"the {kind} is called {quoted(value.name)}; the contract is {name!r}")
         batch, wrong = _rows(value, width)
         batches.append(batch)
         if wrong:
             shape = "[N, F]" if width is None else f"[N, {width}]"
-            found.append(f"{kind} {said(value.name)} {wrong}; the contract is float32 {shape}, N symbolic")
+            found.append(f"{kind} {quoted(value.name)} {wrong}; the contract is float32 {shape}, N symbolic")
     if not found and len(set(batches)) != 1:
         found.append(
-            f"input and output have the batch symbols {' and '.join(map(said, batches))}: each row has one "
+            f"input and output have the batch symbols {' and '.join(map(quoted, batches))}: each row has one "
             "score, so they are the same"
         )
     return found
@@ -73,7 +73,7 @@ def value_faults(model: ModelProto) -> list[str]:
         for name in filter(None, node.output):
             wrong = _growth(shapes.get(name), batch)
             if wrong:  # the first only: what is computed from it follows
-                return [f"{node_name(i, node)}: {said(name)} {wrong}"]
+                return [f"{node_name(i, node)}: {quoted(name)} {wrong}"]
     score = shapes.get(OUTPUT) or []
     if score != [batch, 1]:
         return [f"output {OUTPUT!r} comes out as {_listed(score)}, not as the [{batch}, 1] that it declares"]

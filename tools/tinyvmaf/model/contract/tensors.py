@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 
 from tinyvmaf.model.contract import LARGEST, MAX_RANK
-from tinyvmaf.model.contract.words import said, type_name
+from tinyvmaf.model.contract.words import quoted, type_name
 
 # Element type: bytes of an element, the field that holds elements where raw_data does not, dtype of both if floating.
 _TYPES: Final[dict[int, tuple[int, str, str | None]]] = {
@@ -81,7 +81,7 @@ def _external(tensor: TensorProto, where: str) -> str:
     parts = {*PurePosixPath(location).parts, *PureWindowsPath(location).parts}
     absolute = PurePosixPath(location).is_absolute() or bool(PureWindowsPath(location).anchor)
     out = ", which leads out of the model's folder" if absolute or ".." in parts else ""
-    return f"{where} has external data in {said(location)}{out}; a model is one file"
+    return f"{where} has external data in {quoted(location)}{out}; a model is one file"
 
 
 def _values(tensor: TensorProto, field: str, floating: str) -> NDArray[np.floating]:

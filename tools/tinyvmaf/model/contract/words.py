@@ -5,7 +5,7 @@ from onnx import NodeProto, TensorProto
 _NAME, _LINE = 80, 300
 
 
-def said(name: object) -> str:
+def quoted(name: object) -> str:
     """A name: quoted, control characters escaped, and short."""
     text = repr(name)
     return text if len(text) <= _NAME else f"{text[:_NAME]}... ({len(text)} characters)"
@@ -14,7 +14,7 @@ def said(name: object) -> str:
 def node_name(i: int, node: NodeProto) -> str:
     """What to call the graph's node number `i`: its name, else what it makes, and its operator."""
     name = node.name or (node.output[0] if node.output else f"number {i}")
-    return f"node {said(name)} ({said(node.op_type)[1:-1]})"
+    return f"node {quoted(name)} ({quoted(node.op_type)[1:-1]})"
 
 
 def type_name(data_type: int) -> str:

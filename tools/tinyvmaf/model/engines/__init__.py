@@ -27,8 +27,8 @@ __all__ = [
     "Availability",
     "Engine",
     "EngineError",
+    "EngineRow",
     "OnnxRuntimeCpu",
-    "Row",
     "Session",
     "Settings",
     "UnsupportedModelError",
@@ -39,7 +39,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Row:
+class EngineRow:
     """An engine in a table of engines."""
 
     name: str
@@ -90,11 +90,11 @@ def find(name: str) -> Engine:
     raise EngineError(f"no engine {name!r}", hint=f"there are {', '.join(engine.name for engine in all_engines())}")
 
 
-def table() -> list[Row]:
+def table() -> list[EngineRow]:
     """What there is, quickly: for the header of a run. A row an engine, in the order of `all_engines`."""
     rows = []
     for engine in all_engines():
         here = engine.available()
         told = ", ".join(f"{name}={value}" for name, value in here.settings.items())
-        rows.append(Row(engine.name, here.version, told, here.device if here.ok else here.reason, here.ok))
+        rows.append(EngineRow(engine.name, here.version, told, here.device if here.ok else here.reason, here.ok))
     return rows

@@ -35,8 +35,8 @@ def version(*distributions: str, module: str) -> str | None:
 
 def nvidia_gpu() -> str:
     """The first NVIDIA GPU by the driver's own tool, as `NVIDIA H200, driver 570.1`; empty if there is none."""
-    said = output_of("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader")
-    return said.splitlines()[0].replace(", ", ", driver ") if said else ""
+    gpus = output_of("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader")
+    return gpus.splitlines()[0].replace(", ", ", driver ") if gpus else ""
 
 
 def output_of(program: str, *arguments: str) -> str:

@@ -27,7 +27,7 @@ _CONSTANT: Final[Mapping[str, Callable[[AttributeProto], NDArray[np.generic]]]] 
 
 
 @dataclass(frozen=True)
-class Step:
+class ProgramStep:
     """One node, ready to run."""
 
     operator: Callable[..., Array]
@@ -72,7 +72,7 @@ class Program:
         return values[self._output]
 
 
-def _step(node: NodeProto, constants: Mapping[str, NDArray[np.generic]]) -> Step:
+def _step(node: NodeProto, constants: Mapping[str, NDArray[np.generic]]) -> ProgramStep:
     if node.domain not in ("", "ai.onnx") or node.op_type not in OPERATORS:
         raise _lacks(node, "it is not among the contract's operators")
     if len(node.output) != 1:
@@ -88,7 +88,7 @@ def _step(node: NodeProto, constants: Mapping[str, NDArray[np.generic]]) -> Step
         if inputs[place] not in constants:
             raise _lacks(node, f"input {inputs[place]!r} is computed, not constant")
         inputs[place] = tuple(int(n) for n in constants[inputs[place]].ravel())
-    return Step(OPERATORS[node.op_type], attributes, tuple(inputs), node.output[0])
+    return ProgramStep(OPERATORS[node.op_type], attributes, tuple(inputs), node.output[0])
 
 
 def _lacks(node: onnx.NodeProto, why: str) -> UnsupportedModelError:

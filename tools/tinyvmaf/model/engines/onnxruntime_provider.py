@@ -108,11 +108,11 @@ def require(provider: str, nodes: Mapping[str, list[str]]) -> None:
         UnsupportedModelError: some ran there and some elsewhere.
     """
     elsewhere = {name: ran for name, ran in nodes.items() if name != provider}
-    said = "; ".join(f"{name}: {', '.join(ran[:5])}" for name, ran in elsewhere.items())
+    where = "; ".join(f"{name}: {', '.join(ran[:5])}" for name, ran in elsewhere.items())
     if provider not in nodes:
-        raise EngineError(f"no node ran on {provider}, but on {said or 'nothing'}")
+        raise EngineError(f"no node ran on {provider}, but on {where or 'nothing'}")
     if elsewhere:
-        raise UnsupportedModelError(f"not all of the model ran on {provider}; on {said}")
+        raise UnsupportedModelError(f"not all of the model ran on {provider}; on {where}")
 
 
 _BOTH: Final = frozenset({"float32", "float64"})

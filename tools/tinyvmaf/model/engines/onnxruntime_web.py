@@ -58,7 +58,7 @@ class OnnxRuntimeWebSession(CheckedSession):
         self._end = weakref.finalize(self, _end, self._process, self._log)
         told = {"package": package.as_posix(), "threads": settings.threads, "optimisation": settings.optimisation}
         try:
-            said, _ = self._ask(told, model)
+            answer, _ = self._ask(told, model)
         except EngineError:
             self.close()
             raise
@@ -66,18 +66,18 @@ class OnnxRuntimeWebSession(CheckedSession):
             self.close()
             lacks = "Could not find an implementation" in error.message
             raise (UnsupportedModelError if lacks else ModelError)(f"model: {engine.name}: {error.message}") from error
-        if said["threads"] != settings.threads:
+        if answer["threads"] != settings.threads:
             self.close()
-            raise EngineError(f"{engine.name} was told {settings.threads} threads and took {said['threads']}")
-        super().__init__("model", f"ONNX Runtime Web {said['version']}", file.width)
+            raise EngineError(f"{engine.name} was told {settings.threads} threads and took {answer['threads']}")
+        super().__init__("model", f"ONNX Runtime Web {answer['version']}", file.width)
 
     def close(self) -> None:
         """End the process."""
         self._end()
 
     def _infer(self, rows: Rows) -> NDArray[np.generic]:
-        said, values = self._ask({"rows": rows.shape[0], "width": rows.shape[1]}, rows.astype("<f4").tobytes())
-        return np.frombuffer(values, dtype=f"<{_NUMPY.get(said['type'], 'V1')}").reshape(said["dims"])
+        answer, values = self._ask({"rows": rows.shape[0], "width": rows.shape[1]}, rows.astype("<f4").tobytes())
+        return np.frombuffer(values, dtype=f"<{_NUMPY.get(answer['type'], 'V1')}").reshape(answer["dims"])
 
     def _ask(self, header: Mapping[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
         """One message and its answer.
@@ -94,19 +94,19 @@ class OnnxRuntimeWebSession(CheckedSession):
         timer = threading.Timer(_SECONDS, self._process.kill)
         timer.start()
         try:
-            text = json.dumps(header).encode()
-            self._process.stdin.write(_LENGTHS.pack(len(text), len(body)) + text + body)
+            question = json.dumps(header).encode()
+            self._process.stdin.write(_LENGTHS.pack(len(question), len(body)) + question + body)
             self._process.stdin.flush()
             lengths = _LENGTHS.unpack(_exactly(self._process.stdout, _LENGTHS.size))
-            answer, values = (_exactly(self._process.stdout, length) for length in lengths)
+            text, values = (_exactly(self._process.stdout, length) for length in lengths)
         except OSError as error:  # EOFError of ours is one, and so is a broken pipe
             raise EngineError(f"the Node process died: {self._last_words()}") from error
         finally:
             timer.cancel()
-        said = json.loads(answer)
-        if "error" in said:
-            raise ModelError(f"ONNX Runtime Web: {said['error']}")
-        return said, values
+        answer = json.loads(text)
+        if "error" in answer:
+            raise ModelError(f"ONNX Runtime Web: {answer['error']}")
+        return answer, values
 
     def _last_words(self) -> str:
         self._process.kill()

@@ -56,7 +56,7 @@ class OpenVinoSession(CheckedSession):
         except Exception as error:  # RuntimeError, mostly
             kind = UnsupportedModelError if "OpConversionFailure" in type(error).__name__ + str(error) else ModelError
             raise kind(f"model: OpenVINO {ov.__version__} cannot load it: {error}") from error
-        taken = {name: _said(compiled.get_property(name)) for name in told}
+        taken = {name: _as_set(compiled.get_property(name)) for name in told}
         if taken != told or list(compiled.get_property("EXECUTION_DEVICES")) != [_DEVICE]:
             raise EngineError(f"OpenVINO {ov.__version__} was told {told} and took {taken}")
         self._request, self._output = compiled.create_infer_request(), compiled.output(0)
@@ -106,7 +106,7 @@ def _without(module: str) -> Iterator[None]:
         del sys.modules[module]
 
 
-def _said(value: Any) -> str:
+def _as_set(value: Any) -> str:
     """A property as it is written when it is set."""
     if isinstance(value, bool):
         return "YES" if value else "NO"

@@ -6,8 +6,18 @@ that keeps the model contract, `features` in the teacher's order in, `score` out
 contract gate holds its scores against those of the original, fed by hand.
 """
 
-from tinyvmaf.model.third_party.describe import Described, Options, UndescribedError, describe
-from tinyvmaf.model.third_party.original import Original, look
-from tinyvmaf.model.third_party.wrap import Adopted, adopt, by_hand
+from tinyvmaf.model.third_party.feed import FeedDescription, FeedOptions, UndescribedError, describe_feed
+from tinyvmaf.model.third_party.original import Original, read_original
+from tinyvmaf.model.third_party.wrap import AdoptedModel, adopt, original_scorer
 
-__all__ = ["Adopted", "Described", "Options", "Original", "UndescribedError", "adopt", "by_hand", "describe", "look"]
+__all__ = [
+    "AdoptedModel",
+    "FeedDescription",
+    "FeedOptions",
+    "Original",
+    "UndescribedError",
+    "adopt",
+    "describe_feed",
+    "original_scorer",
+    "read_original",
+]

@@ -12,7 +12,7 @@ from onnx import ModelProto, TensorProto, ValueInfoProto
 from tinyvmaf.errors import ModelError
 from tinyvmaf.model.contract import IR_VERSIONS, LARGEST
 from tinyvmaf.model.contract.graph import graph_faults
-from tinyvmaf.model.contract.words import in_one_line, said, type_name
+from tinyvmaf.model.contract.words import in_one_line, quoted, type_name
 
 OPSETS: Final = range(7, 22)
 _TYPES: Final = (TensorProto.FLOAT, TensorProto.DOUBLE)
@@ -55,7 +55,7 @@ def refused(path: Path) -> Iterator[None]:
         raise ModelError(f"{path}: it cannot be inspected, and so is refused: {in_one_line(error)}") from error
 
 
-def look(path: Path, width: int) -> Original:
+def read_original(path: Path, width: int) -> Original:
     """Read a third-party file with all that it says is inside or beside it.
 
     Args:
@@ -65,10 +65,10 @@ def look(path: Path, width: int) -> Original:
         ModelError: it is not what a candidate may be; says why. The file is a fault then, not the gate.
     """
     with refused(path):
-        return _look(path, width)
+        return _read_original(path, width)
 
 
-def _look(path: Path, width: int) -> Original:
+def _read_original(path: Path, width: int) -> Original:
     data = _bytes(path, LARGEST)
     try:
         model = onnx.load_model_from_string(data)
@@ -86,17 +86,17 @@ def _look(path: Path, width: int) -> Original:
     (taken,), (given,) = inputs, graph.output
     double_in, shape = _tensor(path, "input", taken)
     if shape is None or len(shape) != 2:
-        raise ModelError(f"{path}: input {said(taken.name)} has {_rank(shape)}; a candidate takes [frames, features]")
+        raise ModelError(f"{path}: input {quoted(taken.name)} has {_rank(shape)}; a candidate takes [frames, features]")
     if isinstance(shape[0], int):
-        raise ModelError(f"{path}: input {said(taken.name)} has a fixed batch of {shape[0]}, so clips do not fit")
+        raise ModelError(f"{path}: input {quoted(taken.name)} has a fixed batch of {shape[0]}, so clips do not fit")
     if isinstance(shape[1], int) and shape[1] != width:
-        raise ModelError(f"{path}: input {said(taken.name)} has {shape[1]} columns, and {width} features are named")
+        raise ModelError(f"{path}: input {quoted(taken.name)} has {shape[1]} columns, and {width} features are named")
     double_out, shape = _tensor(path, "output", given)
     if shape is None or len(shape) not in (1, 2) or (len(shape) == 2 and shape[1] not in (1, "")):
         listed = _rank(shape) if shape is None or len(shape) not in (1, 2) else f"{shape[1]} columns"
-        raise ModelError(f"{path}: output {said(given.name)} has {listed}; a candidate gives [frames] or [frames, 1]")
+        raise ModelError(f"{path}: output {quoted(given.name)} has {listed}; a candidate gives [frames] or [frames, 1]")
     if isinstance(shape[0], int):
-        raise ModelError(f"{path}: output {said(given.name)} has a fixed batch of {shape[0]}, so clips do not fit")
+        raise ModelError(f"{path}: output {quoted(given.name)} has a fixed batch of {shape[0]}, so clips do not fit")
     del graph.input[:], graph.value_info[:]
     graph.input.append(taken)
     if found := graph_faults(graph):
@@ -140,7 +140,9 @@ def _opset(path: Path, model: ModelProto) -> int:
     versions = [one.version for one in model.opset_import if one.domain in _OWN]
     others = [one.domain for one in model.opset_import if one.domain not in _OWN and one.domain in used]
     if others:
-        raise ModelError(f"{path}: it has operators of {', '.join(map(said, others))}; a candidate has ONNX's own only")
+        raise ModelError(
+            f"{path}: operators of domain {', '.join(map(quoted, others))}; a candidate has only ONNX's own"
+        )
     if len(versions) != 1 or versions[0] not in OPSETS:
         listed = ", ".join(map(str, versions)) or "none"
         raise ModelError(f"{path}: opset {listed}; a candidate has one of {OPSETS[0]} to {OPSETS[-1]}")
@@ -156,7 +158,7 @@ def _read_in(path: Path, model: ModelProto, length: int) -> list[tuple[str, int]
         if not tensor.external_data and tensor.data_location == TensorProto.DEFAULT:
             continue
         entries = {entry.key: entry.value for entry in tensor.external_data}
-        where = f"{path}: initializer {said(tensor.name)}"
+        where = f"{path}: initializer {quoted(tensor.name)}"
         location = entries.get("location", "")
         if location not in files:
             files[location] = _external(where, path, location, LARGEST - length - sum(map(len, files.values())))
@@ -167,7 +169,7 @@ def _read_in(path: Path, model: ModelProto, length: int) -> list[tuple[str, int]
             raise ModelError(f"{where}: offset or length of its external data is no number") from error
         if min(offset, count) < 0 or offset + count > len(files[location]):
             raise ModelError(
-                f"{where}: bytes {offset} to {offset + count} of {said(location)}, which has {len(files[location])}"
+                f"{where}: bytes {offset} to {offset + count} of {quoted(location)}, which has {len(files[location])}"
             )
         tensor.ClearField("external_data")
         tensor.ClearField("data_location")
@@ -179,10 +181,10 @@ def _external(where: str, path: Path, location: str, most: int) -> bytes:
     parts = {*PurePosixPath(location).parts, *PureWindowsPath(location).parts}
     anchored = PurePosixPath(location).is_absolute() or bool(PureWindowsPath(location).anchor)
     if not location or anchored or ".." in parts or "\0" in location:
-        raise ModelError(f"{where} has external data in {said(location)}, which is not inside the model's folder")
+        raise ModelError(f"{where} has external data in {quoted(location)}, which is not inside the model's folder")
     folder = path.parent.resolve()
     if folder not in (folder / location).resolve().parents:  # a link may lead anywhere
-        raise ModelError(f"{where} has external data in {said(location)}, which leads out of the model's folder")
+        raise ModelError(f"{where} has external data in {quoted(location)}, which leads out of the model's folder")
     return _bytes(folder / location, most)
 
 
@@ -191,7 +193,7 @@ def _tensor(path: Path, kind: str, value: ValueInfoProto) -> tuple[bool, list[in
     tensor = value.type.tensor_type
     if value.type.WhichOneof("value") != "tensor_type" or tensor.elem_type not in _TYPES:
         raise ModelError(
-            f"{path}: {kind} {said(value.name)} is of {type_name(tensor.elem_type)}; a candidate has float32 or float64"
+            f"{path}: {kind} {quoted(value.name)} is {type_name(tensor.elem_type)}; a candidate has float32 or float64"
         )
     if not tensor.HasField("shape"):
         return tensor.elem_type == TensorProto.DOUBLE, None

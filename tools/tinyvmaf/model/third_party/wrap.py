@@ -13,7 +13,7 @@ from tinyvmaf.errors import ModelError
 from tinyvmaf.model.contract import INPUT, OPSET, OUTPUT
 from tinyvmaf.model.contract.words import in_one_line
 from tinyvmaf.model.engines import OnnxRuntimeCpu
-from tinyvmaf.model.third_party.describe import Described
+from tinyvmaf.model.third_party.feed import FeedDescription
 from tinyvmaf.model.third_party.original import Original, refused
 
 _IR: Final = 8
@@ -22,18 +22,18 @@ Rows = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
-class Adopted:
+class AdoptedModel:
     """A third-party model that the gates can judge."""
 
     data: bytes
     """One file that is made to keep the model contract; whether it does is for the contract gate."""
     original: Original
-    described: Described
+    feed: FeedDescription
     sentences: tuple[str, ...]
     """What stands in front of the original and behind it, and what was changed in it, for the report."""
 
 
-def adopt(original: Original, described: Described, teacher_features: Sequence[str]) -> Adopted:
+def adopt(original: Original, feed: FeedDescription, teacher_features: Sequence[str]) -> AdoptedModel:
     """Make a file that takes the teacher's features in the teacher's order, and gives a score a frame.
 
     Normalisation is float32, (x - mean) / std, in this order: as NumPy, PyTorch or a graph would do it.
@@ -42,10 +42,10 @@ def adopt(original: Original, described: Described, teacher_features: Sequence[s
         ModelError: onnx cannot bring its operators to the contract's opset, or stumbles over the file.
     """
     with refused(original.path):
-        return _adopt(original, described, teacher_features)
+        return _adopt(original, feed, teacher_features)
 
 
-def _adopt(original: Original, described: Described, teacher_features: Sequence[str]) -> Adopted:
+def _adopt(original: Original, feed: FeedDescription, teacher_features: Sequence[str]) -> AdoptedModel:
     changed = []
     model = ModelProto()
     model.CopyFrom(original.model)
@@ -59,7 +59,7 @@ def _adopt(original: Original, described: Described, teacher_features: Sequence[
         changed.append(f"operators brought from opset {original.opset} to {OPSET}")
     onnx.compose.add_prefix(model, _PREFIX, inplace=True)
     graph = model.graph
-    before, constants = _before(original, described, teacher_features, graph.input[0].name)
+    before, constants = _before(original, feed, teacher_features, graph.input[0].name)
     behind, more = _behind(original, graph.output[0].name)
     adopted = helper.make_graph(
         [*before, *graph.node, *behind],
@@ -77,23 +77,23 @@ def _adopt(original: Original, described: Described, teacher_features: Sequence[
     ]
     if original.external:
         changed.append(f"external data read in from {', '.join(original.external)}")
-    return Adopted(whole.SerializeToString(deterministic=True), original, described, (*described.sources, *changed))
+    return AdoptedModel(whole.SerializeToString(deterministic=True), original, feed, (*feed.sources, *changed))
 
 
-def by_hand(adopted: Adopted, teacher_features: Sequence[str]) -> Callable[[Rows], NDArray[np.float64]]:
+def original_scorer(adopted: AdoptedModel, teacher_features: Sequence[str]) -> Callable[[Rows], NDArray[np.float64]]:
     """The original under its own names, fed by NumPy: what the adopted file has to equal.
 
     Raises:
         ModelError: ONNX Runtime does not load it.
     """
-    original, described = adopted.original, adopted.described
-    order = [list(teacher_features).index(name) for name in described.features]
+    original, feed = adopted.original, adopted.feed
+    order = [list(teacher_features).index(name) for name in feed.features]
     session = OnnxRuntimeCpu(original.data())
 
     def run(rows: Rows) -> NDArray[np.float64]:
         fed: NDArray[Any] = np.asarray(rows, dtype=np.float32)[:, order]
-        if described.mean is not None and described.std is not None:
-            fed = (fed - np.array(described.mean, dtype=np.float32)) / np.array(described.std, dtype=np.float32)
+        if feed.mean is not None and feed.std is not None:
+            fed = (fed - np.array(feed.mean, dtype=np.float32)) / np.array(feed.std, dtype=np.float32)
         fed = fed.astype(np.float64 if original.double_in else np.float32)
         try:
             (scores,) = session.bare(None, {session.input_name: fed})
@@ -105,14 +105,14 @@ def by_hand(adopted: Adopted, teacher_features: Sequence[str]) -> Callable[[Rows
 
 
 def _before(
-    original: Original, described: Described, teacher_features: Sequence[str], name: str
+    original: Original, feed: FeedDescription, teacher_features: Sequence[str], name: str
 ) -> tuple[list[NodeProto], list[TensorProto]]:
     steps: list[tuple[str, list[TensorProto], dict[str, Any]]] = []
-    if list(described.features) != list(teacher_features):
-        order = np.array([list(teacher_features).index(feature) for feature in described.features], dtype=np.int64)
+    if list(feed.features) != list(teacher_features):
+        order = np.array([list(teacher_features).index(feature) for feature in feed.features], dtype=np.int64)
         steps.append(("Gather", [numpy_helper.from_array(order, "order")], {"axis": 1}))
-    if described.mean is not None and described.std is not None:
-        for operator, values in (("Sub", described.mean), ("Div", described.std)):
+    if feed.mean is not None and feed.std is not None:
+        for operator, values in (("Sub", feed.mean), ("Div", feed.std)):
             constant = numpy_helper.from_array(np.array([values], dtype=np.float32), operator.lower())
             steps.append((operator, [constant], {}))
     if original.double_in:

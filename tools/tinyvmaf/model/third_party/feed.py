@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from tinyvmaf.errors import CouldNotRunError
-from tinyvmaf.model.contract.words import said as quoted
+from tinyvmaf.model.contract.words import quoted
 from tinyvmaf.vmaf.features import CANONICAL_FEATURES, Feature
 from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN
 
@@ -40,7 +40,7 @@ class UndescribedError(CouldNotRunError):
 
 
 @dataclass(frozen=True)
-class Options:
+class FeedOptions:
     """What the command line says of every model that it names: `--feature-order`, `--input-mean`, `--input-std`."""
 
     feature_order: str | None = None
@@ -52,7 +52,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Described:
+class FeedDescription:
     """How a model is to be fed."""
 
     features: tuple[str, ...]
@@ -62,7 +62,7 @@ class Described:
     std: tuple[float, ...] | None
     """What the rest is divided by, next."""
     teacher: str
-    said: Mapping[str, Any]
+    sidecar: Mapping[str, Any]
     """The sidecar, for what it says of the file: `sha256`, `opset`."""
     sources: tuple[str, ...]
     """Where each of these comes from, in sentences, for the report."""
@@ -70,7 +70,7 @@ class Described:
     @property
     def sha256(self) -> str | None:
         """Of the file, by the sidecar."""
-        return next((str(self.said[key]) for key in _SHA256 if self.said.get(key) is not None), None)
+        return next((str(self.sidecar[key]) for key in _SHA256 if self.sidecar.get(key) is not None), None)
 
 
 def sidecar_of(path: Path) -> Path | None:
@@ -86,7 +86,7 @@ def sidecar_of(path: Path) -> Path | None:
     return found[0] if found else None
 
 
-def read_said(sidecar: Path | None) -> dict[str, Any]:
+def read_sidecar(sidecar: Path | None) -> dict[str, Any]:
     """What a sidecar says; nothing if there is none.
 
     Raises:
@@ -105,7 +105,7 @@ def read_said(sidecar: Path | None) -> dict[str, Any]:
     return content
 
 
-def describe(path: Path, features_of: Features, options: Options | None = None) -> Described:
+def describe_feed(path: Path, features_of: Features, options: FeedOptions | None = None) -> FeedDescription:
     """How a model is to be fed.
 
     Args:
@@ -119,20 +119,20 @@ def describe(path: Path, features_of: Features, options: Options | None = None) 
             positive; or the sidecar has a key that seems to change inputs or outputs in a way that is not known here.
     """
     sidecar = sidecar_of(path)
-    said = read_said(sidecar)
+    content = read_sidecar(sidecar)
     name = sidecar.name if sidecar else "no sidecar"
-    options = options or Options()
-    teacher, teacher_by = _teacher(name, said)
+    options = options or FeedOptions()
+    teacher, teacher_by = _teacher(name, content)
     known = CANONICAL_FEATURES if teacher == DEFAULT else features_of(teacher)
     spellings = {theirs: one.name for one in known for theirs in (one.name, one.column, one.model_name)}
-    features, ordered_by = _order(path, name, said, options, spellings)
-    if strange := list(_strange(said, len(features))):
+    features, ordered_by = _order(path, name, content, options, spellings)
+    if strange := list(_strange(content, len(features))):
         raise UndescribedError(
             f"{name} says {', '.join(strange[:5])}, which may change inputs or outputs, and nobody here knows how",
             hint="put it into the graph and take it out of the sidecar",
         )
-    mean, mean_by = _numbers(name, said, MEAN, "--input-mean", options.input_mean, features, spellings)
-    std, std_by = _numbers(name, said, STD, "--input-std", options.input_std, features, spellings)
+    mean, mean_by = _numbers(name, content, MEAN, "--input-mean", options.input_mean, features, spellings)
+    std, std_by = _numbers(name, content, STD, "--input-std", options.input_std, features, spellings)
     if (mean is None) != (std is None):
         given, lacking = (mean_by, "std") if std is None else (std_by, "mean")
         raise UndescribedError(f"{path}: {given} is given, and no {lacking}", hint="give both, or neither")
@@ -145,13 +145,13 @@ def describe(path: Path, features_of: Features, options: Options | None = None) 
         if mean is None or std is None
         else f"(features - mean) / std in front of the graph ({mean_by}, {std_by})",
     ]
-    return Described(features, mean, std, teacher, said, tuple(sentences))
+    return FeedDescription(features, mean, std, teacher, content, tuple(sentences))
 
 
-def _strange(said: Mapping[str, Any], width: int) -> Iterator[str]:
+def _strange(content: Mapping[str, Any], width: int) -> Iterator[str]:
     """Keys, at any depth, that seem to change inputs or outputs: by their words, or by a number a feature."""
     known = {*ORDER, *MEAN, *STD}
-    for key, value in said.items():
+    for key, value in content.items():
         plain = re.sub(r"[^a-z0-9]", "", key.lower())
         numbers = list(value.values()) if isinstance(value, dict) else value
         a_number_each = (
@@ -164,12 +164,12 @@ def _strange(said: Mapping[str, Any], width: int) -> Iterator[str]:
 
 
 def _order(
-    path: Path, name: str, said: Mapping[str, Any], options: Options, spellings: Mapping[str, str]
+    path: Path, name: str, content: Mapping[str, Any], options: FeedOptions, spellings: Mapping[str, str]
 ) -> tuple[tuple[str, ...], str]:
     found: dict[str, tuple[str, ...]] = {}
     for key in ORDER:
-        if key in said:
-            value = said[key]
+        if key in content:
+            value = content[key]
             if not isinstance(value, list) or not value or not all(isinstance(one, str) for one in value):
                 raise UndescribedError(f"{name}: {key} is not a list of feature names")
             found[f"{key} of {name}"] = _ours(f"{key} of {name}", value, spellings)
@@ -199,7 +199,7 @@ def _ours(where: str, names: Sequence[str], spellings: Mapping[str, str]) -> tup
 
 def _numbers(
     name: str,
-    said: Mapping[str, Any],
+    content: Mapping[str, Any],
     keys: Sequence[str],
     option: str,
     given: str | None,
@@ -208,8 +208,8 @@ def _numbers(
 ) -> tuple[tuple[float, ...] | None, str]:
     found: dict[str, tuple[float, ...]] = {}
     for key in keys:
-        if said.get(key) is not None:
-            found[f"{key} of {name}"] = _list_of(f"{key} of {name}", said[key], features, spellings)
+        if content.get(key) is not None:
+            found[f"{key} of {name}"] = _list_of(f"{key} of {name}", content[key], features, spellings)
     if given is not None:
         try:
             listed = [float(one) for one in given.split(",")]
@@ -244,18 +244,19 @@ def _agreed(path: Path | None, found: Mapping[str, _T]) -> tuple[_T, str]:
     (first, value), *others = found.items()
     for where, other in others:
         if other != value:
-            said = f"{path}: " if path else ""
-            raise UndescribedError(f"{said}{first} and {where} say different things: {value} and {other}")
+            prefix = f"{path}: " if path else ""
+            raise UndescribedError(f"{prefix}{first} and {where} say different things: {value} and {other}")
     return value, first
 
 
-def _teacher(name: str, said: Mapping[str, Any]) -> tuple[str, str]:
+def _teacher(name: str, content: Mapping[str, Any]) -> tuple[str, str]:
     for key in _TEACHER:
-        if key in said:
-            value = said[key].get("id") if isinstance(said[key], dict) else said[key]
+        if key in content:
+            value = content[key].get("id") if isinstance(content[key], dict) else content[key]
             if not isinstance(value, str) or value not in KNOWN:
                 raise UndescribedError(
-                    f"{name}: {key} {quoted(said[key])} is no teacher that is known", hint=f"known: {', '.join(KNOWN)}"
+                    f"{name}: {key} {quoted(content[key])} is not a known teacher",
+                    hint=f"known: {', '.join(KNOWN)}",
                 )
             return value, f"{key} of {name}"
     return DEFAULT, "the default: the question is whether it stands in for VMAF"
