@@ -272,7 +272,7 @@ def test_a_dataset_carries_its_provenance(root: Path, tmp_path: Path, monkeypatc
     assert data.columns(*CANONICAL).shape == (36, 6)
     assert len(data.clip_means("vmaf_v0.6.1")) == 9
     assert str(tmp_path) not in json.dumps(dict(data.provenance))
-    with pytest.raises(TinyvmafError, match=r"no column 'x'\n  hint: there are source, "):
+    with pytest.raises(TinyvmafError, match=r"no column 'x'\n  hint: the columns are source, "):
         data.columns("x")
     for key in ("libvmaf", "teachers"):
         with pytest.raises(TinyvmafError, match=f"its provenance lacks {key}"):

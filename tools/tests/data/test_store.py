@@ -1,4 +1,4 @@
-"""The store: whole entries or none, damage noticed, digests remembered, several users at once."""
+"""The store keeps whole tables only, notices damage, hashes no unchanged file again, and allows several users."""
 
 import hashlib
 import os
@@ -24,14 +24,14 @@ def store(tmp_path: Path) -> Store:
 
 
 def old(path: Path, data: bytes) -> Path:
-    """A file that was last changed a while ago."""
+    """A file that was last changed 100 s ago."""
     path.write_bytes(data)
     then = time.time() - 100
     os.utime(path, (then, then))
     return path
 
 
-def test_what_is_put_comes_back(store: Store) -> None:
+def test_a_stored_table_is_returned_unchanged(store: Store) -> None:
     key = key_of({"x": 1})
     assert store.get(key) is None
     store.put(key, TABLE, {"clip": "c"})
@@ -89,8 +89,8 @@ def test_a_changed_file_has_a_new_digest(way: str, store: Store, tmp_path: Path)
     assert store.digest(path) != first
 
 
-def test_a_file_that_was_just_written_is_not_remembered(store: Store, tmp_path: Path) -> None:
-    """It may change again within the same tick of the clock that its modification time has."""
+def test_the_digest_of_a_file_just_written_is_not_kept(store: Store, tmp_path: Path) -> None:
+    """It may change again within one tick of its modification time."""
     path = tmp_path / "f"
     path.write_bytes(b"one")
     status = path.stat()
@@ -100,7 +100,7 @@ def test_a_file_that_was_just_written_is_not_remembered(store: Store, tmp_path: 
     assert store.digest(path) != first
 
 
-def test_damaged_memory_of_digests_is_computed_again(store: Store, tmp_path: Path) -> None:
+def test_a_damaged_database_of_digests_is_computed_again(store: Store, tmp_path: Path) -> None:
     path = old(tmp_path / "f", b"content")
     first = store.digest(path)
     (store.folder / "digests.sqlite").write_bytes(b"not a database at all" * 100)
@@ -134,7 +134,7 @@ for i in range(20):
 """
 
 
-def test_processes_at_once_neither_corrupt_nor_duplicate_work(tmp_path: Path) -> None:
+def test_parallel_processes_neither_corrupt_nor_duplicate_work(tmp_path: Path) -> None:
     workers = [subprocess.Popen([sys.executable, "-c", HAMMER, str(tmp_path)]) for _ in range(3)]
     assert [worker.wait(60) for worker in workers] == [0, 0, 0]
     assert sorted(map(int, (tmp_path / "work.txt").read_text(encoding="utf-8").split())) == list(range(20))

@@ -1,4 +1,4 @@
-"""The parquet file of a corpus' features: one row a frame, with its provenance. No provenance, no use."""
+"""The parquet file with the features of a corpus: one row per frame. A file without provenance is refused."""
 
 import json
 from collections.abc import Mapping
@@ -24,18 +24,18 @@ class Dataset:
     """Features and teacher scores of a corpus."""
 
     table: pa.Table
-    """`source`, `clip` (strings), `frame` (int32), float64 features and teacher scores; sorted by the first three."""
+    """`source`, `clip` (strings), `frame` (int32), features and teacher scores (float64); sorted by the first three."""
     provenance: Mapping[str, Any]
 
     def columns(self, *names: str) -> NDArray[np.float64]:
-        """float64 `[N, len(names)]`.
+        """The columns as one array, float64 `[N, len(names)]`.
 
         Raises:
-            TinyvmafError: no such column, or a value that is missing or not finite; says which clip and frame.
+            TinyvmafError: no such column, or a value is missing or not finite; names clip and frame.
         """
         for name in names:
             if name not in self.table.column_names:
-                raise TinyvmafError(f"no column {name!r}", hint=f"there are {', '.join(self.table.column_names)}")
+                raise TinyvmafError(f"no column {name!r}", hint=f"the columns are {', '.join(self.table.column_names)}")
         out = np.column_stack([self.table[name].to_numpy() for name in names]).astype(np.float64)
         if not np.isfinite(out).all():
             row, column = map(int, np.argwhere(~np.isfinite(out))[0])
@@ -44,16 +44,16 @@ class Dataset:
         return out
 
     def clip_means(self, name: str) -> dict[str, float]:
-        """The mean of a column over each clip, by clip, sorted."""
+        """The mean of a column over each clip, by clip id, sorted."""
         grouped = self.table.group_by("clip").aggregate([(name, "mean")]).sort_by("clip")
         return dict(zip(grouped["clip"].to_pylist(), grouped[f"{name}_mean"].to_pylist(), strict=True))
 
 
 def write(path: Path, table: pa.Table, provenance: Mapping[str, Any]) -> None:
-    """Write a dataset, whole or not at all; the same content gives the same bytes.
+    """Write a dataset, whole or not at all. The same content gives the same bytes.
 
     Raises:
-        TinyvmafError: the provenance lacks an entry.
+        TinyvmafError: a required entry is missing from the provenance.
     """
     _check(provenance, path)
     table = table.replace_schema_metadata({_KEY: json.dumps(provenance, sort_keys=True)})
@@ -66,18 +66,22 @@ def read(path: Path) -> Dataset:
     """Read a dataset.
 
     Raises:
-        TinyvmafError: missing, damaged, without its index columns or provenance, or without a row.
+        TinyvmafError: the file is missing or damaged, or has no provenance, no index columns or no rows.
     """
     try:
         table = pq.read_table(path, page_checksum_verification=True)
         provenance = json.loads((table.schema.metadata or {})[_KEY])
     except KeyError as error:
-        raise TinyvmafError(f"{path}: no provenance in its metadata", hint="make it with tinyvmaf extract") from error
+        raise TinyvmafError(
+            f"{path}: no provenance in its metadata", hint="make the file with: tinyvmaf extract"
+        ) from error
     except (OSError, pa.ArrowException, ValueError) as error:
         raise TinyvmafError(f"{path}: {error}") from error
     _check(provenance, path)
     if tuple(table.column_names[:3]) != INDEX or not table.num_rows:
-        raise TinyvmafError(f"{path}: {table.num_rows} rows of {table.column_names}; it begins with {', '.join(INDEX)}")
+        raise TinyvmafError(
+            f"{path}: {table.num_rows} rows of {table.column_names}; expected rows, and first {', '.join(INDEX)}"
+        )
     return Dataset(table, provenance)
 
 

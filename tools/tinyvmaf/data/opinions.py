@@ -1,4 +1,4 @@
-"""Opinions of viewers, from a CSV: `clip,mos` or `clip,mos,ci`."""
+"""Viewers' opinions (MOS) from a CSV file: `clip,mos` or `clip,mos,ci`."""
 
 import csv
 import math
@@ -8,23 +8,23 @@ from pathlib import Path
 from tinyvmaf.errors import TinyvmafError
 
 Opinions = Mapping[str, tuple[float, float]]
-"""Of each clip the opinion, on its own scale, and its weight, which counts against those of the same fit only."""
+"""By clip: the opinion on its own scale, and its weight, which is relative to the other weights of the same fit."""
 
 
 def read_opinions(path: Path) -> dict[str, tuple[float, float]]:
     """Read opinions.
 
-    The optional third column is the half-width of a confidence interval, on the same scale; an opinion weighs by
-    the inverse of its square, as in weighted least squares. If one has it, all must.
+    The optional column `ci` is the half-width of the confidence interval, on the same scale; the weight is 1 / ci^2, as
+    in weighted least squares. If one line has a `ci`, all must.
 
     Raises:
-        TinyvmafError: missing, without its columns, a clip twice, or a value that is not a number; says the line.
+        TinyvmafError: the file or a column is missing, a clip appears twice, or a value is no number; gives the line.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             if not {"clip", "mos"} <= set(reader.fieldnames or ()):
-                raise TinyvmafError(f"{path}: columns {reader.fieldnames}", hint="the first line is clip,mos[,ci]")
+                raise TinyvmafError(f"{path}: columns {reader.fieldnames}", hint="the first line must be clip,mos[,ci]")
             lines = [(reader.line_num, line) for line in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise TinyvmafError(f"{path}: {error}") from error
@@ -35,11 +35,11 @@ def read_opinions(path: Path) -> dict[str, tuple[float, float]]:
             mos, interval = float(line["mos"]), float(line["ci"]) if weighed else 1.0
         except (TypeError, ValueError) as error:
             raise TinyvmafError(f"{path}, line {number}: {error}") from error
-        if not (math.isfinite(mos) and 1e-100 < interval < 1e100):  # its square must be a number too
-            raise TinyvmafError(f"{path}, line {number}: mos {mos}, ci {interval}: finite, and ci above 0")
+        if not (math.isfinite(mos) and 1e-100 < interval < 1e100):  # the square must be finite too
+            raise TinyvmafError(f"{path}, line {number}: mos {mos}, ci {interval}: both must be finite, and ci above 0")
         if line["clip"] in found:
-            raise TinyvmafError(f"{path}, line {number}: clip {line['clip']!r} stands there twice")
+            raise TinyvmafError(f"{path}, line {number}: clip {line['clip']!r} appears twice")
         found[line["clip"]] = mos, 1.0 / interval**2
     if not found:
-        raise TinyvmafError(f"{path}: no opinion")
+        raise TinyvmafError(f"{path}: no opinions")
     return found

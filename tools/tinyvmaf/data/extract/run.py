@@ -116,7 +116,7 @@ class _ClipWork:
 
     def stored(self, clip: Clip) -> pa.Table | None:
         """The clip's table, if the store has it and knows both digests without reading the files."""
-        if not (self._store.remembers(clip.reference) and self._store.remembers(clip.path)):
+        if not (self._store.has_digest(clip.reference) and self._store.has_digest(clip.path)):
             return None
         return self._store.get(key_of(self._fields(clip)))
 

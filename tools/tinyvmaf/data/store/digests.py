@@ -1,0 +1,84 @@
+"""Digests of files, kept in a database: a file is hashed again only when its size or modification time changes."""
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+_SCHEMA: Final = "path text primary key, size integer, mtime_ns integer, digest text"
+# A file that changed this recently may change again without a new modification time.
+_RACY_NS: Final = 2_000_000_000
+_Row = tuple[int, int, str]
+"""Size, modification time in ns, digest."""
+
+
+class Digests:
+    """The database in a folder; several threads and processes may use it at once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "digests.sqlite"
+        self._mutex = threading.Lock()
+        self._rows: dict[str, _Row] | None = None
+
+    def get(self, path: Path, algorithm: Callable[[Path], str]) -> str:
+        """The digest of a file; hashes the file only if the database has no digest of its current content."""
+        status = path.stat()
+        known = self._lookup(path, algorithm, status)
+        if known is not None:
+            return known
+        value = algorithm(path)
+        after = path.stat()
+        unchanged = (status.st_size, status.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
+        if unchanged and time.time_ns() - status.st_mtime_ns > _RACY_NS:
+            self._add(_name(path, algorithm), (status.st_size, status.st_mtime_ns, value))
+        return value
+
+    def has(self, path: Path, algorithm: Callable[[Path], str]) -> bool:
+        """Whether `get` would answer without reading the file."""
+        try:
+            return self._lookup(path, algorithm, path.stat()) is not None
+        except OSError:
+            return False
+
+    def _lookup(self, path: Path, algorithm: Callable[[Path], str], status: os.stat_result) -> str | None:
+        with self._mutex:
+            if self._rows is None:
+                self._rows = self._load()
+            size, mtime_ns, value = self._rows.get(_name(path, algorithm), (-1, -1, ""))
+        return value if (size, mtime_ns) == (status.st_size, status.st_mtime_ns) else None
+
+    def _add(self, name: str, row: _Row) -> None:
+        with self._mutex:
+            assert self._rows is not None
+            self._rows[name] = row
+            with closing(self._connect()) as connection, connection:
+                connection.execute("insert or replace into digests values (?, ?, ?, ?)", (name, *row))
+
+    def _connect(self) -> sqlite3.Connection:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(self._path, timeout=60)
+        try:
+            connection.execute(f"create table if not exists digests ({_SCHEMA})")
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
+
+    def _load(self) -> dict[str, _Row]:
+        try:
+            with closing(self._connect()) as connection:
+                rows = connection.execute("select path, size, mtime_ns, digest from digests").fetchall()
+        except sqlite3.OperationalError:
+            raise  # locked for a minute, or the folder is read-only: the user must act
+        except sqlite3.DatabaseError:
+            self._path.unlink(missing_ok=True)  # damaged; every digest can be computed again
+            return {}
+        return {path: (size, mtime_ns, value) for path, size, mtime_ns, value in rows}
+
+
+def _name(path: Path, algorithm: Callable[[Path], str]) -> str:
+    return f"{algorithm.__name__}:{os.path.realpath(path)}"

@@ -1,0 +1,132 @@
+"""Stored tables: nothing is computed twice, and no stale table is returned.
+
+The key of a table is the sha256 of everything that the table depends on; the caller chooses those fields. Tables are
+files that are written whole or not at all, each with a checksum.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import platformdirs
+import pyarrow as pa
+from filelock import FileLock
+
+from tinyvmaf.data.store.digests import Digests
+from tinyvmaf.files import file_blake3, write_atomic
+
+ENV: Final = ("TINYVMAF_CACHE", "VMAF_TINY_AI_CACHE")
+_ABOUT: Final = b"about"
+
+
+@dataclass(frozen=True)
+class StoredTable:
+    """One stored table, as `store ls` shows it."""
+
+    key: str
+    path: Path
+    bytes: int
+    used: float
+    """Time of the last write or read, in seconds since 1970."""
+
+
+def default_folder() -> Path:
+    """`$TINYVMAF_CACHE`, else `$VMAF_TINY_AI_CACHE`, else the user's cache folder."""
+    for name in ENV:
+        if os.environ.get(name):
+            return Path(os.environ[name])
+    return platformdirs.user_cache_path("tinyvmaf")
+
+
+def key_of(fields: Mapping[str, Any]) -> str:
+    """The key of a table that depends on these fields (JSON values) and on nothing else."""
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+
+
+class Store:
+    """The store in a folder; several threads and processes may use it at once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.damaged: list[str] = []
+        """Keys of the tables that were found damaged and removed."""
+        self._digests = Digests(folder)
+
+    def digest(self, path: Path, algorithm: Callable[[Path], str] = file_blake3) -> str:
+        """The digest of a file, computed again only when its size or modification time changes."""
+        return self._digests.get(path, algorithm)
+
+    def has_digest(self, path: Path, algorithm: Callable[[Path], str] = file_blake3) -> bool:
+        """Whether `digest` would answer without reading the file."""
+        return self._digests.has(path, algorithm)
+
+    def get(self, key: str) -> pa.Table | None:
+        """The stored table, or None; a damaged one is removed, and its key added to `damaged`."""
+        path = self._path(key)
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        table = _decode(data)
+        if table is None:
+            self.damaged.append(key)
+            path.unlink(missing_ok=True)
+        else:
+            with contextlib.suppress(OSError):  # another process may be pruning
+                os.utime(path)
+        return table
+
+    def put(self, key: str, table: pa.Table, about: Mapping[str, Any]) -> None:
+        """Store a table with a description of it (JSON values)."""
+        table = table.replace_schema_metadata({_ABOUT: json.dumps(about, sort_keys=True)})
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table)
+        payload = sink.getvalue().to_pybytes()
+        write_atomic(self._path(key), _seal(payload))
+
+    def lock(self, key: str) -> FileLock:
+        """A lock between processes for the work on one table; it is released when its process ends."""
+        folder = self.folder / "locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        # Many keys share a file, to keep the folder small; an unneeded wait costs little.
+        return FileLock(folder / f"{key[:3]}.lock")
+
+    def entries(self) -> Iterator[StoredTable]:
+        """Every stored table, sorted by key."""
+        for path in sorted((self.folder / "entries").glob("*/*.entry")):
+            status = path.stat()
+            yield StoredTable(path.stem, path, status.st_size, status.st_mtime)
+
+    def about(self, key: str) -> dict[str, Any]:
+        """The description of a stored table; empty if there is none."""
+        table = self.get(key)
+        return {} if table is None else dict(json.loads(table.schema.metadata[_ABOUT]))
+
+    def prune(self, older_than_s: float) -> list[StoredTable]:
+        """Remove and return the tables not used for that long."""
+        limit = time.time() - older_than_s
+        old = [entry for entry in self.entries() if entry.used <= limit]
+        for entry in old:
+            entry.path.unlink(missing_ok=True)
+        return old
+
+    def _path(self, key: str) -> Path:
+        return self.folder / "entries" / key[:2] / f"{key}.entry"
+
+
+def _seal(payload: bytes) -> bytes:
+    return hashlib.sha256(payload).hexdigest().encode() + b"\n" + payload
+
+
+def _decode(data: bytes) -> pa.Table | None:
+    checksum, _, payload = data.partition(b"\n")
+    if hashlib.sha256(payload).hexdigest().encode() != checksum:
+        return None
+    return pa.ipc.open_stream(payload).read_all()
