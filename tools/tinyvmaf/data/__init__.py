@@ -1,1 +1,1 @@
-"""Rows: corpora, the ladder, extraction, the store, datasets, golden rows and files."""
+"""Rows on disk: corpora, the ladder, extraction, the store, datasets, viewers' opinions, golden files and rows."""

@@ -1,1 +1,1 @@
-"""The real libvmaf and what it says: FFmpeg, media, features, teachers, the domain of a teacher."""
+"""The real libvmaf: FFmpeg, media files, features, teachers, the domain of a teacher."""
