@@ -67,10 +67,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize(("model", "engine_name"), pairs, ids=[f"{m}-{e}" for m, e in pairs])
 
 
-def _engines_for(one: Subject) -> list[str] | None:
+def _engines_for(one: Subject) -> tuple[str, ...] | None:
     """The engines that a model's sidecar names; None: any, and where it cannot be read, so that the gate says why."""
     try:
-        return one.entry.sidecar()["engines"] if one.entry else None
+        return one.entry.sidecar().engines if one.entry else None
     except RegistryError:
         return None
 
@@ -132,7 +132,7 @@ def candidate(entry: Entry, gates: Gates) -> Candidate:
     except OSError as error:
         raise CouldNotRunError(f"{entry.onnx}: {error.strerror}") from error
     sidecar = entry.sidecar()
-    named = sidecar["engines"]
+    named = sidecar.engines
     if unknown := set(named or ()) - {engine.name for engine in engines.all_engines()}:
         reason = f"{entry.id}: its sidecar names engines that nobody knows: {', '.join(map(quoted, sorted(unknown)))}"
         pytest.fail(reason, pytrace=False)
@@ -148,8 +148,8 @@ def candidate(entry: Entry, gates: Gates) -> Candidate:
     return Candidate(
         entry.id,
         data,
-        tuple(sidecar["feature_order"]),
-        None if named is None else tuple(named),
+        sidecar.feature_order,
+        named,
         exact,
         proof.certified,
         proof.arithmetic,
@@ -257,7 +257,7 @@ def _tried(
     _made: dict[tuple[object, ...], Tried],
 ) -> Tried:
     """Rows of the corpus, of the golden pairs, extreme ones, on boundaries, inside and outside of the domain."""
-    teacher = entry.sidecar()["teacher"]["id"]
+    teacher = entry.sidecar().teacher.id
     domain = domains(teacher)
     if unknown := [name for name in candidate.features if name not in domain.names]:
         pytest.fail(f"{candidate.id} takes {', '.join(unknown)}, which {teacher} does not have", pytrace=False)

@@ -45,7 +45,7 @@ def candidate(looked_at: Entry) -> Candidate:
     data = looked_at.onnx.read_bytes()
     if contract.faults(data):
         raise CouldNotRunError(f"{looked_at.onnx} changed while it was judged")
-    features = tuple(looked_at.sidecar()["feature_order"])
+    features = looked_at.sidecar().feature_order
     session = or_fail(looked_at, lambda: OnnxRuntimeCpu(data))
     return Candidate(looked_at.id, looked_at.onnx, features, lambda rows: or_fail(looked_at, lambda: session.run(rows)))
 
@@ -63,5 +63,5 @@ def or_fail(entry: Entry, attempt: Callable[[], T]) -> T:
 @pytest.fixture
 def bounds(entry: Entry, gates: Gates) -> tuple[Gate, Gate]:
     """Where the model's scores lie: the clip of its teacher."""
-    high = f"contract.range_high {entry.sidecar()['teacher']['id']}"
+    high = f"contract.range_high {entry.sidecar().teacher.id}"
     return gates["contract.range_low"], gates[high if high in gates else "contract.range_high"]

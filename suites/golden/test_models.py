@@ -38,7 +38,7 @@ def recorded(judged: Subject, entry: Entry, not_checked: Callable[[str], None]) 
 
 def run_on(entry: Entry, frozen: GoldenRows, pair: str) -> np.ndarray:
     """The model's scores on a pair's frozen rows, with its features in its own order."""
-    order = entry.sidecar()["feature_order"]
+    order = list(entry.sidecar().feature_order)
     if not set(order) <= set(CANONICAL):
         raise CouldNotRunError(f"{entry.id} takes {order}; the golden rows have {list(CANONICAL)}")
     return OnnxRuntimeCpu(entry.onnx).run(frozen.pairs[pair].features[:, [CANONICAL.index(name) for name in order]])
@@ -116,7 +116,7 @@ def test_golden_frames_are_scored_about_as_libvmaf_does(
     not_checked: Callable[[str], None],
 ) -> None:
     """A model without a record is held to the truth, if loosely; and no record can bless nonsense."""
-    if (teacher := entry.sidecar()["teacher"]["id"]) != DEFAULT:
+    if (teacher := entry.sidecar().teacher.id) != DEFAULT:
         not_checked(f"{model}: the golden pairs, whose scores are those of {DEFAULT}, not of {teacher}")
     truth, scores = frozen.pairs[pair].scores, run_on(entry, frozen, pair).astype(np.float64)
     off = np.abs(scores - truth)

@@ -162,7 +162,7 @@ def _candidate(judged: model_subject.Subject, config: pytest.Config, ffmpeg: FFm
     subject, sidecar = latency.read_subject(judged.entry.onnx, ffmpeg, None if named is None else Path(named))
     own = judged.registered  # a stranger has chosen its own name, and no bound goes by that
     most = bound(gates, "latency.output", subject.id, own=own).value
-    most = min(most, sidecar["promised"].get("frame_max_error", most))
+    most = min(most, sidecar.promised.get("frame_max_error", most))
     subject = replace(subject, expected=replace(subject.expected, most=most))
     return Candidate(subject, judged.path, judged.entry.onnx, contract.tier(len(subject.data)), judged.registered, own)
 

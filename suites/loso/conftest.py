@@ -5,7 +5,6 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +21,7 @@ from tinyvmaf.measure.loso import LosoError, Report, evaluate, evaluate_recipe
 from tinyvmaf.model import subject as model_subject
 from tinyvmaf.model.engines import OnnxRuntimeCpu
 from tinyvmaf.model.registry import Entry
+from tinyvmaf.model.sidecar import Training
 from tinyvmaf.train.folds import FitRequest, FoldModel, fold_models
 from tinyvmaf.train.recipes import Recipe, read_recipe, recipe_ids
 from tinyvmaf.vmaf.domain import largest_difference
@@ -72,7 +72,7 @@ def _may_be_student(one: model_subject.Subject) -> bool:
     """A model that cannot be judged, or whose sidecar cannot be read, is asked for as well: the gate says why."""
     try:
         # What a stranger's sidecar calls itself excuses it from nothing.
-        return not one.registered or one.entry is None or bool(one.entry.sidecar()["kind"] == "student")
+        return not one.registered or one.entry is None or one.entry.sidecar().kind == "student"
     except RegistryError:
         return True
 
@@ -113,25 +113,24 @@ def subject(
         assert judged.fault is not None
         raise CouldNotRunError(judged.fault.message, hint=judged.fault.hint)
     sidecar = judged.entry.sidecar()
-    recipe = _recipe(judged, sidecar)
-    teacher = teacher_of(recipe.teacher if recipe else sidecar["teacher"]["id"])
-    found = Subject(subject_id, recipe, teacher, tuple(sidecar["feature_order"]), judged.entry, judged.registered)
+    recipe = _recipe(judged, sidecar.training)
+    teacher = teacher_of(recipe.teacher if recipe else sidecar.teacher.id)
+    found = Subject(subject_id, recipe, teacher, sidecar.feature_order, judged.entry, judged.registered)
     if recipe is None or judged.registered or recipe.sees_clips:
         return found
     same = fitted(found, whole, None, _models) == [file_of(found)]
     return found if same else replace(found, recipe=None)
 
 
-def _recipe(judged: model_subject.Subject, sidecar: dict[str, Any]) -> Recipe | None:
+def _recipe(judged: model_subject.Subject, training: Training | None) -> Recipe | None:
     """The recipe that a model's sidecar names. A registered model has one; of another it may not be here."""
-    training = sidecar["training"]
     if training is None:
         if judged.registered:
             raise CouldNotRunError(f"{judged.id} says of no recipe that it was made by, so no source can be held out")
         return None
-    if not judged.registered and training["recipe"] not in recipe_ids():
+    if not judged.registered and training.recipe not in recipe_ids():
         return None
-    return read_recipe(training["recipe"])
+    return read_recipe(training.recipe)
 
 
 @pytest.fixture
@@ -190,9 +189,8 @@ def fitted(
     assert subject.recipe is not None
     if subject.id not in known:
         folds = leave_one_source_out(whole.table["source"].to_pylist())
-        seeds = None
-        if subject.entry is not None:
-            seeds = [subject.entry.sidecar()["training"]["seed"]]
+        training = subject.entry.sidecar().training if subject.entry else None
+        seeds = [training.seed] if training else None
         request = FitRequest(subject.recipe, subject.teacher, whole, folds, seeds, opinions, subject.id)
         known[subject.id] = fold_models(request, Store(default_folder()))
     return known[subject.id]
@@ -250,9 +248,9 @@ def _found() -> dict[str, Found]:
 def file_of(subject: Subject) -> FoldModel:
     """The subject's own file, which holds nothing out."""
     assert subject.entry is not None
-    training = subject.entry.sidecar()["training"]
+    training = subject.entry.sidecar().training
     try:
-        return FoldModel(None, training["seed"] if training else 0, subject.entry.onnx.read_bytes())
+        return FoldModel(None, training.seed if training else 0, subject.entry.onnx.read_bytes())
     except OSError as error:
         raise CouldNotRunError(f"{subject.entry.onnx}: {error.strerror}") from error
 

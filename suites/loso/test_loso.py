@@ -118,8 +118,9 @@ def test_registered_model_is_of_this_recipe(
     subject_id: str, recipe, registered: Entry, models: list[FoldModel], note: Callable[[str], None]
 ) -> None:
     """The recipe is the one that the sidecar names, unchanged; whether it gives the same file again is reported."""
-    training = registered.sidecar()["training"]
-    assert training["recipe_sha256"] == recipe.sha256, (
+    training = registered.sidecar().training
+    assert training is not None
+    assert training.recipe_sha256 == recipe.sha256, (
         f"{registered.id}: recipe {recipe.id} has changed since; train and register anew"
     )
     if not recipe.sees_clips:
@@ -141,8 +142,7 @@ def test_promises_are_kept(
 
     A file that has seen the clips is not held to what it says of them, only its folds are.
     """
-    sidecar = registered.sidecar()
-    promised: dict[str, float] = sidecar["promised"]
+    promised = registered.sidecar().promised
     if not promised:
         raise CouldNotRunError(f"{subject_id} promises nothing", hint="a recipe for shipping has a table [promises]")
     unknown = [quoted(name) for name in sorted(set(promised) - set(PROMISES))]

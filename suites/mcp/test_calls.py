@@ -66,10 +66,10 @@ def test_a_model_is_described_with_what_is_proven_and_measured(server: Any) -> N
     """Card, sidecar and certificate are those of the registry, and nothing is wrong with the model."""
     for entry in registry.entries():
         found = server.ask("describe_model", model=entry.id)
-        assert found["sidecar"] == entry.sidecar()
+        assert found["sidecar"] == entry.sidecar().as_dict()
         assert found["card"] == entry.onnx.with_suffix(".md").read_text(encoding="utf-8")
         assert found["faults"] == []
-        assert found["certificate"]["certified"] == entry.sidecar()["exact"]["certified"]
+        assert found["certificate"]["certified"] == entry.sidecar().exact.certified
 
 
 def test_models_are_compared_on_the_embedded_corpus(server: Any) -> None:

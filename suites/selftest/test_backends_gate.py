@@ -12,7 +12,8 @@ from onnx import helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from tinyvmaf.files import home
-from tinyvmaf.model.registry import read_sidecar, register
+from tinyvmaf.model.registry import register
+from tinyvmaf.model.sidecar import read_sidecar
 from tinyvmaf.train.export_student import student_model
 from tinyvmaf.train.recipes import read_recipe
 from tinyvmaf.vmaf.teacher import Teacher, load_built_in
@@ -43,7 +44,7 @@ def only(copy: Path) -> Callable[..., None]:
     """Registers a model as the only one, with a sidecar in order but for what is said of it."""
 
     def enter(data: bytes, **described: object) -> None:
-        like = read_sidecar(home() / "model/tinyvmaf_nano.json")
+        like = read_sidecar(home() / "model/tinyvmaf_nano.json").as_dict()
         kept = ("kind", "feature_order", "teacher", "engines", "training", "measured", "promised", "licence")
         (copy / "model/registry.json").unlink()
         register(MODEL, data, {name: like[name] for name in kept} | described, "card", copy / "model")

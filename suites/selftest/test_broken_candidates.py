@@ -16,7 +16,7 @@ import pytest
 from tinyvmaf.data import dataset
 from tinyvmaf.errors import RegistryError
 from tinyvmaf.files import file_sha256, home, sha256
-from tinyvmaf.model import registry
+from tinyvmaf.model.sidecar import graph_facts, read_sidecar
 
 from .breaks import ADOPTED, ELSEWHERE, ENGINES, FILE, GOOD, NOBODY, REGISTERED, TABLE, Break, Made, nothing, row
 
@@ -65,7 +65,7 @@ def of_kind(*kinds: str) -> list[Break]:
 def made(name: str, kind: str) -> Made:
     """The good model with its sidecar, under that id."""
     folder = home() / "model"
-    model, said = onnx.load(folder / f"{MODEL}.onnx"), registry.read_sidecar(folder / f"{MODEL}.json")
+    model, said = onnx.load(folder / f"{MODEL}.onnx"), read_sidecar(folder / f"{MODEL}.json").as_dict()
     if kind == ADOPTED:  # names of its own
         for node in model.graph.node:
             node.input[:] = ["x" if one == "features" else one for one in node.input]
@@ -84,7 +84,7 @@ def write(one: Made, path: Path) -> None:
     path.write_bytes(data)
     if "schema" in one.said:
         try:
-            one.said |= registry.graph_facts(data)
+            one.said |= graph_facts(data)
         except RegistryError:
             one.said |= {"sha256": sha256(data), "bytes": max(1, len(data))}
         one.said |= one.claims

@@ -12,7 +12,8 @@ import pytest
 from onnx import helper, numpy_helper
 
 from tinyvmaf.files import home
-from tinyvmaf.model.registry import read_sidecar, register
+from tinyvmaf.model.registry import register
+from tinyvmaf.model.sidecar import read_sidecar
 
 FAIL, COULD_NOT_RUN = 1, 10
 MODEL = "tinyvmaf_nano"
@@ -27,7 +28,7 @@ def only(copy: Path) -> Callable[[bytes], None]:
     """Registers a changed nano as the only model; the baseline stays that of the good one."""
 
     def enter(data: bytes) -> None:
-        like = read_sidecar(home() / f"model/{MODEL}.json")
+        like = read_sidecar(home() / f"model/{MODEL}.json").as_dict()
         kept = ("kind", "feature_order", "teacher", "engines", "training", "measured", "promised", "licence")
         (copy / "model/registry.json").unlink()
         register(MODEL, data, {name: like[name] for name in kept}, "card", copy / "model")

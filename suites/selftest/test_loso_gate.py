@@ -23,6 +23,7 @@ from onnx import numpy_helper
 
 from tinyvmaf.data import dataset
 from tinyvmaf.model import registry
+from tinyvmaf.model.sidecar import graph_facts, read_sidecar
 
 FAIL, COULD_NOT_RUN = 1, 10
 ID = "distilled"
@@ -107,7 +108,7 @@ def _one_student(copy: Path, trained: Path) -> None:
     without_students(copy)
     (copy / f"model/recipes/{ID}.toml").write_text(RECIPE, encoding="utf-8")
     (copy / "model/recipes/on_clips.toml").write_text(ON_CLIPS, encoding="utf-8")
-    register(copy, (trained / f"{ID}.onnx").read_bytes(), registry.read_sidecar(trained / f"{ID}.json"))
+    register(copy, (trained / f"{ID}.onnx").read_bytes(), read_sidecar(trained / f"{ID}.json").as_dict())
 
 
 @pytest.fixture
@@ -119,21 +120,21 @@ def loso(gate, shared: Path) -> Callable[..., tuple[int, str]]:
 def without_students(copy: Path) -> None:
     path = copy / "model/registry.json"
     content = json.loads(path.read_text(encoding="utf-8"))
-    kept = [m for m in content["models"] if registry.read_sidecar(path.parent / f"{m['id']}.json")["kind"] != "student"]
+    kept = [m for m in content["models"] if read_sidecar(path.parent / f"{m['id']}.json").kind != "student"]
     assert kept
     path.write_text(json.dumps(content | {"models": kept}), encoding="utf-8")
 
 
 def register(copy: Path, data: bytes, sidecar: dict[str, object], model_id: str = ID) -> None:
     """Enter a student in good order: it is the gate that must object, not the registry."""
-    described = {name: value for name, value in sidecar.items() if name not in registry.graph_facts(data)}
+    described = {name: value for name, value in sidecar.items() if name not in graph_facts(data)}
     registry.register(model_id, data, described | {"id": model_id}, "card", copy / "model")
 
 
 def register_anew(copy: Path, data: bytes | None = None, model_id: str = ID, **changed: object) -> None:
     """Enter the student once more, changed; another id stands beside it."""
     entry = registry.find(ID, copy / "model")
-    register(copy, data or entry.onnx.read_bytes(), entry.sidecar() | changed, model_id)
+    register(copy, data or entry.onnx.read_bytes(), entry.sidecar().as_dict() | changed, model_id)
 
 
 def edit(path: Path, old: str, new: str) -> None:
@@ -243,7 +244,7 @@ def test_a_source_that_leaks_in_under_another_name_fails(copy: Path, loso) -> No
 
 def test_features_in_another_order_fail(copy: Path, loso) -> None:
     """Nothing in the registry is at odds: the graph takes six features, and has no names for them."""
-    order = registry.find(ID, copy / "model").sidecar()["feature_order"]
+    order = registry.find(ID, copy / "model").sidecar().feature_order
     register_anew(copy, feature_order=[*order[1:], order[0]])
     status, text = loso()
     assert status == FAIL, text
@@ -314,7 +315,7 @@ def test_a_straight_line_fails_by_its_max_error_alone(loso) -> None:
 
 def test_a_student_that_says_too_little_could_not_run(copy: Path, loso) -> None:
     """Three at once: each is named, and none is skipped for being what it is."""
-    training = registry.find(ID, copy / "model").sidecar()["training"]
+    training = registry.find(ID, copy / "model").sidecar().as_dict()["training"]
     register_anew(copy, promised={})
     register_anew(copy, model_id="untrained", training=None)
     register_anew(copy, model_id="orphan", training=training | {"recipe": "gone"})
@@ -343,7 +344,7 @@ def test_a_registered_student_of_opinions_is_judged_by_them(copy: Path, loso) ->
     mos = ["--mos", str(copy / "mos.csv")]
     command = [*("train", "--recipe", str(recipe), *mos), "--folds", "none", "--out", str(copy / "out")]
     subprocess.run([sys.executable, "-m", "tinyvmaf", *command], check=True, capture_output=True, timeout=120)
-    sidecar = registry.read_sidecar(copy / "out/contrary.json")
+    sidecar = read_sidecar(copy / "out/contrary.json").as_dict()
     register(copy, (copy / "out/contrary.onnx").read_bytes(), sidecar | {"promised": {"frame_rmse": 1}}, "contrary")
     status, text = loso(*mos, "-k", "contrary and correlate")
     assert status == 0, text

@@ -25,6 +25,7 @@ import onnx
 
 from tinyvmaf.files import home
 from tinyvmaf.model import registry
+from tinyvmaf.model.sidecar import graph_facts, read_sidecar
 
 BREAKS = runpy.run_path(str(home() / "suites/selftest/breaks.py"))
 Made, nothing, noise, in_front, before_clip, after_clip, add = (
@@ -107,13 +108,13 @@ def write(copy: Path) -> None:
     candidates: dict[str, Callable[[Any], None]] = {GOOD: nothing}
     for kind, (_, sizes, make) in KINDS.items():
         candidates |= {f"{kind}_{size:g}": partial(make, size=size) for size in sizes}
-    said = registry.read_sidecar(home() / f"model/{MODEL}.json")
+    said = read_sidecar(home() / f"model/{MODEL}.json").as_dict()
     for name, change in candidates.items():
         made = Made(onnx.load(home() / f"model/{MODEL}.onnx"), {})
         change(made)
         data = made.model.SerializeToString(deterministic=True)
         promised = {key: value for key, value in said["promised"].items() if key != "worst_difference"}
-        kept = {key: value for key, value in said.items() if key not in (*registry.graph_facts(data), "id")}
+        kept = {key: value for key, value in said.items() if key not in (*graph_facts(data), "id")}
         registry.register(name, data, kept | {"promised": promised}, "card", folder)
         (records / f"{name}.json").write_text(json.dumps(record | {"model": name}), encoding="utf-8")
 

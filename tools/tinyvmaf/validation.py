@@ -41,6 +41,13 @@ Items = Annotated[tuple[_T, ...], Field(strict=False)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
+def unique(values: tuple[_T, ...]) -> tuple[_T, ...]:
+    """For `AfterValidator`: each value once."""
+    if len(set(values)) != len(values):
+        raise ValueError("a value is there twice")
+    return values
+
+
 def parse(model_type: type[_M], content: object, where: str, error_type: type[TinyvmafError]) -> _M:
     """`content`, as JSON or TOML gave it, as a model.
 

@@ -121,10 +121,10 @@ def test_registered_models_go_by_their_ids(capsys: pytest.CaptureFixture[str]) -
     for entry in registry.entries():
         assert run(entry.id, "--json") in (0, 1)
         found = json.loads(capsys.readouterr().out)[entry.id]
-        said = entry.sidecar()["exact"]
+        exact = entry.sidecar().exact
         assert (found["certified"], found["accumulator_bits"] if found["exact_in_float64"] else None) == (
-            said["certified"],
-            said["accumulator_bits"],
+            exact.certified,
+            exact.accumulator_bits,
         )
 
 

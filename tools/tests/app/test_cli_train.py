@@ -112,18 +112,17 @@ def test_measured_values_in_sidecar_and_card_are_those_of_the_report(
     assert train("--recipe", recipe, "--features", small, "--out", tmp_path, "--json") == 0
     (row,) = json.loads(capsys.readouterr().out)
     sidecar, card = registry.find("quick", tmp_path).sidecar(), (tmp_path / "quick.md").read_text(encoding="utf-8")
-    measured = sidecar["measured"]
+    measured = sidecar.measured
     assert measured["loso_frame_rmse_points"] == pytest.approx(row["frame RMSE"], rel=1e-2)
     assert f"{measured['domain_worst_difference_points']:.10g} VMAF points" in card
-    assert sidecar["training"]["recipe"] == "quick"
-    assert (
-        sidecar["training"]["recipe_sha256"] == json.loads((tmp_path / "quick.loso.json").read_text())["recipe_sha256"]
-    )
+    assert sidecar.training is not None
+    assert sidecar.training.recipe == "quick"
+    assert sidecar.training.recipe_sha256 == json.loads((tmp_path / "quick.loso.json").read_text())["recipe_sha256"]
 
 
 def test_without_folds_nothing_is_said_of_unseen_sources(recipe: Path, small: Path, tmp_path: Path) -> None:
     assert train("--recipe", recipe, "--features", small, "--folds", "none", "--out", tmp_path) == 0
-    measured = registry.find("quick", tmp_path).sidecar()["measured"]
+    measured = registry.find("quick", tmp_path).sidecar().measured
     assert not [name for name in measured if name.startswith("loso")]
     assert not (tmp_path / "quick.loso.json").exists()
 
@@ -174,7 +173,7 @@ def test_a_constant_student_has_null_for_its_correlations(
     assert row["max error"] > 10.0
     for path in (tmp_path / "out").glob("*.json"):
         json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
-    assert "loso_frame_plcc" not in registry.find("quick", tmp_path / "out").sidecar()["measured"]
+    assert "loso_frame_plcc" not in registry.find("quick", tmp_path / "out").sidecar().measured
     assert "| nan " not in (tmp_path / "out" / "quick.md").read_text(encoding="utf-8")
 
 

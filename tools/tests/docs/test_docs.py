@@ -73,11 +73,11 @@ def test_the_readmes_models_are_the_registered_ones() -> None:
     readme = (home() / "README.md").read_text(encoding="utf-8")
     for entry in entries():
         sidecar = entry.sidecar()
-        measured = sidecar["measured"]
+        measured = sidecar.measured
         errors = [f"{measured['golden_frame_max_abs_error_points']:.3g}"]
         for name in ("loso_frame_max_abs_error_points", "loso_frame_rmse_points"):
             errors.insert(0, f"{measured[name]:.2g}" if name in measured else "")
-        cells = " *\\| ".join([f"{sidecar['bytes']:,}", "[^|]*", *map(re.escape, errors)])
+        cells = " *\\| ".join([f"{sidecar.bytes:,}", "[^|]*", *map(re.escape, errors)])
         row = rf"\[{entry.id}\]\(model/{entry.id}\.md\) \| {cells} \|"
         assert re.search(row, readme), row
 

@@ -255,7 +255,7 @@ def test_the_sidecar_of_another_model_is_the_registrys_to_name(tmp_path: Path) -
     """The contract is of the file alone: this one keeps it."""
     entry = registry.find("vmaf_v0.6.1_svr")
     described = {
-        key: entry.sidecar()[key]
+        key: entry.sidecar().as_dict()[key]
         for key in ("kind", "feature_order", "teacher", "engines", "training", "measured", "promised", "licence")
     }
     own = registry.register("own", dumps(linear()), described, "card", tmp_path)

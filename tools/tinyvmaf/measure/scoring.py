@@ -1,9 +1,8 @@
 """What is said of a scored pair beside libvmaf's own log: teachers that are evaluated here, and tiny models."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,9 @@ from tinyvmaf.vmaf.libvmaf import FrameTable
 from tinyvmaf.vmaf.pooling import Pooled, pool
 from tinyvmaf.vmaf.teacher import Teacher
 
+if TYPE_CHECKING:
+    from tinyvmaf.model.sidecar import Sidecar
+
 
 @dataclass(frozen=True)
 class TinyModel:
@@ -22,12 +24,12 @@ class TinyModel:
     id: str
     data: bytes
     """The ONNX file."""
-    sidecar: Mapping[str, Any]
+    sidecar: "Sidecar"
 
     @property
     def features(self) -> list[str]:
         """In the order in which it takes them."""
-        return list(self.sidecar["feature_order"])
+        return list(self.sidecar.feature_order)
 
     def run(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """`[T]`, VMAF points, of features `[T, F]`.
@@ -84,21 +86,22 @@ def tiny_model(name: str) -> TinyModel:
     """
     # onnx takes longer to import than everything else here, and most calls do not need it.
     from tinyvmaf.model import registry
+    from tinyvmaf.model.sidecar import read_sidecar
 
     if name.endswith(".onnx") or Path(name).is_file():
         path = Path(name)
-        sidecar = path.with_suffix(".json")
+        beside = path.with_suffix(".json")
         model_id = path.stem
-        if not sidecar.is_file():
-            raise ModelError(f"{path} has no sidecar {sidecar.name}, so the order of its features is not known")
+        if not beside.is_file():
+            raise ModelError(f"{path} has no sidecar {beside.name}, so the order of its features is not known")
     else:
         entry = registry.find(name)
         if found := registry.faults(entry):
             raise RegistryError(f"{name} is not what was registered: {'; '.join(found)}")
-        path, sidecar, model_id = entry.onnx, entry.sidecar_path, entry.id
-    said = registry.read_sidecar(sidecar)
+        path, beside, model_id = entry.onnx, entry.sidecar_path, entry.id
+    sidecar = read_sidecar(beside)
     try:
-        return TinyModel(model_id, path.read_bytes(), said)
+        return TinyModel(model_id, path.read_bytes(), sidecar)
     except OSError as error:
         raise ModelError(f"{path}: {error.strerror}") from error
 

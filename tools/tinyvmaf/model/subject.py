@@ -1,5 +1,6 @@
 """The model under test: one ONNX file, how it is fed, and what is claimed of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +11,7 @@ from tinyvmaf.files import file_sha256, home
 from tinyvmaf.model import contract
 from tinyvmaf.model.certificate import ExactnessCertificate, certify
 from tinyvmaf.model.registry import Entry
+from tinyvmaf.model.sidecar import Sidecar, Training
 from tinyvmaf.model.third_party import AdoptedModel
 
 
@@ -54,41 +56,39 @@ class Subject:
             raise CouldNotRunError(f"{self.file}: {error.strerror}") from error
 
     @cached_property
-    def sidecar(self) -> dict[str, Any]:
-        """What is claimed of it, checked against the schema."""
+    def sidecar(self) -> Sidecar:
+        """What is claimed of it."""
         return self.known.sidecar()
 
     @property
     def kind(self) -> str:
         """The name of its kind."""
-        return str(self.sidecar["kind"])
+        return self.sidecar.kind
 
     @property
     def features(self) -> tuple[str, ...]:
         """The columns that it takes, in its order."""
-        return tuple(self.sidecar["feature_order"])
+        return self.sidecar.feature_order
 
     @property
     def teacher_id(self) -> str:
         """The teacher whose scores it should give."""
-        return str(self.sidecar["teacher"]["id"])
+        return self.sidecar.teacher.id
 
     @property
     def engines(self) -> tuple[str, ...] | None:
         """The engines that it is for; None: any."""
-        named = self.sidecar["engines"]
-        return None if named is None else tuple(named)
+        return self.sidecar.engines
 
     @property
-    def training(self) -> dict[str, Any] | None:
-        """Recipe, its hash, seed and more; None for a model that was not trained here."""
-        found: dict[str, Any] | None = self.sidecar["training"]
-        return found
+    def training(self) -> Training | None:
+        """How it was fitted; None for a model that was not trained here."""
+        return self.sidecar.training
 
     @property
-    def promised(self) -> dict[str, float]:
+    def promised(self) -> Mapping[str, float]:
         """Bounds that it holds itself to, by measure."""
-        return dict(self.sidecar["promised"])
+        return self.sidecar.promised
 
     @property
     def tier(self) -> str:
@@ -119,7 +119,7 @@ class Subject:
     def as_dict(self) -> dict[str, Any]:
         """For the verdict."""
         try:
-            claims = self.sidecar
+            claims: dict[str, Any] = self.sidecar.as_dict()
         except (CouldNotRunError, RegistryError):
             claims = {}
         original = self.adopted.original if self.adopted else None

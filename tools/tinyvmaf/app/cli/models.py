@@ -6,6 +6,7 @@ from pathlib import Path
 from tinyvmaf.app.cli.common import Commands, add_command, add_ffmpeg_option, print_table
 from tinyvmaf.errors import RegistryError, TeacherError
 from tinyvmaf.model import registry
+from tinyvmaf.model.sidecar import read_sidecar, sidecar_faults
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, load_built_in, load_json
 
@@ -83,19 +84,8 @@ def _models(arguments: argparse.Namespace) -> int:
     rows = []
     for entry in registry.entries():
         sidecar = entry.sidecar()
-        exact = (
-            "certified" if sidecar["exact"]["certified"] else "in float64" if sidecar["exact"]["in_float64"] else "no"
-        )
-        rows.append(
-            [
-                entry.id,
-                sidecar["kind"],
-                sidecar["tier"],
-                str(sidecar["bytes"]),
-                sidecar["teacher"]["id"],
-                exact,
-            ]
-        )
+        words = [sidecar.kind, sidecar.tier, str(sidecar.bytes), sidecar.teacher.id, sidecar.exact.word]
+        rows.append([entry.id, *words])
     print_table(["model", "kind", "tier", "bytes", "teacher", "exact"], rows)
     return 0
 
@@ -106,15 +96,15 @@ def _register(arguments: argparse.Namespace) -> int:
     path: Path = arguments.model
     wrong = contract.file_faults(path)
     if not wrong:
-        sidecar = registry.read_sidecar(path.with_suffix(".json"))
-        wrong = registry.sidecar_faults(sidecar, path.read_bytes())
+        sidecar = read_sidecar(path.with_suffix(".json"))
+        wrong = sidecar_faults(sidecar, path.read_bytes())
     if wrong:
         raise RegistryError(f"{path} is not registered:\n  " + "\n  ".join(wrong))
     try:
         card = path.with_suffix(".md").read_text(encoding="utf-8")
     except OSError as error:
         raise RegistryError(f"{path.with_suffix('.md')}: {error.strerror}", hint="a model has a card") from error
-    entry = registry.register(sidecar["id"], path.read_bytes(), sidecar, card, arguments.into)
+    entry = registry.register(sidecar.id, path.read_bytes(), sidecar.as_dict(), card, arguments.into)
     print(f"{entry.onnx}  {entry.onnx.stat().st_size} bytes  sha256 {entry.sha256}")
     print(_NEXT.format(id=entry.id))
     return 0

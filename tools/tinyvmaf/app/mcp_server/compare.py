@@ -96,7 +96,7 @@ def compare(model: TinyModel, rows: Rows) -> Compared:
     Raises:
         TinyvmafError: too few rows, or a teacher's scores that do not vary: there is nothing to correlate.
     """
-    teacher = str(model.sidecar["teacher"]["id"])
+    teacher = model.sidecar.teacher.id
     truth, scores, clips = rows.teacher(teacher), model.run(rows.features(model.features)), rows.clips()
     return Compared(
         id=model.id,

@@ -7,6 +7,7 @@ from tinyvmaf.errors import ModelError, RegistryError
 from tinyvmaf.model import contract, registry
 from tinyvmaf.model.certificate import certify_file
 from tinyvmaf.model.registry import Entry
+from tinyvmaf.model.sidecar import read_sidecar
 
 
 def row(entry: Entry) -> ModelRow:
@@ -15,17 +16,16 @@ def row(entry: Entry) -> ModelRow:
     Raises:
         RegistryError: its sidecar cannot be read.
     """
-    said = entry.sidecar()
-    exact = "certified" if said["exact"]["certified"] else "in float64" if said["exact"]["in_float64"] else "no"
+    sidecar = entry.sidecar()
     return ModelRow(
         id=entry.id,
-        kind=said["kind"],
-        tier=said["tier"],
-        bytes=said["bytes"],
+        kind=sidecar.kind,
+        tier=sidecar.tier,
+        bytes=sidecar.bytes,
         sha256=entry.sha256,
-        teacher=said["teacher"]["id"],
-        feature_order=said["feature_order"],
-        exact=exact,
+        teacher=sidecar.teacher.id,
+        feature_order=list(sidecar.feature_order),
+        exact=sidecar.exact.word,
         as_registered=not registry.faults(entry),
     )
 
@@ -45,17 +45,17 @@ def described(name: str) -> Described:
     else:
         entry = registry.find(name)
         onnx, model_id, faults = entry.onnx, entry.id, registry.faults(entry)
-    sidecar = onnx.with_suffix(".json")
-    said = registry.read_sidecar(sidecar) if sidecar.is_file() else {}
+    beside = onnx.with_suffix(".json")
+    sidecar = read_sidecar(beside) if beside.is_file() else None
     card = onnx.with_suffix(".md")
     return Described(
         id=model_id,
-        sidecar=said,
+        sidecar=sidecar.as_dict() if sidecar else {},
         card=card.read_text(encoding="utf-8", errors="replace") if card.is_file() else "",
         faults=faults,
         certificate=_certificate(onnx),
-        measured=said.get("measured", {}),
-        promised=said.get("promised", {}),
+        measured=dict(sidecar.measured) if sidecar else {},
+        promised=dict(sidecar.promised) if sidecar else {},
     )
 
 

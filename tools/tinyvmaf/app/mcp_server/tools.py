@@ -327,4 +327,4 @@ class Tools:
 
 
 def _teacher_of(model: TinyModel) -> str:
-    return str(model.sidecar["teacher"]["id"])
+    return model.sidecar.teacher.id

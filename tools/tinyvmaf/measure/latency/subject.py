@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,9 @@ from tinyvmaf.measure.latency.cost import features_of
 from tinyvmaf.measure.latency.lanes import ANY_SCORE, BATCHES, Expected, FloorLane, ModelLane
 from tinyvmaf.measure.latency.race import Race
 from tinyvmaf.measure.latency.yardsticks import floor_model, teacher_model
-from tinyvmaf.model import contract, registry
+from tinyvmaf.model import contract
 from tinyvmaf.model.engines import EngineError, OnnxRuntimeCpu
+from tinyvmaf.model.sidecar import Sidecar, read_sidecar
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.libvmaf import score_pair
 from tinyvmaf.vmaf.patterns import HEIGHT, WIDTH, checkerboard
@@ -66,7 +67,7 @@ class Subject:
         return Race(lanes)
 
 
-def read_subject(path: Path, ffmpeg: FFmpeg, baseline: Path | None = None) -> tuple[Subject, dict[str, Any]]:
+def read_subject(path: Path, ffmpeg: FFmpeg, baseline: Path | None = None) -> tuple[Subject, Sidecar]:
     """A model from its file, with the sidecar beside it, on the rows of the embedded corpus.
 
     Args:
@@ -85,18 +86,18 @@ def read_subject(path: Path, ffmpeg: FFmpeg, baseline: Path | None = None) -> tu
         raise BaselineError(f"{baseline} does not keep the contract, so it is not run: {wrong[0]}")
     if wrong := contract.file_faults(path):
         raise ModelError(f"{path} does not keep the contract, so it is not run: {wrong[0]}")
-    data, sidecar = path.read_bytes(), registry.read_sidecar(path.with_suffix(".json"))
-    if sidecar["sha256"] != sha256(data):
+    data, sidecar = path.read_bytes(), read_sidecar(path.with_suffix(".json"))
+    if sidecar.sha256 != sha256(data):
         raise ModelError(f"{path}: its sidecar is of another file", hint="tinyvmaf verify says what differs")
-    teacher = load_built_in(ffmpeg, sidecar["teacher"]["id"])
-    if sidecar["feature_order"] != list(teacher.feature_names):
+    teacher = load_built_in(ffmpeg, sidecar.teacher.id)
+    if sidecar.feature_order != tuple(teacher.feature_names):
         raise ModelError(f"{path}: its features are not in its teacher's order")
-    stored = baselines().get(sidecar["id"]) if baseline is None else None
+    stored = baselines().get(sidecar.id) if baseline is None else None
     before = stored.data() if stored else baseline.read_bytes() if baseline else None
     if before is not None and (takes := features_of(before)) != len(teacher.features):
-        raise BaselineError(f"the baseline of {sidecar['id']} takes {takes} features, not {len(teacher.features)}")
+        raise BaselineError(f"the baseline of {sidecar.id} takes {takes} features, not {len(teacher.features)}")
     rows = dataset.read(home() / "fixtures" / "corpus" / "features.parquet")
-    return Subject(sidecar["id"], data, teacher, expected_of(rows, teacher), before), sidecar
+    return Subject(sidecar.id, data, teacher, expected_of(rows, teacher), before), sidecar
 
 
 def expected_of(corpus: Dataset, teacher: Teacher, most: float = ANY_SCORE) -> Expected:

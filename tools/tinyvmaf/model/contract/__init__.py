@@ -8,7 +8,7 @@ and no check costs more than the file is long.
 
 import stat
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from tinyvmaf.errors import RegistryError
 
@@ -30,7 +30,8 @@ OPERATORS: Final = frozenset(
 these is a pure function of its inputs that two independent engines have, while a new version of ONNX, or a custom
 domain, brings operators that nobody here has looked at (loops, random numbers, strings, kernels of one engine)."""
 
-TIERS: Final = (("nano", 10_000), ("tiny", 100_000), ("small", 1_000_000))
+Tier = Literal["nano", "tiny", "small"]
+TIERS: Final[tuple[tuple[Tier, int], ...]] = (("nano", 10_000), ("tiny", 100_000), ("small", 1_000_000))
 """Size tiers: a model is of the first whose limit, in bytes, it stays below."""
 LARGEST: Final = TIERS[-1][1]
 """A file is shorter than this, in bytes; so no honest tensor in it has as many elements."""
@@ -88,7 +89,7 @@ def faults(data: bytes) -> list[str]:
     return found if left <= 0 else [*found[:_SHOWN], f"and {left} faults more"]
 
 
-def tier(size: int) -> str:
+def tier(size: int) -> Tier:
     """The size tier of a model file of that many bytes.
 
     Raises:
