@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from tinyvmaf.data.golden import GoldenFiles, NotAtHandError, load_pairs, load_rows
+from tinyvmaf.data.golden import GoldenFileMissingError, GoldenFiles, load_pairs, load_rows
 from tinyvmaf.data.golden.files import natural_root
-from tinyvmaf.data.golden.rows import GoldenRows, measure
+from tinyvmaf.data.golden.freezing import score_golden_pair
+from tinyvmaf.data.golden.rows import GoldenRows
 from tinyvmaf.model.golden_records import write_record
 from tinyvmaf.model.registry import entries
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
@@ -48,8 +49,8 @@ def measured(
     def measure_once(pair_id: str) -> FrameTable:
         if pair_id not in _tables:
             try:
-                _tables[pair_id] = measure(load_pairs()[pair_id], golden_files, ffmpeg)
-            except NotAtHandError as error:
+                _tables[pair_id] = score_golden_pair(load_pairs()[pair_id], golden_files, ffmpeg)
+            except GoldenFileMissingError as error:
                 not_checked(f"golden pair {pair_id}: {error.message}")
         return _tables[pair_id]
 

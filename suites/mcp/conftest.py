@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tinyvmaf.data.golden import GoldenFiles, NotAtHandError, Pair, load_pairs
+from tinyvmaf.data.golden import GoldenFileMissingError, GoldenFiles, Pair, load_pairs
 from tinyvmaf.data.golden.files import natural_root
 from tinyvmaf.errors import CouldNotRunError, install
 from tinyvmaf.files import write_atomic
@@ -117,7 +117,7 @@ def arguments(golden_files: GoldenFiles, not_checked: Callable[[str], None]) -> 
         pair: Pair = load_pairs()[pair_id]
         try:
             files = {"reference": golden_files.path(pair.ref), "distorted": golden_files.path(pair.dis)}
-        except NotAtHandError as error:
+        except GoldenFileMissingError as error:
             not_checked(f"golden pair {pair_id} over MCP: {error.message}")
         return {name: str(path) for name, path in files.items()} | {"size": pair.size, "pix_fmt": pair.pix_fmt}
 

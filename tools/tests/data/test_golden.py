@@ -1,4 +1,4 @@
-"""Golden files are the published ones, golden rows are known again, and nothing about them is silent."""
+"""Golden files are the published ones, golden rows are recognised, and every fault of them is an error."""
 
 import json
 import shutil
@@ -22,7 +22,7 @@ PATTERNS = [name for name, file in golden.load_files().items() if file.kind == "
 
 @pytest.fixture
 def spare_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the fixtures that may be spoiled."""
+    """A copy of the fixtures that tests may damage."""
     copy = tmp_path / "home"
     shutil.copytree(home() / "fixtures", copy / "fixtures")
     shutil.copy(home() / "gates.toml", copy)
@@ -30,8 +30,8 @@ def spare_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return copy
 
 
-def test_git_blob_id_is_gits() -> None:
-    """The id of an empty file that every git repository knows."""
+def test_git_blob_id_is_that_of_git() -> None:
+    """The well-known id of an empty file."""
     assert git_blob_id(b"") == "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
 
 
@@ -59,7 +59,7 @@ def test_each_changed_frame_is_named() -> None:
     crcs, sums = tuple(f"{zlib.crc32(f):08x}" for f in frames), tuple(sum(f) for f in frames)
     file = PublishedFile("f", "natural", 30, git_blob_id(data), frame_crc32=crcs, frame_sum=sums)
     verify(file, data, "here")
-    with pytest.raises(GoldenError, match=r"here: git blob id .*, published .*; changed: frame 1 \(.* \+3 of"):
+    with pytest.raises(GoldenError, match=r"here: git blob id .*, published .*; changed: frame 1 \(.* off by \+3\)"):
         verify(file, data[:15] + bytes([data[15] + 3]) + data[16:], "here")
     with pytest.raises(GoldenError, match="29 bytes, published 30"):
         verify(file, data[:-1], "here")
@@ -69,18 +69,18 @@ def test_a_file_outside_the_set_is_not_golden(tmp_path: Path) -> None:
     files = golden.GoldenFiles(tmp_path)
     with pytest.raises(GoldenError, match="not in the golden set"):
         files.path("other.yuv")
-    with pytest.raises(golden.NotAtHandError, match="is not at hand; TINYVMAF_GOLDEN_ROOT is not set"):
+    with pytest.raises(golden.GoldenFileMissingError, match="is not on this machine; TINYVMAF_GOLDEN_ROOT is not set"):
         files.path("src01_hrc00_576x324.yuv")
 
 
-def test_a_pattern_that_comes_out_wrong_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrongly_rebuilt_pattern_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tinyvmaf.data.golden.files.build", lambda name: build(name).replace(b"\xeb", b"\xea", 1))
     with pytest.raises(GoldenError, match=r"flat_.*|checkerboard_.*, as rebuilt here: git blob id"):
         golden.GoldenFiles(tmp_path).path("checkerboard_1920_1080_10_3_0_0.yuv")
     assert not list(tmp_path.iterdir())
 
 
-def test_a_root_that_was_asked_for_and_holds_nothing_is_an_error(
+def test_a_requested_golden_root_without_golden_files_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for folder in (tmp_path, tmp_path / "none"):
@@ -89,7 +89,7 @@ def test_a_root_that_was_asked_for_and_holds_nothing_is_an_error(
             natural_root()
 
 
-def test_golden_files_are_known_under_any_name(tmp_path: Path) -> None:
+def test_golden_files_are_recognised_under_any_name(tmp_path: Path) -> None:
     path = tmp_path / "training_clip.yuv"
     data = build("flat_1920_1080_0.yuv")
     path.write_bytes(data)
@@ -100,14 +100,14 @@ def test_golden_files_are_known_under_any_name(tmp_path: Path) -> None:
     assert not golden.is_golden_file(path)
 
 
-def test_golden_rows_are_known_in_any_precision() -> None:
+def test_golden_rows_are_recognised_in_any_precision() -> None:
     rows = np.concatenate([pair.features for pair in golden.load_rows().pairs.values() if pair.id != "flat"])
     for variant in (rows, rows.astype(np.float32), np.round(rows, 6)):
         assert golden.is_golden_row(variant).all()
     assert not golden.is_golden_row(rows + 1e-4).any()
 
 
-def test_a_lossless_still_frame_is_nobodys_own() -> None:
+def test_the_row_of_a_lossless_still_frame_is_not_golden() -> None:
     assert not golden.is_golden_row([[1, 1, 1, 1, 1, 0]]).any()
 
 
@@ -116,8 +116,8 @@ def test_rows_of_another_width_are_an_error() -> None:
         golden.is_golden_row([[1.0, 2.0]])
 
 
-def test_errors_of_a_model_are_those_of_the_worst_frame_and_of_the_worst_clip_mean(ffmpeg: FFmpeg) -> None:
-    """One that is off by 3 points on the first frame of each pair, and by -1 on the others."""
+def test_golden_errors_are_those_of_the_worst_frame_and_the_worst_clip_mean(ffmpeg: FFmpeg) -> None:
+    """The model is off by 3 points on the first frame of each pair, and by -1 on the others."""
     rows, teacher = golden.load_rows(), load_built_in(ffmpeg)
     known = {pair.features.tobytes(): pair.scores for pair in rows.pairs.values()}
 
@@ -139,7 +139,7 @@ def test_published_pairs_are_complete() -> None:
         assert {pair.ref, pair.dis} <= set(golden.load_files())
 
 
-def test_a_value_of_the_other_epoch_is_another_value() -> None:
+def test_the_motion_epochs_have_different_values() -> None:
     pair = golden.load_pairs()["natural_8bit"]
     fixed, before = pair.values("mirror-fix"), pair.values("before")
     assert fixed is not None
@@ -155,7 +155,7 @@ def test_a_value_of_the_other_epoch_is_another_value() -> None:
         ("motion2 = ", "motion3 = ", "not \\["),
         ("ref = ", "reference = ", "reference"),
         ("= ", "", r"published\.toml"),
-        ('id = "flat"', 'id = "checkerboard_10px"', "stands there twice"),
+        ('id = "flat"', 'id = "checkerboard_10px"', "appears twice"),
     ],
 )
 def test_a_damaged_list_of_values_is_an_error(old: str, new: str, message: str, spare_home: Path) -> None:
@@ -179,7 +179,7 @@ def test_rows_without_provenance_are_refused(key: str, spare_home: Path) -> None
         golden.load_rows()
 
 
-def test_rows_that_are_none_are_refused(spare_home: Path) -> None:
+def test_malformed_rows_are_refused(spare_home: Path) -> None:
     path, content = rows_content(spare_home)
     for change in (
         {"pairs": {}},
@@ -194,14 +194,14 @@ def test_rows_that_are_none_are_refused(spare_home: Path) -> None:
 
 
 def test_freezing_again_changes_no_byte(spare_home: Path, ffmpeg: FFmpeg, tmp_path: Path) -> None:
-    """On the libvmaf that froze them; pairs that are not at hand keep their rows."""
+    """With the libvmaf that froze them; pairs with missing files keep their rows."""
     path = spare_home / "fixtures/golden/rows.json"
     before = path.read_bytes()
     golden.freeze(golden.GoldenFiles(tmp_path / "work", None), ffmpeg)
     assert path.read_bytes() == before
 
 
-def test_rows_of_a_libvmaf_that_is_off_are_not_frozen(spare_home: Path, ffmpeg: FFmpeg, tmp_path: Path) -> None:
+def test_rows_that_miss_a_published_value_are_not_frozen(spare_home: Path, ffmpeg: FFmpeg, tmp_path: Path) -> None:
     path = spare_home / "fixtures/golden/published.toml"
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace("7.985898744818505", "7.985998744818505"), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Fetching from a real HTTP server: only the published content gets its name."""
+"""Fetching from a real HTTP server: only the published content is kept."""
 
 import http.server
 import threading
@@ -17,7 +17,7 @@ FILE = PublishedFile("clip.yuv", "natural", len(CONTENT), git_blob_id(CONTENT))
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Serves CONTENT by ranges, and misbehaves by the first folder of the path."""
+    """Serves CONTENT, also in ranges; the first folder of the path chooses a fault."""
 
     requests: list[tuple[str, str | None]]
 
@@ -91,18 +91,18 @@ def test_a_truncated_body_is_continued(url: str, server: Server, tmp_path: Path)
     assert (tmp_path / "clip.yuv").read_bytes() == CONTENT
 
 
-def test_a_server_without_ranges_starts_anew(url: str, tmp_path: Path) -> None:
+def test_without_ranges_the_file_is_fetched_from_the_start(url: str, tmp_path: Path) -> None:
     (tmp_path / "clip.yuv.part").write_bytes(CONTENT[:1234])
     assert fetch(FILE, f"{url}/noranges", tmp_path)
 
 
-def test_a_server_that_sends_another_range_is_not_believed(url: str, tmp_path: Path) -> None:
+def test_a_server_that_sends_another_range_is_an_error(url: str, tmp_path: Path) -> None:
     (tmp_path / "clip.yuv.part").write_bytes(CONTENT[:1234])
     with pytest.raises(GoldenError, match="another range"):
         fetch(FILE, f"{url}/otherrange", tmp_path)
 
 
-def test_a_part_that_was_wrong_is_found_out(url: str, tmp_path: Path) -> None:
+def test_a_part_with_wrong_content_is_deleted(url: str, tmp_path: Path) -> None:
     (tmp_path / "clip.yuv.part").write_bytes(b"x" * 1234)
     with pytest.raises(GoldenError, match="nothing was kept"):
         fetch(FILE, f"{url}/good", tmp_path)
@@ -119,13 +119,13 @@ def test_a_part_that_is_whole_or_too_long_is_not_continued(size: int, url: str, 
 @pytest.mark.parametrize(
     ("way", "message", "kept"),
     [
-        ("wrong", "git blob id .*, not the .*; nothing was kept", []),
-        ("long", "longer than the 256000 bytes", []),
+        ("wrong", "git blob id .*, not .*; nothing was kept", []),
+        ("long", "more than 256000 bytes", []),
         ("short", "ended after 255995 of 256000 bytes", ["clip.yuv.part"]),
         ("gone", "HTTP status 404", []),
     ],
 )
-def test_what_is_not_the_published_content_gets_no_name(
+def test_other_content_than_the_published_is_not_kept(
     way: str, message: str, kept: list[str], url: str, tmp_path: Path
 ) -> None:
     with pytest.raises(GoldenError, match=message):
@@ -133,13 +133,13 @@ def test_what_is_not_the_published_content_gets_no_name(
     assert names(tmp_path) == kept
 
 
-def test_a_wrong_file_in_place_is_replaced(url: str, tmp_path: Path) -> None:
+def test_an_existing_file_with_wrong_content_is_replaced(url: str, tmp_path: Path) -> None:
     (tmp_path / "clip.yuv").write_bytes(b"something else")
     assert fetch(FILE, f"{url}/good", tmp_path)
     assert (tmp_path / "clip.yuv").read_bytes() == CONTENT
 
 
-def test_a_folder_is_a_source_too(tmp_path: Path) -> None:
+def test_a_source_may_be_a_folder(tmp_path: Path) -> None:
     source, target = tmp_path / "a", tmp_path / "b"
     source.mkdir()
     (source / "clip.yuv").write_bytes(CONTENT)
@@ -150,7 +150,7 @@ def test_a_folder_is_a_source_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("source", ["http://127.0.0.1:9", "none/such", "gopher://x", "http://"])
-def test_a_source_that_is_not_there_is_an_error(source: str, tmp_path: Path) -> None:
+def test_an_unreachable_source_is_an_error(source: str, tmp_path: Path) -> None:
     with pytest.raises(GoldenError, match=r"clip\.yuv"):
         fetch(FILE, source, tmp_path)
     assert not names(tmp_path)

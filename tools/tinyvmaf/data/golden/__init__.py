@@ -1,14 +1,16 @@
-"""Golden values: what Netflix published, the files it belongs to, frozen feature rows and recorded model scores."""
+"""Golden data: the values and files that Netflix published, and the frozen feature rows of its pairs."""
 
-from tinyvmaf.data.golden.distance import golden_errors
-from tinyvmaf.data.golden.files import GoldenFiles, NotAtHandError
+from tinyvmaf.data.golden.files import GoldenFileMissingError, GoldenFiles, is_golden_file
+from tinyvmaf.data.golden.freezing import freeze, score_golden_pair
+from tinyvmaf.data.golden.model_errors import golden_errors
 from tinyvmaf.data.golden.published import Pair, PublishedFile, load_files, load_pairs
-from tinyvmaf.data.golden.rows import FrozenPair, freeze, is_golden_file, is_golden_row, load_rows
+from tinyvmaf.data.golden.rows import FrozenPair, GoldenRows, is_golden_row, load_rows, rows_path
 
 __all__ = [
     "FrozenPair",
+    "GoldenFileMissingError",
     "GoldenFiles",
-    "NotAtHandError",
+    "GoldenRows",
     "Pair",
     "PublishedFile",
     "freeze",
@@ -18,4 +20,6 @@ __all__ = [
     "load_files",
     "load_pairs",
     "load_rows",
+    "rows_path",
+    "score_golden_pair",
 ]

@@ -1,4 +1,4 @@
-"""Copies or downloads the natural golden files, and keeps only what is the published content."""
+"""Copies or downloads the natural golden files, and keeps only the published content."""
 
 import hashlib
 import urllib.error
@@ -24,20 +24,20 @@ def fetch(
     *,
     on_bytes: Callable[[int], None] | None = None,
 ) -> bool:
-    """Bring one published file into `folder` under its name.
+    """Copy or download one published file into `folder`.
 
-    The content is hashed while it comes in, into `<name>.part`; only the published content gets the name. What came
-    in before a connection broke is kept in the part and continued from next time; content that is wrong is deleted.
+    The content goes to `<name>.part` and is hashed on the way; the part is renamed only if it is the published content.
+    After a broken connection the next call continues the part. Wrong content is deleted.
 
     Args:
-        source: an http(s) or file URL, or a folder, that holds the file under its name.
-        on_bytes: called with the number of bytes that are there.
+        source: the folder that holds the file: a path, or an http(s) or file URL.
+        on_bytes: called with the number of bytes received so far.
 
     Returns:
-        False if the file was there already.
+        True if the file was fetched; False if it was already there.
 
     Raises:
-        GoldenError: not at the source, the connection broke, or the content is not the published one.
+        GoldenError: the source lacks the file, the connection broke, or the content is not the published one.
     """
     report = on_bytes or (lambda _: None)
     target, part = folder / file.name, folder / f"{file.name}.part"
@@ -46,7 +46,7 @@ def fetch(
         return False
     folder.mkdir(parents=True, exist_ok=True)
     have = part.stat().st_size if part.is_file() else 0
-    if have >= file.bytes:  # a whole part that did not become the file is not worth continuing
+    if have >= file.bytes:  # such a part was not renamed, so it is wrong: start again
         have = 0
     where = f"{source.rstrip('/')}/{file.name}"
     try:
@@ -58,7 +58,7 @@ def fetch(
         OSError,
         HTTPException,
         ValueError,
-    ) as error:  # URLError and timeouts are OSErrors; ValueError: no URL
+    ) as error:  # URLError and timeouts are OSErrors; ValueError: not a URL
         raise GoldenError(f"{where}: {error}", hint="run it again to continue") from error
     if size < file.bytes:
         raise GoldenError(
@@ -66,17 +66,15 @@ def fetch(
         )
     if size > file.bytes or blob != file.blob:
         part.unlink()
-        what = (
-            f"longer than the {file.bytes} bytes" if size > file.bytes else f"git blob id {blob}, not the {file.blob}"
-        )
-        raise GoldenError(f"{where}: {what} that was published; nothing was kept")
+        what = f"more than {file.bytes} bytes" if size > file.bytes else f"git blob id {blob}, not {file.blob}"
+        raise GoldenError(f"{where}: not the published content: {what}; nothing was kept")
     part.replace(target)
     return True
 
 
 @contextmanager
 def _open(source: str, name: str, have: int) -> Iterator[tuple[BinaryIO, int]]:
-    """The bytes from `have` on, or from 0 where the source cannot do that; with the offset they begin at."""
+    """A stream that starts at byte `have`, or at 0 if the server cannot do that; and the offset where it starts."""
     if "://" not in source:
         with Path(source, name).open("rb") as stream:
             stream.seek(have)
@@ -86,24 +84,24 @@ def _open(source: str, name: str, have: int) -> Iterator[tuple[BinaryIO, int]]:
     if have:
         request.add_header("Range", f"bytes={have}-")
     with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as response:
-        # 206 is the rest; anything else is the whole file.
+        # Status 206 is the rest of the file; any other is the whole file.
         continued = response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
         if response.status == 206 and not continued:
-            raise OSError("the server answered with another range than was asked for")
+            raise OSError("the server sent another range than the requested one")
         yield response, have if continued else 0
 
 
 def _receive(
     stream: BinaryIO, part: Path, offset: int, file: PublishedFile, on_bytes: Callable[[int], None]
 ) -> tuple[int, str]:
-    """Append to the part and hash on the way; gives the size reached and the blob id of it all."""
+    """Append the stream to the part; return the part's size and blob id."""
     with part.open("r+b" if offset else "wb") as out:
         out.truncate(offset)
         digest = _digest(part, file)
         out.seek(offset)
         done = offset
         on_bytes(done)
-        # One byte more than the file has is enough to know that it is another.
+        # One byte too many is enough to see that this is another file.
         while done <= file.bytes and (chunk := stream.read(min(_CHUNK, file.bytes + 1 - done))):
             out.write(chunk)
             digest.update(chunk)
@@ -113,7 +111,7 @@ def _receive(
 
 
 def _digest(path: Path, file: PublishedFile) -> "hashlib._Hash":
-    """The state of git's blob hash after what is in `path`, for a file of the published size."""
+    """git's blob hash of a file of the published size, updated with the content of `path` so far."""
     digest = hashlib.sha1(b"blob %d\0" % file.bytes)
     with path.open("rb") as stream:
         while chunk := stream.read(_CHUNK):

@@ -1,4 +1,4 @@
-"""Where the golden files are, each checked against its published git blob id before it is used."""
+"""Finds the golden files and checks each against its published git blob id."""
 
 import os
 import zlib
@@ -14,16 +14,16 @@ from tinyvmaf.vmaf.patterns import build, git_blob_id
 ENV = "TINYVMAF_GOLDEN_ROOT"
 
 
-class NotAtHandError(GoldenError):
+class GoldenFileMissingError(GoldenError):
     """A natural golden file is not on this machine."""
 
 
 def natural_root() -> Path | None:
-    """The folder with the natural files: `$TINYVMAF_GOLDEN_ROOT`, else `shared/netflix` beside the checkout, if there.
+    """The folder with the natural files: `$TINYVMAF_GOLDEN_ROOT`, else `shared/netflix` beside the checkout, else None.
 
     Raises:
-        GoldenError: the variable names a folder that is missing or holds none of the published files. Data that was
-            asked for and is not there must not pass for data that nobody has.
+        GoldenError: the variable is set, but its folder is missing or holds no published file. Requested data that is
+            missing is an error.
     """
     asked = os.environ.get(ENV)
     if not asked:
@@ -40,22 +40,22 @@ def natural_root() -> Path | None:
 
 
 class GoldenFiles:
-    """Gives the path of a golden file whose content is known to be the published one."""
+    """Gives the paths of golden files, and checks that their content is the published one."""
 
     def __init__(self, workdir: Path, root: Path | None = None) -> None:
         """Args:
-        workdir: where patterns are written.
-        root: the folder with the natural files, or None if there is none.
+        workdir: the folder to write patterns to.
+        root: the folder with the natural files, or None.
         """
         self._workdir, self._root = workdir, root
         self._published = load_files()
         self._checked: dict[str, Path] = {}
 
     def path(self, name: str) -> Path:
-        """The path of a golden file, after its content was checked.
+        """The path of a golden file; its content is checked the first time.
 
         Raises:
-            NotAtHandError: a natural file that is not here.
+            GoldenFileMissingError: a natural file is not on this machine.
             GoldenError: no such file in the golden set, or its content is not the published one.
         """
         if name not in self._checked:
@@ -69,7 +69,9 @@ class GoldenFiles:
             return write_pattern(file, self._workdir)
         if self._root is None or not (self._root / file.name).is_file():
             where = f" in {self._root}" if self._root else f"; {ENV} is not set"
-            raise NotAtHandError(f"{file.name} is not at hand{where}", hint="tinyvmaf golden fetch --to DIR")
+            raise GoldenFileMissingError(
+                f"{file.name} is not on this machine{where}", hint="tinyvmaf golden fetch --to DIR"
+            )
         path = self._root / file.name
         verify(file, path.read_bytes(), str(path))
         return path
@@ -79,7 +81,7 @@ def write_pattern(file: PublishedFile, folder: Path) -> Path:
     """Rebuild a pattern, check it, and write it into `folder` under its published name.
 
     Raises:
-        GoldenError: what was rebuilt is not the published content.
+        GoldenError: the rebuilt content is not the published one.
     """
     data = build(file.name)
     verify(file, data, f"{file.name}, as rebuilt here")
@@ -91,7 +93,7 @@ def verify(file: PublishedFile, data: bytes, where: str) -> None:
     """Refuse content that is not the published one.
 
     Raises:
-        GoldenError: names both sizes or both blob ids, and the frames that differ where that can be told.
+        GoldenError: names both sizes or both blob ids, and the frames that differ, if their checksums are known.
     """
     if len(data) != file.bytes:
         raise GoldenError(f"{where}: {len(data)} bytes, published {file.bytes}")
@@ -102,7 +104,7 @@ def verify(file: PublishedFile, data: bytes, where: str) -> None:
 
 
 def _changes(file: PublishedFile, data: bytes) -> str:
-    """Which frames are not the published ones, and by how much their samples differ in sum."""
+    """The frames that differ from the published ones, and the difference of the sums of their samples."""
     changes = []
     for number, (crc, total) in enumerate(zip(file.frame_crc32, file.frame_sum, strict=True)):
         size = file.bytes // len(file.frame_crc32)
@@ -110,5 +112,12 @@ def _changes(file: PublishedFile, data: bytes) -> str:
         if f"{zlib.crc32(frame):08x}" != crc:
             samples = np.frombuffer(frame, dtype="<u2" if file.bits > 8 else np.uint8)
             off = int(samples.sum(dtype=np.int64)) - total
-            changes.append(f"frame {number} (its samples sum to {off:+d} of the published)")
+            changes.append(f"frame {number} (the sum of its samples is off by {off:+d})")
     return f"; changed: {', '.join(changes)}" if changes else ""
+
+
+def is_golden_file(path: Path) -> bool:
+    """Whether the content of a file is that of a golden file; its name does not matter."""
+    size = path.stat().st_size
+    candidates = {file.blob for file in load_files().values() if file.bytes == size}
+    return bool(candidates) and git_blob_id(path.read_bytes()) in candidates

@@ -1,4 +1,4 @@
-"""Netflix's published golden values and files, as fixtures/golden/published.toml has them."""
+"""The golden values and files that Netflix published, from fixtures/golden/published.toml."""
 
 import tomllib
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from tinyvmaf.files import home
 from tinyvmaf.vmaf.features import CANONICAL
 
 VALUES = ("vmaf", *CANONICAL)
-"""What is published of a pair: the score of `vmaf_v0.6.1` and canonical-6, as means over the clip."""
+"""The published values of a pair, means over the clip: the score of `vmaf_v0.6.1`, and canonical-6."""
 
 
 @dataclass(frozen=True)
@@ -20,16 +20,16 @@ class PublishedFile:
 
     name: str
     kind: str
-    """`pattern`: rebuilt here; `natural`: fetched or found."""
+    """`pattern`: rebuilt by `vmaf/patterns.py`; `natural`: a video, fetched from Netflix."""
     bytes: int
     blob: str
     """git's blob id."""
     bits: int = 8
-    """Bits a sample; above 8, two bytes each, little endian."""
+    """Bits per sample; above 8, two bytes each, little endian."""
     frame_crc32: tuple[str, ...] = ()
-    """CRC-32 of each frame, where known: tells which frame was changed."""
+    """CRC-32 of each frame, if known; shows which frames changed."""
     frame_sum: tuple[int, ...] = ()
-    """Sum of the samples of each frame, where known: tells by how much."""
+    """Sum of the samples of each frame, if known; shows by how much."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,13 @@ class Pair:
     pix_fmt: str
     frames: int
     places: int
-    """At which the publisher asserts the values."""
+    """Decimal places to which Netflix's tests assert the values."""
     source: str
     expected: Mapping[str, Mapping[str, float]]
-    """By epoch of libvmaf's motion feature, or `any`."""
+    """The values by motion epoch of libvmaf, or under `any`."""
 
     def values(self, epoch: str) -> Mapping[str, float] | None:
-        """The published value of each of `VALUES` for that epoch, or None if none was published for it."""
+        """The published `VALUES` for that motion epoch; None if there are none."""
         return self.expected.get("any") or self.expected.get(epoch)
 
 
@@ -59,10 +59,10 @@ def golden_folder() -> Path:
 
 
 def load_files(path: Path | None = None) -> dict[str, PublishedFile]:
-    """Every file of the golden set by its name.
+    """The golden files by name.
 
     Raises:
-        GoldenError: the fixture cannot be read, or lists none.
+        GoldenError: the fixture cannot be read, or lists no file.
     """
     path = path or golden_folder() / "published.toml"
     entries = _read(path)["file"]
@@ -79,10 +79,10 @@ def _file(entry: dict[str, Any]) -> PublishedFile:
 
 
 def load_pairs(path: Path | None = None) -> dict[str, Pair]:
-    """Every published pair by its id.
+    """The golden pairs by id.
 
     Raises:
-        GoldenError: the fixture cannot be read, lists none, or a pair lacks a value.
+        GoldenError: the fixture cannot be read, lists no pair, or lacks a value of a pair.
     """
     path = path or golden_folder() / "published.toml"
     pairs = {}
@@ -95,7 +95,7 @@ def load_pairs(path: Path | None = None) -> dict[str, Pair]:
             if set(values) != set(VALUES):
                 raise GoldenError(f"{path}: {pair.id}, epoch {epoch}: has {sorted(values)}, not {sorted(VALUES)}")
         if not pair.expected or pair.id in pairs:
-            raise GoldenError(f"{path}: {pair.id} has no value or stands there twice")
+            raise GoldenError(f"{path}: {pair.id} has no values or appears twice")
         pairs[pair.id] = pair
     return pairs
 

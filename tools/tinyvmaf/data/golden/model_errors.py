@@ -1,4 +1,4 @@
-"""How far a model is from libvmaf on the golden pairs, from their frozen rows."""
+"""Errors of a model against libvmaf on the frozen golden rows."""
 
 from collections.abc import Callable
 
@@ -11,15 +11,15 @@ from tinyvmaf.vmaf.teacher import Teacher
 
 
 def golden_errors(run: Callable[[NDArray[np.float64]], NDArray[np.floating]], teacher: Teacher) -> dict[str, float]:
-    """The largest errors of a model against libvmaf on the frozen golden rows.
+    """The largest errors of a model against libvmaf.
 
     Args:
-        run: the model: features float64 `[N, 6]` in canonical order to scores `[N]`, VMAF points.
-        teacher: whom it imitates.
+        run: the model, from canonical-6, float64 `[N, 6]`, to scores, `[N]`, in VMAF points.
+        teacher: the teacher of the model.
 
     Returns:
-        VMAF points, of a frame and of a clip mean, by the names that sidecars give them; empty for a teacher that the
-        rows are not of.
+        The largest error of a frame and of a clip mean, in VMAF points, under their names in sidecars; empty if the
+        rows were frozen with another teacher.
     """
     rows = load_rows()
     if teacher.feature_names != CANONICAL or rows.provenance["teacher_sha256"] != teacher.sha256:
