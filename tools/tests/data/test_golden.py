@@ -47,7 +47,7 @@ def test_a_checkerboard_moves_one_pixel_a_frame() -> None:
 
 
 def test_an_unknown_pattern_is_an_error() -> None:
-    with pytest.raises(GoldenError, match="no pattern is called"):
+    with pytest.raises(GoldenError, match="unknown pattern"):
         build("checkerboard_640_480.yuv")
 
 

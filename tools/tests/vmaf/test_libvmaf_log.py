@@ -1,4 +1,4 @@
-"""libvmaf's log becomes a table of finite numbers or an error."""
+"""libvmaf's log gives a table of finite numbers, or an error."""
 
 import json
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import pytest
 from tinyvmaf.errors import LogError
 from tinyvmaf.vmaf.features import CANONICAL_FEATURES
 from tinyvmaf.vmaf.libvmaf.log import FrameTable, parse_log
-from tinyvmaf.vmaf.libvmaf.probe import probe_id, take_probes
+from tinyvmaf.vmaf.libvmaf.probe import probe_id, read_probes
 
 
 def log(frames: int = 3) -> dict[str, Any]:
@@ -18,7 +18,7 @@ def log(frames: int = 3) -> dict[str, Any]:
     return {"version": "x", "fps": 1.0, "frames": rows, "pooled_metrics": {}, "aggregate_metrics": {}}
 
 
-def test_columns_have_a_value_a_frame() -> None:
+def test_columns_have_one_value_per_frame() -> None:
     table = parse_log(json.dumps(log()), frames=3)
     assert table.column("integer_adm2").tolist() == [0.5, 1.5, 2.5]
     assert len(table) == 3
@@ -75,11 +75,11 @@ def other(d: dict[str, Any]) -> None:
         (infinite, "'vmaf' at frame 0 as inf"),
         (word, "'vmaf' at frame 0 as ninety"),
         (hole, "no 'vmaf' at frame 1"),
-        (empty, "no frame"),
+        (empty, "no frames"),
         (other, "cannot be read"),
     ],
 )
-def test_a_spoiled_log_is_an_error(spoil: Callable[[dict[str, Any]], None], message: str) -> None:
+def test_a_damaged_log_is_an_error(spoil: Callable[[dict[str, Any]], None], message: str) -> None:
     content = log()
     spoil(content)
     with pytest.raises(LogError, match=message):
@@ -87,13 +87,13 @@ def test_a_spoiled_log_is_an_error(spoil: Callable[[dict[str, Any]], None], mess
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"frames": 3}', "[]", json.dumps(log()).replace("90.0", "-nan")])
-def test_what_is_not_a_log_is_an_error(text: str) -> None:
+def test_text_that_is_not_a_log_is_an_error(text: str) -> None:
     """Older libvmaf writes a bare nan, which is not JSON."""
     with pytest.raises(LogError, match="cannot be read"):
         parse_log(text, frames=3)
 
 
-def test_a_missing_column_or_feature_names_those_that_are_there() -> None:
+def test_an_unknown_column_or_feature_is_an_error_with_the_known_ones() -> None:
     table = parse_log(json.dumps(log()), frames=3)
     with pytest.raises(LogError, match=r"no 'psnr_y'\n  hint: it gave integer_adm2, vmaf"):
         table.column("psnr_y")
@@ -101,14 +101,14 @@ def test_a_missing_column_or_feature_names_those_that_are_there() -> None:
         table.features(["adm2"])
 
 
-def test_probes_give_twelve_decimals_and_leave_the_log() -> None:
+def test_probes_become_features_with_twelve_decimals() -> None:
     feature = CANONICAL_FEATURES[0]
     values = {probe_id(0): np.array([962083.914903]), feature.column: np.array([0.962084])}
-    table = take_probes(FrameTable("x", values, {probe_id(0): {}, feature.column: {}}), [feature])
+    table = read_probes(FrameTable("x", values, {probe_id(0): {}, feature.column: {}}), [feature])
     assert table.features(["adm2"]).tolist() == [[0.962083914903]]
     assert list(table.columns) == list(table.pooled) == ["integer_adm2"]
 
 
 def test_a_probe_that_is_missing_is_an_error() -> None:
     with pytest.raises(LogError, match=probe_id(0)):
-        take_probes(FrameTable("x", {"a": np.zeros(1)}, {}), [CANONICAL_FEATURES[0]])
+        read_probes(FrameTable("x", {"a": np.zeros(1)}, {}), [CANONICAL_FEATURES[0]])

@@ -1,4 +1,4 @@
-"""One pair through the real libvmaf: everything in one pass, and never a number for what must not be compared."""
+"""One pair through the real libvmaf: all results in one pass, and no score for a pair that must not be compared."""
 
 import subprocess
 from pathlib import Path
@@ -9,15 +9,15 @@ import pytest
 from tinyvmaf.errors import FFmpegError, LogError, MediaError, NotComparableError, TinyvmafError
 from tinyvmaf.vmaf.features import CANONICAL, CANONICAL_FEATURES
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
-from tinyvmaf.vmaf.libvmaf import Model, motion_epoch, score_pair
+from tinyvmaf.vmaf.libvmaf import VmafModel, motion_epoch, score_pair
 from tinyvmaf.vmaf.pooling import pool
 from tinyvmaf.vmaf.teacher import KNOWN, load_built_in
 
-LARGE = (640, 360)  # cambi and speed_chroma are not defined for small frames
+LARGE = (640, 360)  # cambi and speed_chroma need larger frames
 RAW = {"size": "128x96", "pix_fmt": "yuv420p"}
 
 
-def test_one_pass_gives_features_teachers_and_more(clip, ffmpeg: FFmpeg) -> None:
+def test_one_pass_gives_features_and_scores_of_several_teachers(clip, ffmpeg: FFmpeg) -> None:
     models = [load_built_in(ffmpeg, name).model() for name in ("vmaf_v0.6.1neg", "vmaf_v1.0.16_3d0h")]
     seen: list[tuple[int, int]] = []
     table = score_pair(
@@ -36,7 +36,7 @@ def test_one_pass_gives_features_teachers_and_more(clip, ffmpeg: FFmpeg) -> None
     assert seen[-1] == (4, 4)
 
 
-def test_features_to_12_decimals_are_those_of_the_log(clip, ffmpeg: FFmpeg) -> None:
+def test_features_to_12_decimals_round_to_those_of_the_log(clip, ffmpeg: FFmpeg) -> None:
     table = score_pair(clip("r.yuv"), clip("d.yuv", noise=9), ffmpeg=ffmpeg, **RAW)
     for feature in CANONICAL_FEATURES:
         precise = table.features([feature.name])[:, 0]
@@ -44,7 +44,7 @@ def test_features_to_12_decimals_are_those_of_the_log(clip, ffmpeg: FFmpeg) -> N
         assert feature.name == "motion2" or (precise != table.column(feature.column)).any()
 
 
-def test_no_model_gives_features_alone(clip, ffmpeg: FFmpeg) -> None:
+def test_without_models_there_are_only_features(clip, ffmpeg: FFmpeg) -> None:
     table = score_pair(clip(), clip(), models=[], ffmpeg=ffmpeg, **RAW)
     assert table.features(CANONICAL).shape == (4, 6)
     assert "vmaf" not in table.columns
@@ -56,7 +56,7 @@ def test_threads_do_not_change_a_digit(clip, ffmpeg: FFmpeg) -> None:
         np.testing.assert_array_equal(one.column(name), two.column(name))
 
 
-def test_pooling_is_libvmafs(clip, ffmpeg: FFmpeg) -> None:
+def test_pooling_equals_that_of_libvmaf(clip, ffmpeg: FFmpeg) -> None:
     table = score_pair(clip("r.yuv"), clip("d.yuv", noise=9), ffmpeg=ffmpeg, **RAW)
     for name, ours in ((name, pool(values)) for name, values in table.columns.items()):
         for key, value in table.pooled[name].items():
@@ -84,7 +84,7 @@ def test_pooling_is_libvmafs(clip, ffmpeg: FFmpeg) -> None:
     ],
 )
 @pytest.mark.parametrize("suffix", [".yuv", ".mkv"])
-def test_no_character_in_a_path_has_a_meaning(
+def test_no_character_in_a_path_is_special(
     name: str, suffix: str, clip, encode, ffmpeg: FFmpeg, tmp_path: Path
 ) -> None:
     folder = tmp_path / name
@@ -102,7 +102,7 @@ def test_a_relative_path_works(clip, ffmpeg: FFmpeg, monkeypatch: pytest.MonkeyP
 
 
 def test_timestamps_do_not_matter(encode, ffmpeg: FFmpeg) -> None:
-    """Frame n is compared with frame n, also where the container plays it at another time."""
+    """Frame n is compared with frame n, even if the containers play it at different times."""
     reference = encode("r.mkv", "-c:v", "ffv1")
     shifted = encode("d.mkv", "-c:v", "ffv1", "-vf", "setpts=PTS*1.7+0.5/TB", "-fps_mode", "passthrough")
     table = score_pair(reference, shifted, features=["psnr"], ffmpeg=ffmpeg)
@@ -110,7 +110,7 @@ def test_timestamps_do_not_matter(encode, ffmpeg: FFmpeg) -> None:
 
 
 def test_raw_y4m_and_container_of_one_video_score_alike(encode, ffmpeg: FFmpeg) -> None:
-    """The same frames in three kinds of file are identical to each other."""
+    """A PSNR of 60 means identical frames."""
     kinds = [encode("a.yuv", "-f", "rawvideo"), encode("a.y4m"), encode("a.mkv", "-c:v", "ffv1")]
     for other in kinds[1:]:
         table = score_pair(kinds[0], other, features=["psnr"], ffmpeg=ffmpeg, **RAW)
@@ -154,7 +154,7 @@ def test_full_range_is_compared_sample_by_sample(encode, ffmpeg: FFmpeg) -> None
     assert tagged.column("psnr_y").max() < 50
     for name in plain.columns:
         np.testing.assert_array_equal(tagged.column(name), plain.column(name))
-    mixed = score_pair(pair[0], raw[1], ffmpeg=ffmpeg, **RAW)  # raw does not say its range, so it has no other
+    mixed = score_pair(pair[0], raw[1], ffmpeg=ffmpeg, **RAW)  # raw has no range, so it fits any
     np.testing.assert_array_equal(mixed.column("vmaf_v0.6.1"), plain.column("vmaf_v0.6.1"))
 
 
@@ -164,7 +164,7 @@ def test_different_ranges_are_refused(encode, ffmpeg: FFmpeg) -> None:
         score_pair(encode("r.mkv", *ranges[0]), encode("d.mkv", *ranges[1]), ffmpeg=ffmpeg)
 
 
-def test_a_size_that_changes_midway_gives_no_number(encode, ffmpeg: FFmpeg, tmp_path: Path) -> None:
+def test_a_size_that_changes_midway_is_an_error(encode, ffmpeg: FFmpeg, tmp_path: Path) -> None:
     reference = encode("r.h264", frames=20)
     changing = tmp_path / "d.h264"
     first, second = encode("1.h264"), encode("2.h264", size="64x48")
@@ -173,7 +173,7 @@ def test_a_size_that_changes_midway_gives_no_number(encode, ffmpeg: FFmpeg, tmp_
         score_pair(reference, changing, ffmpeg=ffmpeg)
 
 
-def test_what_is_missing_or_wrong_is_an_error(clip, ffmpeg: FFmpeg, tmp_path: Path) -> None:
+def test_missing_or_wrong_arguments_are_errors(clip, ffmpeg: FFmpeg, tmp_path: Path) -> None:
     good = clip()
     with pytest.raises(MediaError, match="no such file"):
         score_pair(good, tmp_path / "none.yuv", ffmpeg=ffmpeg, **RAW)
@@ -182,9 +182,9 @@ def test_what_is_missing_or_wrong_is_an_error(clip, ffmpeg: FFmpeg, tmp_path: Pa
     with pytest.raises(TinyvmafError, match="unknown scaler"):
         score_pair(good, good, scale="nearest", ffmpeg=ffmpeg, **RAW)
     with pytest.raises(TinyvmafError, match="named twice"):
-        score_pair(good, good, models=[Model("vmaf_v0.6.1")] * 2, ffmpeg=ffmpeg, **RAW)
+        score_pair(good, good, models=[VmafModel("vmaf_v0.6.1")] * 2, ffmpeg=ffmpeg, **RAW)
     with pytest.raises(FFmpegError, match=r"its last lines:(.|\n)*no_such_model"):
-        score_pair(good, good, models=[Model("no_such_model")], ffmpeg=ffmpeg, **RAW)
+        score_pair(good, good, models=[VmafModel("no_such_model")], ffmpeg=ffmpeg, **RAW)
     with pytest.raises(FFmpegError, match="its last lines"):
         score_pair(good, good, features=["no_such_feature"], ffmpeg=ffmpeg, **RAW)
 
@@ -197,7 +197,7 @@ def test_a_feature_cannot_smuggle_options_in(name: str, clip) -> None:
 
 def test_a_model_id_cannot_smuggle_options_in(clip) -> None:
     with pytest.raises(TinyvmafError, match="is not a model id"):
-        score_pair(clip(), clip(), models=[Model("a':log_path=x")], **RAW)
+        score_pair(clip(), clip(), models=[VmafModel("a':log_path=x")], **RAW)
 
 
 def test_a_feature_with_an_option_is_passed_on(clip, ffmpeg: FFmpeg) -> None:
@@ -205,7 +205,7 @@ def test_a_feature_with_an_option_is_passed_on(clip, ffmpeg: FFmpeg) -> None:
     assert {"psnr_y"} == {name for name in table.columns if name.startswith("psnr")}
 
 
-def test_a_value_that_is_not_finite_gives_no_number(clip, ffmpeg: FFmpeg) -> None:
+def test_a_value_that_is_not_finite_is_an_error(clip, ffmpeg: FFmpeg) -> None:
     """psnr_hvs of identical planes is infinite."""
     with pytest.raises(LogError, match=r"'psnr_hvs_?\w*' at frame 0 .*not a finite number\n  hint: "):
         score_pair(clip(), clip(), features=["psnr_hvs"], ffmpeg=ffmpeg, **RAW)
@@ -228,11 +228,11 @@ def test_a_time_limit_ends_the_run(clip, ffmpeg: FFmpeg) -> None:
 
 def test_frames_too_small_for_a_feature_are_an_error_with_the_reason(clip, ffmpeg: FFmpeg) -> None:
     with pytest.raises(LogError, match=r"no log for frames of 128x96 yuv420p; its last lines:(.|\n)*hint: .*cambi"):
-        score_pair(clip(), clip(), models=[Model("vmaf_v1.0.16_3d0h")], ffmpeg=ffmpeg, **RAW)
+        score_pair(clip(), clip(), models=[VmafModel("vmaf_v1.0.16_3d0h")], ffmpeg=ffmpeg, **RAW)
 
 
 @pytest.mark.parametrize("name", [name for name in KNOWN if name != "vmaf_b_v0.6.3"])
-def test_each_teacher_in_float64_is_libvmafs_to_the_last_digit(name: str, clip, ffmpeg: FFmpeg) -> None:
+def test_each_teacher_in_float64_equals_libvmaf_to_the_last_digit(name: str, clip, ffmpeg: FFmpeg) -> None:
     teacher = load_built_in(ffmpeg, name)
     pair = clip("r.yuv", size=LARGE), clip("d.yuv", noise=9, size=LARGE)
     table = score_pair(*pair, size="640x360", pix_fmt="yuv420p", models=[teacher.model()], ffmpeg=ffmpeg)
@@ -241,7 +241,7 @@ def test_each_teacher_in_float64_is_libvmafs_to_the_last_digit(name: str, clip, 
 
 
 def test_the_epoch_is_measured(ffmpeg: FFmpeg, old_ffmpeg: FFmpeg) -> None:
-    """Once with the libvmaf of now, once with a real 2.3.0."""
+    """With the current libvmaf, and with a real 2.3.0."""
     assert motion_epoch(ffmpeg)[0] == "mirror-fix"
     assert motion_epoch(old_ffmpeg) == ("before", "2.3.0")
 
@@ -252,7 +252,7 @@ def test_an_unknown_epoch_is_an_error(ffmpeg: FFmpeg, monkeypatch: pytest.Monkey
         motion_epoch(ffmpeg)
 
 
-def test_the_log_is_left_nowhere(clip, ffmpeg: FFmpeg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_temporary_file_is_left(clip, ffmpeg: FFmpeg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     video, scratch = clip(), tmp_path / "scratch"
     scratch.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(scratch))

@@ -1,4 +1,4 @@
-"""Teachers are the published ones, or refused; their arithmetic is libsvm's."""
+"""Teachers are the published ones or refused, and computed like libsvm."""
 
 import json
 import math
@@ -23,7 +23,7 @@ def test_every_published_teacher_is_in_this_libvmaf(name: str, ffmpeg: FFmpeg) -
     assert len(teacher.bootstrap) == (20 if name == "vmaf_b_v0.6.3" else 0)
 
 
-def test_the_default_teacher_is_what_is_published(ffmpeg: FFmpeg) -> None:
+def test_the_default_teacher_has_the_published_parameters(ffmpeg: FFmpeg) -> None:
     teacher = load_built_in(ffmpeg)
     assert teacher.feature_names == CANONICAL
     assert len(teacher.svr.coefficients) == 211
@@ -31,14 +31,14 @@ def test_the_default_teacher_is_what_is_published(ffmpeg: FFmpeg) -> None:
     assert teacher.svr.transform is None
 
 
-def test_scores_end_at_the_clip_or_at_the_scale_where_there_is_none(ffmpeg: FFmpeg) -> None:
+def test_the_score_range_is_the_clip_or_else_the_scale(ffmpeg: FFmpeg) -> None:
     svr = load_built_in(ffmpeg).svr
     assert replace(svr, clip=(20.0, 90.0)).score_range == (20.0, 90.0)
     assert replace(svr, clip=None).score_range == (0.0, 100.0)
 
 
-def test_a_teacher_is_libsvm_written_out(ffmpeg: FFmpeg) -> None:
-    """A second opinion: the sums of libvmaf's predict.c, one number at a time, in the order of the JSON."""
+def test_a_teacher_agrees_with_libsvm_written_out(ffmpeg: FFmpeg) -> None:
+    """An independent computation: the sums of libvmaf's predict.c, one by one, in the order of the JSON."""
     teacher = load_built_in(ffmpeg)
     model = json.loads(teacher.json)["model_dict"]
     header, body = model["model"].split("\nSV\n")
@@ -62,11 +62,11 @@ def test_rows_do_not_depend_on_each_other(ffmpeg: FFmpeg) -> None:
     np.testing.assert_allclose(teacher.predict(rows)[17_000:17_010], teacher.predict(rows[17_000:17_010]), atol=1e-11)
 
 
-def test_chroma_without_information_is_taken_from_luma(ffmpeg: FFmpeg) -> None:
+def test_a_chroma_of_exactly_0_is_computed_from_luma(ffmpeg: FFmpeg) -> None:
     teacher = load_built_in(ffmpeg, "vmaf_v1.0.16_3d0h")
-    silent = teacher.predict([[0.0, 0.0, 0.9, 5.0]])
-    assert silent == teacher.predict([[0.0, 120.0 * (1 - 0.9), 0.9, 5.0]])
-    assert silent != teacher.predict([[0.0, 1e-6, 0.9, 5.0]])
+    zero = teacher.predict([[0.0, 0.0, 0.9, 5.0]])
+    assert zero == teacher.predict([[0.0, 120.0 * (1 - 0.9), 0.9, 5.0]])
+    assert zero != teacher.predict([[0.0, 1e-6, 0.9, 5.0]])
 
 
 def test_bagging_has_the_point_estimate_within_its_interval(ffmpeg: FFmpeg) -> None:
@@ -89,32 +89,32 @@ def test_bagging_has_the_point_estimate_within_its_interval(ffmpeg: FFmpeg) -> N
         ([[1, 1, float("nan"), 1, 1, 1]], "vif_scale1 of row 0 is nan"),
     ],
 )
-def test_rows_that_are_none_are_refused(rows: list[object], message: str, ffmpeg: FFmpeg) -> None:
+def test_malformed_rows_are_refused(rows: list[object], message: str, ffmpeg: FFmpeg) -> None:
     with pytest.raises(TeacherError, match=message):
         load_built_in(ffmpeg).predict(rows)  # type: ignore[arg-type]
 
 
-def test_an_unknown_id_names_the_known_ones(ffmpeg: FFmpeg) -> None:
+def test_an_unknown_id_is_an_error_with_the_known_ones(ffmpeg: FFmpeg) -> None:
     with pytest.raises(TeacherError, match=r"unknown teacher 'vmaf'\n  hint: known: vmaf_v0\.6\.1, "):
         load_built_in(ffmpeg, "vmaf")
 
 
 def test_a_teacher_that_this_libvmaf_lacks_names_both_hashes(old_ffmpeg: FFmpeg) -> None:
     name = "vmaf_v1.0.16_3d0h"
-    with pytest.raises(TeacherError, match=f"expected sha256 {KNOWN[name]}; .* carries {KNOWN[DEFAULT]}"):
+    with pytest.raises(TeacherError, match=f"expected sha256 {KNOWN[name]}; .* has {KNOWN[DEFAULT]}"):
         load_built_in(old_ffmpeg, name)
 
 
 def test_an_executable_without_models_says_so(tmp_path: Path) -> None:
     (tmp_path / "ffmpeg").write_bytes(b"\x7fELF" + bytes(4096))
-    with pytest.raises(TeacherError, match=r"no model at all(.|\n)*--teacher-json"):
+    with pytest.raises(TeacherError, match=r"no model(.|\n)*--teacher-json"):
         load_built_in(FFmpeg(tmp_path / "ffmpeg", "--ffmpeg", "1"))
 
 
 def test_a_model_cut_short_in_the_executable_is_not_taken(ffmpeg: FFmpeg, tmp_path: Path) -> None:
     text = load_built_in(ffmpeg).json
     (tmp_path / "ffmpeg").write_bytes(text[:5000])
-    with pytest.raises(TeacherError, match="no model at all"):
+    with pytest.raises(TeacherError, match="no model"):
         load_built_in(FFmpeg(tmp_path / "ffmpeg", "--ffmpeg", "1"))
 
 
@@ -134,7 +134,7 @@ def test_a_changed_json_file_is_refused_with_both_hashes(ffmpeg: FFmpeg, tmp_pat
         load_json(path, expected_sha256="abcd")
 
 
-def test_a_model_of_ones_own_is_accepted_under_its_hash(ffmpeg: FFmpeg, tmp_path: Path) -> None:
+def test_your_own_model_is_accepted_with_its_hash(ffmpeg: FFmpeg, tmp_path: Path) -> None:
     path = tmp_path / "mine.json"
     path.write_bytes(load_built_in(ffmpeg).json + b"\n")
     with pytest.raises(TeacherError, match=r"(.|\n)*--teacher-sha256"):
@@ -182,13 +182,13 @@ def test_libsvm_leaves_zeros_out() -> None:
         model(feature_opts_dicts=[{"adm_unheard_of": 1}, {}]),
     ],
 )
-def test_what_is_no_model_is_an_error(raw: bytes) -> None:
+def test_a_malformed_model_is_an_error(raw: bytes) -> None:
     with pytest.raises(TeacherError):
         parse(raw, "m")
 
 
 @given(st.floats(-50, 150))
-def test_a_transform_keeps_its_promise(y: float) -> None:
+def test_a_transform_respects_its_limits(y: float) -> None:
     phone = ScoreTransform(1.70674692, 1.72643844, -0.00705305, at_least_input=True, at_most_input=False)
     assert phone(np.array([y]))[0] >= y
     assert ScoreTransform(5.0, 1.0, 0.0, at_least_input=False, at_most_input=True)(np.array([y]))[0] <= y

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tinyvmaf.errors import ModelError, RegistryError
 from tinyvmaf.files import sha256
 from tinyvmaf.vmaf.libvmaf import FrameTable
-from tinyvmaf.vmaf.pooling import Pooled, pool
+from tinyvmaf.vmaf.pooling import PooledMetric, pool
 from tinyvmaf.vmaf.teacher import Teacher
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def teacher_scores(teacher: Teacher, table: FrameTable) -> NDArray[np.float64]:
     return teacher.predict(table.features(teacher.feature_names)) if teacher.bootstrap else table.column(teacher.id)
 
 
-def pooled(name: str, values: NDArray[np.float64], table: FrameTable) -> Pooled:
+def pooled(name: str, values: NDArray[np.float64], table: FrameTable) -> PooledMetric:
     """A column of the log, or scores under a name that it lacks, over the clip.
 
     libvmaf's own pooling where it has one: it pools before it rounds.
@@ -74,7 +74,7 @@ def pooled(name: str, values: NDArray[np.float64], table: FrameTable) -> Pooled:
     known = table.pooled.get(name)
     if known is None:
         return pool(values)
-    return Pooled(min=known["min"], max=known["max"], mean=known["mean"], harmonic_mean=known["harmonic_mean"])
+    return PooledMetric(min=known["min"], max=known["max"], mean=known["mean"], harmonic_mean=known["harmonic_mean"])
 
 
 def tiny_model(name: str) -> TinyModel:

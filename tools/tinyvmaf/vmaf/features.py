@@ -1,8 +1,8 @@
-"""The one table of feature names.
+"""The table of feature names.
 
-A feature has three names: the one in a model's JSON (`VMAF_integer_feature_adm2_score`), the column of libvmaf's
-log (`integer_adm2`) and ours (`adm2`). Options that differ from their default add suffixes to the last two, in the
-alphabetical order of the options' full names: `integer_adm2_egl_1`, `adm2_egl_1`.
+A feature has three names: in a model's JSON (`VMAF_integer_feature_adm2_score`), in libvmaf's log (`integer_adm2`) and
+in tinyvmaf (`adm2`). Options that differ from their default add suffixes to the last two, in the alphabetical order of
+the options' full names: `integer_adm2_egl_1`, `adm2_egl_1`.
 """
 
 from collections.abc import Mapping
@@ -11,26 +11,26 @@ from dataclasses import dataclass, field
 from tinyvmaf.errors import TeacherError
 
 CANONICAL = ("adm2", "vif_scale0", "vif_scale1", "vif_scale2", "vif_scale3", "motion2")
-"""canonical-6, in this order: the features of `vmaf_v0.6.1`."""
+"""canonical-6, the features of `vmaf_v0.6.1`, in this order."""
 
 
 @dataclass(frozen=True)
 class Feature:
-    """One feature under its names."""
+    """A feature, its names and its options."""
 
     name: str
-    """Ours: canonical, with option suffixes; the float variants begin with `float_`."""
+    """Name in tinyvmaf, with option suffixes; float variants begin with `float_`."""
     column: str
-    """The key in libvmaf's log."""
+    """Column in libvmaf's log."""
     base: str
-    """What it measures: the canonical name without options and whatever the arithmetic, such as `adm2`."""
+    """Name without options and without `float_`, such as `adm2`."""
     model_name: str
-    """As a model's JSON calls it."""
+    """Name in a model's JSON."""
     options: Mapping[str, object] = field(default_factory=dict, compare=False)
-    """As a model's JSON gives them."""
+    """Options from a model's JSON."""
 
 
-# Ours, libvmaf's log, and the name in a model's JSON.
+# From the name in a model's JSON to the names in tinyvmaf and in libvmaf's log, without suffixes.
 _INTEGER = ("adm2", "adm3", "motion2", "motion3", "vif_scale0", "vif_scale1", "vif_scale2", "vif_scale3")
 _BASE: dict[str, tuple[str, str]] = (
     {f"VMAF_integer_feature_{name}_score": (name, f"integer_{name}") for name in _INTEGER}
@@ -40,8 +40,8 @@ _BASE: dict[str, tuple[str, str]] = (
         "Speed_chroma_feature_speed_chroma_uv_score": ("speed_chroma_uv", "speed_chroma_uv"),
     }
 )
-# Option: its short name in a suffix, and the default at which it adds none (None: one that no teacher leaves at its
-# default, so a suffix is always there). Read off the logs that libvmaf writes for its built-in models.
+# By option: its short name in a suffix, and its default, which adds no suffix. None: no teacher uses the default. Taken
+# from the logs that libvmaf writes for its built-in models.
 _OPTIONS: dict[str, tuple[str, float | None]] = {
     "adm_csf_mode": ("csf", None),
     "adm_dlm_weight": ("dlmw", None),
@@ -66,14 +66,14 @@ _OPTIONS: dict[str, tuple[str, float | None]] = {
 
 
 def resolve(model_name: str, options: Mapping[str, object]) -> Feature:
-    """The feature that a model's JSON names, with the options it gives.
+    """The feature with this name and these options in a model's JSON.
 
     Args:
         model_name: as in `feature_names`, for example `VMAF_integer_feature_adm2_score`.
         options: as in `feature_opts_dicts`, for example `{"adm_enhn_gain_limit": 1.0}`.
 
     Raises:
-        TeacherError: a name or an option that the table does not have.
+        TeacherError: the table lacks the name or an option.
     """
     if model_name not in _BASE:
         raise TeacherError(f"unknown feature {model_name!r}", hint="add it to the table in tinyvmaf/vmaf/features.py")
@@ -94,7 +94,7 @@ CANONICAL_FEATURES = tuple(resolve(f"VMAF_integer_feature_{name}_score", {}) for
 
 
 def name_of_column(column: str) -> str:
-    """Our name of a column of libvmaf's log: integer features are the plain ones, float ones say so."""
+    """The name in tinyvmaf of a column of libvmaf's log: `integer_adm2` is `adm2`, `adm2` is `float_adm2`."""
     if column.startswith("integer_"):
         return column.removeprefix("integer_")
     return f"float_{column}" if column.startswith(("adm", "aim", "motion", "vif")) else column

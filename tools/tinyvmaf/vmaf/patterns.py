@@ -13,7 +13,7 @@ _BLACK, _WHITE, _GREY = 16, 235, 128
 
 
 def git_blob_id(data: bytes) -> str:
-    """git's id of a file with that content: sha1 of `blob <length>\\0` and the content."""
+    """git's id of a file with this content: sha1 of `blob <length>\\0` and the content."""
     return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
 
 
@@ -28,15 +28,15 @@ def checkerboard(shift: int) -> bytes:
 
 
 def flat(luma: int) -> bytes:
-    """Frames of one luma."""
+    """Frames of one luma value."""
     return (bytes([luma]) * (WIDTH * HEIGHT) + _grey_chroma()) * FRAMES
 
 
 def build(name: str) -> bytes:
     """The content of a pattern by its published file name.
 
-    `checkerboard_1920_1080_10_3_<shift>_0.yuv` is shifted by that many pixels; of the flat ones, `_0` has luma 16 and
-    `_10` has luma 25.
+    `checkerboard_1920_1080_10_3_<shift>_0.yuv` is shifted by that many pixels; `flat_1920_1080_0.yuv` has luma 16 and
+    `flat_1920_1080_10.yuv` luma 25.
 
     Raises:
         GoldenError: no pattern has that name.
@@ -46,7 +46,7 @@ def build(name: str) -> bytes:
     flats = {"flat_1920_1080_0.yuv": 16, "flat_1920_1080_10.yuv": 25}
     if name in flats:
         return flat(flats[name])
-    raise GoldenError(f"no pattern is called {name!r}")
+    raise GoldenError(f"unknown pattern {name!r}")
 
 
 def _grey_chroma() -> bytes:

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class Pooled(TypedDict):
-    """A per-frame metric over a clip, in the units of the metric."""
+class PooledMetric(TypedDict):
+    """A per-frame metric pooled over a clip, in the units of the metric."""
 
     min: float
     max: float
@@ -15,21 +15,21 @@ class Pooled(TypedDict):
     harmonic_mean: float
 
 
-def pool(values: NDArray[np.float64]) -> Pooled:
+def pool(values: NDArray[np.float64]) -> PooledMetric:
     """Pool a per-frame metric over a clip as libvmaf does.
 
-    Args:
-        values: float64 `[T]`, one a frame.
+    The harmonic mean is that of `value + 1`, less 1 (libvmaf's `vmaf_feature_score_pooled`), so one score of 0 does not
+    make it 0.
 
-    The harmonic mean is that of `value + 1`, less 1 (libvmaf's `vmaf_feature_score_pooled`), so that a score of 0
-    does not swallow the clip.
+    Args:
+        values: float64 `[T]`, one per frame.
 
     Raises:
         ValueError: no frame, or a value that is not finite.
     """
     if values.size == 0 or not np.isfinite(values).all():
-        raise ValueError("pooling takes at least one value, and finite ones")
-    return Pooled(
+        raise ValueError("pooling needs at least one value, all finite")
+    return PooledMetric(
         min=float(values.min()),
         max=float(values.max()),
         mean=float(values.mean()),

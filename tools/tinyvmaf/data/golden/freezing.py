@@ -12,7 +12,7 @@ from tinyvmaf.errors import GoldenError
 from tinyvmaf.files import write_atomic
 from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
-from tinyvmaf.vmaf.libvmaf import FrameTable, Model, motion_epoch, score_pair
+from tinyvmaf.vmaf.libvmaf import FrameTable, VmafModel, motion_epoch, score_pair
 from tinyvmaf.vmaf.teacher import DEFAULT, load_built_in
 
 _DECIMALS = 12  # of features; scores have the 6 decimals of libvmaf's log
@@ -29,7 +29,7 @@ def score_golden_pair(pair: Pair, files: GoldenFiles, ffmpeg: FFmpeg) -> FrameTa
         files.path(pair.dis),
         size=pair.size,
         pix_fmt=pair.pix_fmt,
-        models=[Model(DEFAULT)],
+        models=[VmafModel(DEFAULT)],
         ffmpeg=ffmpeg,
     )
 

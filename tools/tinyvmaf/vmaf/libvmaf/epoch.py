@@ -1,9 +1,9 @@
-"""Which motion feature this libvmaf has: the one with the mirror fix of spring 2026, or the one before.
+"""Measures the motion epoch of libvmaf: its motion feature with the mirror fix of spring 2026, or before it.
 
-Motion blurs each frame with a 5-tap filter and sums absolute differences. Before the fix, the blur mirrored the
-right and bottom edges with the last sample repeated, the left and top edges without. So light one column at the
-left edge, then one at the right: with the fix both give the same motion; before it, the right edge gives more, by
-the ratio of the filter weights that fall on the column.
+Motion blurs each frame with a 5-tap filter and sums absolute differences. Before the fix, the blur repeated the last
+sample when it mirrored the right and bottom edges, but not at the left and top edges. The test clip lights one column
+at the left edge, then one at the right. With the fix both give the same motion. Before it, the right edge gives more,
+by the ratio of the filter weights on the column.
 """
 
 import tempfile
@@ -27,19 +27,19 @@ _TOLERANCE = 1e-3
 
 
 def motion_epoch(ffmpeg: FFmpeg) -> tuple[str, str]:
-    """Find out by a measurement which motion feature the libvmaf in use has.
+    """Measure the motion epoch of the installed libvmaf.
 
     Returns:
         The epoch (`before` or `mirror-fix`) and libvmaf's version.
 
     Raises:
-        LogError: it behaves like neither, so no published value can be held against it.
+        LogError: an unknown epoch, for which there are no published values.
     """
     with tempfile.TemporaryDirectory(prefix="tinyvmaf-") as folder:
         path = Path(folder, "edges.yuv")
         path.write_bytes(_edges())
         table = score_pair(path, path, size=f"{_WIDTH}x{_HEIGHT}", pix_fmt="yuv420p", threads=1, ffmpeg=ffmpeg)
-    # motion2 of a frame is the lesser of the motions into and out of it, so 1 and 3 see one edge each.
+    # motion2 is the smaller of the motions from the last and to the next frame: frames 1 and 3 see one edge each.
     motion = table.features(["motion2"])[:, 0]
     ratio = float(motion[3] / motion[1]) if motion[1] > 0 else float("nan")
     for epoch, expected in RATIOS.items():

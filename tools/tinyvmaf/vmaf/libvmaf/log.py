@@ -1,4 +1,4 @@
-"""libvmaf's JSON log, read into a table that holds finite numbers only."""
+"""Reads libvmaf's JSON log into a table of finite numbers."""
 
 import json
 import math
@@ -14,24 +14,24 @@ from tinyvmaf.errors import LogError
 
 @dataclass(frozen=True)
 class FrameTable:
-    """What libvmaf says of one pair, one row a frame."""
+    """libvmaf's results for one pair, one row per frame."""
 
     version: str
-    """libvmaf's own version, as in its log, for example `86da14d`."""
+    """libvmaf's version, from its log, for example `86da14d`."""
     columns: Mapping[str, NDArray[np.float64]]
-    """float64 `[T]` under each column name of the log, rounded by libvmaf to 6 decimals."""
+    """float64 `[T]` by column name of the log, rounded by libvmaf to 6 decimals."""
     pooled: Mapping[str, Mapping[str, float]]
-    """libvmaf's own min, max, mean and harmonic_mean of each column."""
+    """libvmaf's min, max, mean and harmonic_mean of each column."""
     precise: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
-    """float64 `[T]` to 12 decimals of each feature that was probed, under our name of it."""
+    """float64 `[T]` to 12 decimals by feature name, for each feature with a probe."""
     command: tuple[str, ...] = ()
-    """The command that made the log."""
+    """The FFmpeg command that wrote the log."""
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
 
     def column(self, name: str) -> NDArray[np.float64]:
-        """float64 `[T]` of a log column.
+        """A column of the log, float64 `[T]`.
 
         Raises:
             LogError: the log has no such column.
@@ -41,10 +41,10 @@ class FrameTable:
         return self.columns[name]
 
     def features(self, names: Sequence[str]) -> NDArray[np.float64]:
-        """float64 `[T, F]` of the features, by our names (`adm2`), in the order given, to 12 decimals.
+        """The named features (such as `adm2`) in this order, to 12 decimals, float64 `[T, F]`.
 
         Raises:
-            LogError: one was not measured.
+            LogError: a feature was not measured.
         """
         for name in names:
             if name not in self.precise:
@@ -57,12 +57,12 @@ def parse_log(text: str, *, frames: int, command: tuple[str, ...] = (), may_be_n
 
     Args:
         text: the log.
-        frames: how many frames it must have.
-        may_be_null: beginnings of column names whose values may be null; they are NaN in the table then.
+        frames: the number of frames that the log must have.
+        may_be_null: prefixes of the columns that may hold null, which becomes NaN.
 
     Raises:
-        LogError: not a log, frames missing or out of order, columns that differ between frames, or a value that is
-            not finite; says which column of which frame.
+        LogError: not a log, frames missing or out of order, a column missing in a frame, or a value not finite; names
+            column and frame.
     """
     try:
         log: dict[str, Any] = json.loads(text)
@@ -71,10 +71,10 @@ def parse_log(text: str, *, frames: int, command: tuple[str, ...] = (), may_be_n
         numbers = [entry["frameNum"] for entry in entries]
         metrics = [entry["metrics"] for entry in entries]
     except (ValueError, KeyError, TypeError) as error:
-        # Older libvmaf writes a bare `nan` or `inf`, which is not JSON: it lands here.
+        # Also for older libvmaf, which writes a bare `nan` or `inf`.
         raise LogError(f"libvmaf's log cannot be read: {error!r}") from error
     if not entries:
-        raise LogError("libvmaf's log has no frame")
+        raise LogError("libvmaf's log has no frames")
     if numbers != list(range(frames)):
         missing = sorted(set(range(frames)) - set(numbers))
         detail = f", without frame {missing[0]}" if missing else ""
@@ -91,7 +91,7 @@ def parse_log(text: str, *, frames: int, command: tuple[str, ...] = (), may_be_n
                 raise LogError(
                     f"libvmaf gave {name!r} at frame {frame} as {'null' if value is None else value}, which is not "
                     "a finite number",
-                    hint="a feature such as psnr_hvs has no value where both planes are the same: leave it out",
+                    hint="psnr_hvs, for one, is infinite where both planes are equal: leave such a feature out",
                 )
         columns[name] = np.array(values, dtype=np.float64)
     return FrameTable(version, columns, pooled, command=command)

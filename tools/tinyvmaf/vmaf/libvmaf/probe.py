@@ -1,9 +1,8 @@
-"""Features to 12 decimals out of a log that prints 6.
+"""Gets features to 12 decimals out of a log with 6.
 
-libvmaf's log rounds to 6 decimals, and the SVR's slope turns that into errors of up to 2e-4 VMAF points. But libvmaf
-also evaluates any model that it is given. So beside the models that were asked for it gets, for each feature, a
-model whose score is that feature times a million: a linear kernel, one support vector at 1, and a score slope of
-1e-6. Its score, logged with 6 decimals, has the feature's decimals 7 to 12.
+libvmaf's log rounds to 6 decimals, and the SVR turns that into errors of up to 2e-4 VMAF points. But libvmaf evaluates
+any model. So for each feature it also gets a probe: a model whose score is the feature times a million (a linear
+kernel, one support vector at 1, a score slope of 1e-6). The probe's score in the log gives the decimals 7 to 12.
 """
 
 import json
@@ -23,12 +22,12 @@ _LINEAR: Final = "svm_type nu_svr\nkernel_type linear\nnr_class 2\ntotal_sv 1\nr
 
 
 def probe_id(number: int) -> str:
-    """The id of the model that probes the feature of that number."""
+    """The model id of the probe with this number."""
     return f"{_PREFIX}{number}"
 
 
 def probe_json(feature: Feature) -> bytes:
-    """A VMAF model whose score is the feature times a million, neither transformed nor clipped."""
+    """The probe of a feature: a VMAF model whose score is the feature times a million, without transform or clip."""
     model = {
         "model_type": "LIBSVMNUSVR",
         "model": _LINEAR,
@@ -41,13 +40,13 @@ def probe_json(feature: Feature) -> bytes:
     return json.dumps({"param_dict": {}, "model_dict": model}).encode()
 
 
-def take_probes(table: FrameTable, features: Sequence[Feature]) -> FrameTable:
-    """The table with the probes' columns turned into precise features.
+def read_probes(table: FrameTable, features: Sequence[Feature]) -> FrameTable:
+    """The table with its probe columns moved to `precise`.
 
     Raises:
-        LogError: a probe's column is missing.
+        LogError: the column of a probe is missing.
     """
-    # Dividing leaves a digit beyond those that were logged; rounding makes the value the one that is written down.
+    # Division leaves digits beyond the logged ones; rounding removes them.
     precise = {f.name: np.round(table.column(probe_id(i)) / _SCALE, _DECIMALS) for i, f in enumerate(features)}
     columns = {name: values for name, values in table.columns.items() if not name.startswith(_PREFIX)}
     pooled = {name: values for name, values in table.pooled.items() if not name.startswith(_PREFIX)}

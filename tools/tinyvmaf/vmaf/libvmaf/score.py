@@ -1,4 +1,4 @@
-"""Score one pair: everything that is asked for in one libvmaf pass."""
+"""Scores one pair with any number of models and features in one libvmaf pass."""
 
 import os
 import re
@@ -11,7 +11,7 @@ from tinyvmaf.errors import LogError, MediaError, NotComparableError, TinyvmafEr
 from tinyvmaf.vmaf.features import CANONICAL_FEATURES, Feature
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, find_ffmpeg, run, tail
 from tinyvmaf.vmaf.libvmaf.log import FrameTable, parse_log
-from tinyvmaf.vmaf.libvmaf.probe import probe_id, probe_json, take_probes
+from tinyvmaf.vmaf.libvmaf.probe import probe_id, probe_json, read_probes
 from tinyvmaf.vmaf.media import (
     Geometry,
     Video,
@@ -30,14 +30,14 @@ _MODEL_ID = re.compile(r"[A-Za-z0-9_.-]+")
 
 
 @dataclass(frozen=True)
-class Model:
-    """A VMAF model for libvmaf to run; its scores come back as the column `id`."""
+class VmafModel:
+    """A VMAF model for libvmaf to run; its scores become the column `id`."""
 
     id: str
     json: bytes | None = None
-    """The model's JSON, or None for the one that is built into libvmaf under this id."""
+    """The model's JSON; None: the model of this id that is built into libvmaf."""
     features: tuple[Feature, ...] = ()
-    """Its features, if they are wanted to 12 decimals."""
+    """The features of the model that the table must have to 12 decimals."""
 
 
 def score_pair(
@@ -46,7 +46,7 @@ def score_pair(
     *,
     size: str | None = None,
     pix_fmt: str | None = None,
-    models: Sequence[Model] = (Model("vmaf_v0.6.1"),),
+    models: Sequence[VmafModel] = (VmafModel("vmaf_v0.6.1"),),
     features: Sequence[str] = (),
     may_be_null: Sequence[str] = (),
     scale: str | None = None,
@@ -58,30 +58,30 @@ def score_pair(
 ) -> FrameTable:
     """Score a distorted video against its reference with the real libvmaf.
 
-    Both inputs are read first; they are compared only if frame size, pixel format, bit depth and frame count are
-    the same. Frame n is compared with frame n, whatever the timestamps say.
+    The inputs are compared only if frame size, pixel format, bit depth, range and frame count are equal. Frame n is
+    compared with frame n; timestamps are ignored.
 
     Args:
         size: `WxH` of raw yuv inputs.
         pix_fmt: pixel format of raw yuv inputs.
         models: VMAF models to score with; may be empty.
-        features: further libvmaf features, as `name` or `name:option=value`, such as `psnr` or `float_ssim`.
-        may_be_null: beginnings of names of further features that may have no value, and are NaN then (`psnr_hvs` of
-            identical planes is infinite); for any other a missing value is an error.
+        features: more libvmaf features, as `name` or `name:option=value`, such as `psnr` or `float_ssim`.
+        may_be_null: prefixes of the columns that may have no value, which becomes NaN (`psnr_hvs` of equal planes is
+            infinite); in all other columns a missing value is an error.
         scale: `bicubic` scales the distorted input to the reference's size; None refuses different sizes.
-        threads: libvmaf's threads; None for one a core.
-        timeout: seconds until FFmpeg is ended.
+        threads: libvmaf's threads; None: one per core.
+        timeout: seconds after which FFmpeg is killed.
         ffmpeg: the FFmpeg to use; None finds one.
-        on_open: called with reference and distorted video once they are known to be comparable, and before they are
-            scored; what it raises ends the call.
-        on_frame: called with the frames done and the frames in all.
+        on_open: called with the reference and the distorted video before scoring, once they are known to be
+            comparable; an exception ends the call.
+        on_frame: called with the number of frames done and of all frames.
 
     Returns:
-        Canonical-6 and the models' features to 12 decimals; everything that libvmaf logs, to its 6; among that a
-        column for each model.
+        canonical-6 and the models' features to 12 decimals; and every column of libvmaf's log to 6 decimals, with one
+        for each model.
 
     Raises:
-        FFmpegNotFoundError, MediaError, NotComparableError, FFmpegError, LogError: never a wrong number instead.
+        FFmpegNotFoundError, MediaError, NotComparableError, FFmpegError, LogError: the pair cannot be scored.
     """
     _check_request(models, features, scale)
     ffmpeg = ffmpeg or find_ffmpeg()
@@ -89,7 +89,7 @@ def score_pair(
     ref = open_video(reference, ffmpeg, raw_geometry=geometry)
     dis = open_video(distorted, ffmpeg, raw_geometry=geometry)
     if ref.frames != dis.frames and not (ref.exact and dis.exact):
-        # Packets are not always frames, so before a pair is refused for its length, the frames are counted.
+        # Packets are not always frames: count the frames before refusing the pair.
         ref, dis = count_by_decoding(ref, ffmpeg), count_by_decoding(dis, ffmpeg)
     require_comparable(ref, dis, scaled=scale is not None)
     if on_open is not None:
@@ -97,7 +97,7 @@ def score_pair(
 
     probed = tuple({f.name: f for f in (*CANONICAL_FEATURES, *(f for m in models for f in m.features))}.values())
     with tempfile.TemporaryDirectory(prefix="tinyvmaf-") as folder:
-        probes = [Model(probe_id(i), probe_json(feature)) for i, feature in enumerate(probed)]
+        probes = [VmafModel(probe_id(i), probe_json(feature)) for i, feature in enumerate(probed)]
         arguments = _arguments(ref, dis, [*models, *probes], features, scale, threads, Path(folder))
         total = ref.frames
         report = None if on_frame is None else (lambda done: on_frame(min(done, total), total))
@@ -106,7 +106,7 @@ def score_pair(
         if not log.is_file():
             raise LogError(
                 f"libvmaf wrote no log for frames of {ref.geometry}{tail(stderr)}",
-                hint="some features, such as cambi and speed_chroma, are not defined for small frames",
+                hint="some features, such as cambi and speed_chroma, need larger frames",
             )
         text = log.read_text(errors="replace")
     counts = decoded_frames(stderr, [dis, ref])
@@ -118,10 +118,10 @@ def score_pair(
     table = parse_log(text, frames=counts[1], command=command, may_be_null=may_be_null)
     for model in models:
         table.column(model.id)
-    return take_probes(table, probed)
+    return read_probes(table, probed)
 
 
-def _check_request(models: Sequence[Model], features: Sequence[str], scale: str | None) -> None:
+def _check_request(models: Sequence[VmafModel], features: Sequence[str], scale: str | None) -> None:
     for feature in features:
         if not _FEATURE.fullmatch(feature):
             raise TinyvmafError(f"{feature!r} is not a libvmaf feature", hint="write name or name:option=value")
@@ -147,7 +147,7 @@ def _raw_geometry(size: str | None, pix_fmt: str | None) -> Geometry | None:
 def _arguments(
     ref: Video,
     dis: Video,
-    models: Sequence[Model],
+    models: Sequence[VmafModel],
     features: Sequence[str],
     scale: str | None,
     threads: int | None,
@@ -162,7 +162,7 @@ def _arguments(
             Path(folder, f"model{number}.json").write_bytes(model.json)
         chosen.append(rf"{source}\:name={model.id}")
     options = [
-        # A log in the folder FFmpeg runs in, and names that need no escaping beyond the colon.
+        # File names relative to FFmpeg's working folder need no escaping.
         f"log_path={LOG_NAME}",
         "log_fmt=json",
         f"n_threads={threads or os.cpu_count() or 1}",
@@ -171,20 +171,22 @@ def _arguments(
     if features:
         options.append("feature='{}'".format("|".join("name=" + name.replace(":", r"\:") for name in features)))
     scaler = f"scale={ref.geometry.width}:{ref.geometry.height}:flags={scale}," if scale else ""
-    graph = f"[0:v:0]{scaler}{_plain(dis)}[dis];[1:v:0]{_plain(ref)}[ref];[dis][ref]libvmaf={':'.join(options)}"
+    graph = (
+        f"[0:v:0]{scaler}{_normalised(dis)}[dis];[1:v:0]{_normalised(ref)}[ref];[dis][ref]libvmaf={':'.join(options)}"
+    )
     return [
         *dis.input_arguments(),
         *ref.input_arguments(),
-        # What we did not ask for must not happen: without this FFmpeg inserts scalers and converters by itself.
+        # Without this, FFmpeg inserts scalers and pixel format converters.
         "-noauto_conversion_filters",
         *("-filter_complex", graph, "-f", "null", "-"),
     ]
 
 
-def _plain(video: Video) -> str:
-    """Filters that hand frames on as samples alone: no clock, no range, none of FFmpeg's names for full range."""
-    # libvmaf's filter pairs frames by timestamp; this makes it frame n against frame n.
+def _normalised(video: Video) -> str:
+    """Filters that pass samples on unchanged, but normalise timestamps, range and the names of full-range formats."""
+    # libvmaf's filter pairs frames by timestamp; this pairs frame n with frame n.
     clock = "settb=1/25,setpts=N"
-    # It does not know the yuvj formats, so such frames are called by their plain name; full to full changes no sample.
+    # The filter does not know the yuvj formats, so they get their yuv names. Full to full range changes no sample.
     renamed = f"scale=in_range=full:out_range=full,format={video.geometry.pix_fmt.name}," if video.full_range else ""
     return f"{renamed}setparams=range=limited,{clock}"

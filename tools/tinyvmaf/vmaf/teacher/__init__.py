@@ -1,7 +1,6 @@
-"""The teachers: VMAF's SVR models, read out of the libvmaf in use and evaluated in float64.
+"""The teachers: VMAF's SVR models, read from the installed libvmaf and evaluated in float64.
 
-libvmaf carries its models as JSON text inside the executable. Each is known here by the sha256 of that text, so a
-teacher is the published one or it is refused.
+libvmaf's executable contains its models as JSON text. The sha256 of that text must be that of the published model.
 """
 
 from tinyvmaf.vmaf.teacher.load import DEFAULT, KNOWN, load_built_in, load_json

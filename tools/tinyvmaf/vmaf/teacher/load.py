@@ -1,4 +1,4 @@
-"""Where teachers come from: the libvmaf in use, or a JSON file; known by their sha256."""
+"""Loads teachers from the installed libvmaf or from a JSON file, and checks their sha256."""
 
 import json
 import mmap
@@ -33,11 +33,11 @@ _MAX_JSON_BYTES: Final = 1 << 20
 
 
 def load_built_in(ffmpeg: FFmpeg, teacher_id: str = DEFAULT) -> Teacher:
-    """The teacher of that id, out of the libvmaf inside this FFmpeg.
+    """The teacher of this id from the libvmaf inside this FFmpeg.
 
     Raises:
-        TeacherError: the id is not known, or this libvmaf does not carry the published model; names the hash that
-            was expected and those that were found.
+        TeacherError: an unknown id, or this libvmaf lacks the published model; names the expected and the found
+            hashes.
     """
     if teacher_id not in KNOWN:
         raise TeacherError(f"unknown teacher {teacher_id!r}", hint=f"known: {', '.join(KNOWN)}")
@@ -45,23 +45,23 @@ def load_built_in(ffmpeg: FFmpeg, teacher_id: str = DEFAULT) -> Teacher:
     found = _model_texts(ffmpeg.path, status.st_size, status.st_mtime_ns)
     expected = KNOWN[teacher_id]
     if expected not in found:
-        listed = ", ".join(found) if found else "no model at all (is its libvmaf a shared library?)"
+        listed = ", ".join(found) or "no model (is its libvmaf a shared library?)"
         raise TeacherError(
-            f"{teacher_id}: expected sha256 {expected}; {ffmpeg.path} carries {listed}",
+            f"{teacher_id}: expected sha256 {expected}; {ffmpeg.path} has {listed}",
             hint="give the published model file with --teacher-json FILE",
         )
     return parse(found[expected], teacher_id)
 
 
 def load_json(path: Path, *, expected_sha256: str | None = None) -> Teacher:
-    """A teacher out of a model JSON file.
+    """A teacher from a model JSON file.
 
     Args:
-        expected_sha256: accept exactly this file, for a model that Netflix did not publish; it is then called by
-            the file's name. None: it must be one of the published models.
+        expected_sha256: the sha256 of a model that Netflix did not publish; its id becomes the file's name. None: the
+            file must be a published model.
 
     Raises:
-        TeacherError: unreadable, not such a model, or its sha256 is not the expected one; names both.
+        TeacherError: unreadable, not a VMAF model, or another sha256 than expected; names both.
     """
     try:
         raw = path.read_bytes()
@@ -79,13 +79,13 @@ def load_json(path: Path, *, expected_sha256: str | None = None) -> Teacher:
     expected = f"{path.stem} is {same_name}" if same_name else "the published ones are " + ", ".join(KNOWN.values())
     raise TeacherError(
         f"{path}: sha256 is {actual}; {expected}",
-        hint="for a model of your own, state its hash with --teacher-sha256",
+        hint="for your own model, give its hash with --teacher-sha256",
     )
 
 
 @lru_cache(maxsize=4)
 def _model_texts(path: Path, size: int, mtime_ns: int) -> dict[str, bytes]:
-    """Each model's JSON text inside an executable, under its sha256. `size` and `mtime_ns` key the cache."""
+    """The JSON texts of the models inside an executable, by sha256. `size` and `mtime_ns` are part of the cache key."""
     del size, mtime_ns
     texts: dict[str, bytes] = {}
     decoder = json.JSONDecoder()
@@ -93,7 +93,7 @@ def _model_texts(path: Path, size: int, mtime_ns: int) -> dict[str, bytes]:
         for start in _STARTS:
             at = image.find(start)
             while at >= 0:
-                # The text has no length beside it and may run into other data: read one JSON value.
+                # Other data may follow the text: read one JSON value.
                 try:
                     _, end = decoder.raw_decode(image[at : at + _MAX_JSON_BYTES].decode("latin-1"))
                 except ValueError:

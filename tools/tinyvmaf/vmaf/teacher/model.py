@@ -8,12 +8,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from tinyvmaf.errors import TeacherError
 from tinyvmaf.vmaf.features import Feature
-from tinyvmaf.vmaf.libvmaf import Model
+from tinyvmaf.vmaf.libvmaf import VmafModel
 from tinyvmaf.vmaf.teacher.svr import Svr
 
 
 class Bagging(NamedTuple):
-    """What a bootstrap collection says of each frame; float64 `[N]` each, in VMAF points."""
+    """Statistics over the models of a bootstrap collection, float64 `[N]` each, in VMAF points."""
 
     mean: NDArray[np.float64]
     stddev: NDArray[np.float64]
@@ -27,28 +27,27 @@ class Teacher:
 
     id: str
     sha256: str
-    """Of its JSON text."""
+    """sha256 of the JSON text."""
     json: bytes
     features: tuple[Feature, ...]
     svr: Svr
     bootstrap: tuple[Svr, ...] = ()
-    """The further models of a collection (`vmaf_b_v0.6.3`: 20); empty for others."""
+    """The other models of a bootstrap collection (20 in `vmaf_b_v0.6.3`); empty for other teachers."""
 
     @property
     def feature_names(self) -> tuple[str, ...]:
-        """The features it takes, by our names, in this order."""
+        """The names of the teacher's features, in the order of its inputs."""
         return tuple(feature.name for feature in self.features)
 
-    def model(self) -> Model:
+    def model(self) -> VmafModel:
         """This teacher as a model for libvmaf to run.
 
         Raises:
-            TeacherError: a bootstrap collection, which FFmpeg's filter cannot run; its features can be extracted and
-                evaluated here.
+            TeacherError: FFmpeg's filter cannot run a bootstrap collection; extract its features and call `predict`.
         """
         if self.bootstrap:
             raise TeacherError(f"{self.id}: FFmpeg's libvmaf filter does not run bootstrap collections")
-        return Model(self.id, self.json, self.features)
+        return VmafModel(self.id, self.json, self.features)
 
     def predict(self, features: ArrayLike) -> NDArray[np.float64]:
         """Scores of feature rows, float64 `[N]` in VMAF points.
@@ -57,17 +56,17 @@ class Teacher:
             features: `[N, F]` in the order of `feature_names`, converted to float64.
 
         Raises:
-            TeacherError: another shape, or a value that is not finite.
+            TeacherError: another shape, or a value is not finite.
         """
         return self.svr.predict(self._checked(features))
 
     def bagging(self, features: ArrayLike) -> Bagging:
         """Mean, standard deviation and 95 % interval over the bootstrap models (libvmaf/src/predict.c).
 
-        Statistics are taken of the raw scores; mean and interval are then transformed and clipped.
+        The statistics are those of the raw scores; mean and interval are then transformed and clipped.
 
         Raises:
-            TeacherError: as `predict`, and for a teacher without bootstrap models.
+            TeacherError: as `predict`, or a teacher without bootstrap models.
         """
         if not self.bootstrap:
             raise TeacherError(f"{self.id} has no bootstrap models")

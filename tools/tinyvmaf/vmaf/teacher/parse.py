@@ -1,4 +1,4 @@
-"""A teacher out of a VMAF model's JSON."""
+"""Reads a teacher from the JSON of a VMAF model."""
 
 import json
 from typing import Any
@@ -16,7 +16,7 @@ def parse(raw: bytes, teacher_id: str) -> Teacher:
     """Read a model's JSON: a single model, or a bootstrap collection whose model `0` is the point estimate.
 
     Raises:
-        TeacherError: not such a JSON, or of a kind that is not evaluated here.
+        TeacherError: not a VMAF model, or of an unsupported kind.
     """
     try:
         content = json.loads(raw)
@@ -33,7 +33,7 @@ def parse(raw: bytes, teacher_id: str) -> Teacher:
 
 
 def _canonical_order(features: list[Feature]) -> list[int]:
-    """The order of canonical-6 for a model of those six measures (its JSON has another), else the JSON's own."""
+    """Indices that sort the six features of a canonical-6 model; for other models, the order of the JSON."""
     bases = [feature.base for feature in features]
     return [bases.index(name) for name in CANONICAL] if set(bases) == set(CANONICAL) else list(range(len(bases)))
 
@@ -48,7 +48,7 @@ def _svr(model: dict[str, Any], order: list[int]) -> Svr:
     names = model["feature_names"]
     lines = body.strip().splitlines()
     if len(lines) != int(fields["total_sv"]):
-        raise ValueError(f"{len(lines)} support vectors, {fields['total_sv']} announced")
+        raise ValueError(f"{len(lines)} support vectors, but total_sv {fields['total_sv']}")
     coefficients = np.empty(len(lines))
     vectors = np.zeros((len(lines), len(names)))  # libsvm leaves zeros out
     for row, line in enumerate(lines):
@@ -58,7 +58,7 @@ def _svr(model: dict[str, Any], order: list[int]) -> Svr:
             index, value = entry.split(":")
             vectors[row, int(index) - 1] = float(value)
     clip = model.get("score_clip")
-    both = [0, *(i + 1 for i in order)]  # the score's own comes first
+    both = [0, *(i + 1 for i in order)]  # index 0 is that of the score
     return Svr(
         gamma=float(fields["gamma"]),
         rho=float(fields["rho"]),
@@ -73,7 +73,7 @@ def _svr(model: dict[str, Any], order: list[int]) -> Svr:
 
 
 def _transform(entry: dict[str, Any] | None) -> ScoreTransform | None:
-    # The models of 0.6 carry the phone transform but leave it switched off.
+    # The 0.6 models contain the phone transform, but do not enable it.
     if entry is None or entry.get("enabled") is not True:
         return None
     unknown = set(entry) - {"enabled", "p0", "p1", "p2", "out_gte_in", "out_lte_in"}
@@ -89,5 +89,5 @@ def _chroma(factor: float | None, names: list[str]) -> ChromaFromLuma | None:
     chroma = [i for i, name in enumerate(names) if "speed_chroma" in name]
     luma = [i for i, name in enumerate(names) if "adm3" in name]
     if len(chroma) != 1 or len(luma) != 1:
-        raise ValueError("chroma correction without one speed_chroma and one adm3 feature")
+        raise ValueError("chroma correction needs one speed_chroma and one adm3 feature")
     return ChromaFromLuma(float(factor), chroma[0], luma[0])
