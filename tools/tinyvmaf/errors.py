@@ -1,10 +1,10 @@
-"""The errors that a user meets: what is wrong, where, and what to do about it."""
+"""The errors that users see: what is wrong, where, and what to do."""
 
 
 class TinyvmafError(Exception):
     """Base of every error that tinyvmaf raises on purpose.
 
-    `message` says what is wrong and where; `hint`, when there is one, says what to do.
+    `message` says what is wrong and where; the optional `hint` says what to do.
     """
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
@@ -17,7 +17,7 @@ class TinyvmafError(Exception):
 
 
 def install(extra: str) -> str:
-    """The hint for what one of the package's extras brings: it is on no index, so it is installed from a checkout."""
+    """The hint that installs an extra of tinyvmaf. tinyvmaf is on no package index, so it needs a checkout."""
     return f"in a checkout: pip install -c constraints.txt -e '.[{extra}]'"
 
 
@@ -26,36 +26,36 @@ class FFmpegNotFoundError(TinyvmafError):
 
 
 class FFmpegError(TinyvmafError):
-    """FFmpeg ended with an error, was killed, or ran past its time limit."""
+    """FFmpeg failed, was killed, or ran past its time limit."""
 
 
 class MediaError(TinyvmafError):
-    """An input is missing, empty, truncated or of a kind that is not understood."""
+    """A video file is missing, empty, damaged or of an unknown kind."""
 
 
 class NotComparableError(TinyvmafError):
-    """Two inputs differ in geometry, pixel format or frame count."""
+    """Two videos differ in frame size, pixel format, range or frame count."""
 
 
 class LogError(TinyvmafError):
-    """libvmaf's log lacks frames or columns, or holds a value that is not finite."""
+    """libvmaf's log lacks frames or columns, or has a value that is not finite."""
 
 
 class TeacherError(TinyvmafError):
-    """A teacher is unknown, is not in this libvmaf, or is not the one it is said to be."""
+    """A teacher is unknown, is not in this libvmaf, or has another sha256 than expected."""
 
 
 class ModelError(TinyvmafError):
-    """An ONNX model cannot be loaded, or does not keep the model contract."""
+    """An ONNX model cannot be loaded, or breaks the model contract."""
 
 
 class RegistryError(TinyvmafError):
-    """The registry, a sidecar and a model file do not agree."""
+    """The registry, a sidecar and a model file disagree."""
 
 
 class GoldenError(TinyvmafError):
-    """A golden file, row or record is missing or is not the published one."""
+    """A golden file, row or record is missing or wrong."""
 
 
 class CouldNotRunError(TinyvmafError):
-    """A gate had nothing to judge, or not what it needs: it neither passed nor failed."""
+    """A gate lacks something it needs, so it neither passed nor failed."""

@@ -1,4 +1,4 @@
-"""Files written whole or not at all, and the folder that holds models and fixtures."""
+"""Where models and fixtures are, atomic writes, and digests of files."""
 
 import hashlib
 import os
@@ -13,10 +13,10 @@ from tinyvmaf.errors import TinyvmafError
 def home() -> Path:
     """The folder that holds `model/`, `fixtures/` and `gates.toml`.
 
-    `$TINYVMAF_HOME`, else the checkout that this package is run from, else the copy inside an installed wheel.
+    `$TINYVMAF_HOME`, else the checkout that contains this package, else the copy inside an installed wheel.
 
     Raises:
-        TinyvmafError: none of them holds a `gates.toml`.
+        TinyvmafError: no `gates.toml` there.
     """
     override = os.environ.get("TINYVMAF_HOME")
     if override:
@@ -34,7 +34,7 @@ def home() -> Path:
 
 
 def write_atomic(path: Path, data: bytes | str) -> None:
-    """Write `data` (text as UTF-8) to `path` whole or not at all, also when interrupted."""
+    """Write `data` (text as UTF-8) to `path`, whole or not at all, even if interrupted."""
     payload = data.encode() if isinstance(data, str) else data
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -54,11 +54,11 @@ def sha256(data: bytes) -> str:
 
 
 def file_sha256(path: Path) -> str:
-    """sha256 of a file's content, in hex, read in pieces: what manifests name files by."""
+    """sha256 of a file's content, in hex; manifests use it."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def file_blake3(path: Path) -> str:
-    """BLAKE3 of a file's content, in hex: as sure as sha256 and three times as fast, for what is hashed by the hour."""
+    """BLAKE3 of a file's content, in hex; three times as fast as sha256, for large videos."""
     return blake3(max_threads=1).update_mmap(path).hexdigest() if path.stat().st_size else blake3().hexdigest()

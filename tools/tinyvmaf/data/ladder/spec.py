@@ -34,7 +34,7 @@ class Codec:
 
 
 @dataclass(frozen=True)
-class Source:
+class LadderSource:
     """A pristine clip and its rungs: from a generator, or from a file of a package."""
 
     name: str
@@ -56,10 +56,10 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Clip:
+class LadderClip:
     """One distorted clip: a source at a rung of its ladder, encoded by a codec."""
 
-    source: Source
+    source: LadderSource
     codec: Codec
     quality: int
     height: int
@@ -80,7 +80,7 @@ class Spec:
     geometry: Geometry
     """Of every clip, pristine or distorted."""
     frames: int
-    clips: tuple[Clip, ...]
+    clips: tuple[LadderClip, ...]
     """Every distorted clip, by id."""
 
 
@@ -113,8 +113,8 @@ def load_spec(path: Path) -> Spec:
     return Spec(sha256(data), geometry, tables.frames, tuple(clips))
 
 
-def _clips(sources: list[Source], codecs: list[Codec]) -> list[Clip]:
-    clips = [Clip(s, c, c.quality + n, *rung) for s in sources for c in codecs for n, rung in enumerate(s.rungs)]
+def _clips(sources: list[LadderSource], codecs: list[Codec]) -> list[LadderClip]:
+    clips = [LadderClip(s, c, c.quality + n, *rung) for s in sources for c in codecs for n, rung in enumerate(s.rungs)]
     require(clips, "no clip: it needs a codec and a source with a rung")
     names = Counter(f"{clip.source.name}, quality {clip.quality}" for clip in clips)
     twice = [name for name, count in names.items() if count > 1]
@@ -144,8 +144,8 @@ def _codec(value: Any) -> Codec:
     return codec
 
 
-def _source(value: Any, geometry: Geometry) -> Source:
-    source = _entry(Source, value, "a source")
+def _source(value: Any, geometry: Geometry) -> LadderSource:
+    source = _entry(LadderSource, value, "a source")
     where = f"source {source.name!r}"
     require(re.fullmatch(r"[A-Za-z][A-Za-z0-9]*", source.name), f"{where}: a name is letters and digits")
     require(source.fps > 0, f"{where}: fps = {source.fps} is not above 0")
