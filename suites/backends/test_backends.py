@@ -11,7 +11,7 @@ from tinyvmaf.judge.bounds import Gates
 from tinyvmaf.judge.outcomes import Outcome, hold
 from tinyvmaf.measure import engine_agreement
 from tinyvmaf.measure.engine_agreement import BATCHES
-from tinyvmaf.measure.engine_agreement.ulp import Comparison, compare
+from tinyvmaf.measure.engine_agreement.ulp import UlpComparison, compare
 from tinyvmaf.model import engines
 from tinyvmaf.model.engines import Engine, Settings
 
@@ -29,7 +29,7 @@ def reproduce(candidate, engine: Engine) -> str:
     return f"tox -e backends -- -k '{candidate.id} and {engine.name}'"
 
 
-def judged(candidate, engine: Engine, gate, found: dict[str, Comparison], judge: Judge) -> None:
+def judged(candidate, engine: Engine, gate, found: dict[str, UlpComparison], judge: Judge) -> None:
     """Hold the largest distance of each run against the bound, and show the worst row to the bit."""
     worst = max(found.values(), key=lambda one: one.max)
     measured = {label: float(one.max) for label, one in found.items()}

@@ -17,7 +17,7 @@ from tinyvmaf.data.store import Store, default_folder
 from tinyvmaf.errors import CouldNotRunError, RegistryError, TinyvmafError
 from tinyvmaf.files import write_atomic
 from tinyvmaf.judge.selection import subjects_of
-from tinyvmaf.measure.loso import LosoError, Report, evaluate, evaluate_recipe
+from tinyvmaf.measure.loso import LosoError, LosoReport, evaluate, evaluate_recipe
 from tinyvmaf.model import subject as model_subject
 from tinyvmaf.model.engines import OnnxRuntimeCpu
 from tinyvmaf.model.registry import Entry
@@ -199,12 +199,12 @@ def fitted(
 @pytest.fixture
 def reports(
     subject: Subject,
-    report: Report,
+    report: LosoReport,
     models: list[FoldModel],
     whole: Dataset,
     opinions: Opinions | None,
-    _reports: dict[str, Report],
-) -> dict[str, Report]:
+    _reports: dict[str, LosoReport],
+) -> dict[str, LosoReport]:
     """The folds' report, and that of the registered file itself, which is what a merge would ship.
 
     A file whose recipe sees clips has seen them all: what it says of them shows less than its folds do, but a file that
@@ -255,7 +255,7 @@ def file_of(subject: Subject) -> FoldModel:
         raise CouldNotRunError(f"{subject.entry.onnx}: {error.strerror}") from error
 
 
-def evaluated(subject: Subject, models: list[FoldModel], whole: Dataset, opinions: Opinions | None) -> Report:
+def evaluated(subject: Subject, models: list[FoldModel], whole: Dataset, opinions: Opinions | None) -> LosoReport:
     """What models of the subject say of the corpus."""
     if subject.recipe is None:
         facts = {"recipe": None, "teacher": subject.teacher.id, "evaluation": "per source, the file itself"}
@@ -266,7 +266,7 @@ def evaluated(subject: Subject, models: list[FoldModel], whole: Dataset, opinion
 
 
 @pytest.fixture(scope="session")
-def _reports() -> dict[str, Report]:
+def _reports() -> dict[str, LosoReport]:
     return {}
 
 
@@ -276,9 +276,9 @@ def report(
     models: list[FoldModel],
     whole: Dataset,
     opinions: Opinions | None,
-    _reports: dict[str, Report],
+    _reports: dict[str, LosoReport],
     pytestconfig: pytest.Config,
-) -> Report:
+) -> LosoReport:
     """What the subject's models say of the sources that they have not seen; also as JSON under --report."""
     if subject.id not in _reports:
         try:

@@ -11,7 +11,7 @@ from tinyvmaf.errors import CouldNotRunError
 from tinyvmaf.judge.bounds import Gate, Gates
 from tinyvmaf.judge.outcomes import hold
 from tinyvmaf.measure.agreement import cluster_bootstrap
-from tinyvmaf.measure.loso import Report, leaked_rows, shown
+from tinyvmaf.measure.loso import LosoReport, leaked_rows, shown
 from tinyvmaf.model.contract.words import quoted
 from tinyvmaf.model.registry import Entry
 from tinyvmaf.train.folds import FoldModel
@@ -29,7 +29,9 @@ def sources(data: Dataset) -> list[str]:
     return sorted(set(data.table["source"].to_pylist()))
 
 
-def test_every_source_is_held_out_once_a_seed(subject, report: Report, models: list[FoldModel], whole: Dataset) -> None:
+def test_every_source_is_held_out_once_a_seed(
+    subject, report: LosoReport, models: list[FoldModel], whole: Dataset
+) -> None:
     """Each source is a fold; a recipe that sees no clip has one fit, which has seen none of them, and so has a file
     without a recipe, which may have seen any."""
     found = sorted((fold.held_out, fold.seed) for fold in report.folds)
@@ -56,8 +58,8 @@ def test_no_model_has_seen_its_held_out_source(
 @pytest.mark.parametrize("reading", ["frame", "clip"])
 def test_unseen_sources_correlate(
     subject,
-    report: Report,
-    reports: dict[str, Report],
+    report: LosoReport,
+    reports: dict[str, LosoReport],
     reading: str,
     metric: str,
     gates: Gates,
@@ -76,8 +78,8 @@ def test_unseen_sources_correlate(
 
 def test_no_frame_is_off_by_what_viewers_notice(
     subject,
-    report: Report,
-    reports: dict[str, Report],
+    report: LosoReport,
+    reports: dict[str, LosoReport],
     gates: Gates,
     judge: Judge,
     not_checked: Callable[[str], None],
@@ -134,7 +136,7 @@ def test_promises_are_kept(
     subject,
     recipe,
     registered: Entry,
-    reports: dict[str, Report],
+    reports: dict[str, LosoReport],
     judge: Judge,
     request: pytest.FixtureRequest,
 ) -> None:
@@ -170,12 +172,12 @@ def test_promises_are_kept(
     judge(*outcomes)
 
 
-def shown_of(subject, report: Report, reports: dict[str, Report]) -> Report:
+def shown_of(subject, report: LosoReport, reports: dict[str, LosoReport]) -> LosoReport:
     """What a person is shown: the folds, and of a file that nobody registered always the file's own scores."""
     return report if subject.registered else reports.get("registered file", report)
 
 
-def pictures(subject, report: Report) -> dict[str, object]:
+def pictures(subject, report: LosoReport) -> dict[str, object]:
     """What the report draws of a model: every frame, and each source with its interval."""
     frames = report.frames
     assert frames is not None
@@ -215,13 +217,13 @@ def pictures(subject, report: Report) -> dict[str, object]:
     }
 
 
-def _measured(report: Report, reading: str, field: str) -> float:
+def _measured(report: LosoReport, reading: str, field: str) -> float:
     if field in ("plcc", "srocc"):
         return report.mean(reading, field)
     return float(getattr(report.pooled[reading], field))
 
 
-def summary(report: Report, reading: str, preferred: Gate) -> str:
+def summary(report: LosoReport, reading: str, preferred: Gate) -> str:
     """One line: what a person wants to know of a subject."""
     pooled, worst = report.pooled[reading], report.worst(reading)
     plcc, srocc = report.mean(reading, "plcc"), report.mean(reading, "srocc")

@@ -195,7 +195,7 @@ def test_a_fold_that_holds_nothing_out_is_not_fitted(copy: Path, loso) -> None:
     edit_gate(copy, found, f"{found}\n        folds = [type(f)(f.held_out, (*f.train, f.held_out)) for f in folds]")
     status, text = loso("--recipe", "on_clips", "-k", "has_seen")
     assert status == COULD_NOT_RUN, text
-    assert "COULD NOT RUN: source BigBuckBunny is held out and trained on" in text
+    assert "COULD NOT RUN: source BigBuckBunny is both held out and trained on" in text
 
 
 @pytest.mark.parametrize(

@@ -195,7 +195,7 @@ def test_as_dict_has_every_field() -> None:
         ([1, 2], [1, 2], "three values or more, not 2"),
         ([], [], "not 0"),
         ([1, 2, 3], [1, 2, 3, 4], r"expected \[3\] and got \[4\]"),
-        ([[1, 2, 3]], [[1, 2, 3]], "one shape"),
+        ([[1, 2, 3]], [[1, 2, 3]], "the same shape"),
         ([1, 2, 3], [1, math.nan, 3], "got value 1 is nan"),
         ([1, 2, math.inf], [1, 2, 3], "expected value 2 is inf"),
     ],
@@ -216,7 +216,7 @@ def test_clip_means_are_sorted_by_label() -> None:
 
 @pytest.mark.parametrize(("clips", "values"), [([], []), (["a"], [1.0, 2.0]), (["a"], [math.nan])])
 def test_clip_means_take_a_finite_value_a_label(clips: list[str], values: list[float]) -> None:
-    with pytest.raises(ValueError, match="one a value"):
+    with pytest.raises(ValueError, match="one label per value"):
         clip_means(clips, values)
 
 

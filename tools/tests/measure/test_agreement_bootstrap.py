@@ -171,8 +171,8 @@ def test_constant_values_have_no_interval() -> None:
     ("clips", "options", "message"),
     [
         (["a", "a", "b", "b"], {}, "three clips or more, not 2"),
-        (["a", "b", "c"], {}, "3 labels of 4 values"),
-        (["a", "b", "c", "d"], {"resamples": 0}, "one resample or more"),
+        (["a", "b", "c"], {}, "3 labels for 4 values"),
+        (["a", "b", "c", "d"], {"resamples": 0}, "resamples must be 1 or more"),
         (["a", "b", "c", "d"], {"level": 95.0}, "between 0 and 1"),
         (["a", "b", "c", "d"], {"level": float("nan")}, "between 0 and 1"),
     ],

@@ -11,7 +11,7 @@ import pytest
 
 from tinyvmaf.data.dataset import Dataset
 from tinyvmaf.errors import TinyvmafError
-from tinyvmaf.measure.loso import LosoError, Report, evaluate
+from tinyvmaf.measure.loso import LosoError, LosoReport, evaluate
 from tinyvmaf.model.engines import OnnxRuntimeCpu
 from tinyvmaf.train.export_student import student_model
 from tinyvmaf.train.folds import FoldModel
@@ -54,7 +54,7 @@ def linear(held_out: str | None, weights: Sequence[float] = (1.0, 0.0), bias: fl
     return FoldModel(held_out, seed, student_model(student, "m", {"sources": others}))
 
 
-def judged(*models: FoldModel, data: Dataset = TOY, **options: Any) -> Report:
+def judged(*models: FoldModel, data: Dataset = TOY, **options: Any) -> LosoReport:
     return evaluate("toy", models, data, ("x", "y"), "truth", **options)
 
 
@@ -176,7 +176,7 @@ def test_too_few_clips_for_an_interval_leave_it_out() -> None:
     [
         ({"A": {"a1": [7.0, 7.0], "a2": [7.0, 7.0], "a3": [7.0]}}, {}, "toy, frame, source A: the expected values are"),
         ({"A": {"a1": [7.0, 9.0], "a2": [8.0, 8.0], "a3": [8.0]}}, {}, "toy, clip, source A: the expected values are"),
-        ({"A": {"a1": [1.0, 2.0], "a2": [3.0, 4.0]}}, {}, "toy, clip, source A: agreement takes three values or more"),
+        ({"A": {"a1": [1.0, 2.0], "a2": [3.0, 4.0]}}, {}, "toy, clip, source A: agreement needs three values or more"),
         ({"A": {"a1": [1.0], "a2": [3.0], "a3": [5.0]}}, {"opinions": {"a1": 1.0}}, "three values or more, not 1"),
         (
             {"A": {"a1": [1.0], "a2": [3.0], "a3": [5.0]}},
@@ -194,7 +194,7 @@ def test_what_cannot_be_judged_is_an_error(truth: Any, options: dict[str, Any], 
 
 
 def test_no_model_is_no_report() -> None:
-    with pytest.raises(LosoError, match="toy: no fold to judge"):
+    with pytest.raises(LosoError, match="toy: there is no fold to evaluate"):
         judged()
 
 

@@ -203,11 +203,11 @@ def test_a_comparison_survives_json_to_the_bit(kind: type) -> None:
 
 
 def test_nothing_is_no_comparison() -> None:
-    with pytest.raises(UlpError, match=r"\[0\] values to compare"):
+    with pytest.raises(UlpError, match=r"cannot compare values of shape \[0\]"):
         compare(*scores(), bound=2)
-    with pytest.raises(UlpError, match=r"\[1, 2\] values to compare"):
+    with pytest.raises(UlpError, match=r"cannot compare values of shape \[1, 2\]"):
         compare(*(s[None] for s in scores(0, 0)), bound=2)
-    with pytest.raises(UlpError, match=r"inputs \[3, 1\] of 2 values"):
+    with pytest.raises(UlpError, match=r"inputs have shape \[3, 1\] for 2 values"):
         compare(*scores(0, 0), bound=2, inputs=np.zeros((3, 1)))
-    with pytest.raises(UlpError, match="a bound of -1 ULP"):
+    with pytest.raises(UlpError, match="the bound is -1 ULP, below 0"):
         compare(*scores(0), bound=-1)

@@ -225,7 +225,7 @@ def test_the_pool_is_not_touched(student: Student) -> None:
 @pytest.mark.parametrize("grid", [Grid(24, 12, 24), Grid(24, 12, 2), Grid(2, 12, 24)])
 def test_a_grid_with_too_few_bits_left_for_the_weights_is_refused(grid: Grid, student: Student) -> None:
     """A feature of 24 bits leaves none for its weight; with a second feature no sum is within the bound."""
-    with pytest.raises(StudentError, match=r"layer \d: partial sums reach [0-9,]+ steps, exact are 16,777,216"):
+    with pytest.raises(StudentError, match=r"layer \d: partial sums reach [0-9,]+ steps, more than 16,777,216"):
         put(student, grid, seed=1)
 
 
@@ -234,7 +234,7 @@ def test_rows_of_a_step_are_drawn_from_the_pool_with_their_scores(
     looked_at: int, count: int, student: Student, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The hard ones more often, and others each time; then all those that a search found."""
-    monkeypatch.setattr(fit_grid, "_LOOKED_AT", looked_at)
+    monkeypatch.setattr(fit_grid, "_CANDIDATES", looked_at)
     fit = begun(student, FINE)
     fit.add(UNSEEN[:3], np.array([7.0, 8.0, 9.0]))
     known = {tuple(row): score for row, score in zip(fit.rows.tolist(), POOL[1].tolist(), strict=True)}
@@ -261,7 +261,7 @@ def test_squares_fill_their_levels_and_have_room_to_move(squares: Student) -> No
 
 def test_squares_that_move_beyond_their_levels_are_refused(squares: Student, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fit_grid, "_LEVELS", 1.5)
-    with pytest.raises(StudentError, match=r"layer 0: a sum may reach [0-9.,]+, the levels end at 65,536"):
+    with pytest.raises(StudentError, match=r"layer 0: a sum may reach [0-9.,]+, and the levels end at 65,536"):
         put(squares, SQUARES)
 
 

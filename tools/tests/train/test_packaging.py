@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from tinyvmaf.data.dataset import Dataset
-from tinyvmaf.measure.loso import evaluate, figures
+from tinyvmaf.measure.loso import evaluate, measured_values
 from tinyvmaf.model import registry
 from tinyvmaf.train.export_student import student_model
 from tinyvmaf.train.folds import FoldModel
@@ -48,7 +48,7 @@ def test_a_constant_model_leaves_its_correlations_out(teacher: Teacher) -> None:
     model = constant(teacher)
     report = evaluate("m", [model], corpus(teacher), teacher.feature_names, teacher.id)
     assert math.isnan(report.mean("frame", "plcc"))
-    measured = figures(model, teacher, report, per_frame=True)
+    measured = measured_values(model, teacher, report, per_frame=True)
     assert json.loads(json.dumps(measured, allow_nan=False)) == measured
     assert set(measured) == {
         *(f"loso_{name}_points" for name in ("frame_rmse", "frame_max_abs_error", "clip_rmse")),

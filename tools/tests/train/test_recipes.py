@@ -304,12 +304,16 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
         ),
         ("", LM + "decay = [1, 1]\n", "decay needs 3 entries, one a layer of mlp_small"),
         ('architecture = "linear"', LM + "decay = [1, 1, 1]\n", "decay needs 1 entries, one a layer of linear"),
-        (B1F_QUADRATIC, LM + DOMAIN + GRID.replace("12", "13"), r"grid: level_bits 13: a level times another must"),
-        (B1F_QUADRATIC, LM + DOMAIN + GRID.replace("11", "25"), "grid: input_bits and value_bits are above 0, and no"),
+        (B1F_QUADRATIC, LM + DOMAIN + GRID.replace("12", "13"), "grid: level_bits is 13, not 1 to 12"),
+        (
+            B1F_QUADRATIC,
+            LM + DOMAIN + GRID.replace("11", "25"),
+            "grid: input_bits must be 1 to accumulator_bits, and value",
+        ),
         (
             B1F_QUADRATIC + '\narithmetic = "float64"',
             LM + DOMAIN + GRID.replace("12", "27"),
-            r"grid: level_bits 27: .* must stay below 2\^53",
+            "grid: level_bits is 27, not 1 to 26",
         ),
         (
             'method = "B3"\narchitecture = "a3"\nper = "clip"',

@@ -1,1 +1,1 @@
-"""Numbers without opinions: agreement, engine agreement, latency and its history."""
+"""Measurements without verdicts: agreement, engine agreement, latency and its history."""

@@ -1,4 +1,4 @@
-"""What a run is of and on: this machine, what is installed, and the checkout's commit."""
+"""The environment of a run: machine, versions of libraries, and commit."""
 
 import json
 import os
@@ -14,30 +14,32 @@ from tinyvmaf.files import home, sha256
 from tinyvmaf.model.engines.installed import output_of, version
 
 AT_FORMAT: Final = "%Y-%m-%dT%H:%M:%SZ"
-"""Of a time in UTC, for `strftime`."""
+"""Format of a time in UTC, for `strftime`."""
 
 _SECONDS: Final = 10.0
-# Git sets these for hooks, where they name the repository of the hook, not that of a folder.
-_OF_A_HOOK: Final = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR"})
+# Git sets these in hooks, where they would override the folder.
+_HOOK_VARIABLES: Final = frozenset(
+    {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR"}
+)
 _ID_DIGITS: Final = 12
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What a run was measured on."""
+    """The machine of a run."""
 
     id: str
-    """12 hex digits of a hash of the other three."""
+    """12 hex digits of a hash of the other fields."""
     cpu: str
     cores: int
-    """Logical ones."""
+    """Logical cores."""
     os: str
-    """The system and its architecture, as `Linux x86_64`."""
+    """System and architecture, such as `Linux x86_64`."""
 
 
 @dataclass(frozen=True)
 class Versions:
-    """Of what can change a model's time."""
+    """Versions of the software that can change a model's latency."""
 
     tinyvmaf: str
     python: str
@@ -46,21 +48,21 @@ class Versions:
 
 
 def now() -> str:
-    """The time, as a run keeps it."""
+    """The time now, as `AT_FORMAT`."""
     return datetime.now(UTC).strftime(AT_FORMAT)
 
 
 def machine() -> Machine:
-    """This machine, by facts that tell its times apart from another's, and not its name or its user.
+    """This machine, identified by hardware and system, without its name or user.
 
-    Two machines of the same processor, cores and system have one id: a pool of equal runners is one machine.
+    Machines with the same processor, cores and system have the same id, such as a pool of equal CI runners.
     """
     cpu, cores, system = _cpu(), os.cpu_count() or 1, f"{platform.system()} {platform.machine()}".strip() or "unknown"
     return Machine(sha256(json.dumps([cpu, cores, system]).encode())[:_ID_DIGITS], cpu, cores, system)
 
 
 def versions() -> Versions:
-    """What is installed here; `unknown` for what has no version."""
+    """The installed versions; `unknown` where there is none."""
     onnxruntime = version("onnxruntime", "onnxruntime-gpu", module="onnxruntime")
     numpy = version("numpy", module="numpy")
     return Versions(__version__, platform.python_version(), onnxruntime or "unknown", numpy or "unknown")
@@ -69,8 +71,8 @@ def versions() -> Versions:
 def commit() -> tuple[str | None, bool | None]:
     """The commit of the checkout `files.home()`, and whether tracked files differ from it, as `git describe --dirty`.
 
-    (None, None) where there is no git, no repository or no commit yet, where git takes longer than ten seconds, or
-    where home is a mere folder in a repository: that of a project which has tinyvmaf installed has another history.
+    (None, None) if there is no git, no repository or no commit, if git takes longer than ten seconds, or if home is not
+    the top folder of its repository, which then belongs to another project.
 
     Raises:
         TinyvmafError: there is no home.
@@ -86,7 +88,7 @@ def commit() -> tuple[str | None, bool | None]:
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    environment = {name: value for name, value in os.environ.items() if name not in _OF_A_HOOK}
+    environment = {name: value for name, value in os.environ.items() if name not in _HOOK_VARIABLES}
     done = subprocess.run(
         ["git", "--no-optional-locks", *arguments],
         cwd=folder,
@@ -102,7 +104,7 @@ def _git(folder: Path, *arguments: str) -> str:
 
 
 def _cpu() -> str:
-    """The processor's name, as its maker gives it where the system tells."""
+    """The processor's name as the system reports it."""
     if platform.system() == "Linux":
         found = _name_in(Path("/proc/cpuinfo"))
     elif platform.system() == "Darwin":
@@ -113,7 +115,7 @@ def _cpu() -> str:
 
 
 def _name_in(cpuinfo: Path) -> str:
-    """The first `model name`; empty where there is none, as on ARM."""
+    """The first `model name`; empty if there is none, as on ARM."""
     try:
         lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""What is said of a scored pair beside libvmaf's own log: teachers that are evaluated here, and tiny models."""
+"""Scores of a pair by tiny models, and by teachers that libvmaf's filter does not run."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TinyModel:
-    """A tiny model, whose file is the one that its sidecar is of."""
+    """A tiny model and its sidecar."""
 
     id: str
     data: bytes
@@ -28,14 +28,14 @@ class TinyModel:
 
     @property
     def features(self) -> list[str]:
-        """In the order in which it takes them."""
+        """The features, in input order."""
         return list(self.sidecar.feature_order)
 
     def run(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """`[T]`, VMAF points, of features `[T, F]`.
+        """Scores `[T]`, VMAF points, of features `[T, F]`.
 
         Raises:
-            ModelError: it cannot be loaded.
+            ModelError: the model cannot be loaded.
         """
         from tinyvmaf.model.engines import OnnxRuntimeCpu
 
@@ -44,32 +44,32 @@ class TinyModel:
 
 @dataclass(frozen=True)
 class TinyScores:
-    """A tiny model's scores of a clip."""
+    """The scores of a clip by a tiny model."""
 
     id: str
     sha256: str
-    """Of the ONNX file."""
+    """sha256 of the ONNX file."""
     features: list[str]
-    """In the order in which the model takes them."""
+    """The model's features, in input order."""
     scores: NDArray[np.float64]
     """`[T]`, VMAF points."""
 
 
 def teacher_scores(teacher: Teacher, table: FrameTable) -> NDArray[np.float64]:
-    """float64 `[T]` in VMAF points: what libvmaf logged of the teacher.
+    """The teacher's scores, float64 `[T]`, VMAF points: those that libvmaf logged.
 
-    FFmpeg's filter does not run bootstrap collections, so such a teacher is evaluated here.
+    FFmpeg's filter does not run bootstrap models, so those are evaluated here.
 
     Raises:
-        LogError: the teacher, or a feature of it, was not measured.
+        LogError: the teacher or one of its features is not in the log.
     """
     return teacher.predict(table.features(teacher.feature_names)) if teacher.bootstrap else table.column(teacher.id)
 
 
 def pooled(name: str, values: NDArray[np.float64], table: FrameTable) -> PooledMetric:
-    """A column of the log, or scores under a name that it lacks, over the clip.
+    """Scores pooled over the clip, under a name.
 
-    libvmaf's own pooling where it has one: it pools before it rounds.
+    Uses libvmaf's pooled values if its log has this name, because libvmaf pools before it rounds.
     """
     known = table.pooled.get(name)
     if known is None:
@@ -78,13 +78,13 @@ def pooled(name: str, values: NDArray[np.float64], table: FrameTable) -> PooledM
 
 
 def tiny_model(name: str) -> TinyModel:
-    """A registered model by its id, or an `.onnx` file by its path, its sidecar beside it.
+    """A registered model by its id, or an `.onnx` file with its sidecar by path.
 
     Raises:
-        ModelError: no sidecar, or unreadable.
-        RegistryError: not registered, not what was registered, or the sidecar is none.
+        ModelError: there is no sidecar, or a file cannot be read.
+        RegistryError: not registered, not the registered file, or the sidecar is not valid.
     """
-    # onnx takes longer to import than everything else here, and most calls do not need it.
+    # Imported here: onnx is slow to import, and most calls do not need it.
     from tinyvmaf.model import registry
     from tinyvmaf.model.sidecar import read_sidecar
 
@@ -93,7 +93,7 @@ def tiny_model(name: str) -> TinyModel:
         beside = path.with_suffix(".json")
         model_id = path.stem
         if not beside.is_file():
-            raise ModelError(f"{path} has no sidecar {beside.name}, so the order of its features is not known")
+            raise ModelError(f"{path} has no sidecar {beside.name}, which names the order of its features")
     else:
         entry = registry.find(name)
         if found := registry.faults(entry):
@@ -110,7 +110,7 @@ def tiny_scores(model: TinyModel, table: FrameTable) -> TinyScores:
     """Run a tiny model on the features of a scored pair.
 
     Raises:
-        ModelError: it cannot be loaded.
-        LogError: it takes a feature that was not measured.
+        ModelError: the model cannot be loaded.
+        LogError: one of its features was not measured.
     """
     return TinyScores(model.id, sha256(model.data), model.features, model.run(table.features(model.features)))

@@ -21,7 +21,7 @@ from tinyvmaf.train.recipes import Recipe, read_recipe, recipe_ids
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 
 if TYPE_CHECKING:
-    from tinyvmaf.measure.loso import Report
+    from tinyvmaf.measure.loso import LosoReport
     from tinyvmaf.train.packaging import Origin
 
 _TRAIN = """\
@@ -110,7 +110,7 @@ def _chosen(arguments: argparse.Namespace) -> list[Recipe]:
 
 
 def _one(recipe: Recipe, data: dataset.Dataset, opinions: Opinions | None, arguments: argparse.Namespace) -> _Row:
-    from tinyvmaf.measure.loso import evaluate_recipe, figures
+    from tinyvmaf.measure.loso import evaluate_recipe, measured_values
     from tinyvmaf.train.folds import FitRequest, fold_models
     from tinyvmaf.train.packaging import write_candidate  # onnx is slow to import, and only this command needs it
     from tinyvmaf.vmaf.teacher import load_built_in
@@ -137,7 +137,7 @@ def _one(recipe: Recipe, data: dataset.Dataset, opinions: Opinions | None, argum
     origin = _origin(recipe, data, arguments)
     for model in finals:
         model_id = recipe.id if len(finals) == 1 else f"{recipe.id}-seed{model.seed}"
-        measured = figures(model, teacher, report, per_frame=not recipe.architecture.per_clip)
+        measured = measured_values(model, teacher, report, per_frame=not recipe.architecture.per_clip)
         entry = write_candidate(
             model, model_id, recipe, teacher, measured, origin, folder=arguments.out, judged=report is not None
         )
@@ -167,7 +167,7 @@ def _origin(recipe: Recipe, data: dataset.Dataset, arguments: argparse.Namespace
     return Origin(corpus, sha256, command, _commit())
 
 
-def _summary(report: "Report") -> _Row:
+def _summary(report: "LosoReport") -> _Row:
     row: _Row = {}
     for reading, names in (("frame", _HEADER[4:8]), ("clip", _HEADER[8:11])):
         if reading in report.pooled:

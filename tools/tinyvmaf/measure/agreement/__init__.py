@@ -1,4 +1,4 @@
-"""Pure functions on arrays: pooling over a clip, agreement of two models, and how sure that agreement is."""
+"""Agreement of two series of scores, with confidence intervals, and clip means: pure functions on arrays."""
 
 from tinyvmaf.measure.agreement.bootstrap import Interval, cluster_bootstrap
 from tinyvmaf.measure.agreement.metrics import Agreement, ConstantError, agreement, clip_means, krocc, plcc, srocc

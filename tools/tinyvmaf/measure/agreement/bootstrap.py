@@ -1,9 +1,8 @@
-"""How far the agreement would move had other clips been drawn: the percentile bootstrap, by clip.
+"""Confidence intervals of agreement: the percentile bootstrap over clips.
 
-Frames of one clip resemble each other. Resampling frames would count each as news and give intervals far too narrow, so
-clips are resampled, with all their frames (a cluster bootstrap: Field and Welsh, "Bootstrapping clustered data", JRSS B
-69(3), 2007). A resample is then a vector of how often each clip was drawn, and every measure a
-weighted one (weighted.py).
+Frames of one clip are similar. Resampling frames would treat them as independent and give far too narrow intervals. So
+clips are resampled with all their frames (cluster bootstrap: Field and Welsh, "Bootstrapping clustered data", JRSS B
+69(3), 2007). A resample is a vector of how often each clip was drawn; weighted.py computes the metrics from it.
 """
 
 from collections.abc import Sequence
@@ -17,15 +16,15 @@ from tinyvmaf.measure.agreement.metrics import checked_pair, clip_index, refuse_
 from tinyvmaf.measure.agreement.weighted import Errors, Moments, Ranks
 
 MAX_DROPPED: Final = 0.05
-"""The share of resamples without a correlation beyond which the rest would be a biased choice."""
+"""Largest share of resamples without a correlation; if more are dropped, the rest are biased."""
 
 _CHUNK: Final = 8
-"""Resamples at once: of 7,000 frames, an array of ranks is then 450 kB and stays in a core's cache."""
+"""Resamples computed at once: for 7,000 frames, an array of ranks has 450 kB and stays in a core's cache."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """From low to high, both included."""
+    """An interval from low to high, both included."""
 
     low: float
     high: float
@@ -42,31 +41,31 @@ def cluster_bootstrap(
 ) -> dict[str, Interval]:
     """Percentile intervals of `plcc`, `srocc`, `rmse` and `bias` (the latter two in VMAF points).
 
-    The largest error has none: no resample exceeds the largest of the sample, and 63 % of them (1 - 1/e) hold the clip
-    that it is in, so that the bootstrap says nothing of a worse clip.
+    The largest error has no interval: no resample can exceed the sample's largest error, so the bootstrap cannot
+    estimate a worse clip.
+
+    A resample in which `expected` or `got` is constant has no correlation; it is dropped from all four metrics.
 
     Args:
-        clips: `[N]`, the clip of each value, in any order: the same rows give the same intervals.
+        clips: `[N]`, the clip of each value. The order of rows does not change the intervals.
         expected, got: float64 `[N]`.
-        level: the share of resamples that lies within an interval.
-
-    A resample in which either is constant has no correlation and is dropped, from all four.
+        level: the share of resamples within an interval.
 
     Raises:
         ConstantError: `expected` or `got` is constant.
-        ValueError: fewer than three clips, labels that are not one a value, no resample, a level that is not between 0
-            and 1, or more than 5 % of the resamples constant; and what `agreement` raises.
+        ValueError: fewer than three clips, not one label per value, no resample, a level that is not between 0 and 1,
+            or more than 5 % of the resamples constant; also as `agreement`.
     """
     want, have = checked_pair(expected, got)
     if len(clips) != want.size:
-        raise ValueError(f"{len(clips)} labels of {want.size} values")
+        raise ValueError(f"{len(clips)} labels for {want.size} values")
     if resamples < 1 or not 0.0 < level < 1.0:
-        raise ValueError(f"one resample or more and a level between 0 and 1, not {resamples} and {level}")
+        raise ValueError(f"resamples must be 1 or more and level between 0 and 1, not {resamples} and {level}")
     refuse_constant(want, have)
     names, clip = clip_index(clips)
     if len(names) < 3:
-        raise ValueError(f"a bootstrap by clip takes three clips or more, not {len(names)}")
-    # By clip, then by value: the order in which rows came cannot reach even the last bit.
+        raise ValueError(f"a bootstrap over clips needs three clips or more, not {len(names)}")
+    # Sort by clip, then by value: the order of the input rows must not change even the last bit.
     order = np.lexsort((have, want, clip))
     clip, want, have = clip[order], want[order], have[order]
 
@@ -82,7 +81,7 @@ def cluster_bootstrap(
     if resamples - found.shape[1] > MAX_DROPPED * resamples:
         raise ValueError(
             f"{resamples - found.shape[1]} of {resamples} resamples of {len(names)} clips are constant: too few clips "
-            "vary for an interval"
+            "vary to give an interval"
         )
     tail = (1.0 - level) / 2
     bounds = np.quantile(found, [tail, 1.0 - tail], axis=1).T

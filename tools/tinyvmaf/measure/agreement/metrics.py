@@ -1,7 +1,7 @@
-"""How well got values agree with expected ones.
+"""Metrics of agreement between expected and got values.
 
-A correlation is blind to offset and scale, so none of them stands alone: `Agreement` keeps error, bias and slope beside
-them. All take float64 `[N]` (or what becomes that), three values or more, all finite, and raise ValueError otherwise.
+A correlation does not see offset and scale, so `Agreement` also has error, bias and slope. All functions take float64
+`[N]` (or values convertible to it), N 3 or more, all finite; otherwise they raise ValueError.
 """
 
 import math
@@ -15,23 +15,23 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 
 CONSTANT: Final = 1e-12
-"""A standard deviation of this share of the largest magnitude, or less, is rounding (float64 has 2.2e-16)."""
+"""Values are constant if their standard deviation is at most this share of the largest magnitude."""
 
 
 class ConstantError(ValueError):
-    """A correlation was asked of values that do not vary."""
+    """The values do not vary, so they have no correlation."""
 
     def __init__(self, which: Literal["expected", "got"]) -> None:
-        super().__init__(f"the {which} values are constant: there is no correlation")
+        super().__init__(f"the {which} values are constant, so there is no correlation")
         self.which = which
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """Expected and got values held together; errors in the unit of the values, VMAF points."""
+    """All metrics of agreement. Errors have the unit of the values, VMAF points."""
 
     n: int
-    """How many values were compared."""
+    """The number of compared values."""
     plcc: float
     srocc: float
     krocc: float
@@ -41,22 +41,22 @@ class Agreement:
     bias: float
     """The mean of got - expected."""
     slope: float
-    """Of the least-squares line of got over expected; 1 where the scale is kept."""
+    """The slope of the least-squares line of got over expected; 1: same scale."""
 
     def as_dict(self) -> dict[str, float | None]:
-        """By name, for JSON, which has no NaN: None stands for it."""
+        """The metrics by name for JSON, with None for NaN."""
         return {name: None if math.isnan(value) else value for name, value in asdict(self).items()}
 
 
 def agreement(expected: ArrayLike, got: ArrayLike, *, constant_got: Literal["raise", "nan"] = "raise") -> Agreement:
-    """Every measure of agreement.
+    """Compute all metrics of agreement.
 
     Args:
-        constant_got: with `nan`, the correlations of a constant `got` are NaN, which passes no bound: the model failed.
-            A constant `expected` is the fault of the data and always raises.
+        constant_got: `nan`: the correlations of a constant `got` are NaN, so they pass no bound: the model failed.
+            A constant `expected` always raises, because the data are at fault.
 
     Raises:
-        ConstantError: `expected` is constant, or `got` is and `constant_got` is `raise`.
+        ConstantError: `expected` is constant, or `got` is constant and `constant_got` is `raise`.
         ValueError: see the module.
     """
     want, have = checked_pair(expected, got)
@@ -80,7 +80,7 @@ def agreement(expected: ArrayLike, got: ArrayLike, *, constant_got: Literal["rai
 
 
 def plcc(expected: ArrayLike, got: ArrayLike) -> float:
-    """Pearson's linear correlation coefficient, never outside [-1, 1].
+    """Pearson correlation, never outside [-1, 1].
 
     Raises:
         ConstantError: an input is constant.
@@ -92,7 +92,7 @@ def plcc(expected: ArrayLike, got: ArrayLike) -> float:
 
 
 def srocc(expected: ArrayLike, got: ArrayLike) -> float:
-    """Spearman's rank-order correlation coefficient: Pearson's of average ranks, for scores tie where they saturate.
+    """Spearman rank correlation: the Pearson correlation of average ranks, because saturated scores tie.
 
     Raises:
         ConstantError: an input is constant.
@@ -104,7 +104,7 @@ def srocc(expected: ArrayLike, got: ArrayLike) -> float:
 
 
 def krocc(expected: ArrayLike, got: ArrayLike) -> float:
-    """Kendall's rank-order correlation coefficient, as tau-b, which corrects for ties.
+    """Kendall rank correlation, as tau-b, which corrects for ties.
 
     Raises:
         ConstantError: an input is constant.
@@ -116,36 +116,36 @@ def krocc(expected: ArrayLike, got: ArrayLike) -> float:
 
 
 def clip_means(clips: Sequence[str], values: ArrayLike) -> tuple[list[str], Floats]:
-    """The labels `[C]` of the clips, sorted, and the mean of each, float64 `[C]`.
+    """The sorted clips `[C]` and the mean of each, float64 `[C]`.
 
     Args:
         clips: `[N]`, the clip of each value.
         values: `[N]`.
 
     Raises:
-        ValueError: no value, a value that is not finite, or labels that are not one a value.
+        ValueError: no value, a value that is not finite, or not one label per value.
     """
     array = np.asarray(values, dtype=np.float64)
     if array.shape != (len(clips),) or array.size == 0 or not np.isfinite(array).all():
-        raise ValueError(f"{len(clips)} labels of values {list(array.shape)}: one a value, one or more, all finite")
+        raise ValueError(f"{len(clips)} labels for values {list(array.shape)}: needs one label per value, all finite")
     names, clip = clip_index(clips)
     return names, np.bincount(clip, array) / np.bincount(clip)
 
 
 def clip_index(clips: Sequence[str]) -> tuple[list[str], NDArray[np.intp]]:
-    """The distinct labels `[C]`, sorted, and where among them each of the `[N]` is."""
+    """The distinct labels, sorted `[C]`, and the index of each input label among them `[N]`."""
     names = sorted(set(clips))
     position = {name: n for n, name in enumerate(names)}
     return names, np.array([position[name] for name in clips], dtype=np.intp)
 
 
 def checked_pair(expected: ArrayLike, got: ArrayLike) -> tuple[Floats, Floats]:
-    """Both as float64 `[N]`; ValueError unless their shapes are one `[N]`, N is 3 or more and all is finite."""
+    """Both as float64 `[N]`; ValueError if the shapes differ, N is below 3, or a value is not finite."""
     want, have = np.asarray(expected, dtype=np.float64), np.asarray(got, dtype=np.float64)
     if want.ndim != 1 or want.shape != have.shape:
-        raise ValueError(f"expected {list(want.shape)} and got {list(have.shape)} are not of one shape [N]")
+        raise ValueError(f"expected {list(want.shape)} and got {list(have.shape)} do not have the same shape [N]")
     if want.size < 3:
-        raise ValueError(f"agreement takes three values or more, not {want.size}")
+        raise ValueError(f"agreement needs three values or more, not {want.size}")
     for which, array in (("expected", want), ("got", have)):
         if not np.isfinite(array).all():
             at = int(np.argmin(np.isfinite(array)))
@@ -154,7 +154,7 @@ def checked_pair(expected: ArrayLike, got: ArrayLike) -> tuple[Floats, Floats]:
 
 
 def refuse_constant(want: Floats, have: Floats) -> None:
-    """ConstantError if either is."""
+    """Raise ConstantError if either is constant."""
     if is_constant(want):
         raise ConstantError("expected")
     if is_constant(have):
@@ -162,12 +162,12 @@ def refuse_constant(want: Floats, have: Floats) -> None:
 
 
 def is_constant(values: Floats) -> bool:
-    """Whether values differ by rounding alone."""
+    """Whether values differ only by rounding."""
     return bool(values.std() <= CONSTANT * np.abs(values).max())
 
 
 def average_ranks(values: Floats) -> Floats:
-    """Ranks from 1, float64 `[N]`; equal values share the mean of theirs."""
+    """Ranks from 1, float64 `[N]`; equal values get their mean rank."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     ranks: Floats = np.cumsum(counts) - (counts - 1) / 2
     return ranks[inverse]
@@ -176,15 +176,15 @@ def average_ranks(values: Floats) -> Floats:
 def _pearson(x: Floats, y: Floats) -> float:
     x, y = x - x.mean(), y - y.mean()
     x, y = x / np.linalg.norm(x), y / np.linalg.norm(y)
-    # |x - y|^2 = 2 - 2r and |x + y|^2 = 2 + 2r for unit vectors. A sum of products would lose what tells 1 - 1e-9 from
-    # 1, and could pass 1; this quotient cannot.
+    # For unit vectors, |x - y|^2 = 2 - 2r and |x + y|^2 = 2 + 2r. A sum of products could exceed 1 and cannot tell
+    # 1 - 1e-9 from 1; this quotient can, and never exceeds 1.
     apart, together = float(np.sum((x - y) ** 2)), float(np.sum((x + y) ** 2))
     return (together - apart) / (together + apart)
 
 
 def _tau_b(x: Floats, y: Floats) -> float:
-    # Imported here: scipy.stats takes most of a second to import, which only this should cost.
+    # Imported here, because importing scipy.stats takes most of a second.
     from scipy.stats import kendalltau  # type: ignore[import-untyped, unused-ignore]
 
-    # Without a method, scipy spends time on an exact p-value that nobody asked for.
+    # The default method would also compute an exact p-value, which is slow.
     return float(kendalltau(x, y, variant="b", method="asymptotic").statistic)

@@ -1,4 +1,4 @@
-"""Whether a score depends on what computed it: rows to try, runs in every setting, a search for rows that differ."""
+"""Whether a score depends on the engine: test rows, runs in all settings, and a search for rows that differ."""
 
 from tinyvmaf.measure.engine_agreement.float64_reference import in_float64
 from tinyvmaf.measure.engine_agreement.rows import boundaries, extremes, inside, mixed, outside

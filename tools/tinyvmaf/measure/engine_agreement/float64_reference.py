@@ -1,4 +1,4 @@
-"""The same graph in float64: how far float32 is from what the numbers in the file mean."""
+"""The same graph computed in float64, to measure the rounding error of float32."""
 
 import numpy as np
 import onnx
@@ -12,18 +12,18 @@ from tinyvmaf.model.engines.numpy_ops import NumpyLibrary
 
 
 def in_float64(model: bytes, rows: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Scores of a graph whose every float32 is float64: weights and features keep their values, and no operation
+    """Scores of the graph with every float32 replaced by float64. Weights and features keep their values; no operation
     rounds to float32.
 
     Args:
-        model: an ONNX file of the contract.
+        model: an ONNX file that keeps the contract.
         rows: `[N, F]`.
 
     Returns:
         float64 `[N]`.
 
     Raises:
-        ModelError: not a model that NumPy can run.
+        ModelError: NumPy cannot run the model.
     """
     file = parse(model, find("numpy"), Settings())
     graph = file.proto.graph

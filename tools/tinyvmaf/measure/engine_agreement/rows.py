@@ -1,4 +1,4 @@
-"""Feature rows on which engines might differ: what could occur, what is extreme, and where a floor turns over."""
+"""Feature rows on which engines might differ: realistic rows, extreme values, and boundaries of rounding."""
 
 from collections.abc import Collection, Mapping
 from itertools import combinations, product
@@ -19,8 +19,8 @@ _EXTREMES: Final = tuple(
     for size in (0.0, _SMALLEST, _NORMAL, 1e-20, 0.5, 1.0, 1.05, 30.0, 1e6, _LARGEST)
     for sign in (1.0, -1.0)
 )
-_BACKDROPS: Final = (0.0, 0.5, 1.0)  # what the other features are, while one or two are extreme
-_STEPS: Final = (6, 24)  # grids whose boundaries are tried: 2 to minus these
+_BACKDROPS: Final = (0.0, 0.5, 1.0)  # values of the other features when one or two are extreme
+_STEPS: Final = (6, 24)  # grids of 2^-6 to 2^-23 whose boundaries are tried
 
 
 def inside(domain: Domain, count: int, seed: int) -> Rows:
@@ -31,8 +31,8 @@ def inside(domain: Domain, count: int, seed: int) -> Rows:
 def outside(domain: Domain, count: int, seed: int) -> Rows:
     """Rows that no video has, float32 `[count, F]`, all finite.
 
-    A third each: rows of the domain with every feature scaled by itself, by up to 10^6 either way and sign; rows off by
-    normal noise of 10; and any bits that are a finite number.
+    One third: rows of the domain, each feature multiplied by a random factor of 10^-6 to 10^6 with random sign. One
+    third: rows of the domain with normal noise of 10. One third: random bits that are finite numbers.
     """
     rng = np.random.default_rng([seed, 1])
     rows = domain.sample(count, seed + 1).astype(np.float32)
@@ -41,14 +41,14 @@ def outside(domain: Domain, count: int, seed: int) -> Rows:
     rows[:third] *= scales.astype(np.float32)
     rows[third : 2 * third] += rng.normal(0.0, 10.0, (third, rows.shape[1])).astype(np.float32)
     bits = rng.integers(0, 2**32, rows[2 * third :].shape, dtype=np.uint32)
-    # An exponent of all ones is infinity or NaN: clearing its lowest bit makes it the largest that is neither.
+    # An exponent of all ones is infinity or NaN; clearing its lowest bit makes it finite.
     bits[(bits & np.uint32(0x7F800000)) == 0x7F800000] &= np.uint32(0xFF7FFFFF)
     rows[2 * third :] = bits.view(np.float32)
     return rows
 
 
 def extremes(width: int) -> Rows:
-    """Zeros of both signs, subnormals, the largest floats and more, in each feature alone, in each two, and in all."""
+    """Zeros of both signs, subnormals, the largest floats and more, in one feature, in two, and in all."""
     rows = [[value] * width for value in _EXTREMES]
     for backdrop in _BACKDROPS:
         for count in (1, 2):
@@ -62,8 +62,9 @@ def extremes(width: int) -> Rows:
 
 
 def boundaries(domain: Domain, count: int, seed: int) -> Rows:
-    """Rows of the domain whose features lie on multiples of a power of two, or one ULP beside: where a floor or a
-    rounding turns over. Halves of the steps are among them, as the multiples of the next finer grid.
+    """Rows of the domain rounded to multiples of a power of two, or one ULP beside: where a floor or rounding changes.
+
+    Half steps are included, as multiples of the next finer grid.
     """
     rng = np.random.default_rng([seed, 2])
     rows = domain.sample(count, seed + 2)
@@ -76,15 +77,15 @@ def boundaries(domain: Domain, count: int, seed: int) -> Rows:
 def mixed(
     kinds: Mapping[str, Rows], count: int, seed: int, *, whole: Collection[str] = ()
 ) -> tuple[Rows, NDArray[np.str_]]:
-    """Some rows of every kind, so mixed that the first of them are of all kinds too: of each kind one, then by shares.
+    """Rows of every kind, mixed evenly, starting with one row of each kind.
 
-    Each kind's rows are drawn in random order and spread evenly over the whole: whoever tries only the first few
-    hundred, because they take long, has not left a kind out.
+    The rows of a kind are in random order and spread evenly, so that the first few hundred rows include every kind.
 
     Args:
-        kinds: float32 `[n, F]` each, n above 0, by what they are called.
-        count: about how many rows; kinds that are not `whole` share equally what those leave, and give at least one.
-        whole: kinds of which every row is wanted.
+        kinds: rows by name of the kind, float32 `[n, F]` each, n above 0.
+        count: approximate number of rows. After the kinds in `whole`, the others share the rest equally, each with at
+            least one row.
+        whole: kinds of which all rows are used.
 
     Returns:
         float32 `[N, F]`, and the kind of each row.

@@ -1,4 +1,4 @@
-"""A session asked in batches, and every setting of an engine."""
+"""Run a session in batches, and list the settings of an engine."""
 
 from itertools import product
 from typing import Final
@@ -13,18 +13,18 @@ THREADS: Final = (1, 2)
 
 
 def settings_of(engine: Engine) -> list[Settings]:
-    """Every combination of threads and optimisation level that an engine tells apart; its default is the first."""
+    """All combinations of thread count and optimisation level that the engine supports; the default is first."""
     levels = sorted(engine.levels, key=lambda level: level != Settings().optimisation)
     return [Settings(t, level) for t, level in product(threads_of(engine), levels)]
 
 
 def threads_of(engine: Engine) -> tuple[int, ...]:
-    """The thread counts that an engine tells apart; its default is the first."""
+    """The thread counts that the engine supports; the default is first."""
     return THREADS if engine.threaded else THREADS[:1]
 
 
 def in_batches(session: Session, rows: NDArray[np.float32], batch: int) -> NDArray[np.float32]:
-    """Scores of rows that are handed over so many at a time; the last batch may be shorter.
+    """Scores of rows, computed in batches; the last batch may be shorter.
 
     Args:
         rows: float32 `[N, F]`, N above 0.

@@ -1,7 +1,7 @@
-"""A search for rows on which two sessions differ most: hill climbing on the ULP distance.
+"""A search for the row on which two sessions differ most: hill climbing on the ULP distance.
 
-Where two engines agree on a row there is no slope to follow. So scores near 0 count as better: a rounding error there
-is many ULP, while a score of exactly 0 is a clip, where all agree.
+Rows on which the engines agree give no direction. Among them the search prefers scores near 0, where a rounding error
+is many ULP. A score of exactly 0 is clipped, so all engines agree on it, and it ranks last.
 """
 
 from collections.abc import Callable
@@ -15,23 +15,23 @@ from tinyvmaf.measure.engine_agreement.ulp import distances
 Rows = NDArray[np.float32]
 Scores = Callable[[Rows], NDArray[np.float32]]
 
-_MUTATIONS: Final = (-7.0, 0.0)  # decades of a step, relative to the feature's own spread
+_MUTATIONS: Final = (-7.0, 0.0)  # range of log10 of a step, relative to the feature's spread
 
 
 class Disagreement(NamedTuple):
-    """The row that a search ended with, as it was found: among others, which may have been what it took."""
+    """The row with the largest distance. The other rows of its batch may be needed to reproduce it."""
 
     ulp: int
     row: Rows
     """float32 `[F]`."""
     expected: np.float32
-    """The reference's score of it."""
+    """The score of the reference."""
     got: np.float32
-    """The other's."""
+    """The score of the other session."""
     batch: int
-    """How many rows were asked at once when it was found."""
+    """The number of rows in the run that found it."""
     tried: int
-    """How many rows were compared."""
+    """The number of compared rows."""
 
 
 def search(
@@ -41,13 +41,13 @@ def search(
 
     Args:
         reference, other: float32 `[N, F]` rows to float32 `[N]` scores.
-        start: float32 `[N, F]`, the rows to begin from, finite.
-        keep: rows that live on after a step, the best ones.
-        children: changed copies of each of them, a step.
-        steps: of the search.
+        start: float32 `[N, F]`, the first rows, finite.
+        keep: number of best rows kept after each step.
+        children: number of changed copies of each kept row, per step.
+        steps: number of steps.
 
     Raises:
-        UlpError: scores that are not finite, or no float32.
+        UlpError: scores are not finite or not float32.
     """
     rng = np.random.default_rng(seed)
     spread = np.maximum(np.abs(start).max(axis=0, initial=0.0, where=np.abs(start) < 1e3), 1e-3).astype(np.float64)
@@ -63,7 +63,7 @@ def search(
 
 
 def _seen(reference: Scores, other: Scores, rows: Rows) -> NDArray[np.void]:
-    """Rows with both scores, as they came out in this batch, and how fit they are to go on from."""
+    """Rows with both scores from this run, their distance, and how near the score is to 0."""
     fields = [
         ("row", "f4", rows.shape[1:]),
         ("expected", "f4"),
@@ -82,14 +82,14 @@ def _seen(reference: Scores, other: Scores, rows: Rows) -> NDArray[np.void]:
 
 
 def _children(rng: np.random.Generator, rows: Rows, count: int, spread: NDArray[np.float64]) -> Rows:
-    """Copies with steps of all sizes, down to single ULP, in one feature or all; and mixtures of two parents."""
+    """Copies with changes of all sizes, down to one ULP, in one feature or more, and midpoints of two parents."""
     parents = np.repeat(rows, count, axis=0).astype(np.float64)
     size = 10.0 ** rng.uniform(*_MUTATIONS, (len(parents), 1))
     moved = parents + rng.normal(size=parents.shape) * size * spread
     one = rng.integers(parents.shape[1], size=len(parents))
     only = np.arange(parents.shape[1]) == one[:, None]
     made = np.where(only | (rng.uniform(size=(len(parents), 1)) < 0.5), moved, parents)
-    # Halfway between two parents, which closes in on a place where the score crosses 0.
+    # Midpoints of two parents approach a place where the score crosses 0.
     mates = parents[rng.permutation(len(parents))]
     made = np.where(rng.uniform(size=(len(parents), 1)) < 0.2, 0.5 * parents + 0.5 * mates, made)
     limit = float(np.finfo(np.float32).max)

@@ -1,11 +1,10 @@
-"""Distance between floating-point numbers, in units in the last place: how many representable numbers lie between.
+"""ULP distance: how many representable floating-point numbers lie between two numbers.
 
-The numbers of a type are put in order and counted: neighbours are 1 apart, subnormal numbers count like all others,
--0.0 and 0.0 are the same, and a distance across zero is the sum of both distances to it. This is a distance (symmetric,
-exact, additive along the line), which |a - b| / spacing(a) is not.
+Neighbours are 1 apart, subnormal numbers count like others, -0.0 equals 0.0, and a distance across zero is the sum of
+both distances to zero. The distance is symmetric, exact and additive, unlike |a - b| / spacing(a).
 
-Before anything is counted, types, shapes and finiteness are compared. `numpy.testing.assert_array_max_ulp` does not: it
-takes NaN for equal to NaN, has infinity 1 ULP from the largest number, and compares float32 with float64 in float64.
+Types, shapes and finiteness are compared first. `numpy.testing.assert_array_max_ulp` does not do this: it accepts NaN
+as equal to NaN, has infinity 1 ULP from the largest number, and compares float32 with float64 in float64.
 """
 
 from collections.abc import Mapping
@@ -21,24 +20,24 @@ _BITS: Final = {np.dtype(np.float32): 32, np.dtype(np.float64): 64}
 
 
 class UlpError(TinyvmafError):
-    """Two arrays cannot be compared: another type or shape, nothing in them, or a value that is not finite."""
+    """Two arrays cannot be compared: types or shapes differ, they are empty, or a value is not finite."""
 
 
 def distances(expected: NDArray[np.floating], got: NDArray[np.floating]) -> NDArray[np.uint64]:
-    """How far apart the elements of two arrays are.
+    """The distance between the elements of two arrays.
 
     Args:
-        expected, got: float32 both or float64 both, of one shape, all finite. Nothing is converted or broadcast.
+        expected, got: both float32 or both float64, with the same shape, all finite; not converted or broadcast.
 
     Returns:
-        uint64 of that shape, ULP, exact: between the largest float64 and its negative lie fewer than 2^64.
+        uint64 of the same shape, ULP, exact.
 
     Raises:
-        UlpError: another type or shape, or a value that is not finite; it says what and where.
+        UlpError: types or shapes differ, or a value is not finite; says which and where.
     """
     a, b = _ordered("expected", expected), _ordered("got", got)
     if expected.dtype != got.dtype:
-        raise UlpError(f"expected {expected.dtype}, got {got.dtype}", hint="they are not compared in a third type")
+        raise UlpError(f"expected {expected.dtype}, got {got.dtype}", hint="convert one of them first")
     if expected.shape != got.shape:
         raise UlpError(f"expected shape {list(expected.shape)}, got {list(got.shape)}")
     for name, values in (("expected", expected), ("got", got)):
@@ -49,13 +48,13 @@ def distances(expected: NDArray[np.floating], got: NDArray[np.floating]) -> NDAr
                 f"{name} is {values[tuple(place)]} at row {place[0] if len(place) == 1 else place}, "
                 f"{len(strange)} of {values.size} values are not finite"
             )
-    # Signed 64-bit differences may overflow; modulo 2^64 the larger minus the smaller does not.
+    # A signed 64-bit difference may overflow; the unsigned one does not.
     up, down = np.maximum(a, b).view(np.uint64), np.minimum(a, b).view(np.uint64)
     return np.asarray(up - down)
 
 
 def _ordered(name: str, values: NDArray[np.floating]) -> NDArray[np.int64]:
-    """Numbers of the elements in the order of their values: 0 for both zeros, -1 for the first below."""
+    """The position of each element among all numbers of its type: 0 for both zeros, -1 for the next below."""
     if not isinstance(values, np.ndarray) or values.dtype not in _BITS:
         raise UlpError(f"{name} is {getattr(values, 'dtype', type(values).__name__)}, not float32 or float64")
     size = _BITS[values.dtype]
@@ -65,26 +64,26 @@ def _ordered(name: str, values: NDArray[np.floating]) -> NDArray[np.int64]:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """What a comparison of two arrays of scores found."""
+class UlpComparison:
+    """The result of comparing two arrays of scores."""
 
     dtype: str
     count: int
-    """How many values were compared, at least one."""
+    """The number of compared values, at least 1."""
     bound: int
-    """ULP."""
+    """The largest allowed distance, ULP."""
     max: int
     """The largest distance, ULP."""
     above: int
-    """How many values are further apart than the bound."""
+    """The number of values further apart than the bound."""
     histogram: Mapping[str, int]
-    """How many values are 0, 1, 2, 3-4, 5-8, ... ULP apart, up to the largest; empty classes between are 0."""
+    """The number of values that are 0, 1, 2, 3-4, 5-8, ... ULP apart, up to the largest distance."""
     row: int
-    """Where the largest distance is; the first such row."""
+    """The first row with the largest distance."""
     expected: float
     got: float
     inputs: tuple[float, ...]
-    """The features of that row; empty if they were not given."""
+    """The features of that row; empty if not given."""
 
     @property
     def failed(self) -> bool:
@@ -92,12 +91,12 @@ class Comparison:
         return self.above > 0
 
     def explain(self) -> str:
-        """The comparison as a person needs it: a sentence, the worst row to the bit, the histogram."""
+        """The comparison as text: a summary, the worst row with all its bits, and the histogram."""
         lines = [
             f"{self.above} of {self.count} values more than {self.bound} ULP apart, at most {self.max} ULP in "
             f"{self.dtype}",
-            f"  row {self.row}: expected {self._said(self.expected)}",
-            f"  {'':{len(str(self.row))}}           got {self._said(self.got)}",
+            f"  row {self.row}: expected {self._exact(self.expected)}",
+            f"  {'':{len(str(self.row))}}           got {self._exact(self.got)}",
         ]
         if self.inputs:
             lines.append(f"  inputs: {', '.join(value.hex() for value in self.inputs)}")
@@ -105,7 +104,7 @@ class Comparison:
         return "\n".join(lines)
 
     def as_dict(self) -> dict[str, Any]:
-        """The comparison for JSON; floats that must survive to the bit are in hexadecimal."""
+        """The comparison for JSON; exact floats are also in hexadecimal."""
         return {
             "dtype": self.dtype,
             "count": self.count,
@@ -121,7 +120,7 @@ class Comparison:
             },
         }
 
-    def _said(self, value: float) -> str:
+    def _exact(self, value: float) -> str:
         shortest = np.format_float_positional if 1e-4 <= abs(value) < 1e6 else np.format_float_scientific
         return f"{shortest(np.dtype(self.dtype).type(value))} = {value.hex()} = {self._bits(value)}"
 
@@ -132,27 +131,29 @@ class Comparison:
 
 def compare(
     expected: NDArray[np.floating], got: NDArray[np.floating], *, bound: int, inputs: ArrayLike | None = None
-) -> Comparison:
+) -> UlpComparison:
     """Compare two arrays of scores.
 
     Args:
         expected, got: `[N]`, as for `distances`.
         bound: ULP, from 0.
-        inputs: `[N, F]` real numbers, the rows that the scores are of.
+        inputs: `[N, F]` real numbers, the feature rows of the scores.
 
     Raises:
-        UlpError: as `distances`; no value; not one dimension; inputs of another length; a bound below 0.
+        UlpError: as `distances`; or no value, more than one dimension, inputs of another length, or a bound below 0.
     """
     apart = distances(expected, got)
     if apart.ndim != 1 or not apart.size:
-        raise UlpError(f"{list(apart.shape)} values to compare", hint="one dimension, and at least one value")
+        raise UlpError(
+            f"cannot compare values of shape {list(apart.shape)}", hint="use one dimension and at least one value"
+        )
     rows = None if inputs is None else np.asarray(inputs)
     if rows is not None and (rows.ndim != 2 or len(rows) != len(apart)):
-        raise UlpError(f"inputs {list(rows.shape)} of {len(apart)} values")
+        raise UlpError(f"inputs have shape {list(rows.shape)} for {len(apart)} values")
     if bound < 0:
-        raise UlpError(f"a bound of {bound} ULP")
+        raise UlpError(f"the bound is {bound} ULP, below 0")
     row = int(apart.argmax())
-    return Comparison(
+    return UlpComparison(
         dtype=expected.dtype.name,
         count=apart.size,
         bound=bound,
@@ -167,11 +168,11 @@ def compare(
 
 
 def _histogram(apart: NDArray[np.uint64]) -> dict[str, int]:
-    """Classes whose upper ends are 0 and the powers of two."""
+    """Counts per class; the upper ends of the classes are 0 and the powers of two."""
     most = int(apart.max())
     ends = [0, *(2**i for i in range(max(most - 1, 0).bit_length() + 1))] if most else [0]
     starts = [0, *(end + 1 for end in ends[:-1])]
-    # The last end may be 2^64, which uint64 does not have; starts are all below.
+    # Search by starts: the last end may be 2^64, which uint64 does not have.
     classes = np.searchsorted(np.array(starts, dtype=np.uint64), apart, side="right") - 1
     counts = np.bincount(classes, minlength=len(starts)).tolist()
     names = [f"{a}" if a == b else f"{a}-{b}" for a, b in zip(starts, ends, strict=True)]

@@ -1,16 +1,18 @@
 """Leave-one-source-out: whether a recipe generalises to sources that it has not seen."""
 
-from tinyvmaf.measure.loso.evaluate import FoldResult, LosoError, Report, evaluate, evaluate_recipe, shown
-from tinyvmaf.measure.loso.figures import figures
+from tinyvmaf.measure.loso.evaluate import LosoError, evaluate, evaluate_recipe
 from tinyvmaf.measure.loso.leaks import leaked_rows
+from tinyvmaf.measure.loso.measured import measured_values
+from tinyvmaf.measure.loso.report import FoldResult, FrameScores, LosoReport, shown
 
 __all__ = [
     "FoldResult",
+    "FrameScores",
     "LosoError",
-    "Report",
+    "LosoReport",
     "evaluate",
     "evaluate_recipe",
-    "figures",
     "leaked_rows",
+    "measured_values",
     "shown",
 ]

@@ -1,4 +1,4 @@
-"""Leaks: what a fold's model should not have seen, found in the rows and not in what anybody says of them."""
+"""Leaks between folds, found by comparing rows, not names of sources."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,13 +8,13 @@ from tinyvmaf.errors import TinyvmafError
 
 
 def leaked_rows(data: Dataset, features: tuple[str, ...], held_out: str, sources: tuple[str, ...]) -> float:
-    """The share of a held-out source's distinct rows that its model was trained on, under whatever name.
+    """The share of a held-out source's distinct rows that its model was trained on, also under another source name.
+
+    A share slightly above 0 is not a leak: rows of undistorted still pictures are equal in all sources.
 
     Args:
-        features: the columns by which a row is told.
-        sources: those that the model was trained on.
-
-    Rows of a still picture that lost nothing are all alike, so a share a little above 0 is no leak.
+        features: the columns that identify a row.
+        sources: the sources that the model was trained on.
 
     Raises:
         TinyvmafError: the held-out source has no row.
@@ -30,5 +30,5 @@ def leaked_rows(data: Dataset, features: tuple[str, ...], held_out: str, sources
 
 
 def _distinct(rows: NDArray[np.float64]) -> set[bytes]:
-    # 6 decimals, as in libvmaf's log: a copy that went through one is a copy still.
+    # 6 decimals, as in libvmaf's log, so that a copy that was written to a log is still found.
     return {row.tobytes() for row in np.round(rows, 6) + 0.0}

@@ -1,4 +1,4 @@
-"""A fitted student as ONNX: few nodes, because at batch 1 a node costs more than its arithmetic."""
+"""Write a student as ONNX, with few nodes: at batch 1 a node costs more than its arithmetic."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -20,13 +20,13 @@ def student_model(
 ) -> bytes:
     """A student as ONNX.
 
-    Features are clipped to the student's limits first, so that no finite input overflows; normalisation is folded
-    into the first layer. A per-clip student takes the frames of one clip a run and gives `score` `[1, 1]`.
+    The graph first clips features to the student's limits, so that no finite input overflows. Normalisation is folded
+    into the first layer. A per-clip student takes the frames of one clip per run and returns `score` `[1, 1]`.
 
     Args:
         model_id: the graph's name.
-        metadata: goes into the file beside `feature_order`.
-        arithmetic: `float32`, or `float64` inside with float32 at both ends.
+        metadata: written to the file in addition to `feature_order`.
+        arithmetic: `float32`, or `float64` with float32 input and output.
 
     Returns:
         The file's bytes, the same for the same student.
@@ -68,11 +68,11 @@ def _clip(graph: Graph, x: str, output: str, bounds: tuple[float, float], dtype:
 
 
 def _hidden(graph: Graph, x: str, student: Student, dtype: DTypeLike) -> tuple[str, float]:
-    """The hidden layers; returns the last one's values, and by what the next layer's weights must be multiplied."""
+    """The hidden layers; returns the last values, and the factor for the next layer's weights."""
     factor = 1.0
     for number, (weights, bias) in enumerate(student.layers()[:-1]):
         if student.architecture.activation == "gelu":
-            # x Phi(x) with u = x / sqrt(2) is (u + u erf(u)) / sqrt(2): both factors go into the weights around it.
+            # x Phi(x) with u = x / sqrt(2) is (u + u erf(u)) / sqrt(2): both factors move into the weights.
             u = _gemm(graph, x, f"layer{number}", weights * factor * _SQRT_HALF, bias * _SQRT_HALF, dtype)
             product = graph.node("Mul", [u, graph.node("Erf", [u], f"erf{number}")], f"u_erf_u{number}")
             x, factor = graph.node("Add", [u, product], f"hidden{number}"), _SQRT_HALF

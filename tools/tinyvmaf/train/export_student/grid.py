@@ -1,4 +1,4 @@
-"""A student on a grid as ONNX: weights in as few bytes as they need, and no operation that rounds but a last Cast."""
+"""Write a student on a grid as ONNX: compact weights, and no operation rounds except a last Cast."""
 
 from collections.abc import Mapping
 
@@ -13,12 +13,12 @@ from tinyvmaf.train.students import GridStudent, Layer
 def grid_model(student: GridStudent, model_id: str, metadata: Mapping[str, str] | None = None) -> bytes:
     """A student on a grid as ONNX.
 
-    Float32 throughout, or with float64 inside where the grid has 53 bits. Weights are int16 where they fit, and
-    become floats times a power of two when an engine loads the file.
+    The graph computes in float32, or in float64 if the grid has 53 bits. Weights are stored as int16 if they fit; an
+    engine converts them to scaled floats when it loads the file.
 
     Args:
         model_id: the graph's name.
-        metadata: goes into the file beside `feature_order`.
+        metadata: written to the file in addition to `feature_order`.
 
     Returns:
         The file's bytes, the same for the same student.
@@ -39,11 +39,11 @@ class _GridGraph(Graph):
         self.kind = TensorProto.DOUBLE if self.double else TensorProto.FLOAT
 
     def add(self) -> None:
-        """Every node, from features to score."""
+        """Add every node, from features to score."""
         x = INPUT
         if self.double:
             x = self.node("Cast", [x], "features_f64", to=self.kind)
-        # Multiplied first: a huge feature becomes infinite there, on every engine, and the clip takes it back.
+        # Multiply first: a huge feature becomes infinite on every engine, and the clip makes it finite again.
         scales = self.number("scales", np.ldexp(1.0, np.array(self.student.exponents)))
         x = self.node("Mul", [x, scales], "scaled")
         x = self.clip(x, "scaled_clipped", 0, self.student.high)
@@ -57,7 +57,7 @@ class _GridGraph(Graph):
             self.node("Cast", ["score_f64"], OUTPUT, to=TensorProto.FLOAT)
 
     def value(self, x: str, i: int) -> str:
-        """The values of a hidden layer from its sums, `[N, units]`."""
+        """The values of a hidden layer, `[N, units]`, from its sums."""
         grid = self.student.grid
         if not self.student.clipped:
             p = self.node("Relu", [self.node("Floor", [x], f"floor{i}")], f"level{i}")
@@ -68,11 +68,11 @@ class _GridGraph(Graph):
         x = self.node("Mul", [p, rest], f"product{i}")
         if grid.shift:
             x = self.node("Mul", [x, self.number(f"shift{i}", np.array(2.0**-grid.shift))], f"short{i}")
-        # Also what is whole: else an engine may expand the parabola and merge it with the sum that follows.
+        # Floor integers too: otherwise an engine may expand the parabola and merge it with the next sum.
         return self.node("Floor", [x], f"value{i}")
 
     def number(self, name: str, value: np.ndarray) -> str:
-        """A constant in the graph's type, which holds it exactly."""
+        """A constant in the graph's type, which represents it exactly."""
         return self.constant(name, value.astype(self.dtype))
 
     def clip(self, x: str, output: str, low: float, high: float) -> str:
@@ -84,7 +84,7 @@ class _GridGraph(Graph):
         _, bias = layer.real()
         bias_name = self.number(f"{output}_bias", bias)
         most = int(np.abs(layer.weights).max())
-        # Never int8: beside 8-bit weights some engines round the other factor to 8 bits as well.
+        # Never int8: with 8-bit weights, some engines round the other factor to 8 bits too.
         if most > np.iinfo(np.int16).max:
             return self.node("Gemm", [x, self.number(f"{output}_weights", layer.real()[0]), bias_name], output)
         steps = layer.steps if len(set(layer.steps.tolist())) > 1 else layer.steps[:1]

@@ -1,1 +1,1 @@
-"""Fitting students by recipes. Needs torch."""
+"""Fit students: Adam, Levenberg-Marquardt, SciPy, and quantisation to a grid. Needs torch."""

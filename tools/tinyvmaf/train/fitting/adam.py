@@ -1,7 +1,7 @@
-"""Adam on all folds and seeds at once: one batched program, in which no member sees another's rows or numbers.
+"""Adam on all folds and seeds at once, as one batch of independent members.
 
-A member's rows are drawn by its own generator and its sums run over its own rows, so that it becomes what it would
-have become alone. What is shared is the overhead of a step, which for networks this small is nearly all of it.
+Each member draws rows with its own random generator and sums only over its own rows, so its result is the same as when
+it is fitted alone. The members share the overhead of a step, which is nearly all of its time for such small networks.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -22,42 +22,42 @@ Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 _WARM_UP: Final = 30  # steps over which the learning rate rises
-_AT_ONCE: Final = 32  # steps whose rows are drawn together
+_BLOCK: Final = 32  # steps whose rows are drawn together
 
 
 @dataclass(frozen=True)
 class Member:
-    """One fold and seed."""
+    """One network: a fold and a seed."""
 
     seed: int
     mean: Array
     std: Array
     train: Sequence[Indices]
-    """The rows of each group that a draw may take: one group with every row for a fit per frame, one a clip else."""
+    """The training rows in groups: one group in a fit per frame, one group per clip in a fit per clip."""
     validation: Sequence[Indices] = ()
-    """The groups to validate on; frame by frame."""
+    """The validation rows, in groups; validated frame by frame."""
     weight: float = 1.0
-    """What the weights of its rows are multiplied by, so that their mean over its own clips is 1."""
+    """Factor of its rows' weights, so that their mean over its clips is 1."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """What is fitted."""
+    """The architecture, rows, targets and members of a fit."""
 
     architecture: Architecture
     rows: Array
-    """`[N, F]`, not normalised; members take theirs by index."""
+    """`[N, F]`, not normalised; members refer to rows by index."""
     targets: Array
     """`[N]`, VMAF points."""
     members: Sequence[Member]
     weights: Array | None = None
-    """`[N]` of the squared errors; None for all the same."""
+    """`[N]`, weights of the squared errors; None: all 1."""
     frames: int | None = None
-    """Fit per clip: how many of its frames a step takes. None: per frame."""
+    """Fit per clip: frames of a clip in one step. None: fit per frame."""
     temperature: float | None = None
-    """Of soft labels, VMAF points."""
+    """Temperature of soft labels, VMAF points; None: no soft labels."""
     penalty: float = 0.0
-    """Weight of the squared distance from the student that `start` was."""
+    """Weight of the squared difference from the scores of `start`."""
     precision: torch.dtype = torch.float32
 
 
@@ -71,11 +71,11 @@ def adam(
     """Fit every member.
 
     Args:
-        start: parameters, members first.
-        progress: told the number of steps done.
+        start: initial parameters, members first.
+        progress: called with the number of steps done.
 
     Returns:
-        The parameters, members first; of each member those with the least validation error, if it validates.
+        The parameters, members first; with validation, those with each member's least validation error.
     """
     dtype = task.precision
     rows, targets = (torch.tensor(a, dtype=dtype) for a in (task.rows, (task.targets - CENTRE) / POINTS))
@@ -90,7 +90,7 @@ def adam(
     solver = torch.optim.AdamW(
         parameters, lr=optimiser.learning_rate, weight_decay=optimiser.weight_decay, foreach=True
     )
-    watch = _Watch(task, validation, rows, targets, mean, std) if validation else None
+    watch = _EarlyStop(task, validation, rows, targets, mean, std) if validation else None
     masks = _Dropout(task.architecture, [m.seed for m in task.members], dtype)
     for step, drawn in enumerate(_draws(task, optimiser)):
         for group in solver.param_groups:
@@ -121,10 +121,10 @@ def _schedule(optimiser: Optimiser, step: int) -> float:
 
 
 def _draws(task: Task, optimiser: Optimiser) -> Iterator[Tensor]:
-    """The rows of each step, `[M, n]`; of a fit per clip, the frames of a clip stand side by side."""
+    """The rows of each step, `[M, n]`; in a fit per clip, the frames of a clip are adjacent."""
     generators = [np.random.default_rng([member.seed, 1]) for member in task.members]
-    for first in range(0, optimiser.steps, _AT_ONCE):
-        count = min(_AT_ONCE, optimiser.steps - first)
+    for first in range(0, optimiser.steps, _BLOCK):
+        count = min(_BLOCK, optimiser.steps - first)
         block = np.stack(
             [
                 _draw(rng, member.train, count, optimiser.batch, task.frames)
@@ -136,7 +136,7 @@ def _draws(task: Task, optimiser: Optimiser) -> Iterator[Tensor]:
 
 
 def _draw(rng: np.random.Generator, groups: Sequence[Indices], steps: int, batch: int, frames: int | None) -> Indices:
-    """Rows for some steps, `[steps, n]`."""
+    """One member's rows for some steps, `[steps, n]`."""
     if frames is None:
         return groups[0].take(rng.integers(len(groups[0]), size=(steps, batch)))
     lengths = np.array([len(group) for group in groups])
@@ -148,7 +148,7 @@ def _draw(rng: np.random.Generator, groups: Sequence[Indices], steps: int, batch
 
 
 def _loss(task: Task, raw: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-    """`[M]`."""
+    """The loss of each member, `[M]`."""
     if task.frames is None:
         scores = raw[..., 0]
     else:
@@ -162,14 +162,14 @@ def _loss(task: Task, raw: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
 
 
 class _Dropout:
-    """Masks by each member's own generator."""
+    """Dropout masks, drawn with each member's own generator."""
 
     def __init__(self, architecture: Architecture, seeds: Sequence[int], dtype: torch.dtype) -> None:
         self._keep, self._widths, self._dtype = 1.0 - architecture.dropout, architecture.hidden, dtype
         self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]
 
     def draw(self, rows: int) -> list[Tensor] | None:
-        """One mask `[M, rows, width]` a hidden layer, or None without dropout."""
+        """One mask `[M, rows, width]` per hidden layer, or None without dropout."""
         if self._keep == 1.0:
             return None
         return [
@@ -181,8 +181,8 @@ class _Dropout:
         ]
 
 
-class _Watch:
-    """Each member's best parameters by its validation error."""
+class _EarlyStop:
+    """Early stopping: keeps the parameters with each member's least validation error."""
 
     def __init__(self, task: Task, rule: Validation, rows: Tensor, targets: Tensor, mean: Tensor, std: Tensor) -> None:
         self._task, self._patience = task, rule.patience
@@ -204,7 +204,7 @@ class _Watch:
 
     @torch.no_grad()
     def look(self, parameters: Sequence[Tensor]) -> None:
-        """Compare, and keep what is better."""
+        """Compute the validation errors, and keep better parameters."""
         raw = forward(self._task.architecture, parameters, self._x)[..., 0]
         now = (self._weight * error(raw, self._y).square()).sum(dim=1)
         better = (now < self._least) & (self._waited < self._patience)

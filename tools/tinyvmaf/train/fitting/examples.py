@@ -1,4 +1,4 @@
-"""What a fit may see: the rows of its own part of a corpus, and nothing of the rest."""
+"""The rows that a fit may see: those of its own part of a corpus."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,57 +18,57 @@ Indices = NDArray[np.int64]
 
 
 class FitError(TinyvmafError):
-    """The data for a fit is missing, not finite, or such that it must not be trained on."""
+    """The data for a fit is missing, not finite, or must not be trained on."""
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Rows of a corpus with their targets."""
+    """The rows of a corpus with their targets."""
 
     names: tuple[str, ...]
-    """The features."""
+    """Names of the features."""
     rows: Array
-    """`[N, F]`, by `corrected`."""
+    """`[N, F]`, after `corrected`."""
     scores: Array
-    """`[N]`, the teacher's, VMAF points."""
+    """`[N]`, the teacher's scores, VMAF points."""
     source: NDArray[np.str_]
     """`[N]`."""
     clip: NDArray[np.str_]
     """`[N]`."""
     opinion: Array | None = None
-    """`[N]`, the clip's, VMAF points; NaN where there is none."""
+    """`[N]`, the opinion of the clip, VMAF points; NaN where there is none."""
     opinion_weight: Array | None = None
-    """`[N]`, above 0; NaN where there is no opinion. Only ratios count."""
+    """`[N]`, above 0; NaN where there is no opinion. Only ratios of weights matter."""
 
     @property
     def sources(self) -> list[str]:
-        """Every source, sorted."""
+        """All sources, sorted."""
         return sorted(set(self.source.tolist()))
 
     def part(self, fold: Fold | None, *, validate: bool) -> "Part":
-        """What a fold trains on: its own sources, less one to validate on if asked."""
+        """The rows that a fold trains on: all of its sources, or all but one for validation."""
         names = self.sources if fold is None else list(fold.train)
         if fold is not None and fold.held_out in names:
-            raise FitError(f"source {fold.held_out} is held out and trained on")
+            raise FitError(f"source {fold.held_out} is both held out and trained on")
         validation = None
         if validate:
             if len(names) < 2:
-                raise FitError("one source cannot be both trained and validated on")
+                raise FitError("training and validation need two sources or more")
             validation = hash_sample(names, 1)[0]
             names.remove(validation)
         usable = np.ones(len(self.rows), dtype=np.bool_) if self.opinion is None else np.isfinite(self.opinion)
         train = np.flatnonzero(np.isin(self.source, names) & usable)
         if not len(train):
-            raise FitError(f"no row to train on, of sources {', '.join(names)}")
-        looked_at = np.flatnonzero((self.source == validation) & usable) if validate else None
-        if looked_at is not None and not len(looked_at):
-            raise FitError(f"no row to validate on, of source {validation}")
-        return Part(self, train, looked_at, validation)
+            raise FitError(f"no row to train on in sources {', '.join(names)}")
+        validation_rows = np.flatnonzero((self.source == validation) & usable) if validate else None
+        if validation_rows is not None and not len(validation_rows):
+            raise FitError(f"no row to validate on in source {validation}")
+        return Part(self, train, validation_rows, validation)
 
 
 @dataclass(frozen=True)
 class Part:
-    """The rows of one fold, by their indices."""
+    """The rows of one fold, as indices."""
 
     whole: Examples
     train: Indices
@@ -77,26 +77,26 @@ class Part:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """The sources whose rows are trained on, as the rows themselves say; sorted."""
+        """The sources of the training rows, taken from the rows; sorted."""
         return tuple(sorted(set(self.whole.source[self.train].tolist())))
 
     def normalisation(self) -> tuple[Array, Array]:
-        """Mean and standard deviation of the training rows, `[F]` each; a constant feature is left as it is."""
+        """Mean and standard deviation of the training rows, `[F]` each; the latter is 1 for a constant feature."""
         rows = self.whole.rows[self.train]
         std = rows.std(axis=0)
         return rows.mean(axis=0), np.where(std > 1e-12, std, 1.0)
 
     def mean_weight(self) -> float:
-        """The mean weight of the training clips' opinions; 1 without opinions."""
+        """The mean weight of the opinions of the training clips; 1 without opinions."""
         weights = self.whole.opinion_weight
         return 1.0 if weights is None else float(np.mean([weights[rows[0]] for rows in self.clips()]))
 
     def clips(self) -> list[Indices]:
-        """The rows of each training clip, in the order of the clips' names."""
+        """The rows of each training clip, by clip name."""
         return _by_clip(self.whole.clip, self.train)
 
     def validation_clips(self) -> list[Indices]:
-        """The rows of each clip to validate on."""
+        """The rows of each validation clip, by clip name."""
         assert self.validation is not None
         return _by_clip(self.whole.clip, self.validation)
 
@@ -105,16 +105,16 @@ def examples(teacher: Teacher, data: Dataset, opinions: Mapping[str, tuple[float
     """The examples of a corpus for a teacher.
 
     Args:
-        opinions: of each clip the opinion, in VMAF points, and its weight.
+        opinions: opinion in VMAF points and its weight, by clip.
 
     Raises:
-        FitError: a golden row among them (told by canonical-6, which every extracted corpus has), scores of another
-            teacher of that name, opinions of a clip that the corpus lacks, or no opinion.
+        FitError: a row is golden (compared by canonical-6, which every extracted corpus has), the scores are of another
+            teacher with this name, an opinion is of a clip that the corpus lacks, or there is no opinion.
         TinyvmafError: a feature or the teacher's score is missing or not finite.
     """
     known = data.provenance["teachers"].get(teacher.id)
     if known != teacher.sha256:
-        raise FitError(f"the scores of {teacher.id} in these features are of sha256 {known}, not {teacher.sha256}")
+        raise FitError(f"these features have scores of {teacher.id} with sha256 {known}, not {teacher.sha256}")
     table = data.columns(*teacher.feature_names, teacher.id)
     rows, scores = table[:, :-1], table[:, -1]
     source = np.array(data.table["source"].to_pylist())
@@ -129,14 +129,14 @@ def examples(teacher: Teacher, data: Dataset, opinions: Mapping[str, tuple[float
     if unknown:
         raise FitError(f"opinions of clips that the corpus lacks: {', '.join(unknown[:10])}")
     if not opinions:
-        raise FitError("no opinion")
+        raise FitError("there is no opinion")
     found = [opinions.get(name, (np.nan, np.nan)) for name in clip.tolist()]
     opinion, weight = np.array(found, dtype=np.float64).T
     return Examples(teacher.feature_names, rows, scores, source, clip, opinion, weight)
 
 
 def corrected(teacher: Teacher, rows: Array) -> Array:
-    """Rows with the teacher's correction of a silent chroma feature, float64 `[N, F]`; what a student's layers see."""
+    """Rows after the teacher's chroma correction, float64 `[N, F]`: the input of a student's layers."""
     rule = teacher.svr.chroma
     return rows if rule is None else rule(rows)
 
@@ -147,7 +147,7 @@ def _refuse_golden(data: Dataset, order: Indices, clip: NDArray[np.str_]) -> Non
         names = sorted(set(clip[golden].tolist()))
         raise FitError(
             f"{int(golden.sum())} golden rows, in {', '.join(names[:10])}",
-            hint="golden pairs judge models; they are never trained on: take them out of the corpus",
+            hint="golden pairs must not be trained on: remove them from the corpus",
         )
 
 

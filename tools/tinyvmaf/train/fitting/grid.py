@@ -1,10 +1,9 @@
-"""From a fitted student to one on a grid: the grid stays in the loop, and what is free makes up for what is not.
+"""Quantise a fitted student to a grid, with training in the loop.
 
-The forward pass floors as the ONNX graph will; the backward pass takes the slope of what is floored (the
-straight-through estimator: Bengio et al. 2013). Then the numbers are rounded to their grids, layer by layer and some at
-a time. Each rounding moves all those that are still free to where the sum of squares, to second order, is least again
-(optimal brain surgeon: Hassibi and Stork 1993; for quantisation: Frantar and Alistarh 2022), and Levenberg-Marquardt
-steps follow.
+The forward pass floors like the ONNX graph; the backward pass ignores the floor (straight-through estimator: Bengio et
+al. 2013). Then the parameters are rounded to their grids, layer by layer and in groups. Each rounding adjusts all free
+parameters to the least sum of squares, to second order (optimal brain surgeon: Hassibi and Stork 1993; for
+quantisation: Frantar and Alistarh 2022). Levenberg-Marquardt steps on the free parameters follow.
 """
 
 import math
@@ -22,26 +21,26 @@ from tinyvmaf.train.students import Activation, Grid, GridStudent, Layer, Studen
 
 Array = NDArray[np.float64]
 Search = Callable[[Callable[[Array], Array]], tuple[Array, Array]]
-"""Takes a student as a function of rows `[N, F]` to VMAF points; gives rows on which it is far off, and the scores that
-they should get."""
+"""Takes a student: a function from rows `[N, F]` to VMAF points. Returns rows with large errors, and their target
+scores."""
 
-_TUNE: Final = 8  # steps with the grid in the loop, before anything is rounded
-_GROUPS: Final = 4  # parts in which the numbers of a layer are rounded
+_TUNE: Final = 8  # steps before the first rounding
+_GROUPS: Final = 4  # groups in which the parameters of a layer are rounded
 _STEPS_A_GROUP: Final = 4
-_DAMPING: Final = 1e-2  # at least: numbers that matter little must not run off, for they count in the sums
-_RIDGE: Final = 1e-3  # of the longest column, which has length 1
-_LOOKED_AT: Final = 40_000  # rows of the pool among which the hardest are chosen, drawn anew each time
-_ROOM: Final = 0.9  # of the accumulator, taken when a grid is chosen: numbers still move after that
-_LEVELS: Final = 0.5  # likewise of the levels, where no clip keeps a sum inside: one of their bits
+_DAMPING: Final = 1e-2  # the least: parameters that matter little must not grow, because they add to the sums
+_RIDGE: Final = 1e-3  # columns have length 1
+_CANDIDATES: Final = 40_000  # rows drawn from the pool, of which the hardest are chosen
+_ROOM: Final = 0.9  # share of the accumulator used when a grid is chosen: parameters still change after that
+_LEVELS: Final = 0.5  # share of the levels used where sums are not clipped: leaves one bit
 
 
 def steps_of(grid: Grid, layers: int) -> int:
-    """How many Levenberg-Marquardt steps `on_grid` takes with so many layers, for a progress bar."""
+    """The number of Levenberg-Marquardt steps of `on_grid`, for a progress bar."""
     return _TUNE + layers * _groups(grid) * _STEPS_A_GROUP
 
 
 def _groups(grid: Grid) -> int:
-    """In how many parts the numbers of a layer are rounded; 53 bits leave nothing to make up for."""
+    """The number of groups per layer; with 53 bits, rounding needs no compensation."""
     return _GROUPS if grid.accumulator_bits == 24 else 1
 
 
@@ -56,15 +55,15 @@ def on_grid(
     search: Search | None = None,
     progress: Callable[[int], None] = quiet,
 ) -> GridStudent:
-    """Put a student on a grid.
+    """Quantise a student to a grid.
 
     Args:
-        student: layers with activations that a grid has (`students.ON_GRID`).
-        highest: `[F]`, where each feature ends.
-        pool: rows, float64 `[N, F]`, each a float32; and the scores they should get, VMAF points, clipped.
-        batch: rows a step.
-        search: asked after tuning for rows to add.
-        progress: told the number of steps done.
+        student: has an activation of `students.ON_GRID`.
+        highest: `[F]`, the maximum of each feature.
+        pool: rows, float64 `[N, F]`, with float32 values; and their target scores, VMAF points, clipped.
+        batch: rows per step.
+        search: finds more rows, after tuning.
+        progress: called with the number of steps done.
 
     Raises:
         StudentError: the grid has too few bits for this student's sums.
@@ -79,7 +78,7 @@ def on_grid(
 
 
 class _Fit:
-    """Parameters in steps of the grid's integers; the last layer's in those of `network`, points over `POINTS`."""
+    """A fit whose parameters are in steps of the grid's integers; those of the last layer are in units of `network`."""
 
     def __init__(
         self,
@@ -105,10 +104,10 @@ class _Fit:
         m = float(self.grid.level)
         parameters: list[Tensor] = []
         layers = student.layers()
-        steps = np.ldexp(1.0, np.array(self.exponents))  # of each thing that comes in here, for a 1 of the student's
+        steps = np.ldexp(1.0, np.array(self.exponents))  # steps per unit of each input of this layer
         for number, (w, b) in enumerate(layers):
             w = w / steps[:, None]
-            # Half a step is what flooring takes off on the average: of what comes in here, of the level below.
+            # Flooring subtracts half a step on average, here from the inputs, below from the level.
             if number == 0 or self.grid.shift:
                 b = b + 0.5 * w.sum(axis=0)
             if number == len(layers) - 1:
@@ -117,7 +116,7 @@ class _Fit:
                 w, b = w * m, b * m + 0.5
                 steps = np.full(len(b), float(self.grid.value))
             else:
-                # The square of c z is c c times that of z: each unit fills the levels, and the next layer undoes it.
+                # Scale each unit by c to fill the levels; its square grows by c^2, which the next layer divides out.
                 fill = _LEVELS * m / self._reach(number, w, b)
                 w, b = w * fill, b * fill + 0.5
                 steps = np.square(fill)
@@ -125,7 +124,7 @@ class _Fit:
         return parameters
 
     def _reach(self, layer: int, w: Array, b: Array) -> Array:
-        """The farthest that a subset of the terms of each of a layer's sums can come, `[out]`; never 0."""
+        """The largest magnitude of any partial sum of a layer, `[out]`; never 0."""
         value = float(self.grid.value)
         least = -value if self.student.architecture.activation == "quadratic" else 0.0
         low, high = (0.0, float(self.high)) if layer == 0 else (least, value)
@@ -139,22 +138,22 @@ class _Fit:
         return torch.tensor(np.floor(np.clip(x, 0.0, self.high)))
 
     def points(self, rows: Array) -> Array:
-        """The student as it is now, VMAF points."""
+        """The scores of the student as it is now, VMAF points."""
         return np.clip(in_points(self.activate, self.parameters, self._steps(rows).numpy()), *self.student.clip)
 
     def add(self, rows: Array, scores: Array) -> None:
-        """Rows that every later step looks at."""
+        """Add rows that every later step uses."""
         x, y = self._steps(rows), torch.tensor((scores - CENTRE) / POINTS)
         self.found = torch.cat([self.found[0], x]), torch.cat([self.found[1], y])
 
     def drawn(self) -> tuple[Tensor, Tensor]:
-        some = torch.from_numpy(self.rng.permutation(len(self.rows))[:_LOOKED_AT])
+        some = torch.from_numpy(self.rng.permutation(len(self.rows))[:_CANDIDATES])
         rows, targets = self.rows[some], self.targets[some]
         chosen = draw(self.rng, self.activate, self.parameters, rows, targets, min(self.batch, len(rows)))
         return torch.cat([rows[chosen], self.found[0]]), torch.cat([targets[chosen], self.found[1]])
 
     def tune(self, steps: int) -> None:
-        """Steps of all that is still free."""
+        """Levenberg-Marquardt steps of the parameters that are still free."""
         free, damping = torch.where(~self.done)[0], _DAMPING
         for step in range(steps if len(free) else 0):
             if step % 2 == 0:
@@ -165,7 +164,7 @@ class _Fit:
         self._progress(self.taken)
 
     def round_layer(self, layer: int) -> None:
-        """Choose a layer's grid, and round its numbers to it."""
+        """Choose a layer's grid, and round its parameters to it."""
         self.grids.append(self._grid_of(layer))
         sizes = [p.numel() for p in self.parameters]
         first, after = sum(sizes[: 2 * layer]), sum(sizes[: 2 * layer + 2])
@@ -180,11 +179,11 @@ class _Fit:
             self.tune(_STEPS_A_GROUP)
 
     def _unit(self, layer: int) -> float:
-        """What a whole number is, in the parameters of a layer."""
+        """The size of the integer 1 in the parameters of a layer."""
         return 1.0 / POINTS if layer == len(self.parameters) // 2 - 1 else 1.0
 
     def _grid_of(self, layer: int) -> NDArray[np.int64]:
-        """The finest power of two for each column whose sums stay inside the accumulator, with some room."""
+        """For each column, the finest power of two whose sums fit the accumulator with some room."""
         w, b = (
             p.reshape(-1, p.shape[-1]).numpy() / self._unit(layer) for p in self.parameters[2 * layer : 2 * layer + 2]
         )
@@ -192,11 +191,11 @@ class _Fit:
         return np.asarray(np.floor(np.log2(_ROOM * self.grid.most / reach)), dtype=np.int64)
 
     def _centre(self, layer: int) -> float:
-        """What the last bias lacks in these units: scores are around `CENTRE` in them."""
+        """The offset of a bias: raw scores are relative to `CENTRE`."""
         return CENTRE if layer == len(self.parameters) // 2 - 1 else 0.0
 
     def _round(self, group: NDArray[np.int64], steps: Tensor, *, compensate: bool) -> None:
-        """Round some numbers, the one that costs least first."""
+        """Round a group of parameters."""
         numbers = flat(self.parameters)
         if not compensate:
             chosen = torch.from_numpy(group)
@@ -207,6 +206,7 @@ class _Fit:
         self.parameters = like(self.parameters, numbers)
 
     def _rounded(self, numbers: Tensor, group: NDArray[np.int64], steps: Tensor) -> Tensor:
+        """Round a group, the cheapest parameter first, and adjust the free ones after each."""
         free = torch.where(~self.done)[0]
         _, jacobian, size = residuals(self.activate, self.parameters, *self.drawn(), free)
         jacobian = jacobian.float()
@@ -223,9 +223,9 @@ class _Fit:
             at += column / column[i] * off[cheapest]
             at[i] = goal * step[i]
             inverse -= torch.outer(column, column / column[i])
-            inverse[i, i] = 1.0  # it is never looked at again; 0 would be divided by
+            inverse[i, i] = 1.0  # not used again; avoids a division by 0
             left = torch.cat([left[:cheapest], left[cheapest + 1 :]])
-            # Exactly: what is rounded moves no more.
+            # Exactly 0: rounded parameters no longer change.
             inverse[i, :i] = inverse[i, i + 1 :] = inverse[:i, i] = inverse[i + 1 :, i] = 0.0
         numbers = numbers.clone()
         numbers[free] = at / size
@@ -234,7 +234,7 @@ class _Fit:
         return numbers
 
     def result(self) -> GridStudent:
-        """The integers."""
+        """The student as integers."""
         layers = []
         for number, steps in enumerate(self.grids):
             w, b = (
@@ -251,7 +251,7 @@ class _Fit:
 
 
 def _levels(activation: Activation, grid: Grid) -> Activate:
-    """The activation on integers, and the slope of what it floors."""
+    """The activation on integers, and its derivative without the floor."""
     m, shift = float(grid.level), math.ldexp(1.0, -grid.shift)
 
     def square(z: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,8 +1,8 @@
-"""Levenberg-Marquardt: tens of large steps where Adam takes tens of thousands of small ones.
+"""Levenberg-Marquardt: tens of large steps instead of Adam's tens of thousands of small ones.
 
-A student is small enough for the normal equations of its whole Jacobian: `(J'J + lambda diag J'J) d = -J'e`
-(Levenberg 1944, Marquardt 1963). Every few steps the rows are drawn anew from a pool, half of them where the student
-is worst; now and then a search adds the rows that it finds worst of all.
+A student is small enough to solve the normal equations of its whole Jacobian: `(J'J + lambda diag J'J) d = -J'e`
+(Levenberg 1944, Marquardt 1963). Every few steps, new rows are drawn from a pool, half of them by the size of their
+error. A search sometimes adds the rows with the largest errors that it finds.
 """
 
 import math
@@ -20,20 +20,20 @@ from tinyvmaf.train.students import Architecture
 Array = NDArray[np.float64]
 
 Search = Callable[[Callable[[Array], Array]], tuple[Array, Array, float]]
-"""Takes a student as a function of normalised rows, float64 `[N, F]`, to VMAF points; gives rows on which it is far
-off, normalised, the scores they should get, and the largest difference found, VMAF points."""
+"""Takes a student: a function from normalised rows, float64 `[N, F]`, to VMAF points. Returns normalised rows with
+large errors, their target scores, and the largest error found, VMAF points."""
 
 Activate = Callable[[Tensor], tuple[Tensor, Tensor]]
-"""Takes the sums of a hidden layer, `[n, units]`; gives its values, and by how much each changes with its sum."""
+"""Takes the sums of a hidden layer, `[n, units]`; returns the activations and their derivatives."""
 
 DRAW_EVERY: Final = 4
 _TRIES: Final = 10
-_LAMBDA: Final = (1e-1, 1e-9, 1e6)  # at first, the least, and where it gives up
-# Marquardt damps by the length of a column, so a number that hardly matters is hardly held, and runs off: a rounding
-# error decides where. A column counts as about this share of the longest one at least. One hidden layer of 80 quadratic
-# units had an RMSE of 0.0157 VMAF points on the embedded corpus without that, and has one of 0.0104 with it.
+_LAMBDA: Final = (1e-1, 1e-9, 1e6)  # initial, least, and largest damping
+# Marquardt damps a parameter by the length of its column. A parameter that hardly matters is hardly damped, and
+# rounding errors drive it far away. So every column counts as at least about this share of the longest one. With one
+# hidden layer of 80 quadratic units, this lowered the RMSE on the embedded corpus from 0.0157 to 0.0104 VMAF points.
 _COUNTS_AS: Final = 1e-3
-FOUND_TIMES: Final = 4  # how often a row that a search found counts
+FOUND_TIMES: Final = 4  # copies of each row that a search found
 
 
 def levenberg_marquardt(
@@ -52,16 +52,15 @@ def levenberg_marquardt(
     """Fit one student.
 
     Args:
-        pool: rows, float64 `[N, F]`, normalised; and the scores they should get, VMAF points, clipped as the
-            teacher's.
-        steps: Jacobians that are taken.
-        batch: rows a step.
-        decay: a layer each: by how much the mean of squares grows with the square of a weight of that layer; none if
-            empty. Smaller weights pass less of the rounding on that a grid brings.
-        search: asked now and then for rows on which the student is far off.
-        searches: how often, evenly over the second half of the steps. Of the students that it was asked about, the
-            one with the least largest difference is the result.
-        progress: told the number of steps done.
+        pool: normalised rows, float64 `[N, F]`, and their target scores, VMAF points, clipped to the teacher's range.
+        steps: number of Jacobians.
+        batch: rows per step.
+        decay: weight decay of each layer, added to the mean squared error; empty: none. Smaller weights amplify less of
+            a grid's rounding.
+        search: finds rows with large errors.
+        searches: number of searches, evenly over the second half of the steps. The result is the searched student with
+            the least largest error.
+        progress: called with the number of steps done.
 
     Returns:
         Parameters as `network.forward` takes them, one member.
@@ -93,7 +92,7 @@ def levenberg_marquardt(
 
 
 def decay_of(parameters: list[Tensor], decay: Sequence[float]) -> Tensor:
-    """The decay of each parameter, `[P]`, of those of each layer; biases have none."""
+    """The decay of each parameter, `[P]`, from the decay of each layer; 0 for biases."""
     of_layers = [value for layer in decay for value in (layer, 0.0)]
     return torch.cat([torch.full((p.numel(),), d).double() for p, d in zip(parameters, of_layers, strict=True)])
 
@@ -109,12 +108,12 @@ def one_step(
     free: Tensor | None = None,
     counts_as: float = 0.0,
 ) -> tuple[list[Tensor], float]:
-    """The parameters after one step that lowers the sum of squares (or none), and the next damping.
+    """The parameters after one step, unchanged if no step lowers the sum of squares; and the next damping.
 
     Args:
-        free: indices of the parameters that may move; None: all of them.
-        counts_as: how long the Jacobian's columns count as for the damping, at least, as a share of the longest one;
-            says something only where all parameters are of one scale.
+        free: indices of the parameters that may change; None: all.
+        counts_as: least length of a Jacobian column for the damping, as a share of the longest one; useful only if all
+            parameters have the same scale.
     """
     off, jacobian, size = residuals(activate, parameters, x, y, free)
     normal, pull = (jacobian.T @ jacobian).double(), (jacobian.T @ off.to(jacobian.dtype)).double()
@@ -149,13 +148,13 @@ def one_step(
 def residuals(
     activate: Activate, parameters: list[Tensor], x: Tensor, y: Tensor, free: Tensor | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """How far off each row is `[n]`, the Jacobian `[n, P]`, and what its columns were divided by, float64 `[P]`.
+    """The error of each row `[n]`, the Jacobian `[n, P]` with columns of length 1, and their lengths, float64 `[P]`.
 
-    Columns are divided by their length, so that parameters of any scale are damped alike (Marquardt).
+    Columns are divided by their length, so that the damping does not depend on a parameter's scale (Marquardt).
     """
     raw, jacobian = _jacobian(activate, parameters, x)
     off = error(raw, y)
-    # Where a score beyond the end of the scale is right, nothing pulls at it.
+    # A score beyond the end of the scale, where the target is that end, has no gradient.
     jacobian *= ((y.abs() < 1.0) | (off != 0.0))[:, None]
     if free is not None:
         jacobian = jacobian[:, free]
@@ -173,15 +172,15 @@ def draw(
     *,
     first: bool = False,
 ) -> Tensor:
-    """Indices of rows: half by how far off they are, half evenly; at first, all evenly."""
+    """Indices of rows, half drawn by the size of their error, half uniformly; the first time, all uniformly."""
     off = error(scores(activate, parameters, rows), targets).abs().double().numpy()
     return torch.from_numpy(_draw(rng, np.ones(len(off)) if first else off, batch))
 
 
 def _draw(rng: np.random.Generator, off: Array, batch: int) -> NDArray[np.int64]:
-    """Indices of rows: half by how far off they are, half evenly."""
+    """Indices of rows, half drawn by `off`, the size of their error, half uniformly."""
     share = off + 0.1 * off.mean() + 1e-12
-    # Gumbel's trick: the largest of log share + noise are a draw without replacement by share.
+    # Gumbel trick: the largest values of log share + noise are a draw without replacement by share.
     keys = np.log(share) + rng.gumbel(size=len(off))
     hard = np.argpartition(-keys, batch // 2 - 1)[: batch // 2] if batch < len(off) else np.arange(0)
     return np.concatenate([hard, rng.choice(len(off), batch - len(hard), replace=False)])
@@ -195,24 +194,24 @@ def scores(activate: Activate, parameters: list[Tensor], x: Tensor) -> Tensor:
 
 
 def in_points(activate: Activate, parameters: list[Tensor], z: Array) -> Array:
-    """Raw scores of rows as a network takes them, in VMAF points, not clipped."""
+    """Scores of network inputs in VMAF points, not clipped."""
     raw = scores(activate, parameters, torch.tensor(z, dtype=parameters[0].dtype))
     return np.asarray(raw.double().numpy() * POINTS + CENTRE)
 
 
 def flat(parameters: list[Tensor]) -> Tensor:
-    """All numbers in one row, float64."""
+    """All parameters as one vector, float64."""
     return torch.cat([p.flatten() for p in parameters]).double()
 
 
 def like(parameters: list[Tensor], numbers: Tensor) -> list[Tensor]:
-    """Numbers in one row, in the shapes and the dtype of these parameters."""
+    """A vector of parameters, split into the shapes and dtype of `parameters`."""
     parts = torch.split(numbers, [p.numel() for p in parameters])
     return [part.reshape(p.shape).to(p.dtype) for p, part in zip(parameters, parts, strict=True)]
 
 
 def _jacobian(activate: Activate, parameters: list[Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
-    """Raw scores `[n]` and their derivatives by every parameter, `[n, P]`, in the parameters' order."""
+    """Raw scores `[n]` and their derivatives by each parameter, `[n, P]`."""
     weights, biases = [p[0] for p in parameters[0::2]], [p[0] for p in parameters[1::2]]
     inputs, slopes = [x], []
     for w, b in zip(weights[:-1], biases[:-1], strict=True):

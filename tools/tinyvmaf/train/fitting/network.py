@@ -1,7 +1,7 @@
-"""Students in torch: M of them, each with its own numbers, as one batched program.
+"""Students in torch: M networks, each with its own parameters, evaluated as one batch.
 
-Every tensor has the members first: parameters `[M, in, out]` and `[M, 1, out]`, rows `[M, n, F]`. A student's raw
-output is in units of `POINTS` around `CENTRE`, so that a fresh network begins near the middle of the scale.
+A member is one network, and the first axis of every tensor is the member: weights `[M, in, out]`, biases `[M, 1, out]`,
+rows `[M, n, F]`. Raw outputs are in units of `POINTS` around `CENTRE`, so that a fresh network starts mid-scale.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,13 +17,13 @@ from tinyvmaf.train.students import Architecture
 
 CENTRE: Final = 50.0
 POINTS: Final = 50.0
-# Sums are split among threads, so their last bits depend on how many there are. One is the same everywhere, and does
-# not wait for a core that another process has: two threads took up to 12 times as long beside other work.
+# The last bits of a sum depend on the number of threads. One thread gives the same bits everywhere. It is also safer on
+# a busy machine, where two threads took up to 12 times as long.
 THREADS: Final = 1
 
 
 def quadratic(z: Tensor) -> Tensor:
-    """`z (2 - |z|)` within [-1, 1], flat beyond."""
+    """`z (2 - |z|)` within [-1, 1], constant outside."""
     c = z.clamp(-1.0, 1.0)
     return c * (2.0 - c.abs())
 
@@ -43,13 +43,13 @@ _ACTIVATIONS: Final[dict[str, Callable[[Tensor], Tensor]]] = {
 
 
 def quiet(*steps: int) -> None:
-    """Progress that nobody watches."""
+    """Ignore progress."""
     del steps
 
 
 @contextmanager
 def reproducible() -> Iterator[None]:
-    """Fixed threads and deterministic kernels while fitting; what was set before comes back."""
+    """Fixed threads and deterministic kernels while fitting; restores the previous settings."""
     threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     torch.set_num_threads(THREADS)
     torch.use_deterministic_algorithms(True)
@@ -61,10 +61,10 @@ def reproducible() -> Iterator[None]:
 
 
 def initial(architecture: Architecture, features: int, seeds: Sequence[int], dtype: torch.dtype) -> list[Tensor]:
-    """Fresh parameters of one member a seed: weights `[M, in, out]`, biases `[M, 1, out]`.
+    """Fresh parameters, one member per seed: weights `[M, in, out]`, biases `[M, 1, out]`.
 
-    He's initialisation for ReLU and GELU, Glorot's for tanh, and half of that for the quadratic sigmoid, which is twice
-    as steep, and for squared ReLU; a member's numbers depend on its seed alone.
+    He initialisation for ReLU and GELU, Glorot for tanh, and half of Glorot for squared ReLU and for the quadratic
+    sigmoid, which is twice as steep as tanh. A member's parameters depend only on its seed.
     """
     gain = {"tanh": 1.0, "quadratic": 0.25, "squared_relu": 0.25}.get(architecture.activation, 2.0)
     members = []
@@ -74,7 +74,7 @@ def initial(architecture: Architecture, features: int, seeds: Sequence[int], dty
         for shape in architecture.shapes(features):
             if len(shape) == 2:
                 numbers.append(rng.normal(0.0, np.sqrt(gain / shape[0]), shape))
-            else:  # Biases off zero, so that the kinks of the units do not all meet in one point.
+            else:  # Biases are not zero, so that the kinks of the units do not meet in one point.
                 numbers.append(rng.normal(0.0, 0.3, (1, *shape)))
         numbers[-1][:] = 0.0
         members.append(numbers)
@@ -88,10 +88,10 @@ def forward(
 
     Args:
         x: `[M, n, F]`, normalised.
-        masks: of dropout, one `[M, n, width]` a hidden layer, already divided by the share that is kept.
+        masks: dropout masks, one `[M, n, width]` per hidden layer, divided by the share of units kept.
 
     Returns:
-        `[M, n, 1]`, or `[M, n, 2]` of a per-clip student.
+        `[M, n, 1]`, or `[M, n, 2]` for a per-clip student.
     """
     activation = _ACTIVATIONS[architecture.activation]
     for layer in range(len(architecture.hidden)):
@@ -102,7 +102,7 @@ def forward(
 
 
 def pooled(architecture: Architecture, raw: Tensor, frames: int) -> Tensor:
-    """Raw outputs of clips from those of their frames: the mean, or the attention-weighted mean.
+    """Raw outputs of clips: the mean, or the attention-weighted mean, over their frames.
 
     Args:
         raw: `[M, clips * frames, 1 or 2]`.
@@ -117,9 +117,9 @@ def pooled(architecture: Architecture, raw: Tensor, frames: int) -> Tensor:
 
 
 def error(raw: Tensor, target: Tensor) -> Tensor:
-    """Distance of raw outputs from targets, given that scores are clipped to [-1, 1] in these units.
+    """Raw outputs minus targets, given that scores are clipped to [-1, 1] in these units.
 
-    Where the target is at an end of the scale, an output beyond that end is as good as one on it.
+    If the target is at an end of the scale, an output beyond that end has error 0.
     """
     off = raw - target
     off = torch.where(target >= 1.0, off.clamp(max=0.0), off)
@@ -127,10 +127,10 @@ def error(raw: Tensor, target: Tensor) -> Tensor:
 
 
 def numbers_of(parameters: Sequence[Tensor], member: int) -> tuple[NDArray[np.float64], ...]:
-    """A member's parameters by `Architecture.shapes`, the last layer in VMAF points."""
+    """A member's parameters with the shapes of `Architecture.shapes`, the last layer in VMAF points."""
     out = [p[member].detach().double().numpy().copy() for p in parameters]
     out[1::2] = [bias[0] for bias in out[1::2]]
-    # Only the score is in points; an attention head's second column has no unit.
+    # Only the score is in points; the second column, the attention weight, has no unit.
     out[-2][:, 0] *= POINTS
     out[-1][0] = out[-1][0] * POINTS + CENTRE
     return tuple(out)

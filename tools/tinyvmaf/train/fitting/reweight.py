@@ -1,4 +1,4 @@
-"""A4: a scale and a shift a feature in front of the teacher's SVR, twelve numbers for canonical-6, by SciPy."""
+"""A4: a scale and a shift per feature in front of the teacher's SVR (12 numbers for canonical-6), fitted by SciPy."""
 
 from dataclasses import replace
 from typing import Final
@@ -13,16 +13,16 @@ from tinyvmaf.train.students import Student
 from tinyvmaf.vmaf.domain import Domain
 from tinyvmaf.vmaf.teacher import Teacher
 
-# A4 begins near the teacher, not on it: on it, distilling the teacher would have nothing left to do.
-_OFF_AT_FIRST: Final = 0.05
+# The fit starts near the teacher, not at it: at the teacher, distillation would have nothing to do.
+_START_NOISE: Final = 0.05
 
 
 def reweight(recipe: Recipe, teacher: Teacher, part: Part, seed: int) -> Student:
     """Fit scale and shift to the scores (B1) or the opinions (B2) of a fold's rows.
 
-    Per clip, the mean of the frames' scores is held against the mean of their targets.
+    A fit per clip compares the mean score of the clip's frames with the mean of their targets.
     """
-    whole, svr = part.whole, replace(teacher.svr, chroma=None)  # the rows are corrected already
+    whole, svr = part.whole, replace(teacher.svr, chroma=None)  # the rows are already corrected
     rows = whole.rows[part.train]
     opinions = recipe.method == "B2"
     targets = (whole.opinion if opinions and whole.opinion is not None else whole.scores)[part.train]
@@ -41,7 +41,7 @@ def reweight(recipe: Recipe, teacher: Teacher, part: Part, seed: int) -> Student
         return per_target((scores - targets) * weights)
 
     rng = np.random.default_rng([seed, 0])
-    start = np.concatenate([np.ones(width), np.zeros(width)]) + rng.normal(0.0, _OFF_AT_FIRST, 2 * width)
+    start = np.concatenate([np.ones(width), np.zeros(width)]) + rng.normal(0.0, _START_NOISE, 2 * width)
     scale = np.concatenate([np.ones(width), np.maximum(rows.std(axis=0), 1e-6)])
     found = least_squares(off, start, x_scale=scale, max_nfev=recipe.optimiser.steps, method="trf").x
     return Student(

@@ -1,7 +1,7 @@
-"""Students: architectures as data, and fitted students as numbers that NumPy can evaluate.
+"""Students: architectures as data, and fitted students as parameters that NumPy can evaluate.
 
-Whatever the architecture, a student takes a teacher's features in the teacher's order, normalises them inside, and
-gives VMAF points within the teacher's clip.
+Every student takes a teacher's features in the teacher's order, normalises them, and returns VMAF points within the
+teacher's score range.
 """
 
 from tinyvmaf.train.students.architecture import (

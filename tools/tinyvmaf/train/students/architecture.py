@@ -17,37 +17,37 @@ Kind = Literal["mlp", "attention", "reweighted"]
 
 
 ON_GRID: Final[tuple[Activation, ...]] = ("quadratic", "squared_relu")
-"""The activations that whole numbers compute exactly."""
+"""The activations that integers compute exactly."""
 
 
 class StudentError(TinyvmafError):
-    """An architecture is unknown, or a student's numbers do not fit it."""
+    """An architecture is unknown, or a student's parameters do not fit it."""
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """What a student is made of; how many features it takes is not part of it."""
+    """The layers of a student. The number of features is not part of it."""
 
     name: str
     kind: Kind
-    """`mlp`: dense layers on each frame. `attention`: dense layers on each frame of one clip, then a mean of the
-    frames' scores with weights that the frames themselves give; one clip a run. `reweighted`: a scale and a shift a
-    feature, in front of the teacher's SVR."""
+    """`mlp`: dense layers on each frame. `attention`: dense layers on each frame of one clip give a score and a weight;
+    the clip's score is the weighted mean; one clip per run. `reweighted`: a scale and a shift per feature, in front of
+    the teacher's SVR."""
     hidden: tuple[int, ...] = ()
     """Widths of the hidden layers."""
     activation: Activation = "relu"
     dropout: float = 0.0
-    """Share of hidden units dropped while fitting."""
+    """Share of the hidden units that are dropped while fitting."""
 
     @property
     def per_clip(self) -> bool:
-        """Whether a run takes the frames of one clip and gives one score."""
+        """Whether one run takes the frames of one clip and returns one score."""
         return self.kind == "attention"
 
     def shapes(self, features: int) -> tuple[tuple[int, ...], ...]:
-        """The shapes of the parameters: each layer's weights `[in, out]` and bias `[out]`.
+        """The shapes of the parameters: weights `[in, out]` and bias `[out]` of each layer.
 
-        An attention head adds a column to the last layer: the weight of the frame, before the softmax.
+        Attention adds a column to the last layer: the frame's weight, before the softmax.
         """
         if self.kind == "reweighted":
             return (features,), (features,)
@@ -55,7 +55,7 @@ class Architecture:
         return tuple(shape for a, b in pairwise(widths) for shape in ((a, b), (b,)))
 
     def parameters(self, features: int) -> int:
-        """How many numbers are fitted."""
+        """The number of fitted parameters."""
         return sum(int(np.prod(shape)) for shape in self.shapes(features))
 
 
@@ -78,14 +78,14 @@ ARCHITECTURES: Final[Mapping[str, Architecture]] = {
         Architecture("squared_relu_1x128", "mlp", (128,), "squared_relu"),
     )
 }
-"""The architectures that recipes name."""
+"""The architectures that recipes may name."""
 
 
 def architecture(name: str) -> Architecture:
-    """The architecture of that name.
+    """The architecture with this name.
 
     Raises:
-        StudentError: unknown; lists those that are known.
+        StudentError: unknown; lists the known ones.
     """
     if name not in ARCHITECTURES:
         raise StudentError(f"unknown architecture {name!r}", hint=f"known: {', '.join(ARCHITECTURES)}")
@@ -95,9 +95,9 @@ def architecture(name: str) -> Architecture:
 def activate(name: Activation, x: Array) -> Array:
     """An activation in float64.
 
-    GELU is the exact one, `x Phi(x)` (Hendrycks and Gimpel, 2016). The quadratic one is `x (2 - |x|)` within [-1, 1]
-    and flat beyond: two parabolas that look like tanh, and the smoothest sigmoid that short integers compute exactly.
-    Squared ReLU is `max(x, 0)^2` (So et al., 2021): no kink, and two nodes of a graph.
+    GELU is exact, `x Phi(x)` (Hendrycks and Gimpel, 2016). `quadratic` is `x (2 - |x|)` within [-1, 1] and constant
+    outside: two parabolas, similar to tanh, and the smoothest sigmoid that short integers compute exactly. Squared ReLU
+    is `max(x, 0)^2` (So et al., 2021): it has no kink and needs two graph nodes.
     """
     if name == "relu":
         return np.maximum(x, 0.0)

@@ -1,4 +1,4 @@
-"""A fitted student as numbers that float64 NumPy can evaluate."""
+"""A fitted student, evaluated by NumPy in float64."""
 
 from dataclasses import dataclass, field
 
@@ -11,29 +11,29 @@ from tinyvmaf.vmaf.teacher.svr import ChromaFromLuma, Svr
 
 @dataclass(frozen=True)
 class Student:
-    """A fitted student, in float64; `onnx_writer.student_model` writes it as ONNX.
+    """A fitted student, in float64; `export_student.student_model` writes it as ONNX.
 
     Raises:
-        StudentError: parameters of other shapes than the architecture's, or not finite.
+        StudentError: parameters have other shapes than the architecture's, or are not finite.
     """
 
     architecture: Architecture
     features: tuple[str, ...]
-    """The features by our names, in the order that it takes them."""
+    """Our names of the features, in input order."""
     mean: Array
-    """`[F]`: what normalisation takes off a feature."""
+    """`[F]`: normalisation subtracts this from each feature ..."""
     std: Array
-    """`[F]`: and what it divides by then."""
+    """`[F]`: ... and then divides by this."""
     parameters: tuple[Array, ...]
-    """By `Architecture.shapes`. The last layer gives VMAF points."""
+    """With the shapes of `Architecture.shapes`. The last layer gives VMAF points."""
     limits: tuple[float, float]
-    """Features are clipped to these before all else, so that no finite input can overflow on the way."""
+    """Features are first clipped to this range, so that no finite input overflows."""
     clip: tuple[float, float]
-    """Scores are clipped to these, as the teacher's are."""
+    """Scores are clipped to this range, the teacher's."""
     chroma: ChromaFromLuma | None = None
-    """The teacher's correction of a silent chroma feature, which is a jump that no smooth student could learn."""
+    """The teacher's correction of a chroma feature that is silent: a jump, which no smooth student can learn."""
     svr: Svr | None = field(default=None, compare=False)
-    """The SVR behind a `reweighted` student; without the correction, which stands before all else."""
+    """The SVR of a `reweighted` student, without the chroma correction, which is applied before."""
 
     def __post_init__(self) -> None:
         found = tuple(p.shape for p in self.parameters)
@@ -46,17 +46,17 @@ class Student:
             raise StudentError(f"{self.architecture.name}: one mean and one std above 0 for each of {self.features}")
 
     def layers(self) -> list[tuple[Array, Array]]:
-        """Weights and bias of each layer, normalisation folded into the first."""
+        """Weights and bias of each layer, with normalisation folded into the first."""
         weights, biases = list(self.parameters[0::2]), list(self.parameters[1::2])
         biases[0] = biases[0] - (self.mean / self.std) @ weights[0]
         weights[0] = weights[0] / self.std[:, None]
         return list(zip(weights, biases, strict=True))
 
     def predict(self, rows: ArrayLike) -> Array:
-        """Scores in float64: `[N]` of frames, or `[1]` of a clip if the architecture is per clip.
+        """Scores in float64: `[N]`, one per frame, or `[1]` for the clip if the architecture is per clip.
 
         Args:
-            rows: `[N, F]`, in the order of `features`; of a per-clip student, the frames of one clip.
+            rows: `[N, F]`, in the order of `features`; for a per-clip student, the frames of one clip.
         """
         x = np.clip(np.asarray(rows, dtype=np.float64), *self.limits)
         if self.chroma is not None:

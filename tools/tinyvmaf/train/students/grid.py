@@ -1,16 +1,17 @@
-"""Students on a grid: every number is a short integer times a power of two, so that no operation ever rounds.
+"""Students on a grid: every number is a short integer times a power of two, so no operation rounds.
 
-A feature becomes `floor(x 2^a)`, clipped to `[0, high]`. A hidden unit adds integers up exactly, and floors the sum:
-its level `p`, which lies in `[-m, m]`. The last layer's sum is the score, in steps of a power of two. In between, a
-level's value is either
+A feature `x` becomes `floor(x 2^a)`, clipped to `[0, high]`. A hidden unit adds integers exactly and floors the sum.
+The result is its level `p`, in `[-m, m]`. The activation turns the level into the unit's value, in one of two ways:
 
-- the quadratic sigmoid on integers, `p (2m - |p|)`, floored to `value_bits`, of a sum that was clipped to `[-m, m]`; or
-- squared ReLU, `max(p, 0)^2`, of a sum that cannot leave `[-m, m]`, whatever the features are.
+- quadratic sigmoid on integers: the sum is clipped to `[-m, m]`; the value is `p (2m - |p|)`, floored to `value_bits`;
+- squared ReLU: the sum stays within `[-m, m]` for all features; the value is `max(p, 0)^2`.
 
-Each sum of whole steps stays at or below `2^24` (float32) or `2^53` (float64) in magnitude, whatever subset of its
-terms is added first. So every partial sum is a number that the type holds, and order of summation, fused multiply-add,
-threads and batch have nothing left to change. Flooring instead of rounding, because there is no tie to disagree about;
-the half step that it takes off on the average is part of the next bias.
+The sum of the last layer is the score, in steps of a power of two.
+
+Every partial sum, in any order of its terms, is an integer of at most `2^24` (float32) or `2^53` (float64) steps, which
+the type holds exactly. So order of summation, fused multiply-add, threads and batch size cannot change the result.
+Values are floored, not rounded, because engines may break ties differently. Flooring subtracts half a step on average;
+the next bias adds it back.
 """
 
 import math
@@ -27,42 +28,41 @@ Integers = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Grid:
-    """How fine the integers are."""
+    """The bits of the integers."""
 
     input_bits: int
-    """The feature that ends first, at `t` up to 2, has `t 2^input_bits` steps; any other more than half as many."""
+    """The feature with the smallest maximum `t` (at most 2) has `t 2^input_bits` steps; each other more than half of
+    that."""
     level_bits: int
-    """`m = 2^level_bits`: a hidden unit's sum is within `[-m, m]` before its activation, by a clip or by itself."""
+    """`m = 2^level_bits`: a hidden unit's sum is within `[-m, m]` before its activation, clipped or not."""
     value_bits: int
-    """The activation's values are integers in `[-R, R]`, `R = 2^value_bits`."""
+    """The activation's values are integers in `[-R, R]`, with `R = 2^value_bits`."""
     accumulator_bits: int = 24
-    """24 for float32, 53 for float64: integers up to 2 to this are exact in it."""
+    """24 for float32, 53 for float64: integers up to `2^accumulator_bits` are exact."""
 
     def __post_init__(self) -> None:
         if self.accumulator_bits not in (24, 53):
-            raise StudentError(f"accumulators of {self.accumulator_bits} bits; float32 has 24, float64 53")
+            raise StudentError(f"accumulator_bits is {self.accumulator_bits}, not 24 (float32) or 53 (float64)")
         if not 1 <= self.level_bits <= self.accumulator_bits // 2:
             raise StudentError(
-                f"level_bits {self.level_bits}: a level times another must stay below 2^{self.accumulator_bits}"
+                f"level_bits is {self.level_bits}, not 1 to {self.accumulator_bits // 2}, half of accumulator_bits"
             )
         if not (1 <= self.input_bits <= self.accumulator_bits and 1 <= self.value_bits <= 2 * self.level_bits):
-            raise StudentError(
-                "input_bits and value_bits are above 0, and no more than the accumulator or a square has"
-            )
+            raise StudentError("input_bits must be 1 to accumulator_bits, and value_bits 1 to twice level_bits")
 
     @property
     def level(self) -> int:
-        """`m`: a level lies in [-m, m]."""
+        """`m`: levels lie in [-m, m]."""
         return 1 << self.level_bits
 
     @property
     def value(self) -> int:
-        """`R`: a value lies in [-R, R]."""
+        """`R`: values lie in [-R, R]."""
         return 1 << self.value_bits
 
     @property
     def shift(self) -> int:
-        """By how many bits the product `p (2m - |p|)` is shortened; a square is not."""
+        """How many low bits of the product `p (2m - |p|)` are dropped; squares drop none."""
         return 2 * self.level_bits - self.value_bits
 
     @property
@@ -71,10 +71,10 @@ class Grid:
         return 1 << self.accumulator_bits
 
     def exponents(self, highest: ArrayLike) -> tuple[tuple[int, ...], int]:
-        """The power of two by which each feature is multiplied, and the end of the scale of all of them.
+        """The exponent of two for each feature, and the upper end of all scaled features.
 
         Args:
-            highest: `[F]`, where each feature ends, above 0.
+            highest: `[F]`, the maximum of each feature, above 0.
         """
         top = np.asarray(highest, dtype=np.float64)
         end = 2.0**self.input_bits * min(float(top.min()), 2.0)
@@ -84,7 +84,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer in integers: column `j` stands for `(values @ weights + bias)[j] * 2^-steps[j]`."""
+    """A layer in integers: output `j` is `(values @ weights + bias)[j] * 2^-steps[j]`."""
 
     weights: Integers
     """`[in, out]`."""
@@ -94,14 +94,13 @@ class Layer:
     """`[out]`."""
 
     def reach(self, low: ArrayLike, high: ArrayLike) -> NDArray[np.object_]:
-        """The most steps that any subset of a sum's terms can add up to, for values within `[low, high]`.
+        """The largest magnitude of any partial sum, in steps, for values within `[low, high]`.
 
         Args:
-            low: integers, `[in]`.
-            high: likewise.
+            low, high: integers, `[in]`.
 
         Returns:
-            `[out]`, Python's integers: int64 would overflow where a sum is much too large, and seem small.
+            `[out]`, Python integers, because int64 could overflow.
         """
         weights, bias = self.weights.astype(object), self.bias.astype(object)
         ends = np.stack([np.asarray(end).astype(object)[:, None] * weights for end in (low, high)])
@@ -110,7 +109,7 @@ class Layer:
         return np.asarray(np.maximum(up, -down), dtype=object)
 
     def real(self) -> tuple[Array, Array]:
-        """Weights and bias as the graph has them, on their grids."""
+        """Weights and bias as floats, as in the graph."""
         scale: Array = np.ldexp(1.0, -self.steps)
         return np.asarray(self.weights * scale), np.asarray(self.bias * scale)
 
@@ -120,29 +119,29 @@ class GridStudent:
     """A fitted student on a grid.
 
     Raises:
-        StudentError: integers of other shapes than the architecture's, or a sum that could leave the grid or, where
-            nothing clips it, the levels.
+        StudentError: the integers have other shapes than the architecture's; or a sum could exceed the accumulator or,
+            without a clip, the levels.
     """
 
     architecture: Architecture
     features: tuple[str, ...]
-    """The features by our names, in the order that it takes them."""
+    """Our names of the features, in input order."""
     grid: Grid
     exponents: tuple[int, ...]
-    """`[F]`: a feature is multiplied by 2 to this."""
+    """`[F]`: a feature is multiplied by 2 to this power ..."""
     high: int
-    """And then clipped to `[0, high]`."""
+    """... and then clipped to `[0, high]`."""
     layers: tuple[Layer, ...]
     clip: tuple[float, float]
-    """Scores are clipped to these, as the teacher's are."""
+    """Scores are clipped to this range, the teacher's."""
 
     def __post_init__(self) -> None:
         if self.architecture.kind != "mlp" or self.architecture.activation not in ON_GRID:
-            raise StudentError(f"{self.architecture.name}: only layers with {' or '.join(ON_GRID)} units have a grid")
+            raise StudentError(f"{self.architecture.name}: a grid needs {' or '.join(ON_GRID)} layers")
         if not self.clipped and self.grid.shift:
-            raise StudentError(f"{self.architecture.name}: a square is not shortened: value_bits is twice level_bits")
+            raise StudentError(f"{self.architecture.name}: value_bits of a square must be twice level_bits")
         if len(self.exponents) != len(self.features) or self.high <= 0:
-            raise StudentError("one exponent a feature, and a scale that ends above 0")
+            raise StudentError("one exponent for each feature, and an upper end above 0")
         widths = (len(self.features), *self.architecture.hidden, 1)
         if len(self.layers) != len(widths) - 1:
             raise StudentError(f"{self.architecture.name}: {len(self.layers)} layers, not {len(widths) - 1}")
@@ -153,32 +152,32 @@ class GridStudent:
             reach = layer.reach(*self._range(number))
             if reach.max() > self.grid.most:
                 raise StudentError(
-                    f"layer {number}: partial sums reach {reach.max():,} steps, exact are {self.grid.most:,}",
+                    f"layer {number}: partial sums reach {reach.max():,} steps, more than {self.grid.most:,}",
                     hint="fewer steps, bits or units",
                 )
             farthest = np.ldexp(reach.astype(np.float64), -layer.steps).max()
             if number < len(self.layers) - 1 and not self.clipped and farthest > self.grid.level:
                 raise StudentError(
-                    f"layer {number}: a sum may reach {farthest:,}, the levels end at {self.grid.level:,}",
-                    hint="nothing clips it: smaller weights, or more level_bits",
+                    f"layer {number}: a sum may reach {farthest:,}, and the levels end at {self.grid.level:,}",
+                    hint="smaller weights, or more level_bits",
                 )
 
     @property
     def clipped(self) -> bool:
-        """Whether sums are clipped to the levels; else they never leave them."""
+        """Whether sums are clipped to the levels; if not, they stay within them."""
         return self.architecture.activation == "quadratic"
 
     def _range(self, number: int) -> tuple[Integers, Integers]:
-        """The least and the largest of the integers that a layer takes."""
+        """The smallest and the largest input integers of a layer."""
         width = len(self.layers[number].weights)
         low, high = (0, self.high) if number == 0 else (-self.grid.value if self.clipped else 0, self.grid.value)
         return np.full(width, low), np.full(width, high)
 
     def predict(self, rows: ArrayLike) -> Array:
-        """Scores in float64, `[N]`, exactly those of the ONNX graph (before its last cast, with float64 inside).
+        """Scores in float64, `[N]`, equal to those of the ONNX graph (with float64 inside: before its last cast).
 
         Args:
-            rows: `[N, F]`, finite, in the order of `features`; taken as float32.
+            rows: `[N, F]`, finite, in the order of `features`; converted to float32.
         """
         x = np.asarray(rows, dtype=np.float32).astype(np.float64)
         x = np.floor(np.clip(np.ldexp(x, np.array(self.exponents)), 0.0, self.high))
@@ -190,7 +189,7 @@ class GridStudent:
         return np.asarray(np.clip((x @ weights + bias)[:, 0], *self.clip))
 
     def _values(self, sums: Array) -> Array:
-        """The activation: whole numbers, as float64."""
+        """The activation's values: integers, as float64."""
         if not self.clipped:
             return np.square(np.maximum(np.floor(sums), 0.0))
         m = self.grid.level

@@ -1,21 +1,26 @@
-"""What a sidecar says was measured of a candidate."""
+"""The measured values of a candidate, for its sidecar."""
 
 import math
 
 from tinyvmaf.data.golden import golden_errors
-from tinyvmaf.measure.loso.evaluate import Report
+from tinyvmaf.measure.loso.report import LosoReport
 from tinyvmaf.model.engines import OnnxRuntimeCpu
 from tinyvmaf.train.folds import FoldModel
 from tinyvmaf.vmaf.domain import largest_difference
 from tinyvmaf.vmaf.teacher import Teacher
 
 
-def figures(model: FoldModel, teacher: Teacher, report: Report | None, *, per_frame: bool) -> dict[str, float]:
-    """What a sidecar says was measured, by `tinyvmaf.train.packaging.MEANINGS`.
+def measured_values(
+    model: FoldModel, teacher: Teacher, report: LosoReport | None, *, per_frame: bool
+) -> dict[str, float]:
+    """The measured values for a sidecar, by the names in `tinyvmaf.train.packaging.MEANINGS`.
 
-    A correlation keeps three digits of its distance from 1.
+    Values have three digits; a correlation keeps three digits of its distance from 1. Values that are not finite, such
+    as a constant model's correlation, are omitted, because JSON cannot hold them.
 
-    What is not finite, as a constant model's correlation, is left out: JSON has no word for it.
+    Args:
+        report: leave-one-source-out; None: not evaluated.
+        per_frame: whether the model scores frames, so that it can be compared with the teacher and the golden pairs.
     """
     engine = OnnxRuntimeCpu(model.data)
     values: dict[str, float] = {}
