@@ -1,17 +1,14 @@
-"""Inference engines, one file each, behind one protocol.
+"""Inference engines behind one protocol, one module each.
 
-None is imported before it loads a model: who only asks what there is (`table`) does not wait for them.
+`protocol` says what an engine must do; `onnx_reference` is the shortest example. An engine's library is imported only
+when it loads a model, so that `table` is quick.
 """
 
 from dataclasses import dataclass
 
-from tinyvmaf.model.engines import onnxruntime_provider, torch_ops
-from tinyvmaf.model.engines.numpy_ops import Numpy
-from tinyvmaf.model.engines.onnx_reference import OnnxReference
-from tinyvmaf.model.engines.onnxruntime_cpu import OnnxRuntimeCpu, OnnxRuntimeCpuEngine
-from tinyvmaf.model.engines.onnxruntime_web import OnnxRuntimeWeb
-from tinyvmaf.model.engines.opencv_dnn import OpenCv
-from tinyvmaf.model.engines.openvino_cpu import OpenVino
+from tinyvmaf.model.engines import onnxruntime_provider
+from tinyvmaf.model.engines.entry_points import OURS, foreign, ours
+from tinyvmaf.model.engines.onnxruntime_cpu import OnnxRuntimeCpu
 from tinyvmaf.model.engines.protocol import (
     LEVELS,
     Availability,
@@ -34,67 +31,63 @@ __all__ = [
     "UnsupportedModelError",
     "all_engines",
     "find",
+    "our_engines",
     "table",
 ]
 
 
 @dataclass(frozen=True)
 class EngineRow:
-    """An engine in a table of engines."""
+    """One engine in a table of engines."""
 
     name: str
     version: str
-    """Empty where it is not installed."""
+    """Empty if it is not installed."""
     settings: str
-    """What it is told, as `NAME=VALUE, ...`."""
+    """Its fixed settings, as `NAME=VALUE, ...`."""
     device: str
-    """What it runs on, or why it does not."""
+    """The device it runs on, or the reason why it is not here."""
     ok: bool
 
     def __str__(self) -> str:
-        told = f" ({self.settings})" if self.settings and self.ok else ""
-        return f"{self.name} {self.version or '-'}: {self.device if self.ok else 'not here: ' + self.device}{told}"
+        settings = f" ({self.settings})" if self.settings and self.ok else ""
+        return f"{self.name} {self.version or '-'}: {self.device if self.ok else 'not here: ' + self.device}{settings}"
+
+
+def our_engines() -> tuple[Engine, ...]:
+    """The engines of this package, installed or not, in the order of `OURS`: the same on every machine."""
+    return tuple(map(ours, OURS))
 
 
 def all_engines() -> tuple[Engine, ...]:
-    """Every engine that is known, here or not, in a fixed order; behind them those of providers that only this build
-    of ONNX Runtime has. The first is the one that the others are held to.
+    """Every known engine, installed or not. The first, ONNX Runtime on the CPU, is the reference for the others.
+
+    Order: ours; those of further execution providers of this build of ONNX Runtime; those of other packages by name.
     """
-    return (*_known(), *onnxruntime_provider.others())
-
-
-def _known() -> tuple[Engine, ...]:
-    return (
-        OnnxRuntimeCpuEngine(),
-        *onnxruntime_provider.KNOWN,
-        OpenVino(),
-        OpenCv(),
-        OnnxReference(),
-        Numpy(),
-        *torch_ops.KNOWN,
-        OnnxRuntimeWeb(),
-    )
+    known = (*our_engines(), *onnxruntime_provider.others())
+    return (*known, *foreign(frozenset(engine.name for engine in known)))
 
 
 def find(name: str) -> Engine:
     """The engine of a name.
 
     Raises:
-        EngineError: there is none.
+        EngineError: no engine has that name.
     """
-    # Asking ONNX Runtime for its providers imports it, which most who know a name need not wait for.
-    for engines in (_known, all_engines):
-        found = [engine for engine in engines() if engine.name == name]
-        if found:
-            return found[0]
-    raise EngineError(f"no engine {name!r}", hint=f"there are {', '.join(engine.name for engine in all_engines())}")
+    if name in OURS:  # `all_engines` imports ONNX Runtime to ask for its providers
+        return ours(name)
+    engines = all_engines()
+    found = next((engine for engine in engines if engine.name == name), None)
+    if found is None:
+        raise EngineError(f"no engine {name!r}", hint=f"there are {', '.join(engine.name for engine in engines)}")
+    return found
 
 
 def table() -> list[EngineRow]:
-    """What there is, quickly: for the header of a run. A row an engine, in the order of `all_engines`."""
+    """One row for each of `all_engines`, in their order. Quick: the header of each run prints it."""
     rows = []
     for engine in all_engines():
         here = engine.available()
-        told = ", ".join(f"{name}={value}" for name, value in here.settings.items())
-        rows.append(EngineRow(engine.name, here.version, told, here.device if here.ok else here.reason, here.ok))
+        settings = ", ".join(f"{name}={value}" for name, value in here.settings.items())
+        rows.append(EngineRow(engine.name, here.version, settings, here.device if here.ok else here.reason, here.ok))
     return rows

@@ -1,11 +1,11 @@
-"""Which engines a model is for, and on which it is the same."""
+"""The engines that a model's sidecar names, and the line about exactness on its card."""
 
 from tinyvmaf.model.certificate import certify
-from tinyvmaf.model.engines import all_engines, onnxruntime_provider
+from tinyvmaf.model.engines import our_engines
 
 
 def exact_in_words(model: bytes) -> str:
-    """A line of a model card's table: where the model gives the same bits; empty if that is not proven.
+    """The model card's table row about exactness; empty if the model is not proven exact.
 
     Raises:
         ModelError: not an ONNX file.
@@ -18,19 +18,18 @@ def exact_in_words(model: bytes) -> str:
 
 
 def engines_of(model: bytes) -> list[str] | None:
-    """The engines that compute in the types that a model has.
+    """The engines that compute in the model's number type.
 
     Args:
         model: the bytes of an ONNX file.
 
     Returns:
-        None, which means any, for a model in float32; of one with float64 inside the names of those that are known to
-        compute float64 as it is, here or not: the same list on every machine.
+        None, which means any, for a float32 model. For a model with float64 inside: the names of our engines that
+        compute float64, installed or not, so that the list is the same on every machine.
 
     Raises:
         ModelError: not an ONNX file.
     """
     if certify(model).arithmetic == "float32":
         return None
-    only_here = {engine.name for engine in onnxruntime_provider.others()}
-    return [e.name for e in all_engines() if "float64" in e.arithmetic and e.name not in only_here]
+    return [engine.name for engine in our_engines() if "float64" in engine.arithmetic]

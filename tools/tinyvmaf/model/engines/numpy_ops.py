@@ -5,6 +5,7 @@ yet another one where the right side has one column; the others agree to the bit
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,3 +92,6 @@ class Numpy:
     def load(self, model: bytes, settings: Settings = Settings()) -> NumpySession:  # noqa: B008 (it is frozen)
         """As `Engine.load`."""
         return NumpySession(model, self, settings)
+
+
+ENGINE: Final = Numpy()

@@ -1,6 +1,7 @@
 """ONNX's own reference evaluator: what the specification's authors take an operator to mean, in NumPy."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,3 +62,6 @@ class OnnxReference:
     def load(self, model: bytes, settings: Settings = Settings()) -> ReferenceSession:  # noqa: B008 (it is frozen)
         """As `Engine.load`."""
         return ReferenceSession(model, self, settings)
+
+
+ENGINE: Final = OnnxReference()

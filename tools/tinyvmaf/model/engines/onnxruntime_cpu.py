@@ -129,6 +129,9 @@ class OnnxRuntimeCpuEngine:
         return OnnxRuntimeCpu(model, settings)
 
 
+ENGINE: Final = OnnxRuntimeCpuEngine()
+
+
 def import_onnxruntime() -> Any:
     """ONNX Runtime, told not to send anything.
 

@@ -115,52 +115,49 @@ def require(provider: str, nodes: Mapping[str, list[str]]) -> None:
         raise UnsupportedModelError(f"not all of the model ran on {provider}; on {where}")
 
 
-_BOTH: Final = frozenset({"float32", "float64"})
-KNOWN: Final = (
-    # TF32 keeps 10 bits of a product's factors, and is on by default.
-    OnnxRuntimeProvider(
-        "onnxruntime-cuda",
-        "CUDAExecutionProvider",
-        "onnxruntime-gpu",
-        {"use_tf32": "0"},
-        _BOTH,
-        nvidia_gpu,
-        "NVIDIA GPU",
-    ),
-    # It has no option against TF32; NVIDIA_TF32_OVERRIDE=0 in the environment is the driver's.
-    OnnxRuntimeProvider(
-        "onnxruntime-tensorrt",
-        "TensorrtExecutionProvider",
-        "onnxruntime-gpu and TensorRT",
-        {"trt_fp16_enable": "0", "trt_int8_enable": "0"},
-        device=nvidia_gpu,
-        device_name="NVIDIA GPU",
-    ),
-    OnnxRuntimeProvider(
-        "onnxruntime-openvino",
-        "OpenVINOExecutionProvider",
-        "onnxruntime-openvino",
-        {"device_type": "CPU", "precision": "FP32"},
-    ),
-    OnnxRuntimeProvider("onnxruntime-directml", "DmlExecutionProvider", "onnxruntime-directml"),
-    OnnxRuntimeProvider(
-        "onnxruntime-coreml",
-        "CoreMLExecutionProvider",
-        "onnxruntime on macOS",
-        {"AllowLowPrecisionAccumulationOnGPU": "0"},
-    ),
-    OnnxRuntimeProvider("onnxruntime-xnnpack", "XnnpackExecutionProvider"),
+# TF32 is on by default and keeps only 10 bits of a product's factors.
+CUDA: Final = OnnxRuntimeProvider(
+    "onnxruntime-cuda",
+    "CUDAExecutionProvider",
+    "onnxruntime-gpu",
+    {"use_tf32": "0"},
+    frozenset({"float32", "float64"}),
+    nvidia_gpu,
+    "NVIDIA GPU",
 )
-"""Providers that people have; a build with another one is asked at the same price: see `others`."""
+# TensorRT has no option against TF32; NVIDIA_TF32_OVERRIDE=0 in the environment tells the driver.
+TENSORRT: Final = OnnxRuntimeProvider(
+    "onnxruntime-tensorrt",
+    "TensorrtExecutionProvider",
+    "onnxruntime-gpu and TensorRT",
+    {"trt_fp16_enable": "0", "trt_int8_enable": "0"},
+    device=nvidia_gpu,
+    device_name="NVIDIA GPU",
+)
+OPENVINO: Final = OnnxRuntimeProvider(
+    "onnxruntime-openvino",
+    "OpenVINOExecutionProvider",
+    "onnxruntime-openvino",
+    {"device_type": "CPU", "precision": "FP32"},
+)
+DIRECTML: Final = OnnxRuntimeProvider("onnxruntime-directml", "DmlExecutionProvider", "onnxruntime-directml")
+COREML: Final = OnnxRuntimeProvider(
+    "onnxruntime-coreml",
+    "CoreMLExecutionProvider",
+    "onnxruntime on macOS",
+    {"AllowLowPrecisionAccumulationOnGPU": "0"},
+)
+XNNPACK: Final = OnnxRuntimeProvider("onnxruntime-xnnpack", "XnnpackExecutionProvider")
+_KNOWN: Final = (CUDA, TENSORRT, OPENVINO, DIRECTML, COREML, XNNPACK)
 _NO_ENGINE: Final = ("CPUExecutionProvider", "AzureExecutionProvider")
-"""The first has its own engine, the second computes on somebody else's machine."""
+"""The CPU provider has an engine of its own; Azure's computes on another machine."""
 
 
 def others() -> tuple[OnnxRuntimeProvider, ...]:
-    """Engines of providers that this build has and `KNOWN` does not."""
+    """One engine for each provider of this build of ONNX Runtime that has no engine above."""
     if version(*DISTRIBUTIONS, module="onnxruntime") is None:
         return ()
-    known = {engine.provider for engine in KNOWN}
+    known = {engine.provider for engine in _KNOWN}
     return tuple(
         OnnxRuntimeProvider(f"onnxruntime-{provider.removesuffix('ExecutionProvider').lower()}", provider)
         for provider in build_has()

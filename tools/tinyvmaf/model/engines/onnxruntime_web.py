@@ -147,6 +147,9 @@ class OnnxRuntimeWeb:
         return OnnxRuntimeWebSession(model, self, settings)
 
 
+ENGINE: Final = OnnxRuntimeWeb()
+
+
 def _package() -> Path | None:
     """The package's folder: in the folder that the variable names, which may itself be called node_modules."""
     folder = os.environ.get(ENV)

@@ -118,5 +118,8 @@ class OpenCv:
         return OpenCvSession(model, self, settings)
 
 
+ENGINE: Final = OpenCv()
+
+
 def _line(error: Exception) -> str:
     return " ".join(str(error).split())

@@ -88,6 +88,9 @@ class OpenVino:
         return OpenVinoSession(model, self, settings)
 
 
+ENGINE: Final = OpenVino()
+
+
 def _import() -> Any:
     with _without("openvino_telemetry"):
         return importlib.import_module("openvino")

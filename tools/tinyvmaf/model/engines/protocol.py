@@ -1,4 +1,21 @@
-"""What an inference engine is: a name, what it can do, whether it is here, and sessions of models."""
+"""What an inference engine must do. An engine of your own needs this page and one example, `onnx_reference.py`.
+
+To add an engine from a package of yours:
+
+1. Write a class with the members of `Engine`. Its `load` passes the model through `model_file.parse`, which checks
+   availability, level and number types, and returns a session. Derive the session from `session.CheckedSession`: it
+   checks rows and scores, and you write only `_infer`.
+2. Make one instance, for example `ENGINE = MyEngine()`, in a module that imports nothing large.
+3. Name the instance in the package's pyproject.toml, under the engine's name:
+
+       [project.entry-points."tinyvmaf.engines"]
+       my-engine = "my_package.engine:ENGINE"
+
+4. Install the package. The header of each run now lists the engine, and `pytest suites/backends` compares it with the
+   reference, ONNX Runtime on the CPU.
+
+The name must differ from all others. An entry point that fails is listed as `not here: REASON`.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,25 +31,25 @@ LEVELS: Final = ("none", "basic", "extended", "all")
 
 
 class EngineError(TinyvmafError):
-    """An engine is unknown, is not here, or did not run as it was told to: nothing is known of the model."""
+    """An engine is unknown, not here, or ignored its settings. This says nothing about the model."""
 
 
 class UnsupportedModelError(ModelError):
-    """An engine does not have an operator or a number type of a model, which may be sound all the same."""
+    """An engine lacks an operator or a number type that a model needs. The model itself may be sound."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How a session computes. No setting may change what a model scores; which do is what gates look for.
+    """How a session computes. No setting may change a score: the gate `backends` tests that.
 
     Raises:
-        EngineError: no thread, or a level that is none.
+        EngineError: fewer than 1 thread, or an unknown level.
     """
 
     threads: int = 1
-    """Of one operator. Operators run one after the other."""
+    """Threads within one operator. Operators run one after the other."""
     optimisation: str = "all"
-    """Of the graph, one of `LEVELS`; an engine that knows no levels has only `all`."""
+    """Level of graph optimisation, one of `LEVELS`. An engine without levels has only `all`."""
 
     def __post_init__(self) -> None:
         if self.threads < 1:
@@ -43,19 +60,21 @@ class Settings:
 
 @dataclass(frozen=True)
 class Availability:
-    """Whether an engine is here, found out without importing it."""
+    """Whether an engine can be used here."""
 
     ok: bool
     reason: str = ""
-    """Why it is not here, and what to do about that; empty if it is."""
+    """Why it is not here and what to type to get it, for example `X is not installed: pip install x`; empty if `ok`."""
     version: str = ""
+    """Of the engine's library; empty if it is not installed."""
     device: str = ""
+    """The hardware it runs on, for example `CPU (x86_64)`."""
     settings: Mapping[str, str] = field(default_factory=dict)
-    """What it is told beside `Settings`, by the engine's own names."""
+    """Fixed settings beside `Settings`, by the engine's own names."""
 
 
 class Session(Protocol):
-    """A loaded model. One thread at a time uses it."""
+    """A loaded model, used by one thread at a time."""
 
     def run(self, features: ArrayLike) -> NDArray[np.float32]:
         """Scores of feature rows.
@@ -67,14 +86,14 @@ class Session(Protocol):
             float32 `[N]`, VMAF points.
 
         Raises:
-            EngineError: memory or a process was lacking: nothing is known of the model.
-            ModelError: rows of another width, the engine fails, or it gives another shape or type, or a value that
-                is not finite.
+            EngineError: out of memory, or a helper process died. This says nothing about the model.
+            ModelError: rows have the wrong width, the engine fails, or its output has the wrong shape or type or is
+                not finite.
         """
         ...
 
     def close(self) -> None:
-        """Let go of what it holds; it cannot run after that. Again does nothing."""
+        """Free its memory and processes. It cannot run after that; a second call does nothing."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -85,46 +104,60 @@ class Session(Protocol):
 
 
 class Engine(Protocol):
-    """One way to run a model."""
+    """One way to run a model. Engines are immutable and hold no model.
+
+    An engine must compute as told: the number types of the graph, the threads and the level of `Settings`. One that
+    cannot, or cannot tell whether it did, raises EngineError rather than give scores of something else.
+    """
 
     @property
     def name(self) -> str:
-        """As people call it, for example `onnxruntime-cpu`."""
+        """Unique, in lower case with hyphens, and equal to the name of the entry point: `onnxruntime-cpu`."""
         ...
 
     @property
     def family(self) -> str:
-        """Engines of one family share code that reads or rewrites a graph, or most kernels: they are not two opinions.
+        """Engines that share a graph reader, an optimiser or most kernels are of one family.
 
-        Two families may still share a part; the engine's docstring says which.
+        A gate that needs independent engines counts families. If two families share a smaller part, the engine's
+        docstring names it.
         """
         ...
 
     @property
     def arithmetic(self) -> frozenset[str]:
-        """Floating-point types that it computes in, of those that a graph may ask for."""
+        """Floating-point types in which it really computes, for example `float32` and `float64`.
+
+        An engine that silently computes float64 in float32 must not list float64.
+        """
         ...
 
     @property
     def levels(self) -> tuple[str, ...]:
-        """Optimisation levels that differ, from `LEVELS`."""
+        """Its optimisation levels, from `LEVELS`: at least one. Each is tested."""
         ...
 
     @property
     def threaded(self) -> bool:
-        """Whether it keeps to `Settings.threads`; if not, it takes as many as it likes."""
+        """Whether it obeys `Settings.threads`. If not, it chooses the number of threads itself."""
         ...
 
     def available(self) -> Availability:
-        """Whether it can be used here. Quick: nothing large is imported, nothing is installed or fetched."""
+        """Whether it can be used here. Never raises.
+
+        Quick: it imports and downloads nothing large; `installed.version` finds a library without importing it.
+        """
         ...
 
     def load(self, model: bytes, settings: Settings = ...) -> Session:
-        """A session of a model.
+        """Load a model.
+
+        Args:
+            model: the bytes of an ONNX file, without external data.
 
         Raises:
-            EngineError: it is not available, has no such level, or does not do as it was told.
-            ModelError: it cannot load the model, or that does not have one input `[N, F]` and one output.
-            UnsupportedModelError: it lacks an operator or a number type of the model.
+            EngineError: the engine is not available, has no such level, or ignored its settings.
+            ModelError: the engine cannot load the model, or the model lacks one input `[N, F]` and one output.
+            UnsupportedModelError: the engine lacks an operator or a number type of the model.
         """
         ...

@@ -151,11 +151,9 @@ class Torch:
         return TorchSession(model, self, settings)
 
 
-KNOWN: Final = (
-    Torch("torch-eager"),
-    Torch("torch-compiled", compiled=True),
-    Torch("torch-cuda", device="cuda"),
-)
+EAGER: Final = Torch("torch-eager")
+COMPILED: Final = Torch("torch-compiled", compiled=True)
+CUDA: Final = Torch("torch-cuda", device="cuda")
 
 
 def _compiler_lacks() -> str:
