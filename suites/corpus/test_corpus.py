@@ -25,7 +25,7 @@ def clip_sources(data: Dataset) -> dict[str, str]:
     return dict(zip(data.table["clip"].to_pylist(), data.table["source"].to_pylist(), strict=True))
 
 
-def test_the_doctor_finds_nothing_that_spoils_the_corpus_or_its_sample(health: CorpusFindings) -> None:
+def test_corpus_check_finds_no_fault_that_spoils_results(health: CorpusFindings) -> None:
     """Names, pairs, links, sizes, frame counts, geometry, duplicates, golden files; on files that are here."""
     assert health.videos
     spoiling = [f"{fault.path} {fault.text}" for fault in health.faults if fault.spoils]

@@ -73,10 +73,10 @@ def test_raw_is_a_whole_number_of_frames_or_refused(
         ("empty.mp4", b"", "the file is empty"),
         ("short.yuv", bytes(100), "100 bytes are not a whole number of frames"),
         ("a.y4m", b"not y4m at all", "is not y4m"),
-        ("b.y4m", b"YUV4MPEG2 W16 H8", "has no end"),
+        ("b.y4m", b"YUV4MPEG2 W16 H8", "header is cut short"),
         ("c.y4m", y4m(b"YUV4MPEG2 W0 H8 C420\n"), "not a frame size"),
         ("d.y4m", y4m(b"YUV4MPEG2 W16 H8 C411\n"), "unknown y4m pixel format C411"),
-        ("e.y4m", y4m(frames=0), "without a frame"),
+        ("e.y4m", y4m(frames=0), "no frames"),
         ("f.y4m", y4m()[:-1], "cut short in frame 1: 1 bytes are missing"),
         ("g.y4m", y4m() + b"FRAMX\n", "no FRAME marker before frame 2"),
         ("h.mp4", b"\x00\x00\x00\x18ftypmp42 and no more", "FFmpeg cannot read it"),
@@ -91,7 +91,7 @@ def test_each_fault_of_a_file_has_its_own_message(
         path.write_bytes(content)
     with pytest.raises(MediaError, match=message) as caught:
         open_video(path, ffmpeg, raw_geometry=QCIF)
-    assert str(path) in caught.value.message or "frame size" in caught.value.message
+    assert str(path) in caught.value.message
 
 
 def test_a_folder_is_not_a_video(tmp_path: Path, ffmpeg: FFmpeg) -> None:

@@ -1,4 +1,4 @@
-"""`tinyvmaf corpus`: the doctor, the embedded ladder, splits."""
+"""`tinyvmaf corpus`: checks, the embedded ladder, splits."""
 
 import argparse
 import json

@@ -156,7 +156,7 @@ class Source(BaseModel):
 
 
 class CorpusReport(BaseModel):
-    """What the doctor found in a corpus."""
+    """The findings of a corpus check."""
 
     root: str
     clips: int

@@ -1,19 +1,17 @@
 """Finds and pairs the files of a data root. Files outside the root are never opened."""
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from tinyvmaf.data.corpus.names import EXTENSIONS, clip_name, reference_name
-from tinyvmaf.errors import MediaError, TinyvmafError
-from tinyvmaf.vmaf.media import Geometry, parse_size, pixel_format
+from tinyvmaf.data.corpus.settings import SETTINGS, parse_geometry, read_settings
+from tinyvmaf.errors import TinyvmafError
+from tinyvmaf.vmaf.media import Geometry
 
 ENV: Final = ("TINYVMAF_DATA_ROOT", "VMAF_DATA_ROOT")
-SETTINGS: Final = "corpus.toml"
-_DEFAULT: Final = "1920x1080:yuv420p"
 
 
 @dataclass(frozen=True)
@@ -77,16 +75,6 @@ def data_root(option: Path | None) -> Path:
     raise TinyvmafError("no data root", hint=f"give --data-root DIR, or set {' or '.join(ENV)}")
 
 
-def parse_geometry(text: str) -> Geometry:
-    """`WxH` or `WxH:pix_fmt`; the default format is yuv420p.
-
-    Raises:
-        MediaError: another form, or an unknown format.
-    """
-    size, _, name = text.partition(":")
-    return Geometry(*parse_size(size), pixel_format(name or "yuv420p"))
-
-
 def scan(root: Path, *, assume: str | None = None) -> Corpus:
     """Find and pair the files of a data root by their names.
 
@@ -123,7 +111,7 @@ def scan(root: Path, *, assume: str | None = None) -> Corpus:
             references[source] = path
     clips = _clips(root, references, faults)
     faults += _corpus_faults(root, references, clips)
-    settings, default = _settings(root)
+    settings, default = read_settings(root)
     for source in settings.keys() - references.keys():
         faults.append(
             CorpusFault("settings", SETTINGS, f"names the source {source!r}, which has no reference", spoils=False)
@@ -192,27 +180,3 @@ def _corpus_faults(root: Path, references: Mapping[str, Path], clips: tuple[Clip
             where = references[source].relative_to(root).as_posix()
             faults.append(CorpusFault("case", where, f"the sources {other} and {source} differ only in case"))
     return faults
-
-
-def _settings(root: Path) -> tuple[dict[str, Geometry], Geometry]:
-    """From corpus.toml: the geometry of each source that has its own, and that of all others."""
-    path = root / SETTINGS
-    if not path.exists():
-        return {}, parse_geometry(_DEFAULT)
-    form = 'geometry = "WxH[:pix_fmt]", and [sources.NAME] with its own geometry'
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-        sources = content.pop("sources", {})
-        default = parse_geometry(content.pop("geometry", _DEFAULT))
-        if content:
-            raise ValueError(f"unknown setting {', '.join(content)}")
-        own = {}
-        for source, entry in sources.items():
-            if set(entry) != {"geometry"}:
-                raise ValueError(f"sources.{source} has {sorted(entry)}")
-            own[source] = parse_geometry(entry["geometry"])
-    except MediaError as error:
-        raise TinyvmafError(f"{path}: {error.message}", hint=error.hint) from error
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise TinyvmafError(f"{path}: {error}", hint=f"it takes {form}") from error
-    return own, default

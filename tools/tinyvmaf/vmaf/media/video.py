@@ -99,7 +99,7 @@ def open_video(path: Path, ffmpeg: FFmpeg, *, raw_geometry: Geometry | None = No
     if not path.is_file():
         raise MediaError(f"{path}: not a file")
     if not os.access(path, os.R_OK):
-        raise MediaError(f"{path}: may not be read")
+        raise MediaError(f"{path}: no permission to read it")
     if size == 0:
         raise MediaError(f"{path}: the file is empty")
     if is_raw(path):
@@ -129,9 +129,12 @@ def _open_raw(path: Path, size: int, geometry: Geometry | None) -> Video:
 def _open_y4m(path: Path, file: BinaryIO, size: int) -> Video:
     header = file.readline(_Y4M_HEADER_LIMIT)
     if not header.endswith(b"\n"):
-        raise MediaError(f"{path}: the y4m header has no end")
+        raise MediaError(f"{path}: the y4m header is cut short")
     tags = {field[:1]: field[1:] for field in header.decode("ascii", "replace").split()[1:]}
-    width, height = parse_size(f"{tags.get('W', '')}x{tags.get('H', '')}")
+    try:
+        width, height = parse_size(f"{tags.get('W', '')}x{tags.get('H', '')}")
+    except MediaError as error:
+        raise MediaError(f"{path}: {error.message}") from error
     colour = tags.get("C", "420jpeg")
     if colour not in _Y4M_FORMATS:
         raise MediaError(f"{path}: unknown y4m pixel format C{colour}", hint=f"known: {', '.join(_Y4M_FORMATS)}")
@@ -147,7 +150,7 @@ def _open_y4m(path: Path, file: BinaryIO, size: int) -> Video:
         file.seek(end)
         frames += 1
     if not frames:
-        raise MediaError(f"{path}: y4m without a frame")
+        raise MediaError(f"{path}: no frames")
     full_range = {"XCOLORRANGE=FULL": True, "XCOLORRANGE=LIMITED": False}.get(levels)
     return Video(path, "y4m", geometry, frames, exact=True, full_range=full_range)
 
@@ -161,7 +164,7 @@ def _open_container(path: Path, ffmpeg: FFmpeg) -> Video:
     shown = re.search(r"\] n: *0 .* fmt:(\S+) .* s:(\d+)x(\d+)", stderr)
     packets = re.search(r"Output stream #1:0 \(video\): (\d+) packets muxed", stderr)
     if shown is None or packets is None:
-        raise MediaError(f"{path}: FFmpeg reads no video from it")
+        raise MediaError(f"{path}: FFmpeg finds no video in it")
     name = shown[1].replace("yuvj", "yuv")  # FFmpeg's old names for full-range formats
     try:
         geometry = Geometry(int(shown[2]), int(shown[3]), pixel_format(name))
