@@ -58,9 +58,8 @@ def check_corpus(
         def inspect(path: Path) -> tuple[Path, Video | CorpusFault, str | None, bool]:
             where = corpus.relative(path)
             try:
-                if not path.resolve().is_relative_to(
-                    corpus.root
-                ):  # checked again: the file may have changed since `scan`
+                # `scan` checked this too, but the file may have changed since.
+                if not path.resolve().is_relative_to(corpus.root):
                     raise MediaError("has become a link out of the data root: not opened")
                 video = open_video(
                     path, ffmpeg, raw_geometry=corpus.geometries[sources[path]] if is_raw(path) else None
@@ -79,11 +78,7 @@ def check_corpus(
             if value is not None:
                 digests[where] = value
             if golden:
-                faults.append(
-                    CorpusFault(
-                        "golden", where, "is a golden file: golden files judge models and must not be in training data"
-                    )
-                )
+                faults.append(CorpusFault("golden", where, "is a golden file, which must not be in training data"))
             if on_file is not None:
                 on_file(done, len(sources))
         faults += _each(pool, lambda pair: _compare(*pair), _pairs(corpus, videos, ffmpeg))

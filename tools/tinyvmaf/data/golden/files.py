@@ -69,9 +69,7 @@ class GoldenFiles:
             return write_pattern(file, self._workdir)
         if self._root is None or not (self._root / file.name).is_file():
             where = f" in {self._root}" if self._root else f"; {ENV} is not set"
-            raise GoldenFileMissingError(
-                f"{file.name} is not on this machine{where}", hint="tinyvmaf golden fetch --to DIR"
-            )
+            raise GoldenFileMissingError(f"{file.name}: not found{where}", hint="tinyvmaf golden fetch --to DIR")
         path = self._root / file.name
         verify(file, path.read_bytes(), str(path))
         return path

@@ -16,7 +16,7 @@ from tinyvmaf.vmaf.ffmpeg import FFmpeg, end_all, file_url, run
 
 _SCALER = "flags=bicubic+accurate_rnd+full_chroma_int+bitexact"
 _ONE_THREAD = ("-threads", "1", "-filter_threads", "1")
-_MADE = "made"
+_OUTPUT = "output"
 _TIMEOUT_S = 300.0  # per process; a process takes about a second
 
 
@@ -151,7 +151,7 @@ def _raw_output(spec: Spec, filters: str) -> list[str]:
     fit = f"scale={g.width}:{g.height}:out_range=limited:{_SCALER},format={g.pix_fmt.name}"
     # Pass frames through; drop or repeat none.
     exact = ["-map", "0:v:0", "-fps_mode", "passthrough", "-frames:v", str(spec.frames), *_ONE_THREAD]
-    return ["-vf", filters + fit, *exact, "-c:v", "rawvideo", "-f", "rawvideo", _MADE]
+    return ["-vf", filters + fit, *exact, "-c:v", "rawvideo", "-f", "rawvideo", _OUTPUT]
 
 
 def _make(path: Path, commands: list[list[str]], size: int, ffmpeg: FFmpeg) -> str:
@@ -164,11 +164,11 @@ def _make(path: Path, commands: list[list[str]], size: int, ffmpeg: FFmpeg) -> s
                     run(ffmpeg, arguments, cwd=Path(folder), timeout=_TIMEOUT_S)
             except FFmpegError as error:
                 raise FFmpegError(f"{path}: {error.message}", hint=error.hint) from error
-            made = Path(folder, _MADE)
-            got = made.stat().st_size
+            output = Path(folder, _OUTPUT)
+            got = output.stat().st_size
             if got != size:
                 raise FFmpegError(
                     f"{path}: FFmpeg gave {got} bytes of {size}", hint="does the source have too few frames?"
                 )
-            made.replace(path)
+            output.replace(path)
     return file_sha256(path)
