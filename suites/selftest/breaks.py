@@ -762,7 +762,7 @@ def order_of_another_export(made: Made) -> None:
     made.said["features"] = [order[-1], *order[:-1]]
 
 
-@broken(ADOPTED, NOBODY, says="nobody says which features it takes")
+@broken(ADOPTED, NOBODY, says="does not say which features the model takes")
 def no_feature_order(made: Made) -> None:
     """Nobody says which features it takes."""
     made.said = {"name": "QuickVMAF"}
@@ -774,13 +774,13 @@ def mean_without_std(made: Made) -> None:
     made.said["input_mean"] = [0.0] * 6
 
 
-@broken(ADOPTED, NOBODY, says="what is divided by is positive")
+@broken(ADOPTED, NOBODY, says="a std must be positive")
 def std_of_0(made: Made) -> None:
     """A standard deviation is 0."""
     made.said |= {"input_mean": [0.0] * 6, "input_std": [1.0] * 5 + [0.0]}
 
 
-@broken(ADOPTED, NOBODY, says="says 'output_scale', which may change inputs or outputs")
+@broken(ADOPTED, NOBODY, says="has 'output_scale', which may change inputs or outputs")
 def unknown_output_scale(made: Made) -> None:
     """The sidecar has a key `output_scale`, of which nobody here knows what it does."""
     made.said["output_scale"] = 100

@@ -229,7 +229,7 @@ def test_models_that_are_no_files(copy: Path, gate) -> None:
     assert (status, verdict(copy)) == (COULD_NOT_RUN, "COULD NOT RUN"), text
     for name in names[:-1]:
         assert f"{name}.onnx is no file" in text
-    assert "empty.onnx: nobody says which features it takes" in text
+    assert "empty.onnx: no sidecar says which features the model takes" in text
     assert "nothing was judged" in text
 
 

@@ -55,7 +55,7 @@ def test_it_is_judged_by_every_suite_that_needs_no_clock(copy: Path, gate) -> No
         "input_mean of quickvmaf.json",
         "opset 13 to 17",
         "Gather, Sub, Div",
-        "at the end of the original: Unsqueeze",
+        "added after the original: Unsqueeze",
         "read in from quickvmaf.onnx.data",
     ):
         assert words in adaptor
@@ -95,7 +95,7 @@ def test_its_scores_are_those_of_the_original(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("said", "message"),
     [
-        ({"features": None}, "nobody says which features it takes, in which order"),
+        ({"features": None}, "quickvmaf.json does not say which features the model takes"),
         ({"input_std": None}, "input_mean of quickvmaf.json is given, and no std"),
         ({"output_scale": 100}, "'output_scale', which may change inputs or outputs"),
     ],

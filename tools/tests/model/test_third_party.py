@@ -122,8 +122,8 @@ def test_the_order_of_features_is_the_sidecars(order: list[str], tmp_path_factor
 @pytest.mark.parametrize(
     ("sidecar", "options", "message"),
     [
-        (None, FeedOptions(), "nobody says which features it takes"),
-        ({}, FeedOptions(), "has neither features nor feature_order"),
+        (None, FeedOptions(), "no sidecar says which features the model takes"),
+        ({}, FeedOptions(), "theirs.json does not say which features the model takes"),
         ({"features": []}, FeedOptions(), "features is not a list of feature names"),
         ({"features": "adm2"}, FeedOptions(), "is not a list of feature names"),
         ({"features": [*CANONICAL[:5], "motion"]}, FeedOptions(), "'motion', which its teacher does not take"),
@@ -133,13 +133,13 @@ def test_the_order_of_features_is_the_sidecars(order: list[str], tmp_path_factor
         ({**PLAIN, "input_mean": MEAN}, FeedOptions(), "input_mean of theirs.json is given, and no std"),
         ({**PLAIN, "feature_std": STD}, FeedOptions(), "is given, and no mean"),
         ({**PLAIN, "input_mean": MEAN, "feature_mean": STD, "input_std": STD}, FeedOptions(), "say different things"),
-        ({**PLAIN, "input_mean": MEAN, "input_std": [0.0, *STD[1:]]}, FeedOptions(), "what is divided by is positive"),
+        ({**PLAIN, "input_mean": MEAN, "input_std": [0.0, *STD[1:]]}, FeedOptions(), "a std must be positive"),
         ({**PLAIN, "input_mean": MEAN[:5], "input_std": STD}, FeedOptions(), "has 5 numbers, for 6 features"),
-        ({**PLAIN, "input_mean": "0", "input_std": STD}, FeedOptions(), "neither a list of numbers nor a table"),
+        ({**PLAIN, "input_mean": "0", "input_std": STD}, FeedOptions(), "neither a list of numbers nor an object"),
         ({**PLAIN, "input_mean": [True, *MEAN[1:]], "input_std": STD}, FeedOptions(), "neither a list of numbers"),
         ({**PLAIN, "input_mean": [float("nan"), *MEAN[1:]], "input_std": STD}, FeedOptions(), "is not finite"),
-        ({**PLAIN, "input_mean": {"adm2": 1.0}, "input_std": STD}, FeedOptions(), "is of adm2; the model takes"),
-        (PLAIN, FeedOptions(input_mean="1,2,x"), "numbers with commas between them"),
+        ({**PLAIN, "input_mean": {"adm2": 1.0}, "input_std": STD}, FeedOptions(), "is for adm2; the model takes"),
+        (PLAIN, FeedOptions(input_mean="1,2,x"), "numbers separated by commas"),
         ({**PLAIN, "output_scale": 100.0}, FeedOptions(), "'output_scale', which may change inputs or outputs"),
         ({**PLAIN, "normalization": "zscore"}, FeedOptions(), "'normalization', which may change inputs or outputs"),
         ({**PLAIN, "feature_means": MEAN}, FeedOptions(), "'feature_means', which may"),
@@ -216,7 +216,7 @@ def test_external_data_inside_the_folder_are_read(tmp_path: Path) -> None:
         ("", {}, "not inside the model's folder"),
         ("link.bin", {}, "leads out of the model's folder"),
         (".", {}, "leads out of the model's folder"),
-        ("missing.bin", {}, "is no file"),
+        ("missing.bin", {}, "no such file"),
         ("weights.bin", {"offset": 8, "length": 10_000}, "which has 200"),
         ("weights.bin", {"offset": -8}, "bytes -8 to"),
         ("weights.bin", {"offset": 0}, "declares"),
@@ -234,7 +234,7 @@ def test_external_data_elsewhere_are_not(location: str, more: dict[str, int], me
 def test_a_large_file_is_not_read(tmp_path: Path) -> None:
     path = write(tmp_path, network(), PLAIN)
     os.truncate(path, 2_000_000)
-    with pytest.raises(ModelError, match="2000000 bytes are no tiny model"):
+    with pytest.raises(ModelError, match="2000000 bytes; a candidate has fewer than"):
         adopted(path)
 
 

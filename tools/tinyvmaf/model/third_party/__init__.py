@@ -1,9 +1,9 @@
-"""A model that nobody here made, made fit for the gates: how its inputs are to be fed is read, never guessed.
+"""Third-party models, wrapped so that the gates can judge them.
 
-A third-party file has names, normalisation and a sidecar of its own. `describe` reads what its sidecar and the
-options say, `look` looks at the file, and `adopt` puts its graph, unchanged, between the nodes that feed it: one file
-that keeps the model contract, `features` in the teacher's order in, `score` out. Every gate judges that file, and the
-contract gate holds its scores against those of the original, fed by hand.
+A third-party file has its own names, normalisation and sidecar. `describe_feed` reads from the sidecar and the options
+how the model is fed, and guesses nothing. `read_original` reads the file. `adopt` adds nodes before and after the
+unchanged graph, so that the result keeps the model contract: `features` in the teacher's order to `score`. The gates
+judge that adopted file; the contract gate compares its scores with those of `original_scorer`.
 """
 
 from tinyvmaf.model.third_party.feed import FeedDescription, FeedOptions, UndescribedError, describe_feed

@@ -1,6 +1,6 @@
-"""How a third-party model wants to be fed: by its sidecar, in any of the dialects below, or by options.
+"""How a third-party model is fed: which features, in which order, normalised by which mean and std.
 
-What nobody says is not assumed, and what two say differently is not decided: both are errors.
+The sidecar says so, in one of the dialects below, or the options do. A missing or contradictory answer is an error.
 """
 
 import json
@@ -21,13 +21,14 @@ MEAN: Final = ("feature_mean", "input_mean")
 STD: Final = ("feature_std", "input_std")
 _TEACHER: Final = ("teacher",)
 _SHA256: Final = ("sha256", "onnx_sha256", "model_sha256")
-# Words for what is done to inputs or outputs. A key with one of them that is not known here may change every score.
+# Keys that probably transform inputs or outputs. If such a key is unknown here, every score may be wrong.
 _DOES_SOMETHING: Final = re.compile(
     r"(input|output|feature|target|score|label)s?"
     r"(mean|std|stddev|scale|offset|shift|bias|min|max|norm[a-z]*|clip|transform|log)s?"
     r"|(mean|std|stddev|scale|offset|shift)s?"
     r"|norm[a-z]*|standardi[sz][a-z]*|scaler[a-z]*|scaling|preprocess[a-z]*|postprocess[a-z]*|transforms?"
 )
+_NONE: Final = "no sidecar"
 _LARGEST: Final = 1_000_000  # bytes of a sidecar
 
 Features = Callable[[str], Sequence[Feature]]
@@ -36,12 +37,12 @@ _T = TypeVar("_T")
 
 
 class UndescribedError(CouldNotRunError):
-    """Nobody says how a model is to be fed, or two say different things."""
+    """The description of how a model is fed is missing or contradicts itself."""
 
 
 @dataclass(frozen=True)
 class FeedOptions:
-    """What the command line says of every model that it names: `--feature-order`, `--input-mean`, `--input-std`."""
+    """The options `--feature-order`, `--input-mean`, `--input-std`. They apply to every `--model`."""
 
     feature_order: str | None = None
     input_mean: str | None = None
@@ -53,31 +54,31 @@ class FeedOptions:
 
 @dataclass(frozen=True)
 class FeedDescription:
-    """How a model is to be fed."""
+    """How a model is fed."""
 
     features: tuple[str, ...]
-    """Our names, in the order in which it takes them: some or all of its teacher's."""
+    """Some or all of its teacher's features, by our names, in the model's order."""
     mean: tuple[float, ...] | None
-    """Subtracted from the features before; None if nobody says that anything is."""
+    """Subtracted from the features first; None for no normalisation outside the graph."""
     std: tuple[float, ...] | None
-    """What the rest is divided by, next."""
+    """Divides the result; None like `mean`."""
     teacher: str
     sidecar: Mapping[str, Any]
-    """The sidecar, for what it says of the file: `sha256`, `opset`."""
+    """Content of the sidecar, with what it claims of the file: `sha256`, `opset`."""
     sources: tuple[str, ...]
-    """Where each of these comes from, in sentences, for the report."""
+    """Sentences for the report: where each of these comes from."""
 
     @property
     def sha256(self) -> str | None:
-        """Of the file, by the sidecar."""
+        """SHA-256 of the file according to the sidecar."""
         return next((str(self.sidecar[key]) for key in _SHA256 if self.sidecar.get(key) is not None), None)
 
 
 def sidecar_of(path: Path) -> Path | None:
-    """The sidecar beside a model: `NAME.json`, or `NAME.onnx.json`; None if there is none.
+    """The sidecar beside a model, `NAME.json` or `NAME.onnx.json`, if there is one.
 
     Raises:
-        UndescribedError: both are there.
+        UndescribedError: both exist.
     """
     beside = [path.with_suffix(".json"), path.with_name(f"{path.name}.json")]
     found = [one for one in beside if one.is_file()]
@@ -87,10 +88,10 @@ def sidecar_of(path: Path) -> Path | None:
 
 
 def read_sidecar(sidecar: Path | None) -> dict[str, Any]:
-    """What a sidecar says; nothing if there is none.
+    """Content of a sidecar; empty without one.
 
     Raises:
-        UndescribedError: it is not JSON, or no table.
+        UndescribedError: it is not a JSON object, or too large.
     """
     if sidecar is None:
         return {}
@@ -101,26 +102,26 @@ def read_sidecar(sidecar: Path | None) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         raise UndescribedError(f"{sidecar}: {getattr(error, 'strerror', None) or error}") from error
     if not isinstance(content, dict):
-        raise UndescribedError(f"{sidecar} holds no table of names and values")
+        raise UndescribedError(f"{sidecar} is not a JSON object")
     return content
 
 
 def describe_feed(path: Path, features_of: Features, options: FeedOptions | None = None) -> FeedDescription:
-    """How a model is to be fed.
+    """Read from sidecar and options how a model is fed.
 
     Args:
         path: the ONNX file, its sidecar beside it.
-        features_of: not asked of the default teacher, whose features are canonical-6.
+        features_of: called for teachers other than the default one, whose features are canonical-6.
         options: must not contradict the sidecar.
 
     Raises:
-        UndescribedError: the order of its features is not said anywhere; sidecar and options, or two of the sidecar's
-            own keys, say different things; a feature or teacher is unknown; mean without std; a std that is not
-            positive; or the sidecar has a key that seems to change inputs or outputs in a way that is not known here.
+        UndescribedError: the order of the features is missing; two keys, or a key and an option, contradict each
+            other; a feature or teacher is unknown; mean without std; a std that is not positive; or an unknown key of
+            the sidecar may change inputs or outputs.
     """
     sidecar = sidecar_of(path)
     content = read_sidecar(sidecar)
-    name = sidecar.name if sidecar else "no sidecar"
+    name = sidecar.name if sidecar else _NONE
     options = options or FeedOptions()
     teacher, teacher_by = _teacher(name, content)
     known = CANONICAL_FEATURES if teacher == DEFAULT else features_of(teacher)
@@ -128,20 +129,20 @@ def describe_feed(path: Path, features_of: Features, options: FeedOptions | None
     features, ordered_by = _order(path, name, content, options, spellings)
     if strange := list(_strange(content, len(features))):
         raise UndescribedError(
-            f"{name} says {', '.join(strange[:5])}, which may change inputs or outputs, and nobody here knows how",
-            hint="put it into the graph and take it out of the sidecar",
+            f"{name} has {', '.join(strange[:5])}, which may change inputs or outputs and is unknown here",
+            hint="do it inside the graph, and delete it from the sidecar",
         )
     mean, mean_by = _numbers(name, content, MEAN, "--input-mean", options.input_mean, features, spellings)
     std, std_by = _numbers(name, content, STD, "--input-std", options.input_std, features, spellings)
     if (mean is None) != (std is None):
         given, lacking = (mean_by, "std") if std is None else (std_by, "mean")
-        raise UndescribedError(f"{path}: {given} is given, and no {lacking}", hint="give both, or neither")
+        raise UndescribedError(f"{path}: {given} is given, and no {lacking}", hint="give both or neither")
     if std is not None and min(std) <= 0:
-        raise UndescribedError(f"{path}: {std_by} holds {min(std):g}; what is divided by is positive")
+        raise UndescribedError(f"{path}: {std_by} holds {min(std):g}; a std must be positive")
     sentences = [
         f"features {', '.join(features)} ({ordered_by})",
         f"teacher {teacher} ({teacher_by})",
-        "features as they are: nobody says that they are normalised outside of the graph"
+        "features as they are: sidecar and options give no mean and std"
         if mean is None or std is None
         else f"(features - mean) / std in front of the graph ({mean_by}, {std_by})",
     ]
@@ -149,7 +150,7 @@ def describe_feed(path: Path, features_of: Features, options: FeedOptions | None
 
 
 def _strange(content: Mapping[str, Any], width: int) -> Iterator[str]:
-    """Keys, at any depth, that seem to change inputs or outputs: by their words, or by a number a feature."""
+    """Unknown keys, at any depth, that may change inputs or outputs: by name, or by holding one number a feature."""
     known = {*ORDER, *MEAN, *STD}
     for key, value in content.items():
         plain = re.sub(r"[^a-z0-9]", "", key.lower())
@@ -178,18 +179,21 @@ def _order(
         found["--feature-order"] = _ours("--feature-order", listed, spellings)
     if not found:
         raise UndescribedError(
-            f"{path}: nobody says which features it takes, in which order: {name} has neither {' nor '.join(ORDER)}",
-            hint="--feature-order adm2,vif_scale0,vif_scale1,vif_scale2,vif_scale3,motion2, if that is its order",
+            f"{path}: {name} says which features the model takes"
+            if name == _NONE
+            else f"{path}: {name} does not say which features the model takes",
+            hint=f'add "features": [...] to {path.stem}.json, or pass --feature-order, for example '
+            "adm2,vif_scale0,vif_scale1,vif_scale2,vif_scale3,motion2",
         )
     return _agreed(path, found)
 
 
 def _ours(where: str, names: Sequence[str], spellings: Mapping[str, str]) -> tuple[str, ...]:
-    """Our names of features that a file calls as we do, as libvmaf's log does, or as a model's JSON does."""
+    """Our names for features that are spelt as here, as in libvmaf's log, or as in libvmaf's model JSON."""
     if unknown := [name for name in names if name not in spellings]:
         raise UndescribedError(
             f"{where} has {', '.join(map(repr, unknown))}, which its teacher does not take",
-            hint=f"it takes {', '.join(dict.fromkeys(spellings.values()))}, spelt so, or as in libvmaf's log or model",
+            hint=f"it takes {', '.join(dict.fromkeys(spellings.values()))}; libvmaf's names are accepted too",
         )
     found = tuple(spellings[name] for name in names)
     if twice := sorted({name for name in found if found.count(name) > 1}):
@@ -214,7 +218,7 @@ def _numbers(
         try:
             listed = [float(one) for one in given.split(",")]
         except ValueError as error:
-            raise UndescribedError(f"{option} {given}: {error}", hint="numbers with commas between them") from error
+            raise UndescribedError(f"{option} {given}: {error}", hint="give numbers separated by commas") from error
         found[option] = _list_of(option, listed, features, spellings)
     return _agreed(None, found) if found else (None, "")
 
@@ -223,12 +227,12 @@ def _list_of(where: str, value: Any, features: Sequence[str], spellings: Mapping
     if isinstance(value, dict):
         named = dict(zip(_ours(where, list(value), spellings), value.values(), strict=True))
         if set(named) != set(features):
-            raise UndescribedError(f"{where} is of {', '.join(named)}; the model takes {', '.join(features)}")
+            raise UndescribedError(f"{where} is for {', '.join(named)}; the model takes {', '.join(features)}")
         value = [named[feature] for feature in features]
     if not isinstance(value, list) or not all(
         isinstance(one, int | float) and not isinstance(one, bool) for one in value
     ):
-        raise UndescribedError(f"{where} is neither a list of numbers nor a table of them")
+        raise UndescribedError(f"{where} is neither a list of numbers nor an object of numbers")
     if len(value) != len(features):
         raise UndescribedError(f"{where} has {len(value)} numbers, for {len(features)} features")
     try:
@@ -259,4 +263,4 @@ def _teacher(name: str, content: Mapping[str, Any]) -> tuple[str, str]:
                     hint=f"known: {', '.join(KNOWN)}",
                 )
             return value, f"{key} of {name}"
-    return DEFAULT, "the default: the question is whether it stands in for VMAF"
+    return DEFAULT, "the default"

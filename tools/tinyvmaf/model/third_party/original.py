@@ -1,4 +1,4 @@
-"""A third-party file by looking: nothing of it runs, and no byte outside of its folder is read."""
+"""Reads a third-party file. Nothing in it runs, and no file outside its folder is read."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,15 +21,15 @@ _OWN: Final = ("", "ai.onnx")
 
 @dataclass(frozen=True)
 class Original:
-    """A third-party model that may be loaded: one graph from one input to one output, its data in it."""
+    """A third-party model that is safe to load: one graph from one input to one output, with all its data."""
 
     path: Path
     model: ModelProto
-    """With external data read in, weights that were declared as inputs too no longer so, and what only describes values
-    in between left out."""
+    """External data is read in. Weights are no longer inputs as well. Declared shapes of inner values are dropped."""
     input: str
     output: str
     double_in: bool
+    """Whether the input is float64; else it is float32. `double_out` likewise."""
     double_out: bool
     rank: int
     """Of the output, 1 or 2."""
@@ -40,29 +40,29 @@ class Original:
     """Names of the files with its external data."""
 
     def data(self) -> bytes:
-        """The model as one file, under its own names."""
+        """The model as one file, with its own names."""
         return bytes(self.model.SerializeToString(deterministic=True))
 
 
 @contextmanager
 def refused(path: Path) -> Iterator[None]:
-    """Whatever protobuf and onnx raise on hostile bytes, which is not documented, is the file's fault."""
+    """Turn any error inside into a ModelError: what protobuf and onnx raise on hostile bytes is not documented."""
     try:
         yield
     except ModelError:
         raise
     except Exception as error:
-        raise ModelError(f"{path}: it cannot be inspected, and so is refused: {in_one_line(error)}") from error
+        raise ModelError(f"{path}: it cannot be inspected: {in_one_line(error)}") from error
 
 
 def read_original(path: Path, width: int) -> Original:
-    """Read a third-party file with all that it says is inside or beside it.
+    """Read a third-party file and its external data.
 
     Args:
-        width: the number of features that it takes, as it is described.
+        width: the number of features in its description.
 
     Raises:
-        ModelError: it is not what a candidate may be; says why. The file is a fault then, not the gate.
+        ModelError: the file cannot be a candidate, with the reason.
     """
     with refused(path):
         return _read_original(path, width)
@@ -88,7 +88,7 @@ def _read_original(path: Path, width: int) -> Original:
     if shape is None or len(shape) != 2:
         raise ModelError(f"{path}: input {quoted(taken.name)} has {_rank(shape)}; a candidate takes [frames, features]")
     if isinstance(shape[0], int):
-        raise ModelError(f"{path}: input {quoted(taken.name)} has a fixed batch of {shape[0]}, so clips do not fit")
+        raise ModelError(f"{path}: input {quoted(taken.name)} has a fixed batch of {shape[0]}; it must be symbolic")
     if isinstance(shape[1], int) and shape[1] != width:
         raise ModelError(f"{path}: input {quoted(taken.name)} has {shape[1]} columns, and {width} features are named")
     double_out, shape = _tensor(path, "output", given)
@@ -96,14 +96,14 @@ def _read_original(path: Path, width: int) -> Original:
         listed = _rank(shape) if shape is None or len(shape) not in (1, 2) else f"{shape[1]} columns"
         raise ModelError(f"{path}: output {quoted(given.name)} has {listed}; a candidate gives [frames] or [frames, 1]")
     if isinstance(shape[0], int):
-        raise ModelError(f"{path}: output {quoted(given.name)} has a fixed batch of {shape[0]}, so clips do not fit")
+        raise ModelError(f"{path}: output {quoted(given.name)} has a fixed batch of {shape[0]}; it must be symbolic")
     del graph.input[:], graph.value_info[:]
     graph.input.append(taken)
     if found := graph_faults(graph):
         raise ModelError(f"{path}: {found[0]}" + (f"; and {len(found) - 1} more" if len(found) > 1 else ""))
-    # Weights are no inputs any more, which is allowed from there on.
+    # From this IR version on, weights need not be inputs.
     model.ir_version = max(model.ir_version, IR_VERSIONS[0])
-    # What is undefined in it could otherwise take its meaning from what is put around it.
+    # Undefined names in it must not be satisfied by the nodes that `adopt` adds.
     onnx.checker.check_model(model)
     return Original(
         path,
@@ -122,18 +122,16 @@ def _read_original(path: Path, width: int) -> Original:
 def _bytes(path: Path, most: int) -> bytes:
     try:
         if not path.is_file():
-            raise ModelError(f"{path} is no file")
+            raise ModelError(f"no such file: {path}")
         if path.stat().st_size >= most:
-            raise ModelError(
-                f"{path}: {path.stat().st_size} bytes are no tiny model; a candidate has less than {LARGEST}"
-            )
+            raise ModelError(f"{path}: {path.stat().st_size} bytes; a candidate has fewer than {LARGEST}")
         return path.read_bytes()
     except (OSError, ValueError) as error:
         raise ModelError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _opset(path: Path, model: ModelProto) -> int:
-    """The version of ONNX's own operators; other domains that it names and does not use are taken out."""
+    """The version of ONNX's own operators; unused other domains are removed."""
     used = {node.domain for node in model.graph.node}
     for node in model.graph.node:
         node.domain = "" if node.domain in _OWN else node.domain
@@ -152,7 +150,7 @@ def _opset(path: Path, model: ModelProto) -> int:
 
 
 def _read_in(path: Path, model: ModelProto, length: int) -> list[tuple[str, int]]:
-    """Put external data into the model; gives the files that they were in, with their sizes."""
+    """Move external data into the model; returns the names and sizes of their files."""
     files: dict[str, bytes] = {}
     for tensor in model.graph.initializer:
         if not tensor.external_data and tensor.data_location == TensorProto.DEFAULT:
@@ -166,7 +164,7 @@ def _read_in(path: Path, model: ModelProto, length: int) -> list[tuple[str, int]
             offset = int(entries.get("offset", 0))
             count = int(entries.get("length", len(files[location]) - offset))
         except ValueError as error:
-            raise ModelError(f"{where}: offset or length of its external data is no number") from error
+            raise ModelError(f"{where}: offset or length of its external data is not a number") from error
         if min(offset, count) < 0 or offset + count > len(files[location]):
             raise ModelError(
                 f"{where}: bytes {offset} to {offset + count} of {quoted(location)}, which has {len(files[location])}"
@@ -183,13 +181,13 @@ def _external(where: str, path: Path, location: str, most: int) -> bytes:
     if not location or anchored or ".." in parts or "\0" in location:
         raise ModelError(f"{where} has external data in {quoted(location)}, which is not inside the model's folder")
     folder = path.parent.resolve()
-    if folder not in (folder / location).resolve().parents:  # a link may lead anywhere
+    if folder not in (folder / location).resolve().parents:  # after following links
         raise ModelError(f"{where} has external data in {quoted(location)}, which leads out of the model's folder")
     return _bytes(folder / location, most)
 
 
 def _tensor(path: Path, kind: str, value: ValueInfoProto) -> tuple[bool, list[int | str] | None]:
-    """Whether it is float64, and its lengths: a number, or a symbol, empty for none; None for an unknown rank."""
+    """Whether it is float64, and its axes: a number, or a symbol (possibly empty). None for an unknown rank."""
     tensor = value.type.tensor_type
     if value.type.WhichOneof("value") != "tensor_type" or tensor.elem_type not in _TYPES:
         raise ModelError(

@@ -1,4 +1,4 @@
-"""The adopted graph: a third-party one, unchanged, between the nodes that feed it and those that shape its scores."""
+"""Adoption: adds the nodes that feed a third-party graph before it, and those that shape its scores after it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,23 +23,23 @@ Rows = NDArray[np.floating]
 
 @dataclass(frozen=True)
 class AdoptedModel:
-    """A third-party model that the gates can judge."""
+    """A third-party model in a form that the gates can judge."""
 
     data: bytes
-    """One file that is made to keep the model contract; whether it does is for the contract gate."""
+    """The adopted ONNX file. The contract gate checks that it keeps the model contract."""
     original: Original
     feed: FeedDescription
     sentences: tuple[str, ...]
-    """What stands in front of the original and behind it, and what was changed in it, for the report."""
+    """Sentences for the report: how it is fed, which nodes were added, and what was converted."""
 
 
 def adopt(original: Original, feed: FeedDescription, teacher_features: Sequence[str]) -> AdoptedModel:
-    """Make a file that takes the teacher's features in the teacher's order, and gives a score a frame.
+    """Make a file that takes the teacher's features in the teacher's order and gives one score a frame.
 
-    Normalisation is float32, (x - mean) / std, in this order: as NumPy, PyTorch or a graph would do it.
+    Normalisation is (x - mean) / std in float32.
 
     Raises:
-        ModelError: onnx cannot bring its operators to the contract's opset, or stumbles over the file.
+        ModelError: onnx cannot convert the operators to the contract's opset, or fails on the file.
     """
     with refused(original.path):
         return _adopt(original, feed, teacher_features)
@@ -52,11 +52,11 @@ def _adopt(original: Original, feed: FeedDescription, teacher_features: Sequence
     if original.opset != OPSET:
         try:
             model = version_converter.convert_version(model, OPSET)
-        except Exception as error:  # of C++, of several kinds
+        except Exception as error:  # the C++ converter raises several types
             raise ModelError(
-                f"{original.path}: opset {original.opset} cannot be brought to {OPSET}: {in_one_line(error)}"
+                f"{original.path}: opset {original.opset} cannot be converted to {OPSET}: {in_one_line(error)}"
             ) from error
-        changed.append(f"operators brought from opset {original.opset} to {OPSET}")
+        changed.append(f"operators converted from opset {original.opset} to {OPSET}")
     onnx.compose.add_prefix(model, _PREFIX, inplace=True)
     graph = model.graph
     before, constants = _before(original, feed, teacher_features, graph.input[0].name)
@@ -72,8 +72,8 @@ def _adopt(original: Original, feed: FeedDescription, teacher_features: Sequence
     whole.ir_version = _IR
     whole.metadata_props.extend(original.model.metadata_props)
     changed += [
-        f"{where} of the original: {', '.join(node.op_type for node in nodes)}"
-        for where, nodes in (("in front", before), ("at the end", behind))
+        f"{where} the original: {', '.join(node.op_type for node in nodes)}"
+        for where, nodes in (("added before", before), ("added after", behind))
     ]
     if original.external:
         changed.append(f"external data read in from {', '.join(original.external)}")
@@ -81,7 +81,9 @@ def _adopt(original: Original, feed: FeedDescription, teacher_features: Sequence
 
 
 def original_scorer(adopted: AdoptedModel, teacher_features: Sequence[str]) -> Callable[[Rows], NDArray[np.float64]]:
-    """The original under its own names, fed by NumPy: what the adopted file has to equal.
+    """A function that feeds the original by NumPy: the adopted file must give the same scores.
+
+    It takes rows of the teacher's features `[N, F]` and returns float64 `[N]`, VMAF points.
 
     Raises:
         ModelError: ONNX Runtime does not load it.
@@ -117,7 +119,7 @@ def _before(
             steps.append((operator, [constant], {}))
     if original.double_in:
         steps.append(("Cast", [], {"to": TensorProto.DOUBLE}))
-    if not steps:  # the original's input has a name of its own
+    if not steps:  # only the name differs
         steps.append(("Identity", [], {}))
     return _chain(INPUT, steps, name)
 
