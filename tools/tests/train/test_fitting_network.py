@@ -311,3 +311,18 @@ def test_what_a_search_finds_is_learned(pool: tuple[Array, Array]) -> None:
     assert off() > 10.0
     # With 36 rows for 793 numbers some fits are not done after 20 steps: the middle one of three is.
     assert np.median([off(seed, search=search, searches=4) for seed in range(3)]) < 1.0
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("width", [1, 7, 513])
+def test_a_gram_matrix_is_the_whole_product(width: int, dtype: torch.dtype) -> None:
+    jacobian = torch.from_numpy(np.random.default_rng(0).normal(size=(300, width))).to(dtype)
+    assert torch.allclose(levenberg.gram(jacobian), jacobian.T @ jacobian, rtol=1e-5, atol=1e-3)
+
+
+def test_scores_of_many_rows_are_those_of_few() -> None:
+    how = architecture("mlp_medium")
+    parameters = initial(how, 6, [0], torch.float32)
+    rows = torch.from_numpy(np.random.default_rng(0).normal(size=(5000, 6))).float()
+    found = levenberg.scores(levenberg._activation(how.activation), parameters, rows)
+    assert torch.allclose(found, forward(how, parameters, rows[None])[0, :, 0], rtol=1e-5, atol=1e-5)

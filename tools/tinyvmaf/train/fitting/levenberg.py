@@ -5,6 +5,7 @@ A student is small enough to solve the normal equations of its whole Jacobian: `
 error. A search sometimes adds the rows with the largest errors that it finds.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -34,6 +35,8 @@ _LAMBDA: Final = (1e-1, 1e-9, 1e6)  # initial, least, and largest damping
 # hidden layer of 80 quadratic units, this lowered the RMSE on the embedded corpus from 0.0157 to 0.0104 VMAF points.
 _COUNTS_AS: Final = 1e-3
 FOUND_TIMES: Final = 4  # copies of each row that a search found
+_IN_CACHE: Final = 2048  # rows: ten times as fast as 200,000 at once, and the same to the last bit
+_STRIPS: Final = 8  # of the normal equations: nearly half of the products are left out
 
 
 def levenberg_marquardt(
@@ -116,7 +119,7 @@ def one_step(
             parameters have the same scale.
     """
     off, jacobian, size = residuals(activate, parameters, x, y, free)
-    normal, pull = (jacobian.T @ jacobian).double(), (jacobian.T @ off.to(jacobian.dtype)).double()
+    normal, pull = gram(jacobian).double(), (jacobian.T @ off.to(jacobian.dtype)).double()
     before = off.double().square().sum()
     at = flat(parameters)
     if decay is not None:
@@ -143,6 +146,22 @@ def one_step(
                 return moved, max(damping / 3.0, _LAMBDA[1])
         damping = min(damping * 4.0, _LAMBDA[2])
     return parameters, damping
+
+
+def gram(jacobian: Tensor) -> Tensor:
+    """`J'J`. In float32 only one half is computed, and mirrored: with MKL that changes no bit.
+
+    In float64 MKL's product is not symmetric to the last bit. It stays as it is, so that fits come out the same.
+    """
+    if jacobian.dtype != torch.float32:
+        return jacobian.T @ jacobian
+    width = jacobian.shape[1]
+    out = jacobian.new_empty(width, width)
+    edges = [width * k // _STRIPS // 16 * 16 for k in range(_STRIPS)] + [width]
+    for start, end in itertools.pairwise(edges):
+        out[start:end, start:] = jacobian[:, start:end].T @ jacobian[:, start:]
+        out[end:, start:end] = out[start:end, end:].T
+    return out
 
 
 def residuals(
@@ -188,9 +207,12 @@ def _draw(rng: np.random.Generator, off: Array, batch: int) -> NDArray[np.int64]
 
 def scores(activate: Activate, parameters: list[Tensor], x: Tensor) -> Tensor:
     """Raw scores `[n]`."""
-    for w, b in zip(parameters[:-2:2], parameters[1:-2:2], strict=True):
-        x = activate(torch.addmm(b[0], x, w[0]))[0]
-    return torch.addmm(parameters[-1][0], x, parameters[-2][0])[:, 0]
+    done = []
+    for part in torch.split(x, _IN_CACHE):
+        for w, b in zip(parameters[:-2:2], parameters[1:-2:2], strict=True):
+            part = activate(torch.addmm(b[0], part, w[0]))[0]
+        done.append(torch.addmm(parameters[-1][0], part, parameters[-2][0])[:, 0])
+    return torch.cat(done)
 
 
 def in_points(activate: Activate, parameters: list[Tensor], z: Array) -> Array:
