@@ -15,7 +15,7 @@ from tinyvmaf.data.corpus.scan import ENV
 from tinyvmaf.data.dataset import Dataset
 from tinyvmaf.errors import CouldNotRunError, TinyvmafError
 from tinyvmaf.files import home
-from tinyvmaf.judge.bounds import Gates, load_gates
+from tinyvmaf.judge.bounds import Bounds, load_bounds
 from tinyvmaf.judge.options import declare_for_pytest
 from tinyvmaf.judge.selection import subjects_of
 from tinyvmaf.model import engines
@@ -94,9 +94,9 @@ def ffmpeg(pytestconfig: pytest.Config) -> FFmpeg:
 
 
 @pytest.fixture(scope="session")
-def gates() -> Gates:
+def bounds() -> Bounds:
     """Every bound of gates.toml."""
-    return load_gates()
+    return load_bounds()
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 from tinyvmaf.data.dataset import Dataset
 from tinyvmaf.data.golden import load_rows
 from tinyvmaf.errors import CouldNotRunError, ModelError, RegistryError, TinyvmafError
-from tinyvmaf.judge.bounds import Gate, Gates
+from tinyvmaf.judge.bounds import Bound, Bounds
 from tinyvmaf.judge.selection import subjects_of
 from tinyvmaf.measure import engine_agreement
 from tinyvmaf.model import engines
@@ -55,7 +55,7 @@ class Candidate:
     """Whether it is certified: proven exact in float32."""
     arithmetic: str
     """What an engine has to compute in, `float32` or `float64`."""
-    gate: Gate
+    gate: Bound
     """How far apart two engines may be."""
 
 
@@ -125,7 +125,7 @@ def _options(pytestconfig: pytest.Config, also_not_checked: Callable[[str], None
 
 
 @pytest.fixture
-def candidate(entry: Entry, gates: Gates) -> Candidate:
+def candidate(entry: Entry, bounds: Bounds) -> Candidate:
     """The model under test. What is proven of it is proven now; its sidecar is held against that by `contract`."""
     try:
         data = entry.onnx.read_bytes()
@@ -153,7 +153,7 @@ def candidate(entry: Entry, gates: Gates) -> Candidate:
         exact,
         proof.certified,
         proof.arithmetic,
-        gates["backends.exact" if exact else "backends.ulp"],
+        bounds.for_("backends.exact" if exact else "backends.ulp"),
     )
 
 

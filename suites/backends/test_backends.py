@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tinyvmaf.errors import CouldNotRunError, ModelError
-from tinyvmaf.judge.bounds import Gates
+from tinyvmaf.judge.bounds import Bounds
 from tinyvmaf.judge.outcomes import Outcome, hold
 from tinyvmaf.measure import engine_agreement
 from tinyvmaf.measure.engine_agreement import BATCHES
@@ -103,9 +103,9 @@ def test_a_score_does_not_depend_on_its_batch(candidate, engine, some_rows, load
     judged(candidate, engine, candidate.gate, found, judge)
 
 
-def test_a_second_run_gives_the_same(candidate, engine, some_rows, load, run, gates: Gates, judge: Judge) -> None:
+def test_a_second_run_gives_the_same(candidate, engine, some_rows, load, run, bounds: Bounds, judge: Judge) -> None:
     """In the same session, and in a fresh one."""
-    gate, found = gates["backends.run_to_run"], {}
+    gate, found = bounds.for_("backends.run_to_run"), {}
     for threads in engine_agreement.threads_of(engine):
         settings = Settings(threads)
         session = load(candidate, engine, settings)
@@ -137,7 +137,7 @@ def test_a_search_finds_no_row_that_differs(candidate, engine, reference, some_r
 
 
 def test_two_independent_engines_ran(
-    model: str, candidate, some_rows, gates: Gates, judge: Judge, note, also_not_checked, pytestconfig: pytest.Config
+    model: str, candidate, some_rows, bounds: Bounds, judge: Judge, note, also_not_checked, pytestconfig: pytest.Config
 ) -> None:
     """Of two families: an engine always agrees with itself, and often with its relatives."""
     only = pytestconfig.getoption("--engine")
@@ -170,7 +170,7 @@ def test_two_independent_engines_ran(
     if not families:
         raise CouldNotRunError(f"{model}: no engine ran it")
     counted = {f"families that ran it: {', '.join(sorted(families))}": float(len(families))}
-    judge(hold(gates["backends.families"], model, counted, reproduce=f"tox -e backends -- -k 'two and {model}'"))
+    judge(hold(bounds.for_("backends.families"), model, counted, reproduce=f"tox -e backends -- -k 'two and {model}'"))
 
 
 def test_distance_from_float64_is_known(

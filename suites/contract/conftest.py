@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tinyvmaf.errors import CouldNotRunError, ModelError
-from tinyvmaf.judge.bounds import Gate, Gates
+from tinyvmaf.judge.bounds import Bound, Bounds
 from tinyvmaf.model import contract
 from tinyvmaf.model.engines import OnnxRuntimeCpu
 from tinyvmaf.model.registry import Entry
@@ -61,7 +61,7 @@ def or_fail(entry: Entry, attempt: Callable[[], T]) -> T:
 
 
 @pytest.fixture
-def bounds(entry: Entry, gates: Gates) -> tuple[Gate, Gate]:
+def score_range(entry: Entry, bounds: Bounds) -> tuple[Bound, Bound]:
     """Where the model's scores lie: the clip of its teacher."""
-    high = f"contract.range_high {entry.sidecar().teacher.id}"
-    return gates["contract.range_low"], gates[high if high in gates else "contract.range_high"]
+    teacher = entry.sidecar().teacher.id
+    return bounds.for_("contract.range_low", teacher=teacher), bounds.for_("contract.range_high", teacher=teacher)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tinyvmaf.data.dataset import Dataset
 from tinyvmaf.errors import ModelError
-from tinyvmaf.judge.bounds import Gate, Gates
+from tinyvmaf.judge.bounds import Bound, Bounds
 from tinyvmaf.judge.outcomes import compare, hold
 from tinyvmaf.judge.subjects import adoption_faults
 from tinyvmaf.model import contract, registry
@@ -106,7 +106,7 @@ def test_the_sidecar_names_the_engines_of_the_file(looked_at: Entry) -> None:
 
 
 def test_the_adopted_file_is_the_original(
-    judged: Subject, candidate, data: Dataset, gates: Gates, judge: Judge, note: Callable[[str], None]
+    judged: Subject, candidate, data: Dataset, bounds: Bounds, judge: Judge, note: Callable[[str], None]
 ) -> None:
     """What the gates judge in place of a third-party file gives its scores, on rows of the corpus."""
     if judged.adopted is None:
@@ -120,7 +120,7 @@ def test_the_adopted_file_is_the_original(
     original = original_scorer(judged.adopted, candidate.features)
     judge(
         compare(
-            gates["contract.adopted"],
+            bounds.for_("contract.adopted"),
             judged.id,
             [f"row {i}" for i in range(len(rows))],
             original(rows),
@@ -130,7 +130,7 @@ def test_the_adopted_file_is_the_original(
     )
 
 
-def test_a_teacher_is_that_teacher(judged: Subject, candidate, ffmpeg: FFmpeg, gates: Gates, judge: Judge) -> None:
+def test_a_teacher_is_that_teacher(judged: Subject, candidate, ffmpeg: FFmpeg, bounds: Bounds, judge: Judge) -> None:
     """A file that is registered as an SVR is exempt from `loso`, so it must be the SVR; a student is none."""
     sidecar = judged.entry.sidecar()
     if sidecar.kind == "student":
@@ -139,10 +139,10 @@ def test_a_teacher_is_that_teacher(judged: Subject, candidate, ffmpeg: FFmpeg, g
     assert candidate.features == teacher.feature_names, f"{judged.id} takes {', '.join(candidate.features)}"
     found = worst_difference(candidate.run, teacher.predict, Domain(teacher.features), samples=20_000, starts=50)
     off = {"worst of a search": float(found.differences[0])}
-    judge(hold(gates["contract.teacher"], judged.id, off, reproduce=reproduce(judged.id, "a_teacher")))
+    judge(hold(bounds.for_("contract.teacher"), judged.id, off, reproduce=reproduce(judged.id, "a_teacher")))
 
 
-def test_the_batch_is_symbolic_in_truth(candidate, bounds: tuple[Gate, Gate], judge: Judge) -> None:
+def test_the_batch_is_symbolic_in_truth(candidate, score_range: tuple[Bound, Bound], judge: Judge) -> None:
     """Any number of rows gives as many scores, in one session that has seen other numbers before."""
     rows = np.linspace(0, 1, max(BATCHES) * len(candidate.features), dtype=np.float32).reshape(max(BATCHES), -1)
     scores = {
@@ -150,10 +150,12 @@ def test_the_batch_is_symbolic_in_truth(candidate, bounds: tuple[Gate, Gate], ju
         for n in (*BATCHES, *reversed(BATCHES))
         for i, score in enumerate(candidate.run(rows[:n]))
     }
-    judge(*(hold(gate, candidate.id, scores, reproduce=reproduce(candidate.id, "batch")) for gate in bounds))
+    judge(*(hold(gate, candidate.id, scores, reproduce=reproduce(candidate.id, "batch")) for gate in score_range))
 
 
-def test_any_finite_input_gives_a_finite_score_in_range(candidate, bounds: tuple[Gate, Gate], judge: Judge) -> None:
+def test_any_finite_input_gives_a_finite_score_in_range(
+    candidate, score_range: tuple[Bound, Bound], judge: Judge
+) -> None:
     """Rows that hypothesis makes up, the same in each run; judged on the most extreme scores of each batch."""
     width = len(candidate.features)
     finite = st.floats(width=32, allow_nan=False, allow_infinity=False)
@@ -179,15 +181,17 @@ def test_any_finite_input_gives_a_finite_score_in_range(candidate, bounds: tuple
             seen[", ".join(f"{value:.9g}" for value in rows[row])] = float(scores[row])
 
     run()
-    judge(*(hold(gate, candidate.id, seen, reproduce=reproduce(candidate.id, "any_finite")) for gate in bounds))
+    judge(*(hold(gate, candidate.id, seen, reproduce=reproduce(candidate.id, "any_finite")) for gate in score_range))
 
 
-def test_extreme_features_give_a_finite_score_in_range(candidate, bounds: tuple[Gate, Gate], judge: Judge) -> None:
+def test_extreme_features_give_a_finite_score_in_range(
+    candidate, score_range: tuple[Bound, Bound], judge: Judge
+) -> None:
     """Zeros of both signs, the smallest and the largest floats, in each feature alone and in each two at once."""
     cases = dict(extreme_rows(candidate.features))
     scores = candidate.run(np.array(list(cases.values()), dtype=np.float32))
     measured = dict(zip(cases, scores.tolist(), strict=True))
-    judge(*(hold(gate, candidate.id, measured, reproduce=reproduce(candidate.id, "extreme")) for gate in bounds))
+    judge(*(hold(gate, candidate.id, measured, reproduce=reproduce(candidate.id, "extreme")) for gate in score_range))
 
 
 def extreme_rows(features: tuple[str, ...]) -> Iterator[tuple[str, list[float]]]:

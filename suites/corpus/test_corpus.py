@@ -12,7 +12,7 @@ from tinyvmaf.data.golden import is_golden_row
 from tinyvmaf.data.ladder import load_spec
 from tinyvmaf.data.store import key_of
 from tinyvmaf.files import file_sha256
-from tinyvmaf.judge.bounds import Gates
+from tinyvmaf.judge.bounds import Bounds
 from tinyvmaf.judge.outcomes import Outcome, compare, hold
 from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, Teacher
@@ -72,7 +72,7 @@ def test_manifest_and_rows_are_of_one_build(data: Dataset, only_embedded) -> Non
 
 
 @pytest.mark.usefixtures("only_embedded")
-def test_the_corpus_spreads_over_the_scale(data: Dataset, gates: Gates, judge: Judge) -> None:
+def test_the_corpus_spreads_over_the_scale(data: Dataset, bounds: Bounds, judge: Judge) -> None:
     """Bad and good clips, no range of scores without one, still and fast pictures."""
     scores = np.sort(list(data.clip_means(DEFAULT).values()))
     motion = data.columns("motion2")[:, 0]
@@ -85,10 +85,10 @@ def test_the_corpus_spreads_over_the_scale(data: Dataset, gates: Gates, judge: J
         "most_motion": float(motion.max()),
     }
     for name, value in measured.items():
-        judge(hold(gates[f"corpus.{name}"], "embedded corpus", {name: value}, reproduce=AGAIN))
+        judge(hold(bounds.for_(f"corpus.{name}"), "embedded corpus", {name: value}, reproduce=AGAIN))
 
 
-def test_the_corpus_is_large_enough(data: Dataset, only_embedded, gates: Gates, judge: Judge) -> None:
+def test_the_corpus_is_large_enough(data: Dataset, only_embedded, bounds: Bounds, judge: Judge) -> None:
     sources = clip_sources(data)
     clips, counts = np.unique(data.table["clip"].to_numpy(), return_counts=True)
     rungs: dict[str, set[tuple[int, int]]] = {}
@@ -98,10 +98,17 @@ def test_the_corpus_is_large_enough(data: Dataset, only_embedded, gates: Gates, 
         rungs.setdefault(source, set()).add((name.height, name.kbps))
     natural = {clip.source.name for clip in load_spec(only_embedded.spec).clips if clip.source.package}
     assert len(natural) >= 5, f"natural sources: {sorted(natural)}"
-    judge(hold(gates["corpus.sources"], "embedded corpus", {"sources": float(len(rungs))}, reproduce=AGAIN))
-    judge(hold(gates["corpus.rungs"], "embedded corpus", {s: float(len(r)) for s, r in rungs.items()}, reproduce=AGAIN))
+    judge(hold(bounds.for_("corpus.sources"), "embedded corpus", {"sources": float(len(rungs))}, reproduce=AGAIN))
+    judge(
+        hold(
+            bounds.for_("corpus.rungs"),
+            "embedded corpus",
+            {s: float(len(r)) for s, r in rungs.items()},
+            reproduce=AGAIN,
+        )
+    )
     frames = {str(clip): float(count) for clip, count in zip(clips, counts, strict=True)}
-    judge(hold(gates["corpus.frames"], "embedded corpus", frames, reproduce=AGAIN))
+    judge(hold(bounds.for_("corpus.frames"), "embedded corpus", frames, reproduce=AGAIN))
 
 
 def test_no_row_is_golden(data: Dataset) -> None:
@@ -111,17 +118,22 @@ def test_no_row_is_golden(data: Dataset) -> None:
     assert not golden.any(), f"golden rows in {sorted(set(clips))}"
 
 
-def test_values_are_in_range(data: Dataset, gates: Gates, judge: Judge) -> None:
+def test_values_are_in_range(data: Dataset, bounds: Bounds, judge: Judge) -> None:
     """`columns` refuses what is not finite."""
     names = [name for name in data.table.column_names if name not in INDEX]
     values = dict(zip(names, data.columns(*names).T, strict=True))
     ratios = {name: float(values[name].max()) for name in CANONICAL if name != "motion2"}
     scores = {name: float(values[name].max()) for name in data.provenance["teachers"]}
     judge(
-        hold(gates["corpus.range_low"], "corpus", {name: float(v.min()) for name, v in values.items()}, reproduce=AGAIN)
+        hold(
+            bounds.for_("corpus.range_low"),
+            "corpus",
+            {name: float(v.min()) for name, v in values.items()},
+            reproduce=AGAIN,
+        )
     )
-    judge(hold(gates["corpus.range_feature"], "corpus", ratios, reproduce=AGAIN))
-    judge(hold(gates["corpus.range_score"], "corpus", scores, reproduce=AGAIN))
+    judge(hold(bounds.for_("corpus.range_feature"), "corpus", ratios, reproduce=AGAIN))
+    judge(hold(bounds.for_("corpus.range_score"), "corpus", scores, reproduce=AGAIN))
 
 
 def test_motion_of_frame_0_is_0(data: Dataset) -> None:
@@ -133,7 +145,7 @@ def test_motion_of_frame_0_is_0(data: Dataset) -> None:
 def test_teacher_scores_belong_to_their_features(
     data: Dataset,
     teachers: dict[str, Teacher],
-    gates: Gates,
+    bounds: Bounds,
     judge: Judge,
     also_not_checked: Callable[[str], None],
 ) -> None:
@@ -146,7 +158,7 @@ def test_teacher_scores_belong_to_their_features(
             continue
         expected = data.columns(name)[:, 0]
         got = teachers[name].predict(data.columns(*teachers[name].feature_names))
-        judge(compare(gates["corpus.teacher"], name, rows, expected, got, reproduce=AGAIN))
+        judge(compare(bounds.for_("corpus.teacher"), name, rows, expected, got, reproduce=AGAIN))
 
 
 def test_splits_do_not_leak(data: Dataset) -> None:

@@ -12,7 +12,7 @@ from tinyvmaf.data.extract import Extraction, ExtractionRequest, extract
 from tinyvmaf.data.store import Store
 from tinyvmaf.errors import CouldNotRunError
 from tinyvmaf.files import file_sha256
-from tinyvmaf.judge.bounds import Gates
+from tinyvmaf.judge.bounds import Bounds
 from tinyvmaf.judge.outcomes import Outcome, compare
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.teacher import Teacher
@@ -58,7 +58,7 @@ def test_the_sample_gives_the_stored_rows(
     anew: Extraction,
     data: Dataset,
     ffmpeg: FFmpeg,
-    gates: Gates,
+    bounds: Bounds,
     judge: Callable[[Outcome], None],
     not_checked: Callable[[str], None],
 ) -> None:
@@ -80,4 +80,8 @@ def test_the_sample_gives_the_stored_rows(
     rows = zip(stored["clip"].to_pylist(), stored["frame"].to_pylist(), strict=True)
     labels = [f"{clip} frame {frame} {name}" for clip, frame in rows for name in names]
     subject = f"{len(clips)} clips measured anew"
-    judge(compare(gates["corpus.reextraction"], subject, labels, there, here, reproduce="tox -e corpus -- -k sample"))
+    judge(
+        compare(
+            bounds.for_("corpus.reextraction"), subject, labels, there, here, reproduce="tox -e corpus -- -k sample"
+        )
+    )

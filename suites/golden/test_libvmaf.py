@@ -9,7 +9,7 @@ from tinyvmaf.data.golden import load_files, load_pairs
 from tinyvmaf.data.golden.published import VALUES
 from tinyvmaf.data.golden.rows import GoldenRows
 from tinyvmaf.errors import CouldNotRunError
-from tinyvmaf.judge.bounds import Gates
+from tinyvmaf.judge.bounds import Bounds
 from tinyvmaf.judge.outcomes import Outcome, compare
 from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
@@ -34,13 +34,13 @@ def test_libvmaf_reproduces_the_published_values(
     pair: str,
     measured: Measured,
     epoch: tuple[str, str],
-    gates: Gates,
+    bounds: Bounds,
     judge: Judge,
     not_checked: Callable[[str], None],
     note: Callable[[str], None],
 ) -> None:
     """Score and all six features, as means over the clip, at the places at which the publisher asserts them."""
-    gate, published = gates["golden.published"], PAIRS[pair]
+    gate, published = bounds.for_("golden.published"), PAIRS[pair]
     if published.places > gate.value:
         raise CouldNotRunError(f"{pair} is published at {published.places} places, the gate looks at {gate.value:g}")
     expected = published.values(epoch[0])
@@ -61,7 +61,7 @@ def test_libvmaf_still_gives_the_frozen_rows(
     measured: Measured,
     epoch: tuple[str, str],
     frozen: GoldenRows,
-    gates: Gates,
+    bounds: Bounds,
     judge: Judge,
     not_checked: Callable[[str], None],
     note: Callable[[str], None],
@@ -80,7 +80,7 @@ def test_libvmaf_still_gives_the_frozen_rows(
     there = np.column_stack([rows.features, rows.scores])
     each = [f"frame {frame} {name}" for frame in range(len(there)) for name in names]
     outcome = compare(
-        gates["golden.rows"], f"libvmaf {epoch[1]} on {pair}", each, there, here, reproduce=reproduce(pair)
+        bounds.for_("golden.rows"), f"libvmaf {epoch[1]} on {pair}", each, there, here, reproduce=reproduce(pair)
     )
     if outcome.max_difference:
         note(f"frozen rows of {pair}: libvmaf {epoch[1]} is off by up to {outcome.max_difference:.2g}")
@@ -89,7 +89,7 @@ def test_libvmaf_still_gives_the_frozen_rows(
 
 @pytest.mark.parametrize("pair", PAIRS)
 def test_the_svr_in_float64_is_libvmafs(
-    pair: str, measured: Measured, ffmpeg: FFmpeg, gates: Gates, judge: Judge
+    pair: str, measured: Measured, ffmpeg: FFmpeg, bounds: Bounds, judge: Judge
 ) -> None:
     """Each frame's score, from features to 12 decimals, differs from libvmaf's by the rounding of its log."""
     table, teacher = measured(pair), load_built_in(ffmpeg)
@@ -97,7 +97,7 @@ def test_the_svr_in_float64_is_libvmafs(
     subject = f"{DEFAULT} in float64 on {pair}"
     judge(
         compare(
-            gates["golden.svr_frame"],
+            bounds.for_("golden.svr_frame"),
             subject,
             labels(table),
             table.column(DEFAULT),

@@ -9,7 +9,7 @@ from tinyvmaf.data.golden import load_pairs, load_rows
 from tinyvmaf.data.golden.published import VALUES
 from tinyvmaf.data.golden.rows import GoldenRows
 from tinyvmaf.errors import CouldNotRunError
-from tinyvmaf.judge.bounds import Gates
+from tinyvmaf.judge.bounds import Bounds
 from tinyvmaf.judge.outcomes import Outcome, compare
 from tinyvmaf.model import registry
 from tinyvmaf.model.engines import OnnxRuntimeCpu
@@ -51,7 +51,9 @@ def test_files_are_the_registered_ones(recorded: Entry) -> None:
 
 
 @pytest.mark.parametrize("pair", FROZEN)
-def test_golden_scores(model: str, pair: str, recorded: Entry, frozen: GoldenRows, gates: Gates, judge: Judge) -> None:
+def test_golden_scores(
+    model: str, pair: str, recorded: Entry, frozen: GoldenRows, bounds: Bounds, judge: Judge
+) -> None:
     """Each frame's score is the recorded one at places=4."""
     record = load_record(model)
     if pair not in record:
@@ -60,14 +62,19 @@ def test_golden_scores(model: str, pair: str, recorded: Entry, frozen: GoldenRow
     each = [f"frame {frame}" for frame in range(len(scores))]
     judge(
         compare(
-            gates["golden.record"], f"{model} on {pair}", each, record[pair], scores, reproduce=reproduce(model, pair)
+            bounds.for_("golden.record"),
+            f"{model} on {pair}",
+            each,
+            record[pair],
+            scores,
+            reproduce=reproduce(model, pair),
         )
     )
 
 
 @pytest.mark.parametrize("pair", FROZEN)
 def test_frame_0_has_no_motion_and_is_scored_so(
-    model: str, pair: str, recorded: Entry, frozen: GoldenRows, gates: Gates, judge: Judge
+    model: str, pair: str, recorded: Entry, frozen: GoldenRows, bounds: Bounds, judge: Judge
 ) -> None:
     """motion2 of frame 0 is 0 by libvmaf's definition, so even identical videos score below 100 on it."""
     first = frozen.pairs[pair].features[0]
@@ -75,7 +82,7 @@ def test_frame_0_has_no_motion_and_is_scored_so(
     score = run_on(recorded, frozen, pair)[0]
     judge(
         compare(
-            gates["golden.record"],
+            bounds.for_("golden.record"),
             f"{model} on frame 0 of {pair}",
             ["frame 0"],
             load_record(model)[pair][:1],
@@ -86,14 +93,14 @@ def test_frame_0_has_no_motion_and_is_scored_so(
 
 
 @pytest.mark.parametrize("pair", FROZEN)
-def test_svr_clip_mean_is_libvmafs(pair: str, frozen: GoldenRows, gates: Gates, judge: Judge) -> None:
+def test_svr_clip_mean_is_libvmafs(pair: str, frozen: GoldenRows, bounds: Bounds, judge: Judge) -> None:
     """The registered SVR as ONNX gives libvmaf's clip mean at places=4, whichever models are judged."""
     svr = f"{DEFAULT}_svr"
     mean = run_on(registry.find(svr), frozen, pair).astype(np.float64).mean()
     expected = frozen.pairs[pair].scores.mean()
     judge(
         compare(
-            gates["golden.svr_clip_mean"],
+            bounds.for_("golden.svr_clip_mean"),
             f"{svr} on {pair}",
             ["clip mean"],
             [expected],
@@ -110,7 +117,7 @@ def test_golden_frames_are_scored_about_as_libvmaf_does(
     judged: Subject,
     entry: Entry,
     frozen: GoldenRows,
-    gates: Gates,
+    bounds: Bounds,
     judge: Judge,
     evidence,
     not_checked: Callable[[str], None],
@@ -128,20 +135,22 @@ def test_golden_frames_are_scored_about_as_libvmaf_does(
                     "teacher_mean": float(truth.mean()),
                     "model_mean": float(scores.mean()),
                     "max_frame_error": float(off.max()),
-                    "recorded": _as_recorded(judged, pair, scores, gates),
+                    "recorded": _as_recorded(judged, pair, scores, bounds),
                 }
             }
         }
     )
     each = [f"frame {frame}" for frame in range(len(scores))]
-    judge(compare(gates["golden.near"], f"{model} on {pair}", each, truth, scores, reproduce=reproduce(model, pair)))
+    judge(
+        compare(bounds.for_("golden.near"), f"{model} on {pair}", each, truth, scores, reproduce=reproduce(model, pair))
+    )
 
 
-def _as_recorded(judged: Subject, pair: str, scores: np.ndarray, gates: Gates) -> bool | None:
+def _as_recorded(judged: Subject, pair: str, scores: np.ndarray, bounds: Bounds) -> bool | None:
     if not judged.registered:
         return None
     record = load_record(judged.id).get(pair)
-    return record is not None and all(gates["golden.record"].accepts(d) for d in np.abs(record - scores))
+    return record is not None and all(bounds.for_("golden.record").accepts(d) for d in np.abs(record - scores))
 
 
 def test_records_and_registry_name_the_same_models() -> None:
@@ -159,7 +168,7 @@ def test_record_is_of_this_model_and_these_rows(recorded: Entry, frozen: GoldenR
 
 
 @pytest.mark.parametrize("pair", FROZEN)
-def test_frozen_rows_are_the_published_ones(pair: str, frozen: GoldenRows, gates: Gates, judge: Judge) -> None:
+def test_frozen_rows_are_the_published_ones(pair: str, frozen: GoldenRows, bounds: Bounds, judge: Judge) -> None:
     """The clip means of the frozen rows are Netflix's, so rows cannot be edited to suit a model."""
     assert frozen.provenance["teacher"] == DEFAULT
     assert frozen.provenance["teacher_sha256"] == KNOWN[DEFAULT]
@@ -170,7 +179,7 @@ def test_frozen_rows_are_the_published_ones(pair: str, frozen: GoldenRows, gates
     means = [rows.scores.mean(), *rows.features.mean(axis=0)]
     judge(
         compare(
-            gates["golden.published"],
+            bounds.for_("golden.published"),
             f"frozen rows of {pair}",
             VALUES,
             [values[name] for name in VALUES],

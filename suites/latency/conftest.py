@@ -13,7 +13,7 @@ import pytest
 from tinyvmaf.app.cli.common import progress_bar
 from tinyvmaf.errors import CouldNotRunError, ModelError, TinyvmafError
 from tinyvmaf.files import sha256
-from tinyvmaf.judge.bounds import Gate, Gates
+from tinyvmaf.judge.bounds import Bound, Bounds
 from tinyvmaf.judge.selection import subjects_of
 from tinyvmaf.measure import environment, latency, latency_history
 from tinyvmaf.measure.latency import (
@@ -134,13 +134,13 @@ def timer(request: pytest.FixtureRequest) -> Callable[[], Any]:
 
 
 @pytest.fixture
-def candidate(judged: model_subject.Subject, pytestconfig: pytest.Config, ffmpeg: FFmpeg, gates: Gates) -> Candidate:
+def candidate(judged: model_subject.Subject, pytestconfig: pytest.Config, ffmpeg: FFmpeg, bounds: Bounds) -> Candidate:
     """The model under test. One that cannot be a candidate has failed, not the gate."""
     known = pytestconfig.stash[RESULTS]
     reason = ""
     try:
         if judged.id not in known:
-            known[judged.id] = Measured(_candidate(judged, pytestconfig, ffmpeg, gates))
+            known[judged.id] = Measured(_candidate(judged, pytestconfig, ffmpeg, bounds))
     except ModelError as error:
         reason = error.message
     if reason:
@@ -155,22 +155,16 @@ def measured(candidate: Candidate, model: str, pytestconfig: pytest.Config) -> M
     return pytestconfig.stash[RESULTS][model]
 
 
-def _candidate(judged: model_subject.Subject, config: pytest.Config, ffmpeg: FFmpeg, gates: Gates) -> Candidate:
+def _candidate(judged: model_subject.Subject, config: pytest.Config, ffmpeg: FFmpeg, bounds: Bounds) -> Candidate:
     if judged.entry is None:
         raise judged.fault or AssertionError("neither model nor fault")
     named = config.getoption("--baseline")
     subject, sidecar = latency.read_subject(judged.entry.onnx, ffmpeg, None if named is None else Path(named))
     own = judged.registered  # a stranger has chosen its own name, and no bound goes by that
-    most = bound(gates, "latency.output", subject.id, own=own).value
+    most = bounds.for_("latency.output", model=subject.id if own else None).value
     most = min(most, sidecar.promised.get("frame_max_error", most))
     subject = replace(subject, expected=replace(subject.expected, most=most))
     return Candidate(subject, judged.path, judged.entry.onnx, contract.tier(len(subject.data)), judged.registered, own)
-
-
-def bound(gates: Gates, name: str, model_id: str, *, own: bool) -> Gate:
-    """A bound of that name for this model: its own if gates.toml has one, and the model may have its own."""
-    named = f"{name} {model_id}"
-    return gates[named] if own and named in gates else gates[name]
 
 
 @pytest.fixture
@@ -189,9 +183,9 @@ def baseline(
 
 
 @pytest.fixture
-def bounds(candidate: Candidate, baseline: bytes | None, batch: int, gates: Gates) -> dict[Bounded, Gate]:
+def race_bounds(candidate: Candidate, baseline: bytes | None, batch: int, bounds: Bounds) -> dict[Bounded, Bound]:
     """What holds of the model's times at this batch size."""
-    subject, found = candidate.subject, dict[Bounded, Gate]()
+    subject, found = candidate.subject, dict[Bounded, Bound]()
     wanted: list[tuple[str, str]] = []
     if batch == min(latency.BATCHES):
         wanted.append((FLOOR, "latency.floor"))
@@ -200,21 +194,21 @@ def bounds(candidate: Candidate, baseline: bytes | None, batch: int, gates: Gate
     if baseline is not None:
         wanted.append((BASELINE, "latency.baseline"))
     for to, name in wanted:
-        gate = bound(gates, name, subject.id, own=candidate.own_bounds)
-        found[Bounded(MODEL, to, gate.value)] = gate
+        bound = bounds.for_(name, model=subject.id if candidate.own_bounds else None)
+        found[Bounded(MODEL, to, bound.value)] = bound
     return found
 
 
 @pytest.fixture(scope="session")
 def path_times(
-    pytestconfig: pytest.Config, ffmpeg: FFmpeg, gates: Gates, tmp_path_factory: pytest.TempPathFactory
+    pytestconfig: pytest.Config, ffmpeg: FFmpeg, bounds: Bounds, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, WholePath]:
     """The whole path at 1080p with every model, by model; a run of libvmaf serves all models of its teacher."""
     known, groups = pytestconfig.stash[RESULTS], dict[str, list[str]]()
     for model, judged in subjects_of(pytestconfig).items():
         try:
             if model not in known:
-                known[model] = Measured(_candidate(judged, pytestconfig, ffmpeg, gates))
+                known[model] = Measured(_candidate(judged, pytestconfig, ffmpeg, bounds))
             groups.setdefault(known[model].candidate.subject.teacher.id, []).append(model)
         except TinyvmafError:
             continue  # its own tests say so

@@ -3,12 +3,11 @@
 import math
 import statistics
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 import pytest
 
 from tinyvmaf.errors import CouldNotRunError
-from tinyvmaf.judge.bounds import Gates
+from tinyvmaf.judge.bounds import Bounds
 from tinyvmaf.judge.outcomes import Outcome, compare, hold
 from tinyvmaf.measure import latency
 from tinyvmaf.measure.latency import BASELINE, FLOOR, MODEL, PASSES, REPEATS, TEACHER, Bounded, Judged, Race, ratio
@@ -27,7 +26,7 @@ def reproduce(candidate, test: str) -> str:
     return f"tox -e latency -- {chosen}"
 
 
-def test_graph_has_not_grown(candidate, baseline: bytes | None, gates: Gates, judge: Judge, note, or_fail) -> None:
+def test_graph_has_not_grown(candidate, baseline: bytes | None, bounds: Bounds, judge: Judge, note, or_fail) -> None:
     """Bytes, nodes and multiply-adds are counted, not timed: no noise, so no room either."""
     now = or_fail(candidate.subject, lambda: latency.cost(candidate.subject.data))
     note(
@@ -37,7 +36,7 @@ def test_graph_has_not_grown(candidate, baseline: bytes | None, gates: Gates, ju
         return  # NOT CHECKED says so
     then, grown = latency.cost(baseline), []
     for what in ("bytes", "nodes", "multiply_adds"):
-        gate = replace(gates["latency.growth"], metric=f"growth of {what.replace('_', '-')} over the baseline")
+        gate = bounds.for_("latency.growth").named(f"growth of {what.replace('_', '-')} over the baseline")
         before, after = getattr(then, what), getattr(now, what)
         counted = {f"{before:,} before, {after:,} now": float(max(0, after - before))}
         grown.append(hold(gate, candidate.subject.id, counted, reproduce=reproduce(candidate, "grown")))
@@ -47,10 +46,10 @@ def test_graph_has_not_grown(candidate, baseline: bytes | None, gates: Gates, ju
 def test_is_fast_enough(
     candidate,
     batch: int,
-    bounds,
+    race_bounds,
     timer,
     measured,
-    gates: Gates,
+    bounds: Bounds,
     judge: Judge,
     note,
     also_not_checked,
@@ -69,7 +68,7 @@ def test_is_fast_enough(
     or_fail(subject, lambda: timed.pedantic(first.round, rounds=PASSES * REPEATS, iterations=1))
     if first.passes != PASSES:
         raise CouldNotRunError(f"{subject.id}: pytest-benchmark ran {first.passes} passes, not {PASSES}")
-    verdicts = or_fail(subject, lambda: latency.judge(start, list(bounds), first))
+    verdicts = or_fail(subject, lambda: latency.judge(start, list(race_bounds), first))
     race = races[-1]  # where the first was red, the last that had to confirm it
     # What pytest-benchmark saves is the model's time a call, one a pass, not that of a round of everything.
     timed.stats.stats.data[:] = [ns * batch / 1e9 for ns in race.times[MODEL]]
@@ -89,21 +88,21 @@ def test_is_fast_enough(
     evidence({"latency": {str(batch): shown(race, verdicts)}})
 
     again = reproduce(candidate, f"fast and {batch}]")
-    found = [outputs(gates, candidate, one.lanes[0], again) for one in races]
+    found = [outputs(bounds, candidate, one.lanes[0], again) for one in races]
     for one, judged in verdicts.items():
         if judged.verdict == "unresolved":
             also_not_checked(
                 f"{subject.id}, batch {batch}: {judged.found} {WORDS[one.to]} against "
-                f"{bounds[one].bound()}: too noisy here to tell"
+                f"{race_bounds[one]}: too noisy here to tell"
             )
             continue
         # What `judge` found says the same as its verdict: within the bound or beyond it, interval and all.
         value = {f"batch {batch}, {WORDS[one.to]}": judged.found.value}
-        found.append(hold(bounds[one], subject.id, value, reproduce=again, details=details(judged)))
+        found.append(hold(race_bounds[one], subject.id, value, reproduce=again, details=details(judged)))
         assert found[-1].failed == (judged.verdict == "regressed"), judged
     if batch == BATCH_OF_PATH:
         speed = {"frames a second, one at a time": 1e9 / race.median(MODEL)}
-        gate = gates[f"latency.frames_a_second {candidate.tier}"]
+        gate = bounds.for_("latency.frames_a_second", tier=candidate.tier)
         found.append(hold(gate, subject.id, speed, reproduce=again))
     judge(*found)
 
@@ -120,10 +119,11 @@ def shown(race: Race, verdicts: Mapping[Bounded, Judged]) -> dict[str, object]:
     return {"ns_a_row": race.median(MODEL), "ratios": ratios}
 
 
-def outputs(gates: Gates, candidate, lane, again: str) -> Outcome:
+def outputs(bounds: Bounds, candidate, lane, again: str) -> Outcome:
     """What the model computed while it was timed, against the teacher."""
     subject = candidate.subject
-    gate = replace(gates["latency.output"], value=subject.expected.most)
+    model = subject.id if candidate.own_bounds else None
+    gate = bounds.for_("latency.output", model=model).tightened(subject.expected.most, "promised in the sidecar")
     if lane.wrong:
         labels = [one.label for one in lane.wrong.values()]
         return compare(
@@ -146,7 +146,7 @@ def details(judged: Judged) -> str:
 
 
 def test_whole_path_costs_what_libvmaf_costs(
-    candidate, model: str, path_times, gates: Gates, judge: Judge, note, evidence
+    candidate, model: str, path_times, bounds: Bounds, judge: Judge, note, evidence
 ) -> None:
     """libvmaf's features and score of 1080p, and the model behind it, against libvmaf alone."""
     found, subject = path_times[model], candidate.subject
@@ -157,7 +157,7 @@ def test_whole_path_costs_what_libvmaf_costs(
     note(f"{subject.id}: whole path {speed:.1f} frames/s at 1080p, {times} times libvmaf alone")
     evidence({"whole_path": times.value})
     cost = {f"{found.frames} frames of 1080p, whole path over libvmaf": times.value}
-    judge(hold(gates["latency.whole_path"], subject.id, cost, reproduce=reproduce(candidate, "whole")))
+    judge(hold(bounds.for_("latency.whole_path"), subject.id, cost, reproduce=reproduce(candidate, "whole")))
 
 
 def test_footprint_is_known(candidate, measured, note, also_not_checked, or_fail) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tinyvmaf.data.dataset import Dataset
 from tinyvmaf.errors import CouldNotRunError
-from tinyvmaf.judge.bounds import Gate, Gates
+from tinyvmaf.judge.bounds import Bound, Bounds, promise
 from tinyvmaf.judge.outcomes import hold
 from tinyvmaf.measure.agreement import cluster_bootstrap
 from tinyvmaf.measure.loso import LosoReport, leaked_rows, shown
@@ -43,7 +43,7 @@ def test_every_source_is_held_out_once_a_seed(
 
 @pytest.mark.usefixtures("recipe")
 def test_no_model_has_seen_its_held_out_source(
-    subject, models: list[FoldModel], whole: Dataset, gates: Gates, judge: Judge
+    subject, models: list[FoldModel], whole: Dataset, bounds: Bounds, judge: Judge
 ) -> None:
     """Neither by name, as the files themselves say, nor by row, under another name."""
     shares = {}
@@ -51,7 +51,7 @@ def test_no_model_has_seen_its_held_out_source(
         for source in sources(whole) if model.held_out is None else [model.held_out]:
             share = leaked_rows(whole, subject.teacher.feature_names, source, model.sources)
             shares[f"{source}, seed {model.seed}"] = share
-    judge(hold(gates["loso.leaked_rows"], subject.id, shares, reproduce=reproduce(subject)))
+    judge(hold(bounds.for_("loso.leaked_rows"), subject.id, shares, reproduce=reproduce(subject)))
 
 
 @pytest.mark.parametrize("metric", ["plcc", "srocc"])
@@ -62,7 +62,7 @@ def test_unseen_sources_correlate(
     reports: dict[str, LosoReport],
     reading: str,
     metric: str,
-    gates: Gates,
+    bounds: Bounds,
     judge: Judge,
     note: Callable[[str], None],
     not_checked: Callable[[str], None],
@@ -71,16 +71,16 @@ def test_unseen_sources_correlate(
     if reading not in report.pooled:
         not_checked(f"{subject.id}: {metric.upper()} of {reading}s: it has scores of clips only")
     if metric == "plcc":
-        note(summary(shown_of(subject, report, reports), reading, gates["loso.preferred"]))
+        note(summary(shown_of(subject, report, reports), reading, bounds.for_("loso.preferred")))
     measured = {f"{who}, mean of {len(each.folds)}": each.mean(reading, metric) for who, each in reports.items()}
-    judge(hold(gates[f"loso.{metric}"], f"{subject.id}, {reading}s", measured, reproduce=reproduce(subject)))
+    judge(hold(bounds.for_(f"loso.{metric}"), f"{subject.id}, {reading}s", measured, reproduce=reproduce(subject)))
 
 
 def test_no_frame_is_off_by_what_viewers_notice(
     subject,
     report: LosoReport,
     reports: dict[str, LosoReport],
-    gates: Gates,
+    bounds: Bounds,
     judge: Judge,
     not_checked: Callable[[str], None],
     evidence,
@@ -94,12 +94,12 @@ def test_no_frame_is_off_by_what_viewers_notice(
         for who, each in reports.items()
         for fold in each.folds
     }
-    judge(hold(gates["loso.frame_max_error"], subject.id, errors, reproduce=reproduce(subject)))
+    judge(hold(bounds.for_("loso.frame_max_error"), subject.id, errors, reproduce=reproduce(subject)))
 
 
 @pytest.mark.usefixtures("registered")
 def test_nothing_in_the_domain_is_off_by_what_viewers_notice(
-    subject, searched: tuple[float, list[float]], gates: Gates, judge: Judge, note: Callable[[str], None]
+    subject, searched: tuple[float, list[float]], bounds: Bounds, judge: Judge, note: Callable[[str], None]
 ) -> None:
     """Also where no clip is: a search of the teacher's domain for the row that the file gets most wrong."""
     found, row = searched
@@ -107,7 +107,7 @@ def test_nothing_in_the_domain_is_off_by_what_viewers_notice(
     at = ", ".join(f"{name} {value:.4g}" for name, value in zip(subject.teacher.feature_names, row, strict=True))
     judge(
         hold(
-            gates["loso.domain_max_error"],
+            bounds.for_("loso.domain_max_error"),
             subject.id,
             {f"worst of {len(SEARCH_SEEDS)} searches, at {at}": found},
             reproduce=reproduce(subject),
@@ -155,11 +155,7 @@ def test_promises_are_kept(
         )
     held = {who: each for who, each in reports.items() if who == "folds" or not recipe.sees_clips}
     outcomes = []
-    for name, bound in promised.items():
-        metric, direction, unit = PROMISES[name]
-        gate = Gate(
-            f"sidecar.{name}", metric, bound, unit, f"{subject_id} promises it", f"model/{subject_id}.json", direction
-        )
+    for name, value in promised.items():
         if name == "worst_difference":
             found, _ = request.getfixturevalue("searched")
             measured = {f"worst of {len(SEARCH_SEEDS)} searches": found}
@@ -168,7 +164,7 @@ def test_promises_are_kept(
             if reading not in reports["folds"].pooled:
                 raise CouldNotRunError(f"{subject_id} promises {name}, and nothing is known of its {reading}s")
             measured = {who: _measured(each, reading, field) for who, each in held.items()}
-        outcomes.append(hold(gate, subject_id, measured, reproduce=reproduce(subject)))
+        outcomes.append(hold(promise(name, value, subject_id), subject_id, measured, reproduce=reproduce(subject)))
     judge(*outcomes)
 
 
@@ -223,13 +219,13 @@ def _measured(report: LosoReport, reading: str, field: str) -> float:
     return float(getattr(report.pooled[reading], field))
 
 
-def summary(report: LosoReport, reading: str, preferred: Gate) -> str:
+def summary(report: LosoReport, reading: str, preferred: Bound) -> str:
     """One line: what a person wants to know of a subject."""
     pooled, worst = report.pooled[reading], report.worst(reading)
     plcc, srocc = report.mean(reading, "plcc"), report.mean(reading, "srocc")
     interval = report.intervals.get(reading, {}).get("rmse")
     between = f" (95 % {interval.low:.3g} to {interval.high:.3g})" if interval else ""
-    liked = "" if preferred.accepts(plcc) and preferred.accepts(srocc) else f", preferred {preferred.bound()} not met"
+    liked = "" if preferred.accepts(plcc) and preferred.accepts(srocc) else f", preferred {preferred} not met"
     return (
         f"{report.subject}, {reading}s: PLCC {shown(plcc)} +- {report.std(reading, 'plcc'):.1g}, SROCC {shown(srocc)}, "
         f"KROCC {shown(report.mean(reading, 'krocc'))}, RMSE {pooled.rmse:.4g}{between}, max {pooled.max_error:.3g}, "

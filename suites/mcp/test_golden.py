@@ -9,7 +9,7 @@ import pytest
 from tinyvmaf.data.golden import load_pairs
 from tinyvmaf.data.golden.published import VALUES
 from tinyvmaf.errors import CouldNotRunError
-from tinyvmaf.judge.bounds import Gates
+from tinyvmaf.judge.bounds import Bounds
 from tinyvmaf.judge.outcomes import Outcome, compare
 from tinyvmaf.model import registry
 from tinyvmaf.model.golden_records import load_record
@@ -36,7 +36,7 @@ def test_a_client_gets_the_published_values_and_a_models_recorded_scores(
     server: Any,
     arguments: Arguments,
     epoch: tuple[str, str],
-    gates: Gates,
+    bounds: Bounds,
     judge: Judge,
     also_not_checked: Callable[[str], None],
 ) -> None:
@@ -54,7 +54,9 @@ def test_a_client_gets_the_published_values_and_a_models_recorded_scores(
         raise CouldNotRunError(f"the record of {model.id} has no scores for {pair}")
     each, scores = [f"frame {n}" for n in range(len(frames))], [frame["scores"][model.id] for frame in frames]
     outcomes = [
-        compare(gates["golden.record"], f"{model.id} over MCP on {pair}", each, record[pair], scores, reproduce=again)
+        compare(
+            bounds.for_("golden.record"), f"{model.id} over MCP on {pair}", each, record[pair], scores, reproduce=again
+        )
     ]
     expected = published.values(epoch[0])
     if expected is None:
@@ -64,7 +66,9 @@ def test_a_client_gets_the_published_values_and_a_models_recorded_scores(
         means = [teacher["pooled"]["mean"], *np.mean(features, axis=0)]
         wanted = [expected[name] for name in VALUES]
         outcomes.append(
-            compare(gates["golden.published"], f"the MCP server on {pair}", VALUES, wanted, means, reproduce=again)
+            compare(
+                bounds.for_("golden.published"), f"the MCP server on {pair}", VALUES, wanted, means, reproduce=again
+            )
         )
     judge(*outcomes)
 

@@ -23,7 +23,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from tinyvmaf.judge.bounds import load_gates
+from tinyvmaf.judge.bounds import load_bounds
 from tinyvmaf.measure import latency
 from tinyvmaf.measure.latency import BASELINE, MODEL, PASSES, Bounded, Subject
 from tinyvmaf.model import registry
@@ -142,7 +142,7 @@ def main() -> int:
     parser.add_argument("--idle", action="store_true", help="no second process")
     arguments = parser.parse_args()
     subject, _ = latency.read_subject(registry.find(arguments.model).onnx, find_ffmpeg())
-    bound = load_gates()["latency.baseline"].value
+    bound = load_bounds().for_("latency.baseline").value
     largest, least = max(latency.BATCHES), min(latency.BATCHES)
     bulk, by_bulk = calibrated(subject, largest, 1.15, slower_in_bulk, range(1, 512))
     call, by_call = calibrated(subject, least, 1.25, slower_a_call, range(1, 64))

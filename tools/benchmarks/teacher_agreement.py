@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from tinyvmaf.errors import install
-from tinyvmaf.judge.bounds import load_gates
+from tinyvmaf.judge.bounds import load_bounds
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, file_url, find_ffmpeg
 from tinyvmaf.vmaf.libvmaf import FrameTable, score_pair
 from tinyvmaf.vmaf.teacher import Teacher, load_built_in
@@ -99,7 +99,7 @@ def main() -> int:
     print(f"{ffmpeg}\nlibvmaf {tables[0].version}: {len(tables)} clips, {frames} frames, {SIZE}\n")
     print(f"{'':20}  {'12 decimals':^33}  {'6 decimals, as logged':^33}  {'score':^13}")
     print(f"{'teacher':20}" + f"  {'max frame':>10} {'mean':>10} {'max clip':>10} " * 2 + f"  {'min':>6} {'max':>6}")
-    bound = load_gates()["golden.svr_frame"]
+    bound = load_bounds().for_("golden.svr_frame")
     failed = False
     for teacher in teachers:
         clips = [table.column(teacher.id) for table in tables]
@@ -112,7 +112,7 @@ def main() -> int:
             off.append(frame.max())
         print(line + f"  {min(c.min() for c in clips):6.1f} {max(c.max() for c in clips):6.1f}")
         failed = failed or not bound.accepts(off[0])
-    print(f"\nbound: {bound.bound()} a frame: {'FAILED' if failed else 'held'}")
+    print(f"\nbound: {bound} a frame: {'FAILED' if failed else 'held'}")
     return int(failed)
 
 

@@ -13,7 +13,9 @@ from tinyvmaf.app.cli import gate as command
 from tinyvmaf.app.cli import main
 from tinyvmaf.data.store import Store
 from tinyvmaf.errors import TinyvmafError
-from tinyvmaf.judge import results, selftest_cache
+from tinyvmaf.judge import gate_run, results, selftest_cache
+from tinyvmaf.judge.verdict import FILES, VERDICT_FILE
+from tinyvmaf.judge.verdict import SUITES as SUITES_OF_ALL
 
 from ..judge.test_results import FACTS, MODEL, found, outcome
 
@@ -35,7 +37,7 @@ FAILS = "def test_b(judged_by_assertions):\n    assert 1 == 2, 'one is not two'\
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkout whose suites judge nothing but themselves."""
     folder = tmp_path / "checkout"
-    for suite in command._SUITES:
+    for suite in SUITES_OF_ALL:
         (folder / "suites" / suite).mkdir(parents=True)
         (folder / "suites" / suite / "conftest.py").touch()
         (folder / "suites" / suite / "test_it.py").write_text(PASSES, encoding="utf-8")
@@ -58,7 +60,7 @@ def gate(checkout: Path, *options: str) -> tuple[int, str, dict[str, Any] | None
         timeout=100,
         check=False,
     )
-    file = checkout / "report" / results.VERDICT_FILE
+    file = checkout / "report" / VERDICT_FILE
     return done.returncode, done.stdout + done.stderr, json.loads(file.read_text()) if file.exists() else None
 
 
@@ -67,12 +69,12 @@ def test_two_runs_have_one_verdict(checkout: Path) -> None:
     status, out, verdict = gate(checkout)
     assert status == 1, out
     assert verdict is not None
-    assert (verdict["verdict"], sorted(verdict["suites"])) == ("FAIL", sorted(command._SUITES))
-    judged = len(command._SUITES) + 1
+    assert (verdict["verdict"], sorted(verdict["suites"])) == ("FAIL", sorted(SUITES_OF_ALL))
+    judged = len(SUITES_OF_ALL) + 1
     assert out.splitlines()[-1] == f"VERDICT: FAIL ({judged} outcomes on {judged} values, 1 failed)"
     assert out.count("VERDICT") == 1
     assert "  - suites/latency/test_it.py::test_b" in out
-    assert all((checkout / "report" / name).is_file() for name in results.FILES)
+    assert all((checkout / "report" / name).is_file() for name in FILES)
 
 
 def test_the_gates_own_tests_are_run_once_for_the_same_gates(checkout: Path) -> None:
@@ -130,7 +132,7 @@ def test_a_run_that_dies_is_no_pass(checkout: Path) -> None:
     (checkout / "suites/latency/test_it.py").write_text(killed, encoding="utf-8")
     status, out, verdict = gate(checkout)
     assert (status, verdict and verdict["verdict"]) == (10, "COULD NOT RUN"), out
-    assert "latency ended with status -9 and said nothing" in out
+    assert "latency ended with status -9 and no result" in out
     (checkout / "suites/corpus/conftest.py").write_text("import os\n\nos._exit(3)\n", encoding="utf-8")
     status, out, verdict = gate(checkout)
     assert (status, verdict) == (10, None), out
@@ -167,7 +169,7 @@ def test_without_a_report_there_is_no_verdict(
     monkeypatch.setattr(command.report, "write", write)
     assert main(["gate", "--jobs", "1"]) == 10
     assert "no report, and so no verdict: OverflowError" in capsys.readouterr().err
-    assert not (checkout / "report" / results.VERDICT_FILE).exists()
+    assert not (checkout / "report" / VERDICT_FILE).exists()
 
 
 def test_a_wheel_alone_has_no_suites(
@@ -200,18 +202,18 @@ def ran(*pairs: tuple[str, str | None], status: str = "pass") -> list[dict[str, 
 )
 def test_a_model_that_a_suite_did_not_judge_is_missed(tests: list[dict[str, Any]], missed: list[str]) -> None:
     whole = found(tests=tests, models=[MODEL | {"recipe": "r"}])
-    assert [entry["text"] for entry in command._not_run(whole, SUITES)] == missed
+    assert [entry["text"] for entry in gate_run._not_judged(whole, SUITES)] == missed
 
 
 def test_a_teacher_is_no_student() -> None:
     whole = found(tests=ran(*((s, "m") for s in SUITES if s != "loso"), ("loso", "n")))
-    assert command._not_run(whole, SUITES) == []
+    assert gate_run._not_judged(whole, SUITES) == []
 
 
 def test_a_part_that_is_missing_is_put_down() -> None:
-    lost = command._nothing([{"record": found(outcomes=[outcome()])}], "latency", -9)
+    lost = gate_run._nothing([{"record": found(outcomes=[outcome()])}], "latency", -9)
     whole = results.finish(results.join([found(outcomes=[outcome()]), lost["record"]]))
     assert whole["verdict"] == "COULD NOT RUN"
     assert FACTS["started"] == whole["started"]
     with pytest.raises(TinyvmafError, match="found nothing"):
-        command._nothing([], "latency", 3)
+        gate_run._nothing([], "latency", 3)

@@ -4,12 +4,14 @@ import re
 import tomllib
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+from pydantic import BaseModel
 
 from tinyvmaf.files import home
-from tinyvmaf.judge import results
+from tinyvmaf.judge.outcomes import TYPES
+from tinyvmaf.judge.verdict import EXIT, FILES, Verdict
 from tinyvmaf.judge.waivers import Waiver, read_waivers
 
 PAGE = (home() / "docs/gates.md").read_text(encoding="utf-8")
@@ -30,21 +32,39 @@ def names(cell: str) -> list[str]:
 
 def test_every_verdict_is_there_with_its_exit_status() -> None:
     found = {cells[0]: int(cells[1].split()[0]) for cells in rows(section("The verdict")) if cells[0] != "verdict"}
-    assert found == dict(results.EXIT)
+    assert found == dict(EXIT)
 
 
 def test_every_file_of_a_report_is_named() -> None:
-    assert {name for name in names(section("The report")) if name in results.FILES} == set(results.FILES)
+    assert {name for name in names(section("The report")) if name in FILES} == set(FILES)
 
 
 def test_every_field_of_the_schema_is_there_and_no_other() -> None:
     found = {names(cells[0])[0]: names(cells[2]) for cells in rows(section("The report")) if names(cells[0])}
-    assert found == {name: nested(schema) for name, schema in results.SCHEMA["properties"].items()}
+    assert found == {field.alias or name: nested(field.annotation) for name, field in Verdict.model_fields.items()}
 
 
-def nested(schema: dict[str, Any]) -> list[str]:
-    """The fields of a table, or of each entry of a list."""
-    return list(schema.get("items", schema).get("properties", {}))
+def nested(annotation: Any) -> list[str]:
+    """The fields of a table, or of each entry of a list; those of an outcome stand in a table of their own."""
+    inner = next(iter(get_args(annotation)), annotation)
+    return list(inner.model_fields) if isinstance(inner, type) and issubclass(inner, BaseModel) else []
+
+
+def test_the_table_of_outcomes_is_the_one_of_the_code() -> None:
+    assert [cells for cells in rows(section("Outcomes")) if cells[0] != "field"] == [
+        [f"`{name}`", ", ".join(types), description] for name, (types, description) in outcome_fields().items()
+    ]
+
+
+def outcome_fields() -> dict[str, tuple[list[str], str]]:
+    """Each field of an outcome or of its rows: which types have it, and what it is."""
+    found: dict[str, tuple[list[str], str]] = {}
+    for kind, of in TYPES.items():
+        for name, field in of.model_fields.items():
+            found.setdefault(name, ([], field.description or ""))[0].append(kind)
+        for name, field in of.row.model_fields.items() if "worst" in of.model_fields else ():
+            found.setdefault(f"worst[].{name}", ([], field.description or ""))[0].append(kind)
+    return found
 
 
 def test_the_waiver_that_is_shown_is_one(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from tinyvmaf.judge import results
-from tinyvmaf.judge.bounds import Gate, load_gates
+from tinyvmaf.judge.bounds import load_bounds, promise
 from tinyvmaf.judge.outcomes import Outcome, compare, hold
 
 Record = dict[str, Any]
@@ -56,12 +56,12 @@ def sample(
     for n, model in enumerate(models):
         seen = evidence["models"][model] = _evidence(rng, model, frames, moved=failing and n == 1)
         _judge(run, model, seen, waived=failing and n == 2)
-        run["not_checked"].append(results.said("backends", model, None, _TORCH))
-    scale = load_gates()["corpus.clips_above_95"]
+        run["not_checked"].append(results.finding("backends", model, None, _TORCH))
+    scale = load_bounds().for_("corpus.clips_above_95")
     spread = hold(scale, "corpus", {"clips": 0.18}, reproduce="pytest suites/corpus")
     _add(run, None, "corpus", "test_the_corpus_spreads_over_the_scale", [spread])
     _add(run, None, "selftest", "test_a_plain_float32_student_fails_and_its_worst_row_is_shown", [])
-    run["notes"].append(results.said("golden", None, None, "libvmaf 86da14d, motion epoch mirror-fix"))
+    run["notes"].append(results.finding("golden", None, None, "libvmaf 86da14d, motion epoch mirror-fix"))
     if failing and len(models) > 2:
         waiver = {"model": models[2], "gate": "latency.floor", "reason": "waits for the next runtime", "up_to": 2.5}
         run["waivers"].append(waiver | {"owner": "ops@example.org", "expires": "2027-01-31", "state": "used"})
@@ -72,9 +72,9 @@ def of_nothing(*, stopped: bool = False, could_not_run: str | None = None, failu
     """A record in which nothing was judged."""
     run = _begun()
     if could_not_run is not None:
-        run["could_not_run"].append(results.said(None, None, None, could_not_run))
+        run["could_not_run"].append(results.finding(None, None, None, could_not_run))
     if failure is not None:
-        run["failures"].append(results.said(None, None, None, failure) | {"gates": []})
+        run["failures"].append(results.finding(None, None, None, failure) | {"gates": []})
     return results.finish(run, stopped=stopped)
 
 
@@ -91,16 +91,23 @@ def hostile(text: str) -> tuple[Record, dict[str, Any]]:
     for outcome in run["outcomes"]:
         outcome |= dict.fromkeys(("metric", "bound", "unit", "subject", "reason", "source", "reproduce"), text)
         outcome["details"] = text
-        for row in outcome["worst"]:
+        for row in outcome.get("worst", ()):
             row["label"] = text
     for failure in run["failures"]:
         failure |= {"text": text, "gates": [text]}
     for key in ("could_not_run", "not_checked", "notes"):
-        run[key].append(results.said(text, text, text, text))
+        run[key].append(results.finding(text, text, text, text))
     run["tests"].append({"test": text, "suite": text, "model": text, "seconds": 0.0, "status": "could not run"})
     waiver = dict.fromkeys(("model", "gate", "reason", "owner", "expires"), text)
     run["waivers"] = [waiver | {"up_to": None, "state": "used"}]
-    run |= {"summary": text, "command": text, "started": text, "suites": [*SUITES, text]}
+    run |= {
+        "question": text,
+        "suites_left_out": [text],
+        "summary": text,
+        "command": text,
+        "started": text,
+        "suites": [*SUITES, text],
+    }
     run["tinyvmaf"] |= {"version": text, "commit": text}
     run["environment"] |= {"python": text, "system": text, "cpu": text, "packages": {text: text}, "header": [text]}
     seen["frames"] |= {"how": text, "teacher": text, "sources": [text] * 9, "clips": [text] * 144}
@@ -211,7 +218,7 @@ def _pair(mean: float, spread: float, recorded: bool | None) -> dict[str, Any]:
 
 
 def _judge(run: Record, model: str, seen: dict[str, Any], *, waived: bool) -> None:
-    gates = load_gates()
+    bounds = load_bounds()
     about = {"path": f"model/{model}.onnx", "sha256": "619626ad" * 8, "bytes": _BYTES.get(model, 4000)}
     about |= {"tier": model.rpartition("_")[2], "teacher": "vmaf_v0.6.1", "recipe": model, "registered": True}
     about |= {"measured": {"loso_frame_rmse_points": 0.0236}, "promised": {"frame_rmse": 0.06, "frame_max_error": 0.3}}
@@ -221,11 +228,14 @@ def _judge(run: Record, model: str, seen: dict[str, Any], *, waived: bool) -> No
         f"{frames['clips'][clip]} frame {frame}": abs(got - expected)
         for clip, frame, got, expected in zip(*(frames[k] for k in ("clip", "frame", "got", "expected")), strict=True)
     }
-    promise = Gate("sidecar.frame_max_error", "largest error of a frame", 0.3, "VMAF points", "promised", "its sidecar")
-    for gate, name in ((gates["loso.frame_max_error"], "test_no_frame_is_off"), (promise, "test_promises_are_kept")):
+    own = promise("frame_max_error", 0.3, model)
+    for gate, name in (
+        (bounds.for_("loso.frame_max_error"), "test_no_frame_is_off"),
+        (own, "test_promises_are_kept"),
+    ):
         _add(run, model, "loso", name, [hold(gate, model, worst, reproduce=again)])
     again = f"pytest suites/backends --model model/{model}.onnx"
-    bound = gates["backends.ulp" if seen["ulp_bound"] else "backends.exact"]
+    bound = bounds.for_("backends.ulp" if seen["ulp_bound"] else "backends.exact")
     for engine, batches in seen["ulp"].items():
         measured = {f"batch {size}": float(ulp) for size, ulp in batches.items()}
         bits = "row 17: 0x1.8a3f2cp+6\n    got 0x1.8a3f2ep+6" if max(measured.values()) > seen["ulp_bound"] else ""
@@ -233,16 +243,16 @@ def _judge(run: Record, model: str, seen: dict[str, Any], *, waived: bool) -> No
         _add(run, model, "backends", f"test_agrees_with_the_reference[{engine}]", [found])
     scores, labels = np.linspace(3, 97, 24), [f"frame {n}" for n in range(24)]
     again = f"pytest suites/golden --model model/{model}.onnx"
-    moved = compare(gates["golden.record"], model, labels, scores, scores + 1e-6, reproduce=again)
+    moved = compare(bounds.for_("golden.record"), model, labels, scores, scores + 1e-6, reproduce=again)
     _add(run, model, "golden", "test_golden_scores", [moved])
     _add(run, model, "golden", "test_frame_0_has_no_motion_and_is_scored_so", [])
     for name in ("the_file_keeps_the_contract", "files_are_the_registered_ones", "the_batch_is_symbolic_in_truth"):
         _add(run, model, "contract", f"test_{name}", [])
     again = f"pytest suites/contract --model model/{model}.onnx"
-    in_range = hold(gates["contract.range_high"], model, {"10,000 rows": 100.0, "corners": 99.4}, reproduce=again)
+    in_range = hold(bounds.for_("contract.range_high"), model, {"10,000 rows": 100.0, "corners": 99.4}, reproduce=again)
     _add(run, model, "contract", "test_any_finite_input_gives_a_finite_score_in_range", [in_range])
     taken = {"batch 1": 2.31 if waived else 1.812}
-    fast = hold(gates["latency.floor"], model, taken, reproduce=f"tinyvmaf bench run {model}")
+    fast = hold(bounds.for_("latency.floor"), model, taken, reproduce=f"tinyvmaf bench run {model}")
     _add(run, model, "latency", "test_is_fast_enough", [fast], waived=waived)
 
 
@@ -250,8 +260,13 @@ def _add(run: Record, model: str | None, suite: str, name: str, found: list[Outc
     where = f"suites/{suite}/test_{suite}.py::{name}" + (f"[{model}]" if model else "")
     bad = [] if waived else [outcome for outcome in found if outcome.failed]
     status = "fail" if bad else "waived" if waived else "pass"
-    run["outcomes"] += [results.of_outcome(o, test=where, suite=suite, model=model, waived=waived) for o in found]
+    placed = [outcome.placed(test=where, suite=suite, model=model, waived=waived) for outcome in found]
+    run["outcomes"] += [outcome.model_dump(mode="json") for outcome in placed]
+    if suite not in run["suites"]:
+        run["suites"].append(suite)
     run["tests"].append({"test": where, "suite": suite, "model": model, "seconds": 0.214, "status": status})
     if bad:
         text = "\n\n".join(outcome.explain() for outcome in bad)
-        run["failures"].append(results.said(suite, model, where, text) | {"gates": [o.gate.name for o in bad]})
+        run["failures"].append(
+            results.finding(suite, model, where, text) | {"gates": [outcome.gate for outcome in bad]}
+        )

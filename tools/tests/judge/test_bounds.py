@@ -1,21 +1,35 @@
-"""A bound holds what it says, a comparison of nothing is no comparison, and a failure explains itself."""
+"""A bound holds what it says; gates.toml chooses within what a gate allows; the most specific table wins."""
 
 import unittest
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tinyvmaf.errors import CouldNotRunError, TinyvmafError
 from tinyvmaf.files import home
-from tinyvmaf.judge.bounds import Gate, load_gates
-from tinyvmaf.judge.outcomes import compare
-from tinyvmaf.vmaf.pooling import pool
+from tinyvmaf.judge.bounds import SELECTORS, load_bounds
+from tinyvmaf.judge.gates import GATES
 
-PLACES = Gate("g.places", "|d|", 4, "places", "because", "there")
-POINTS = Gate("g.points", "|d|", 0.5, "VMAF points", "because", "there")
+TOML = (home() / "gates.toml").read_text(encoding="utf-8")
+BOUNDS = load_bounds()
+PLACES, POINTS, LEAST = (BOUNDS.for_(name) for name in ("golden.record", "golden.near", "loso.plcc"))
+
+
+def changed(tmp_path: Path, old: str, new: str) -> Path:
+    """A copy of gates.toml with one piece changed."""
+    assert old in TOML
+    path = tmp_path / "gates.toml"
+    path.write_text(TOML.replace(old, new, 1), encoding="utf-8")
+    return path
+
+
+def added(tmp_path: Path, table: str, value: str = "5") -> Path:
+    """A copy of gates.toml with one table more."""
+    path = tmp_path / "gates.toml"
+    path.write_text(f'{TOML}\n[{table}]\nvalue = {value}\nreason = "r"\nsource = "s"\n', encoding="utf-8")
+    return path
 
 
 @given(st.floats(-100, 100), st.floats(-2e-4, 2e-4))
@@ -28,111 +42,107 @@ def test_places_is_unittests(a: float, d: float) -> None:
     assert PLACES.accepts(a - (a + d)) is close
 
 
-@pytest.mark.parametrize("gate", [PLACES, POINTS])
-def test_what_is_not_finite_is_never_within_a_bound(gate: Gate) -> None:
+@pytest.mark.parametrize("bound", [PLACES, POINTS, LEAST], ids=str)
+def test_what_is_not_finite_is_never_within_a_bound(bound) -> None:
     for value in (float("nan"), float("inf"), float("-inf")):
-        assert not gate.accepts(value)
+        assert not bound.accepts(value)
 
 
-def test_nan_is_the_worst_row_and_fails() -> None:
-    outcome = compare(POINTS, "m", ["a", "b"], [1.0, 2.0], [1.1, float("nan")], reproduce="x")
-    assert outcome.failed
-    assert outcome.worst[0].label == "b"
+@given(st.sampled_from(sorted(GATES)), st.floats(-1e6, 1e6))
+def test_a_margin_is_negative_exactly_outside(name: str, measured: float) -> None:
+    bound = BOUNDS.for_(name, tier="nano")
+    if bound.gate.unit != "places":  # which round
+        assert (bound.margin(measured) >= 0) is bound.accepts(measured)
 
 
-@pytest.mark.parametrize(
-    ("labels", "expected", "got", "message"),
-    [
-        ([], [], [], "nothing to compare"),
-        (["a"], [1.0], [1.0, 2.0], "1 values to compare"),
-        (["a"], [float("nan")], [1.0], "an expected value is not finite"),
-        (["a", "b"], [1.0], [1.0], "2 values"),
-    ],
-)
-def test_a_comparison_of_nothing_could_not_run(labels, expected, got, message: str) -> None:
-    with pytest.raises(CouldNotRunError, match=message):
-        compare(POINTS, "m", labels, expected, got, reproduce="x")
-
-
-def test_a_failure_says_everything_that_is_needed() -> None:
-    outcome = compare(
-        POINTS,
-        "model on clip",
-        [f"frame {i}" for i in range(50)],
-        np.zeros(50),
-        np.arange(50.0),
-        reproduce="tox -e golden",
-    )
-    text = outcome.explain()
-    for words in (
-        "model on clip",
-        "49 of 50 values outside <= 0.5 VMAF points",
-        "max |d| 49",
-        "frame 49",
-        "because",
-        "source: there",
-        "again: tox -e golden",
-        "the worst 10 of 50",
-    ):
-        assert words in text
-    assert len(text.splitlines()) < 20
-
-
-@given(st.lists(st.floats(0, 100), min_size=1, max_size=50), st.data())
-def test_one_value_outside_fails_wherever_it_is(values: list[float], data: st.DataObject) -> None:
-    at = data.draw(st.integers(0, len(values) - 1))
-    got = list(values)
-    got[at] += 0.51
-    labels = [str(i) for i in range(len(values))]
-    outcome = compare(POINTS, "m", labels, values, got, reproduce="x")
-    assert (outcome.failures, outcome.worst[0].label) == (1, str(at))
-    assert not compare(POINTS, "m", labels, values, values, reproduce="x").failed
-
-
-def test_every_bound_has_a_reason_and_a_source() -> None:
-    for gate in load_gates().values():
-        assert gate.reason, gate.name
-        assert gate.source, gate.name
+def test_every_gate_has_a_bound_with_a_reason_and_a_source() -> None:
+    assert {bound.gate.name for bound in BOUNDS} == set(GATES)
+    assert all(bound.reason and bound.source for bound in BOUNDS)
 
 
 def test_golden_gates_look_at_no_fewer_places_than_the_publisher() -> None:
-    for name, gate in load_gates().items():
-        if gate.unit == "places":
-            assert gate.value >= 4, name
+    for bound in BOUNDS:
+        if bound.gate.unit == "places":
+            assert bound.value >= 4, bound.table
+            assert bound.gate.fault(3)
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("asked", "table"),
     [
-        "",
-        "[a.b]\nmetric = 'm'\n",
-        "a = 3",
-        "[a.b]\nmetric='m'\nvalue=-1\nunit='u'\nreason='r'\nsource='s'",
-        "[a.b]\nmetric='m'\nvalue=nan\nunit='u'\nreason='r'\nsource='s'",
-        "not toml at all",
+        ({}, "[latency.floor]"),
+        ({"model": "tinyvmaf_nano"}, "[latency.floor]"),
+        ({"model": "tinyvmaf_exact", "tier": "nano"}, "[latency.floor.model.tinyvmaf_exact]"),
+        ({"engine": "e"}, "[latency.floor.engine.e]"),
+        ({"engine": "e", "model": "tinyvmaf_exact"}, "[latency.floor.model.tinyvmaf_exact]"),
+        ({"engine": "e", "kind": "teacher"}, "[latency.floor.engine.e]"),
+        ({"kind": "teacher"}, "[latency.floor.kind.teacher]"),
+        ({"kind": "teacher", "model": "m", "engine": "f"}, "[latency.floor.model.m.engine.f]"),
+        ({"model": "m", "engine": "g"}, "[latency.floor]"),
     ],
 )
-def test_a_gates_file_that_is_none_could_not_run(text: str, tmp_path: Path) -> None:
+def test_the_most_specific_table_wins(asked: dict[str, str], table: str, tmp_path: Path) -> None:
+    path = tmp_path / "gates.toml"
+    more = ("engine.e", "kind.teacher", "model.m.engine.f")
+    path.write_text(
+        TOML + "".join(f'\n[latency.floor.{one}]\nvalue = 3\nreason = "r"\nsource = "s"\n' for one in more),
+        encoding="utf-8",
+    )
+    assert load_bounds(path).for_("latency.floor", **asked).table == f"gates.toml {table}"
+
+
+def test_selectors_stand_in_one_order_only(tmp_path: Path) -> None:
+    """So that no two tables are for the same."""
+    with pytest.raises(CouldNotRunError, match="unknown key 'model'"):
+        load_bounds(added(tmp_path, "latency.floor.engine.e.model.m"))
+    assert SELECTORS[0] == "model"
+
+
+def test_a_bound_for_nothing_that_is_asked_could_not_run() -> None:
+    with pytest.raises(CouldNotRunError, match=r"no bound latency\.frames_a_second for tier large"):
+        BOUNDS.for_("latency.frames_a_second", tier="large")
+    with pytest.raises(CouldNotRunError, match=r"no bound no\.such"):
+        BOUNDS.for_("no.such")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("value = 4", "value = 0.9", "golden.published.: value 0.9 is outside 4 to 9 places"),
+        ("value = 4", "value = 4.5", "value 4.5 is not a whole number of places"),
+        ("value = 4", "value = true", "value is True, not a number"),
+        ("value = 6.0", "value = 1e308", r"golden.near.: value 1e\+308 is outside 0 to 20 VMAF points"),
+        ("value = 6.0", "value = nan", "value nan is outside"),
+        ("value = 6.0", "value = -1", "value -1 is outside"),
+        ("value = 6.0", "value = '6'", "value is '6', not a number"),
+        ("value = 6.0\n", "", "golden.near. has no value"),
+        ("value = 0.97", "value = 0.1", "loso.plcc.: value 0.1 is outside 0.5 to 1"),
+        ("value = 4", 'value = 4\nunit = "VMAF points"', "unknown key 'unit'"),
+        ("value = 0.97", 'value = 0.97\ndirection = "at most"', "unknown key 'direction'"),
+        ("[golden.near]", "[golden.nearr]", r"no gate golden.nearr; did you mean golden.near\?"),
+        ("[latency.floor.model.tinyvmaf_exact]", "[latency.floor.modle.x]", r"'modle'; did you mean model\?"),
+        ("[latency.frames_a_second.tier.nano]", "[latency.frames_a_second.tier.nanno]", r"did you mean nano\?"),
+        ("[latency.floor.model.tinyvmaf_exact]", "[latency.floor.model]", "is not a table"),
+        ("[golden.near]", "[golden]\nnear = 3\n[golden.other]", "is not a table"),
+        ('reason = "the publisher', 'reason = ""\nother = "', "unknown key 'other'"),
+        ('source = "as loso.frame_max_error"', 'source = ""', "reason and source are sentences"),
+    ],
+)
+def test_gates_toml_chooses_only_within_the_gate(old: str, new: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(CouldNotRunError, match=message):
+        load_bounds(changed(tmp_path, old, new))
+
+
+@pytest.mark.parametrize("text", ["", "a = 3", "not toml at all", "[a.b]\nvalue = 1\nreason = 'r'\nsource = 's'"])
+def test_a_file_that_holds_no_bounds_could_not_run(text: str, tmp_path: Path) -> None:
     (tmp_path / "gates.toml").write_text(text, encoding="utf-8")
-    if text:
-        with pytest.raises(CouldNotRunError):
-            load_gates(tmp_path / "gates.toml")
-    else:
-        assert not load_gates(tmp_path / "gates.toml")  # and each gate that looks for its bound fails
+    with pytest.raises(CouldNotRunError):
+        load_bounds(tmp_path / "gates.toml")
 
 
-@given(st.lists(st.floats(0, 100), min_size=1, max_size=60))
-def test_pooled_values_keep_their_order(values: list[float]) -> None:
-    pooled = pool(np.array(values))
-    slack = 1e-9
-    assert pooled["min"] - slack <= pooled["harmonic_mean"] <= pooled["mean"] + slack
-    assert pooled["mean"] <= pooled["max"] + slack
-
-
-@pytest.mark.parametrize("values", [[], [1.0, float("nan")], [float("inf")]])
-def test_nothing_is_not_pooled(values: list[float]) -> None:
-    with pytest.raises(ValueError, match="at least one value"):
-        pool(np.array(values))
+def test_a_promise_tightens_and_never_loosens() -> None:
+    assert (POINTS.tightened(0.1, "sidecar").value, POINTS.tightened(0.1, "sidecar").table) == (0.1, "sidecar")
+    assert POINTS.tightened(60.0, "sidecar") == POINTS
 
 
 def test_a_home_without_gates_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

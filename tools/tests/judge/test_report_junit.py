@@ -51,7 +51,7 @@ def test_statuses_are_said_as_ci_reads_them() -> None:
 def test_a_test_that_could_not_look_at_a_part_passes_and_says_so() -> None:
     run, _ = sample(MODELS[:1], failing=False, frames=2)
     test = run["tests"][0]["test"]
-    run["not_checked"] = [results.said("loso", MODELS[0], test, "engine x")]
+    run["not_checked"] = [results.finding("loso", MODELS[0], test, "engine x")]
     (case,) = [case for case in parsed(run).iter("testcase") if case.get("name") == test]
     assert case.findtext("system-out") == "NOT CHECKED: engine x"
     assert case.find("skipped") is None
@@ -81,7 +81,7 @@ def test_only_pass_is_green(run: dict[str, Any], failures: bool, errors: bool) -
 
 def test_what_could_not_be_collected_is_a_case_under_its_own_name() -> None:
     run = of_nothing()
-    run["could_not_run"] = [results.said("loso", None, "suites/loso/test_loso.py", "SyntaxError\nthere")]
+    run["could_not_run"] = [results.finding("loso", None, "suites/loso/test_loso.py", "SyntaxError\nthere")]
     (case,) = parsed(run).iter("testcase")
     assert (case.get("classname"), case.get("name")) == ("loso", "suites/loso/test_loso.py")
     error = case.find("error")

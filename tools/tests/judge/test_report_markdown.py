@@ -57,8 +57,10 @@ def test_a_long_failure_is_shortened_and_says_so() -> None:
 @pytest.mark.parametrize("letter", ["x", "🎬", "|", "\n"])
 def test_it_is_never_too_long_and_counts_what_it_left_out(letter: str) -> None:
     run, _ = sample(MODELS[:2], frames=2)
-    run["failures"] = [results.said("loso", f"m{n}", None, f"{n} " + letter * 3000) | {"gates": []} for n in range(400)]
-    run["not_checked"] = [results.said("loso", None, None, f"{n} {letter * 500}") for n in range(400)]
+    run["failures"] = [
+        results.finding("loso", f"m{n}", None, f"{n} " + letter * 3000) | {"gates": []} for n in range(400)
+    ]
+    run["not_checked"] = [results.finding("loso", None, None, f"{n} {letter * 500}") for n in range(400)]
     text = summary(run)
     assert len(text.encode()) < LIMIT
     last = text.rstrip().splitlines()[-1]
@@ -107,9 +109,9 @@ def test_texts_that_mean_harm_are_shown_and_do_nothing(text: str) -> None:
 def test_any_text_is_escaped(text: str) -> None:
     run = BASE
     run["models"][0]["id"] = text
-    run["failures"] = [results.said(SUITE, text, text, text) | {"gates": [text]}]
-    run["not_checked"] = [results.said(SUITE, text, None, text)]
-    run["could_not_run"] = [results.said(SUITE, text, None, text)]
+    run["failures"] = [results.finding(SUITE, text, text, text) | {"gates": [text]}]
+    run["not_checked"] = [results.finding(SUITE, text, None, text)]
+    run["could_not_run"] = [results.finding(SUITE, text, None, text)]
     run["suites"] = [SUITE, *(f"suite {n}" for n in range(6)), text]
     run["waivers"] = [
         dict.fromkeys(("model", "gate", "reason", "owner", "expires"), text) | {"up_to": 1.0, "state": "unused"}

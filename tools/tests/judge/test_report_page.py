@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinyvmaf.errors import TinyvmafError
-from tinyvmaf.judge import results
 from tinyvmaf.judge.report import JUNIT_FILE, PAGE_FILE, SUMMARY_FILE, axes, page, style, write
 from tinyvmaf.judge.report.words import clean, line, number, one_minus
+from tinyvmaf.judge.verdict import check
 
 from .report_samples import HOSTILE, MODELS, SOURCES, hostile, of_nothing, sample
 
@@ -67,7 +67,7 @@ def failing() -> Parsed:
 
 def test_the_verdict_comes_first_then_what_spoils_it(failing: Parsed) -> None:
     said = [
-        "May these 4 models stand in for VMAF?",
+        "Do these 4 models pass backends, contract, corpus, golden, latency, loso, selftest?",
         "FAIL",
         "What failed",
         "What was not checked",
@@ -211,12 +211,14 @@ def test_null_numbers_are_dashes() -> None:
     run, evidence = sample(MODELS[:1], frames=2)
     evidence["models"][MODELS[0]] = _gaps(evidence["models"][MODELS[0]])
     for outcome in run["outcomes"]:
-        outcome |= {"value": None, "max_difference": None}
-        for row in outcome["worst"]:
-            row |= {"expected": None, "got": None, "difference": None}
+        outcome["value"] = None
+        for key in ("max_difference", "worst_value"):
+            outcome |= {key: None} if key in outcome else {}
+        for row in outcome.get("worst", ()):
+            row |= dict.fromkeys(row.keys() - {"label", "accepted"}, None)
     run["models"][0] |= dict.fromkeys(("sha256", "bytes", "tier", "teacher", "recipe"), None)
     run["tinyvmaf"] |= {"commit": None, "dirty": None}
-    results.check(run)
+    check(run)
     text = Parsed(page(run, evidence)).text
     assert "nan" not in text.lower().replace("nano", "")
     assert "None" not in text
@@ -297,7 +299,7 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
 
 def test_the_samples_are_by_the_schema() -> None:
     for run in (sample(frames=2)[0], hostile("x")[0], of_nothing(stopped=True)):
-        results.check(run)
+        check(run)
 
 
 def _luminance(colour: str) -> float:

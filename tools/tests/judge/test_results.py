@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinyvmaf.errors import TinyvmafError
-from tinyvmaf.judge import results
-from tinyvmaf.judge.bounds import Gate
+from tinyvmaf.judge import results, verdict
+from tinyvmaf.judge.bounds import Bound, load_bounds
 from tinyvmaf.judge.outcomes import hold
 
-GATE = Gate("contract.range_high", "largest score", 100.0, "VMAF points", "because", "there")
+BOUND: Bound = load_bounds().for_("contract.range_high")
 FACTS: dict[str, Any] = {
     "started": "2026-11-21T10:00:00Z",
     "command": "pytest suites",
@@ -35,12 +35,13 @@ MODEL = {
     "measured": {},
     "promised": {},
 }
-WAIVER = {"model": "m", "gate": GATE.name, "reason": "r", "owner": "o", "expires": "2999-01-01", "up_to": None}
+WAIVER = {"model": "m", "gate": BOUND.gate.name, "reason": "r", "owner": "o", "expires": "2999-01-01", "up_to": None}
 
 
 def outcome(got: float = 50.0, *, waived: bool = False, model: str | None = "m") -> dict[str, Any]:
-    found = hold(GATE, "m", {"row": got}, reproduce="again")
-    return results.of_outcome(found, test="suites/contract/t.py::t", suite="contract", model=model, waived=waived)
+    found = hold(BOUND, "m", {"row": got}, reproduce="again")
+    placed = found.placed(test="suites/contract/t.py::t", suite="contract", model=model, waived=waived)
+    return placed.model_dump(mode="json")
 
 
 def found(**lists: Any) -> dict[str, Any]:
@@ -51,7 +52,7 @@ def failure(model: str | None = "m") -> dict[str, Any]:
     return {"suite": "contract", "model": model, "test": "t", "gates": ["contract.x"], "text": "it failed"}
 
 
-SAID = results.said("contract", "m", "t", "text")
+FINDING = results.finding("contract", "m", "t", "text")
 
 
 @pytest.mark.parametrize(
@@ -63,22 +64,22 @@ SAID = results.said("contract", "m", "t", "text")
         ({"outcomes": [outcome(101.0, waived=True)]}, "PASS"),
         ({"outcomes": [outcome()], "failures": [failure()]}, "FAIL"),
         ({"outcomes": [outcome()], "failures": [failure(None)]}, "FAIL"),
-        ({"outcomes": [outcome()], "could_not_run": [SAID]}, "COULD NOT RUN"),
-        ({"outcomes": [outcome(101.0)], "could_not_run": [SAID]}, "FAIL"),
-        ({"outcomes": [outcome()], "not_checked": [SAID]}, "PASS"),
+        ({"outcomes": [outcome()], "could_not_run": [FINDING]}, "COULD NOT RUN"),
+        ({"outcomes": [outcome(101.0)], "could_not_run": [FINDING]}, "FAIL"),
+        ({"outcomes": [outcome()], "not_checked": [FINDING]}, "PASS"),
         ({}, "COULD NOT RUN"),
-        ({"notes": [SAID], "not_checked": [SAID]}, "COULD NOT RUN"),
+        ({"notes": [FINDING], "not_checked": [FINDING]}, "COULD NOT RUN"),
     ],
 )
 def test_the_rule(lists: dict[str, Any], word: str) -> None:
     whole = results.finish(found(**lists))
-    assert (whole["verdict"], whole["exit_status"]) == (word, results.EXIT[word])
+    assert (whole["verdict"], whole["exit_status"]) == (word, verdict.EXIT[word])
     assert word in whole["summary"]
-    results.check(whole)
+    verdict.check(whole)
 
 
 def test_strict_counts_what_was_not_checked() -> None:
-    assert results.finish(found(outcomes=[outcome()], not_checked=[SAID]), strict=True)["verdict"] == "COULD NOT RUN"
+    assert results.finish(found(outcomes=[outcome()], not_checked=[FINDING]), strict=True)["verdict"] == "COULD NOT RUN"
 
 
 def test_a_run_that_was_stopped_has_no_verdict() -> None:
@@ -120,21 +121,21 @@ def test_a_waiver_of_a_promise_is_asked_for_by_loso() -> None:
 
 
 def test_runs_are_joined() -> None:
-    one = found(outcomes=[outcome()], suites=["golden"], waivers=[WAIVER | {"state": "unused"}], not_checked=[SAID])
+    one = found(outcomes=[outcome()], suites=["golden"], waivers=[WAIVER | {"state": "unused"}], not_checked=[FINDING])
     two = found(
         outcomes=[outcome(101.0, waived=True)],
         suites=["contract"],
         waivers=[WAIVER | {"state": "used"}],
-        not_checked=[SAID],
+        not_checked=[FINDING],
     )
     whole = results.finish(results.join([one, two]))
     assert (whole["verdict"], whole["suites"], whole["waivers"][0]["state"]) == ("PASS", ["golden", "contract"], "used")
     assert whole["counts"]["outcomes"] == 2
     assert len(whole["not_checked"]) == 1
-    results.check(whole)
+    verdict.check(whole)
 
 
-@given(st.permutations([{"outcomes": [outcome()]}, {"outcomes": [outcome(101.0)]}, {"could_not_run": [SAID]}, {}]))
+@given(st.permutations([{"outcomes": [outcome()]}, {"outcomes": [outcome(101.0)]}, {"could_not_run": [FINDING]}, {}]))
 def test_the_order_of_runs_decides_nothing(parts: list[dict[str, Any]]) -> None:
     assert results.finish(results.join([found(**part) for part in parts]))["verdict"] == "FAIL"
 
@@ -148,11 +149,11 @@ def test_runs_of_other_models_are_not_joined() -> None:
 
 def test_what_is_not_finite_is_null() -> None:
     row = outcome(float("inf"))["worst"][0]
-    assert (row["got"], row["difference"], row["accepted"]) == (None, None, False)
+    assert (row["value"], row["margin"], row["accepted"]) == (None, None, False)
 
 
 def test_the_text_says_everything_once_and_the_verdict_last() -> None:
-    twice = [results.said("golden", "m", str(n), "two lines\nof it") for n in range(2)]
+    twice = [results.finding("golden", "m", str(n), "two lines\nof it") for n in range(2)]
     lines = results.as_text(results.finish(found(outcomes=[outcome()], not_checked=twice, notes=twice)))
     assert lines == [
         "  two lines\nof it",
@@ -164,15 +165,15 @@ def test_the_text_says_everything_once_and_the_verdict_last() -> None:
 
 def test_a_record_that_is_not_by_its_schema_is_not_written(tmp_path: Path) -> None:
     whole = results.finish(found(outcomes=[outcome()]))
-    with pytest.raises(TinyvmafError, match=r"verdict.json: at verdict: 'GREEN'"):
-        results.write(tmp_path, whole | {"verdict": "GREEN"}, {})
+    with pytest.raises(TinyvmafError, match=r"verdict.json: verdict is 'GREEN'"):
+        verdict.write(tmp_path, whole | {"verdict": "GREEN"}, {})
     assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_that_cannot_be_written_to(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(TinyvmafError, match="--report DIR"):
-        results.write(tmp_path / "file", results.finish(found(outcomes=[outcome()])), {})
+        verdict.write(tmp_path / "file", results.finish(found(outcomes=[outcome()])), {})
 
 
 def test_evidence_is_merged_table_by_table() -> None:

@@ -1,68 +1,175 @@
-"""Bounds as data: what must hold, read from gates.toml."""
+"""Bounds of gates.toml: a value for a gate, with its reason and source.
 
+A table `[suite.gate]` holds for every model. A table below it holds for some, and the most specific one wins:
+`[latency.floor.model.tinyvmaf_exact]`, `[backends.ulp.engine.openvino]`, `[latency.frames_a_second.tier.nano]`, or two
+of them, `[backends.ulp.model.tinyvmaf_tiny.engine.opencv]`. `SELECTORS` gives their order.
+"""
+
+import difflib
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-import numpy as np
+from typing import Any, Final
 
 from tinyvmaf.errors import CouldNotRunError
 from tinyvmaf.files import home
+from tinyvmaf.judge.gates import GATES, Gate
+from tinyvmaf.model.contract import TIERS
+from tinyvmaf.train.recipes import PROMISES
+from tinyvmaf.vmaf.teacher import KNOWN
+
+SELECTORS: Final = ("model", "engine", "kind", "teacher", "tier")
+"""What a table may be for, the most specific first."""
+_KNOWN: Final[Mapping[str, Iterable[str]]] = {"teacher": KNOWN, "tier": [name for name, _ in TIERS]}
+_KEYS: Final = ("value", "reason", "source")
 
 
 @dataclass(frozen=True)
-class Gate:
-    """One bound."""
+class Bound:
+    """A gate with its value: what must hold, and why."""
 
-    name: str
-    """As in gates.toml, for example `golden.published`."""
-    metric: str
+    gate: Gate
     value: float
-    unit: str
-    """`places`, or the unit of the metric."""
+    """In the gate's unit."""
     reason: str
     source: str
-    direction: str = "at most"
-    """`at most` or `at least`: on which side of the value a measured one must lie."""
+    table: str
+    """Where the value stands, as `gates.toml [latency.floor]`."""
+    selectors: tuple[tuple[str, str], ...] = ()
+    """What it is for, as `(("model", "tinyvmaf_exact"),)`; empty for everything."""
 
     def accepts(self, measured: float) -> bool:
-        """Whether a measured value (of a comparison: |difference|) is within the bound; NaN never is."""
-        if not np.isfinite(measured):
-            return False
-        if self.unit == "places":
-            return round(abs(measured), int(self.value)) == 0
-        return measured >= self.value if self.direction == "at least" else abs(measured) <= self.value
+        """Whether a measured value (of a comparison: |difference|) is within the bound. NaN and infinity never are."""
+        return self.gate.accepts(self.value, measured)
 
-    def bound(self) -> str:
-        """The bound in words."""
-        if self.unit == "places":
-            return f"{self.value:g} places (|d| <= {0.5 * 10**-self.value:g})"
-        return f"{'>=' if self.direction == 'at least' else '<='} {self.value:g} {self.unit}".rstrip()
+    def margin(self, measured: float) -> float:
+        """How far a measured value is inside the bound; negative outside, NaN if it is not finite."""
+        return self.gate.margin(self.value, measured)
+
+    def named(self, metric: str) -> "Bound":
+        """This bound, of a metric in other words."""
+        return replace(self, gate=self.gate.named(metric))
+
+    def tightened(self, value: float, table: str) -> "Bound":
+        """This bound, or a tighter one that was promised in `table`."""
+        tighter = value != self.value and self.accepts(value)
+        return replace(self, value=value, table=table) if tighter else self
+
+    def __str__(self) -> str:
+        return self.gate.words(self.value)
 
 
-class Gates(dict[str, Gate]):
-    """Gates by their names; one that gates.toml lacks could not run."""
+class Bounds:
+    """The bounds of one gates.toml."""
 
-    def __missing__(self, name: str) -> Gate:
-        raise CouldNotRunError(f"gates.toml has no bound {name!r}")
+    def __init__(self, bounds: Mapping[str, list[Bound]]) -> None:
+        self._bounds = dict(bounds)
+
+    def __iter__(self) -> Iterator[Bound]:
+        return (bound for each in self._bounds.values() for bound in each)
+
+    def for_(
+        self,
+        gate: str,
+        *,
+        model: str | None = None,
+        engine: str | None = None,
+        kind: str | None = None,
+        teacher: str | None = None,
+        tier: str | None = None,
+    ) -> Bound:
+        """The bound of a gate for a model, engine, kind, teacher or tier: the most specific table wins.
+
+        Args:
+            gate: `suite.gate`.
+            model: a registered model's id. A model that is not registered chose its own name: no bound goes by that.
+
+        Raises:
+            CouldNotRunError: gates.toml has no bound of this gate that holds here.
+        """
+        asked = {"model": model, "engine": engine, "kind": kind, "teacher": teacher, "tier": tier}
+        fit = [one for one in self._bounds.get(gate, []) if all(asked[name] == value for name, value in one.selectors)]
+        if not fit:
+            told = ", ".join(f"{name} {value}" for name, value in asked.items() if value is not None)
+            raise CouldNotRunError(f"gates.toml has no bound {gate}" + (f" for {told}" if told else ""))
+        return min(fit, key=lambda one: [name not in dict(one.selectors) for name in SELECTORS])
 
 
-def load_gates(path: Path | None = None) -> Gates:
-    """Every gate of gates.toml by its name.
+def load_bounds(path: Path | None = None) -> Bounds:
+    """Every bound of gates.toml.
 
     Raises:
-        CouldNotRunError: the file is missing or an entry is not a gate.
+        CouldNotRunError: the file is missing, or a table is not a bound of a known gate.
     """
     path = path or home() / "gates.toml"
-    gates = Gates()
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-        for suite, entries in content.items():
-            for name, fields in entries.items():
-                gates[f"{suite}.{name}"] = gate = Gate(f"{suite}.{name}", **fields)
-                sound = np.isfinite(gate.value) and gate.value >= 0 and gate.direction in ("at most", "at least")
-                if not sound:
-                    raise ValueError(f"{gate.name}: bound {gate.direction} {gate.value}")
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError) as error:
         raise CouldNotRunError(f"{path}: {error}") from error
-    return gates
+    found: dict[str, list[Bound]] = {}
+    for suite, gates in content.items():
+        for name, table in gates.items() if isinstance(gates, dict) else ():
+            full = f"{suite}.{name}"
+            if full not in GATES:
+                raise CouldNotRunError(f"{path}: no gate {full}{_nearest(full, GATES)}")
+            found[full] = list(_bounds(path, GATES[full], table, ()))
+        if not isinstance(gates, dict) or not gates:
+            raise CouldNotRunError(f"{path}: {suite} is not a table of gates")
+    if lacking := [name for name in GATES if name not in found]:
+        raise CouldNotRunError(f"{path}: no bound for {', '.join(lacking)}")
+    return Bounds(found)
+
+
+def promise(name: str, value: float, model_id: str) -> Bound:
+    """The bound that a model's sidecar promises to keep.
+
+    Args:
+        name: one of `recipes.PROMISES`.
+        model_id: the model.
+    """
+    metric, direction, unit = PROMISES[name]
+    gate = Gate(f"sidecar.{name}", metric, unit, 0.0, 100.0, "at least" if direction == "at least" else "at most")
+    return Bound(gate, value, f"{model_id} promises it", f"model/{model_id}.json", f"model/{model_id}.json [promised]")
+
+
+def _bounds(path: Path, gate: Gate, table: Any, selectors: tuple[tuple[str, str], ...]) -> Iterator[Bound]:
+    where = ".".join((gate.name, *(word for pair in selectors for word in pair)))
+    if not isinstance(table, dict) or not table:
+        raise CouldNotRunError(f"{path}: [{where}] is not a table with {', '.join(_KEYS)}")
+    later = SELECTORS[SELECTORS.index(selectors[-1][0]) + 1 :] if selectors else SELECTORS
+    for key in table:
+        if key not in (*_KEYS, *later):
+            raise CouldNotRunError(
+                f"{path}: [{where}]: unknown key {key!r}{_nearest(key, (*_KEYS, *later))}",
+                hint="metric, unit and direction belong to the gate, in judge/gates.py",
+            )
+    if set(table) & set(_KEYS):
+        yield _bound(path, gate, table, selectors, where)
+    for selector in (name for name in later if name in table):
+        inner = table[selector]
+        if not isinstance(inner, dict) or not inner:
+            raise CouldNotRunError(f"{path}: [{where}.{selector}] is not a table of bounds")
+        for value, one in inner.items():
+            if value not in _KNOWN.get(selector, (value,)):
+                near = _nearest(value, _KNOWN[selector])
+                raise CouldNotRunError(f"{path}: [{where}.{selector}.{value}]: no {selector} {value}{near}")
+            yield from _bounds(path, gate, one, (*selectors, (selector, value)))
+
+
+def _bound(
+    path: Path, gate: Gate, table: Mapping[str, Any], selectors: tuple[tuple[str, str], ...], where: str
+) -> Bound:
+    if lacking := [key for key in _KEYS if key not in table]:
+        raise CouldNotRunError(f"{path}: [{where}] has no {', '.join(lacking)}")
+    if fault := gate.fault(table["value"]):
+        raise CouldNotRunError(f"{path}: [{where}]: {fault}")
+    reason, source = table["reason"], table["source"]
+    if not all(isinstance(text, str) and text.strip() for text in (reason, source)):
+        raise CouldNotRunError(f"{path}: [{where}]: reason and source are sentences")
+    return Bound(gate, float(table["value"]), reason, source, f"{path.name} [{where}]", selectors)
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, list(known), 1)
+    return f"; did you mean {near[0]}?" if near else ""

@@ -1,91 +1,248 @@
-"""Outcomes as data: what was found under a bound, and how it is said.
+"""Outcomes: what a gate found on one subject. Three types, and everything that shows one is made from their fields.
 
-A comparison of nothing is not an outcome: it raises `CouldNotRunError`.
+- `Comparison`: values that were expected, against values that were got.
+- `Limit`: values against a bound of which one side is right.
+- `Assertion`: a test whose assertions are the judgement.
+
+verdict.json, its schema, the table in docs/gates.md, JUnit, the terminal and the page read `fields` and `columns`. So a
+new field is added to one class here, and shows in all of them.
 """
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from tinyvmaf.errors import CouldNotRunError
-from tinyvmaf.judge.bounds import Gate
+from tinyvmaf.judge.bounds import Bound
+from tinyvmaf.judge.gates import Direction
 
-WORST_ROWS = 10
+WORST_ROWS: Final = 10
+
+Status = Literal["pass", "fail", "waived"]
+Number = Annotated[float | None, BeforeValidator(lambda value: _finite(value))]
+"""A number in JSON; None where it is not finite."""
 
 
-@dataclass(frozen=True)
-class Row:
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+class _Shown(BaseModel):
+    """A record whose fields are shown under their titles."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Row(_Shown):
     """One value that was judged."""
 
-    label: str
-    expected: float
-    """The value that it should have, or the bound itself where a value is measured against that."""
-    got: float
-    accepted: bool
-
-    @property
-    def difference(self) -> float:
-        """|expected - got|."""
-        return abs(self.expected - self.got)
+    label: str = Field(title="value", description="what was measured")
+    accepted: bool = Field(title="within", description="whether it is within the bound")
 
 
-@dataclass(frozen=True)
-class Outcome:
+class ComparedRow(Row):
+    """A value against the one that was expected."""
+
+    expected: Number = Field(title="expected", description="the value that it should have")
+    got: Number = Field(title="got", description="the value that it has")
+    difference: Number = Field(title="|d|", description="distance from the expected value")
+
+
+class LimitRow(Row):
+    """A value against a bound."""
+
+    value: Number = Field(title="got", description="the value that it has")
+    margin: Number = Field(title="margin", description="how far it is inside the bound; negative outside")
+
+
+class Outcome(_Shown):
     """What a gate found on one subject."""
 
-    gate: Gate
-    subject: str
-    """Model, pair, engine: what was judged."""
-    count: int
-    """How many values were compared."""
-    worst: tuple[Row, ...]
-    """The ten rows furthest off, the worst first."""
-    failures: int
-    """How many values are outside the bound."""
-    reproduce: str
-    """A command that shows it again."""
-    details: str = ""
-    """What else a person needs to see of the worst value, such as its bits; lines, or nothing."""
+    heading: ClassVar[frozenset[str]] = frozenset(
+        {
+            "type",
+            "gate",
+            "metric",
+            "subject",
+            "bound",
+            "value",
+            "unit",
+            "direction",
+            "count",
+            "failures",
+            "status",
+            "test",
+            "suite",
+            "model",
+            "max_difference",
+            "worst_value",
+        }
+    )
+    """Fields that the heading of a shown outcome says; the others are listed below it."""
+    row: ClassVar[type[Row]] = Row
+    """The type of its rows."""
+
+    type: str = Field(title="type", description="`comparison`, `limit` or `assertion`")
+    test: str = Field(default="", title="test", description="pytest's node id")
+    suite: str = Field(default="", title="suite", description="the suite of the test")
+    model: str | None = Field(
+        default=None, title="model", description="the model that was judged; null if it is about none"
+    )
+    gate: str = Field(title="gate", description="its name in gates.toml, or suite and test where no bound is")
+    metric: str = Field(title="metric", description="what was measured")
+    subject: str = Field(title="subject", description="model, pair, engine: what was judged")
+    bound: str = Field(title="bound", description="the bound in words")
+    value: Number = Field(default=None, title="bound's value", description="the bound as a number")
+    unit: str = Field(default="", title="unit", description="of the bound; `places` are decimals that must agree")
+    direction: Direction = Field(default="at most", title="direction", description="which side of the bound is right")
+    count: int = Field(ge=1, title="count", description="how many values were judged")
+    failures: int = Field(ge=0, title="failures", description="how many of them are outside the bound")
+    status: Status = Field(title="status", description="`pass`, `fail`, or `waived`: outside the bound, and allowed")
+    reason: str = Field(title="why this bound", description="the bound's reason")
+    source: str = Field(title="source", description="where the bound comes from")
+    table: str = Field(default="", title="bound from", description="the table that gave the bound")
+    details: str = Field(default="", title="details", description="more of the worst value, such as its bits")
+    reproduce: str = Field(title="again", description="a command that shows it again")
 
     @property
     def failed(self) -> bool:
-        """Whether any value is outside the bound."""
+        """Whether a value is outside the bound, waived or not."""
         return self.failures > 0
 
-    @property
-    def max_difference(self) -> float:
-        """The largest |d|; NaN if a value was not finite."""
-        return self.worst[0].difference
+    def placed(self, *, test: str, suite: str, model: str | None, waived: bool = False) -> Self:
+        """This outcome, of a test of a suite, about a model."""
+        status: Status = "waived" if waived else "fail" if self.failed else "pass"
+        return self.model_copy(update={"test": test, "suite": suite, "model": model, "status": status})
+
+    def within(self, up_to: float) -> bool:
+        """Whether what is outside the bound goes no further than a waiver allows."""
+        raise NotImplementedError
+
+    def headline(self) -> str:
+        """What failed, in one sentence."""
+        return f"{self.subject}: {self.metric}: {self.failures} of {self.count} values outside {self.bound}"
 
     def explain(self) -> str:
-        """The outcome as a person needs it: a sentence, the worst rows, the reason for the bound, the command."""
-        head = (
-            f"{self.subject}: {self.gate.metric}: {self.failures} of {self.count} values outside "
-            f"{self.gate.bound()}, max |d| {self.max_difference:.3g}"
-        )
-        width = max(len(row.label) for row in self.worst)
-        lines = [f"  {'':{width}}  {'expected':>14}  {'got':>14}  {'|d|':>9}"]
-        for row in self.worst:
-            mark = " " if row.accepted else "<"
-            lines.append(
-                f"  {row.label:{width}}  {row.expected:14.6f}  {row.got:14.6f}  {row.difference:9.2e} {mark}".rstrip()
-            )
-        if self.count > len(self.worst):
-            lines.append(f"  ... the worst {len(self.worst)} of {self.count}")
+        """The outcome for a person: a sentence, the worst rows, why this bound, the command that shows it again."""
+        found = self.model_dump()
+        lines = [self.headline(), *(f"  {line}" for line in _table(found))]
         lines += [f"  {line}" for line in self.details.splitlines()]
-        tail = [
-            f"why this bound: {self.gate.reason}",
-            f"source: {self.gate.source}",
-            f"again: {self.reproduce}",
-        ]
-        return "\n".join([head, *lines, *tail])
+        return "\n".join([*lines, *(f"{title}: {text}" for title, text in fields(found) if title != "details")])
+
+
+class Comparison(Outcome):
+    """Values that were expected, against values that were got."""
+
+    row: ClassVar[type[Row]] = ComparedRow
+    type: Literal["comparison"] = "comparison"
+    max_difference: Number = Field(
+        title="max |d|", description="the largest distance of a value from the expected one; null if not finite"
+    )
+    worst: tuple[ComparedRow, ...] = Field(
+        min_length=1, title="worst", description=f"the {WORST_ROWS} rows furthest off, the worst first"
+    )
+
+    def within(self, up_to: float) -> bool:
+        return self.max_difference is not None and self.max_difference <= up_to
+
+    def headline(self) -> str:
+        return f"{super().headline()}, max |d| {_number(self.max_difference)}"
+
+
+class Limit(Outcome):
+    """Values against a bound of which one side is right."""
+
+    row: ClassVar[type[Row]] = LimitRow
+    type: Literal["limit"] = "limit"
+    worst_value: Number = Field(title="worst", description="the value with the least margin; null if not finite")
+    worst: tuple[LimitRow, ...] = Field(
+        min_length=1, title="worst", description=f"the {WORST_ROWS} rows with the least margin, the worst first"
+    )
+
+    def within(self, up_to: float) -> bool:
+        if self.worst_value is None:
+            return False
+        return self.worst_value >= up_to if self.direction == "at least" else self.worst_value <= up_to
+
+    def headline(self) -> str:
+        return f"{super().headline()}, worst {_number(self.worst_value)}"
+
+
+class Assertion(Outcome):
+    """A test whose assertions are the judgement: it holds or it does not."""
+
+    type: Literal["assertion"] = "assertion"
+    bound: str = Field(default="holds", title="bound", description="the bound in words")
+
+    def within(self, up_to: float) -> bool:  # noqa: ARG002
+        return False
+
+    def headline(self) -> str:
+        return f"{self.subject}: {self.metric}: {'does not hold' if self.failed else 'holds'}"
+
+
+AnyOutcome = Annotated[Comparison | Limit | Assertion, Field(discriminator="type")]
+TYPES: Final[Mapping[str, type[Outcome]]] = {"comparison": Comparison, "limit": Limit, "assertion": Assertion}
+"""By what their field `type` holds."""
+
+
+def fields(found: Mapping[str, Any], *, every: bool = False) -> list[tuple[str, str]]:
+    """Titles and texts of an outcome's fields, but for its rows, what its heading says, and what is empty.
+
+    Args:
+        found: an outcome as verdict.json has it.
+        every: also what the heading says.
+    """
+    shown = []
+    for name, field in TYPES[found["type"]].model_fields.items():
+        value = found[name]
+        if name != "worst" and value not in ("", None) and (every or name not in Outcome.heading):
+            shown.append((field.title or name, _number(value) if isinstance(value, float) else str(value)))
+    return shown
+
+
+def columns(found: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Titles and cells of an outcome's worst rows; both empty if its type has none.
+
+    Args:
+        found: an outcome as verdict.json has it.
+    """
+    if not found.get("worst"):
+        return [], []
+    row = TYPES[found["type"]].row
+    shown = {name: field.title or name for name, field in row.model_fields.items()}
+    return list(shown.values()), [[_cell(one[name]) for name in shown] for one in found["worst"]]
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "NO"
+    return _number(value) if value is None or isinstance(value, float) else str(value)
+
+
+def _number(value: float | None) -> str:
+    return "not finite" if value is None else f"{value:.9g}"
+
+
+def _table(found: Mapping[str, Any]) -> list[str]:
+    titles, cells = columns(found)
+    if not titles:
+        return []
+    widths = [max(map(len, column)) for column in zip(titles, *cells, strict=True)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in (titles, *cells)
+    ]
+    return [*lines, *([f"... the worst {len(cells)} of {found['count']}"] if found["count"] > len(cells) else [])]
 
 
 def compare(
-    gate: Gate, subject: str, labels: Sequence[str], expected: ArrayLike, got: ArrayLike, *, reproduce: str
-) -> Outcome:
+    bound: Bound, subject: str, labels: Sequence[str], expected: ArrayLike, got: ArrayLike, *, reproduce: str
+) -> Comparison:
     """Hold measured values against expected ones.
 
     Args:
@@ -97,38 +254,64 @@ def compare(
     """
     want: NDArray[np.float64] = np.asarray(expected, dtype=np.float64)
     have: NDArray[np.float64] = np.asarray(got, dtype=np.float64)
+    where = f"{bound.gate.name}: {subject}"
     if want.shape != have.shape or want.size != len(labels):
         raise CouldNotRunError(
-            f"{gate.name}: {subject}: {len(labels)} values to compare, expected {list(want.shape)}, "
-            f"got {list(have.shape)}"
+            f"{where}: {len(labels)} values to compare, expected {list(want.shape)}, got {list(have.shape)}"
         )
     if want.size == 0:
-        raise CouldNotRunError(f"{gate.name}: {subject}: nothing to compare")
+        raise CouldNotRunError(f"{where}: nothing to compare")
     if not np.isfinite(want).all():
-        raise CouldNotRunError(f"{gate.name}: {subject}: an expected value is not finite")
-    rows = [
-        Row(label, a, b, gate.accepts(abs(a - b)))
-        for label, a, b in zip(labels, want.ravel().tolist(), have.ravel().tolist(), strict=True)
+        raise CouldNotRunError(f"{where}: an expected value is not finite")
+    found = [
+        (float(abs(a - b)), label, float(a), float(b))
+        for label, a, b in zip(labels, want.ravel(), have.ravel(), strict=True)
     ]
-    return _outcome(gate, subject, rows, reproduce)
+    found.sort(key=lambda one: (math.isfinite(one[0]), -one[0] if math.isfinite(one[0]) else 0.0))  # NaN first
+    rows = [
+        ComparedRow(label=label, accepted=bound.accepts(d), expected=a, got=b, difference=d)
+        for d, label, a, b in found[:WORST_ROWS]
+    ]
+    failures = sum(not bound.accepts(one[0]) for one in found)
+    return Comparison(
+        **_common(bound, subject, len(found), failures, reproduce), max_difference=found[0][0], worst=tuple(rows)
+    )
 
 
-def hold(gate: Gate, subject: str, measured: Mapping[str, float], *, reproduce: str, details: str = "") -> Outcome:
-    """Hold measured values, under their labels, against the bound itself.
+def hold(bound: Bound, subject: str, measured: Mapping[str, float], *, reproduce: str, details: str = "") -> Limit:
+    """Hold measured values, under their labels, against a bound.
 
     Raises:
         CouldNotRunError: nothing was measured.
     """
     if not measured:
-        raise CouldNotRunError(f"{gate.name}: {subject}: nothing was measured")
-    rows = [Row(label, gate.value, value, gate.accepts(value)) for label, value in measured.items()]
-    return _outcome(gate, subject, rows, reproduce, details)
+        raise CouldNotRunError(f"{bound.gate.name}: {subject}: nothing was measured")
+    rising = 1 if bound.gate.direction == "at least" else -1  # of two equal margins, which differ by less than an ULP
+    found = [(bound.margin(value), label, float(value)) for label, value in measured.items()]
+    found.sort(key=lambda one: (True, one[0], rising * one[2]) if math.isfinite(one[0]) else (False, 0.0, 0.0))
+    rows = [
+        LimitRow(label=label, accepted=bound.accepts(value), value=value, margin=margin)
+        for margin, label, value in found[:WORST_ROWS]
+    ]
+    failures = sum(not bound.accepts(value) for _, _, value in found)
+    common = _common(bound, subject, len(found), failures, reproduce) | {"details": details}
+    return Limit(**common, worst_value=found[0][2], worst=tuple(rows))
 
 
-def _outcome(gate: Gate, subject: str, rows: list[Row], reproduce: str, details: str = "") -> Outcome:
-    # NaN first: it is the furthest off there is.
-    rows.sort(
-        key=lambda r: (r.accepted, np.isfinite(r.difference), -r.difference if np.isfinite(r.difference) else 0.0)
-    )
-    failures = sum(not row.accepted for row in rows)
-    return Outcome(gate, subject, len(rows), tuple(rows[:WORST_ROWS]), failures, reproduce, details)
+def _common(bound: Bound, subject: str, count: int, failures: int, reproduce: str) -> dict[str, Any]:
+    return {
+        "gate": bound.gate.name,
+        "metric": bound.gate.metric,
+        "subject": subject,
+        "bound": str(bound),
+        "value": bound.value,
+        "unit": bound.gate.unit,
+        "direction": bound.gate.direction,
+        "count": count,
+        "failures": failures,
+        "status": "fail" if failures else "pass",
+        "reason": bound.reason,
+        "source": bound.source,
+        "table": bound.table,
+        "reproduce": reproduce,
+    }

@@ -1,192 +1,33 @@
-"""What a run of gates found, as data: `verdict.json`, and the one rule by which it becomes a verdict.
+"""The rule by which what a run found becomes a verdict.
 
-A run of pytest makes one record. `tinyvmaf gate` joins those of its two runs, so that there is one verdict over both.
-What only pictures need stands apart, in `evidence.json`.
+A run of pytest makes one record. `tinyvmaf gate` joins the records of its two runs into one.
+A record is a dictionary with the fields of `tinyvmaf.judge.verdict.Verdict`, before they are all there.
 """
 
 import json
-import math
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from tinyvmaf.errors import TinyvmafError
-from tinyvmaf.files import write_atomic
-from tinyvmaf.judge.outcomes import Outcome
+from tinyvmaf.judge.verdict import COULD_NOT_RUN, EXIT, FAIL, PASS, STOPPED, SUITES, Verdict
 
-PASS: Final = "PASS"
-FAIL: Final = "FAIL"
-COULD_NOT_RUN: Final = "COULD NOT RUN"
-STOPPED: Final = "NONE"
-EXIT: Final[Mapping[str, int]] = {PASS: 0, FAIL: 1, COULD_NOT_RUN: 10, STOPPED: 2}
-"""The exit status of each verdict."""
-VERDICT_FILE: Final = "verdict.json"
-EVIDENCE_FILE: Final = "evidence.json"
-FILES: Final = (VERDICT_FILE, EVIDENCE_FILE, "index.html", "summary.md", "junit.xml")
-"""All that a report consists of; `report` writes the last three."""
-
-_TEXT: Final = {"type": "string"}
-_MAYBE: Final = {"type": ["string", "null"]}
-_NUMBER: Final = {"type": ["number", "null"]}
-_COUNT: Final = {"type": "integer", "minimum": 0}
+FACTS: Final = ("started", "command", "tinyvmaf", "environment", "models", "waivers")
+"""What a record says of its run, whatever the run found."""
+_LISTS: Final = ("suites", "outcomes", "failures", "could_not_run", "not_checked", "notes", "tests")
 
 
-def _table(optional: Sequence[str] = (), **properties: Any) -> dict[str, Any]:
-    required = [name for name in properties if name not in optional]
-    return {"type": "object", "required": required, "additionalProperties": False, "properties": properties}
-
-
-def _list(of: Mapping[str, Any]) -> dict[str, Any]:
-    return {"type": "array", "items": of}
-
-
-_SAID: Final = _table(suite=_MAYBE, model=_MAYBE, test=_MAYBE, text=_TEXT)
-_VERDICTS: Final = {"enum": list(EXIT)}
-
-SCHEMA: Final[dict[str, Any]] = {
-    "$schema": "https://json-schema.org/draft/2020-12/schema",
-    "title": "tinyvmaf verdict",
-    **_table(
-        schema={"const": 1},
-        verdict=_VERDICTS,
-        exit_status={"type": "integer"},
-        summary=_TEXT,
-        started=_TEXT,
-        seconds={"type": "number", "minimum": 0},
-        command=_TEXT,
-        tinyvmaf=_table(version=_TEXT, commit=_MAYBE, dirty={"type": ["boolean", "null"]}),
-        environment=_table(
-            python=_TEXT,
-            system=_TEXT,
-            cpu=_TEXT,
-            cores=_COUNT,
-            packages={"type": "object", "additionalProperties": _TEXT},
-            header=_list(_TEXT),
-        ),
-        suites=_list(_TEXT),
-        counts=_table(
-            outcomes=_COUNT, values=_COUNT, failed=_COUNT, waived=_COUNT, could_not_run=_COUNT, not_checked=_COUNT
-        ),
-        models=_list(
-            _table(
-                id=_TEXT,
-                verdict=_VERDICTS,
-                path=_TEXT,
-                sha256=_MAYBE,
-                bytes={"type": ["integer", "null"]},
-                tier=_MAYBE,
-                teacher=_MAYBE,
-                recipe=_MAYBE,
-                registered={"type": "boolean"},
-                adaptor=_list(_TEXT),
-                measured={"type": "object", "additionalProperties": {"type": "number"}},
-                promised={"type": "object", "additionalProperties": {"type": "number"}},
-            )
-        ),
-        outcomes=_list(
-            _table(
-                test=_TEXT,
-                suite=_TEXT,
-                model=_MAYBE,
-                gate=_TEXT,
-                metric=_TEXT,
-                bound=_TEXT,
-                value=_NUMBER,
-                unit=_TEXT,
-                direction={"enum": ["at most", "at least"]},
-                subject=_TEXT,
-                count=_COUNT,
-                failures=_COUNT,
-                status={"enum": ["pass", "fail", "waived"]},
-                max_difference=_NUMBER,
-                worst=_list(
-                    _table(label=_TEXT, expected=_NUMBER, got=_NUMBER, difference=_NUMBER, accepted={"type": "boolean"})
-                ),
-                reason=_TEXT,
-                source=_TEXT,
-                reproduce=_TEXT,
-                details=_TEXT,
-            )
-        ),
-        failures=_list(_table(suite=_MAYBE, model=_MAYBE, test=_MAYBE, gates=_list(_TEXT), text=_TEXT)),
-        could_not_run=_list(_SAID),
-        not_checked=_list(_SAID),
-        notes=_list(_SAID),
-        waivers=_list(
-            _table(
-                model=_TEXT,
-                gate=_TEXT,
-                reason=_TEXT,
-                owner=_TEXT,
-                expires=_TEXT,
-                up_to=_NUMBER,
-                state={"enum": ["used", "unused", "expired", "not asked"]},
-            )
-        ),
-        tests=_list(
-            _table(
-                test=_TEXT,
-                suite=_TEXT,
-                model=_MAYBE,
-                seconds={"type": "number"},
-                status={"enum": ["pass", "fail", "waived", "could not run", "not checked"]},
-            )
-        ),
-    ),
-}
-"""What `verdict.json` looks like. A number that is not finite is null. `outcomes` are the comparisons, `failures` what
-a person reads of the tests that failed; `test` is pytest's node id, and null for what was found outside of any test."""
-
-
-def said(suite: str | None, model: str | None, test: str | None, text: str) -> dict[str, Any]:
+def finding(suite: str | None, model: str | None, test: str | None, text: str) -> dict[str, Any]:
     """An entry of `could_not_run`, `not_checked` or `notes`."""
     return {"suite": suite, "model": model, "test": test, "text": text}
-
-
-def of_outcome(outcome: Outcome, *, test: str, suite: str, model: str | None, waived: bool) -> dict[str, Any]:
-    """An entry of `outcomes`."""
-    gate = outcome.gate
-    worst = [
-        {
-            "label": row.label,
-            "expected": _finite(row.expected),
-            "got": _finite(row.got),
-            "difference": _finite(row.difference),
-            "accepted": bool(row.accepted),
-        }
-        for row in outcome.worst
-    ]
-    return {
-        "test": test,
-        "suite": suite,
-        "model": model,
-        "gate": gate.name,
-        "metric": gate.metric,
-        "bound": gate.bound(),
-        "value": _finite(gate.value),
-        "unit": gate.unit,
-        "direction": gate.direction,
-        "subject": outcome.subject,
-        "count": outcome.count,
-        "failures": outcome.failures,
-        "status": "waived" if waived else "fail" if outcome.failed else "pass",
-        "max_difference": _finite(outcome.max_difference),
-        "worst": worst,
-        "reason": gate.reason,
-        "source": gate.source,
-        "reproduce": outcome.reproduce,
-        "details": outcome.details,
-    }
 
 
 def empty(facts: Mapping[str, Any]) -> dict[str, Any]:
     """A record of nothing so far.
 
     Args:
-        facts: `started`, `command`, `tinyvmaf`, `environment`, `models` and `waivers` of the schema.
+        facts: by `FACTS`.
     """
-    lists = ("suites", "outcomes", "failures", "could_not_run", "not_checked", "notes", "tests")
-    return {"schema": 1, "seconds": 0.0, **facts, **{name: [] for name in lists}}
+    return {"schema": 2, "seconds": 0.0, **facts, **{name: [] for name in _LISTS}}
 
 
 def join(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -201,7 +42,7 @@ def join(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     for part in parts[1:]:
         if [m["id"] for m in part["models"]] != [m["id"] for m in whole["models"]]:
             raise TinyvmafError("the runs are not of the same models")
-        for name in ("suites", "outcomes", "failures", "could_not_run", "not_checked", "notes", "tests"):
+        for name in _LISTS:
             whole[name] = _once([*whole[name], *part[name]])
         whole["seconds"] += part["seconds"]
         header = [*whole["environment"]["header"], *part["environment"]["header"]]
@@ -212,7 +53,12 @@ def join(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def finish(
-    record: Mapping[str, Any], *, strict: bool = False, stopped: bool = False, selected: bool = False
+    record: Mapping[str, Any],
+    *,
+    strict: bool = False,
+    stopped: bool = False,
+    selected: bool = False,
+    excused: Collection[str] = (),
 ) -> dict[str, Any]:
     """The record with its verdict.
 
@@ -223,6 +69,7 @@ def finish(
         strict: what was not checked counts as what could not run.
         stopped: the run was broken off, so that there is no verdict.
         selected: only some tests were asked for, so that a waiver may have had no occasion.
+        excused: suites that did not run and are not needed for an answer.
     """
     whole = dict(record)
     whole["waivers"] = [w | {"state": _state(w, whole, selected)} for w in record["waivers"]]
@@ -240,16 +87,21 @@ def finish(
     judged = f"{counts['outcomes']} outcomes on {counts['values']} values, {counts['failed']} failed"
     judged += f", {counts['waived']} waived" if counts["waived"] else ""
     found = judged if counts["outcomes"] or counts["failed"] else "nothing was judged"
-    summary = f"none, stopped after {judged}" if stopped else f"{word} ({found})"
+    left_out = [name for name in SUITES if name not in (*whole["suites"], *excused)]
+    partial = f"; {_names(whole['suites'])} only, without {_names(left_out)}" if whole["suites"] and left_out else ""
+    partial = partial or ("; chosen tests only" if selected else "")
+    summary = f"none, stopped after {judged}" if stopped else f"{word} ({found}){partial}"
     models = [m | {"verdict": STOPPED if stopped else _of_model(m["id"], whole, strict)} for m in whole["models"]]
     ordered = whole | {
         "verdict": word,
         "exit_status": EXIT[word],
+        "question": _question(len(models), whole["suites"], left_out, selected),
+        "suites_left_out": left_out,
         "summary": summary,
         "counts": counts,
         "models": models,
     }
-    return {name: ordered[name] for name in SCHEMA["properties"]}
+    return {field.alias or name: ordered[field.alias or name] for name, field in Verdict.model_fields.items()}
 
 
 def verdict(record: Mapping[str, Any], *, strict: bool = False) -> str:
@@ -258,20 +110,6 @@ def verdict(record: Mapping[str, Any], *, strict: bool = False) -> str:
         return FAIL
     incomplete = record["could_not_run"] or not record["outcomes"] or (strict and record["not_checked"])
     return COULD_NOT_RUN if incomplete else PASS
-
-
-def write(folder: Path, record: Mapping[str, Any], evidence: Mapping[str, Any]) -> None:
-    """Write `verdict.json` and `evidence.json` whole.
-
-    Raises:
-        TinyvmafError: the folder cannot be written to, or the record is not by its schema.
-    """
-    check(record)
-    try:
-        write_atomic(folder / EVIDENCE_FILE, json.dumps(evidence, allow_nan=False) + "\n")
-        write_atomic(folder / VERDICT_FILE, json.dumps(record, indent=1, allow_nan=False) + "\n")
-    except OSError as error:
-        raise TinyvmafError(f"{folder}: {error.strerror}", hint="--report DIR: where results go") from error
 
 
 def as_text(record: Mapping[str, Any]) -> list[str]:
@@ -294,19 +132,6 @@ def as_text(record: Mapping[str, Any]) -> list[str]:
     return [*lines, f"VERDICT: {record['summary']}"]
 
 
-def check(record: Mapping[str, Any]) -> None:
-    """Hold a record against its schema.
-
-    Raises:
-        TinyvmafError: it is not by it.
-    """
-    import jsonschema
-
-    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(SCHEMA).iter_errors(record))
-    if error is not None:
-        raise TinyvmafError(f"verdict.json: at {'/'.join(map(str, error.absolute_path)) or 'the top'}: {error.message}")
-
-
 def merge(into: dict[str, Any], more: Mapping[str, Any]) -> None:
     """Add evidence to evidence: tables within tables; of two other values the later one stands."""
     for name, value in more.items():
@@ -316,8 +141,17 @@ def merge(into: dict[str, Any], more: Mapping[str, Any]) -> None:
             into[name] = value
 
 
-def _finite(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
+def _names(suites: Sequence[str]) -> str:
+    return ", ".join(sorted(suites))
+
+
+def _question(models: int, ran: Sequence[str], left_out: Sequence[str], selected: bool) -> str:
+    """What the run answers: whether models may stand in for VMAF, or only what the suites that ran ask."""
+    who, verb = ("this model", "Does") if models == 1 else (f"these {models} models", "Do")
+    if ran and not left_out and not selected:
+        return f"May {who} stand in for VMAF?"
+    part = "the chosen tests of " if selected else ""
+    return f"{verb} {who} pass {part}{_names(ran) or 'any suite'}?"
 
 
 def _once(entries: Iterable[Any]) -> list[Any]:

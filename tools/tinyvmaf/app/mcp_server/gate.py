@@ -23,7 +23,7 @@ from tinyvmaf.app.mcp_server.limits import MAX_SAID, LimitError
 from tinyvmaf.app.mcp_server.results import Verdict
 from tinyvmaf.errors import CouldNotRunError, TinyvmafError, install
 from tinyvmaf.files import home
-from tinyvmaf.judge import results
+from tinyvmaf.judge.verdict import VERDICT_FILE
 
 Suite = Literal["golden", "contract", "backends", "loso", "latency", "corpus"]
 """Not `mcp`, which would run itself, and not `selftest`, which is about the gates."""
@@ -61,7 +61,7 @@ async def run_suite(suite: Suite, model: str | None, reporter: Reporter, *, seco
         if limit.cancelled_caught:
             raise LimitError(f"{suite}: ended after {time.monotonic() - started:.0f} s: no gate may take longer")
         try:
-            found: dict[str, Any] = json.loads(Path(scratch, results.VERDICT_FILE).read_text(encoding="utf-8"))
+            found: dict[str, Any] = json.loads(Path(scratch, VERDICT_FILE).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise CouldNotRunError(f"{suite}: the run said nothing; its last lines:\n{said[-_TAIL:]}") from error
     return _verdict(suite, model, found)

@@ -20,7 +20,7 @@ def write(folder: Path, verdict: Mapping[str, Any], evidence: Mapping[str, Any])
 
     Args:
         folder: made if it is missing.
-        verdict: a record by `tinyvmaf.judge.results.SCHEMA`.
+        verdict: a record by `tinyvmaf.judge.verdict.Verdict`.
         evidence: what only the page's pictures need.
 
     Raises:

@@ -6,7 +6,7 @@ from typing import Any, Final
 from xml.etree import ElementTree as ET
 
 from tinyvmaf.judge.report.words import SENTENCES, clean, first_line
-from tinyvmaf.judge.results import COULD_NOT_RUN, FAIL, PASS
+from tinyvmaf.judge.verdict import COULD_NOT_RUN, FAIL, PASS
 
 _INVALID: Final = re.compile(r"[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _TAGS: Final = {"fail": "failure", "could not run": "error", "not checked": "skipped", "waived": "system-out"}

@@ -73,7 +73,6 @@ def _hero(verdict: Mapping[str, Any]) -> Markup:
     word, counts = verdict["verdict"], verdict["counts"]
     sign = tag("svg", tag("path", d=_SIGNS[word]), viewBox="0 0 24 24", aria_hidden="true")
     n = len(verdict["models"])
-    question = "May this model stand in for VMAF?" if n == 1 else f"May these {n} models stand in for VMAF?"
     tiles = [
         ("outcomes", counts["outcomes"], ""),
         ("values", counts["values"], ""),
@@ -96,7 +95,7 @@ def _hero(verdict: Mapping[str, Any]) -> Markup:
         "header",
         tag(
             "div",
-            tag("p", question if n else "No model was named.", class_="question"),
+            tag("p", clean(verdict["question"]) if n else "No model was named.", class_="question"),
             tag("h1", tag("span", sign, class_="sign"), " ", tag("span", word)),
             tag("p", SENTENCES[word], class_="answer"),
             tag("dl", *shown, class_="tiles"),

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final
 
+from tinyvmaf.judge.outcomes import columns, fields
 from tinyvmaf.judge.report.markup import Markup, join, tag
-from tinyvmaf.judge.report.words import DASH, MARKS, clean, counted, duration, line, number, sentence_of
+from tinyvmaf.judge.report.words import MARKS, clean, counted, duration, line, number, sentence_of
 
 _KINDS: Final[Mapping[str, str]] = {
     "pass": "pass",
@@ -110,11 +111,11 @@ def _test(test: Mapping[str, Any]) -> Markup:
 
 def outcome(found: Mapping[str, Any], worst: int) -> Markup:
     """What a gate found: a line, and below it the worst rows, why the bound is what it is, and how to see it again."""
-    rows_of_bound = all(row["expected"] == found["value"] for row in found["worst"])
-    if rows_of_bound:
-        measured = f"worst {number(found['worst'][0]['got']) if found['worst'] else DASH}"
-    else:
-        measured = f"at most {number(found['max_difference'], 3)} off"
+    measured = ""
+    if found["type"] == "limit":
+        measured = f"worst {number(found['worst_value'])}, "
+    elif found["type"] == "comparison":
+        measured = f"at most {number(found['max_difference'], 3)} off, "
     counts = counted(found["count"], "value")
     if found["failures"]:
         counts = f"{found['failures']:,} of {counts} outside"
@@ -124,42 +125,24 @@ def outcome(found: Mapping[str, Any], worst: int) -> Markup:
             tag(
                 "span", tag("b", line(found["gate"], 90)), " ", tag("span", line(found["subject"], 120)), class_="grow"
             ),
-            tag("span", f"{measured}, bound {line(found['bound'], 60)}", class_="what"),
+            tag("span", f"{measured}bound {line(found['bound'], 60)}", class_="what"),
             tag("small", counts),
         ],
         " ",
     )
-    shown = found["worst"][:worst]
-    rest = f"the worst {len(shown)} of {counted(found['count'], 'value')}" if found["count"] > len(shown) else None
-    rows = [
-        (
-            line(row["label"], 300),
-            number(row["expected"], 8),
-            number(row["got"], 8),
-            number(row["difference"], 3),
-            "" if row["accepted"] else "outside",
-        )
-        for row in shown
-    ]
+    titles, cells = columns(found)
+    shown = cells[:worst]
+    rest = (
+        f"the worst {len(shown)} of {counted(found['count'], 'value')}"
+        if shown and found["count"] > len(shown)
+        else None
+    )
+    rows = [[line(cell, 300) for cell in row] for row in shown]
     body = [
         tag("p", clean(found["metric"]), f" ({found['direction']} {number(found['value'])} {clean(found['unit'])})"),
-        table(
-            ("value", "bound" if rows_of_bound else "expected", "got", "difference", ""),
-            rows,
-            label="worst values",
-            numbers=1,
-        )
-        if rows
-        else None,
+        table(tuple(titles), rows, label="worst values", numbers=2) if rows else None,
         tag("p", tag("small", rest)) if rest else None,
-        pre(found["details"]) if found["details"].strip() else None,
-        facts(
-            (
-                ("why this bound", clean(found["reason"])),
-                ("source", clean(found["source"])),
-                ("see it again", code(found["reproduce"]) if found["reproduce"] else None),
-            )
-        ),
+        facts((title, pre(text) if title == "details" else clean(text)) for title, text in fields(found)),
     ]
     failed = found["status"] == "fail"
     return fold(head, *body, open_=failed, class_=f"outcome {kind(found['status'])}")

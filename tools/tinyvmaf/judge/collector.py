@@ -1,0 +1,255 @@
+"""The verdict of one run of pytest, from what the tests of the suites reported.
+
+- PASS (exit status 0): every outcome that was asked for is within its bound, or waived;
+- FAIL (1): a model, or the libvmaf here, is outside a bound, or a waiver has expired or was not needed;
+- COULD NOT RUN (10): nothing is outside a bound, but a gate lacked what it needs, or nothing was judged.
+
+Statuses 2 to 5 are pytest's own. A run that was stopped has no verdict.
+"""
+
+import json
+import platform
+import re
+import shlex
+import time
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tinyvmaf import __version__
+from tinyvmaf.files import write_atomic
+from tinyvmaf.judge import report_folder, results, verdict
+from tinyvmaf.judge.properties import (
+    COULD_NOT_RUN,
+    EVIDENCE,
+    NOT_CHECKED,
+    NOTE,
+    OUTCOME,
+    WAIVED,
+    is_gate,
+    model_of,
+    suite_of,
+    values,
+)
+from tinyvmaf.judge.waivers import Waiver
+from tinyvmaf.measure import environment
+from tinyvmaf.model.engines.installed import version
+
+_COLOUR: Final[dict[str, dict[str, Any]]] = {
+    verdict.PASS: {"green": True},
+    verdict.FAIL: {"red": True},
+    verdict.COULD_NOT_RUN: {"yellow": True},
+    verdict.STOPPED: {"yellow": True},
+}
+_PACKAGES: Final = ("numpy", "onnx", "onnxruntime", "openvino", "opencv-python-headless", "torch", "pytest")
+_OF_A_WORKER: Final = re.compile(r"\A\[gw\d+\] .*\n")  # a line of xdist, which is not about the failure
+WAIVERS = pytest.StashKey[list[Waiver]]()
+"""The waivers of the run."""
+
+
+class Collector:
+    """Collects what the tests of the suites found, from their reports, and gives the verdict."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._begun, self._started = time.monotonic(), environment.now()
+        self._ran = self._collection_failed = self._stopped = False
+        self._found = results.empty({})
+        self._tests: dict[str, dict[str, Any]] = {}
+        self._models: list[dict[str, Any]] = []
+        self._evidence: dict[str, Any] = {}
+        self._waived: set[tuple[str | None, str]] = set()
+        self._header: list[str] = []
+
+    def could_not(self, what: str) -> None:
+        """What a suite could not do outside of any test."""
+        self._say("could_not_run", None, what)
+
+    def note(self, text: str) -> None:
+        """What a suite says outside of any test."""
+        self._say("notes", None, text)
+
+    def under_test(self, models: Iterable[Mapping[str, Any]], header: Iterable[str] = ()) -> None:
+        """Set the models of the run, as `verdict.ModelResult` has them, and the lines of its header."""
+        self._models, self._header = [{"verdict": verdict.STOPPED, **model} for model in models], list(header)
+
+    def add_evidence(self, models: Mapping[str, Mapping[str, Any]]) -> None:
+        """What pictures are drawn from, by model, that a suite found outside of any test."""
+        results.merge(self._evidence, models)
+
+    def _say(self, where: str, report: pytest.TestReport | None, text: str) -> None:
+        if report is None:
+            entry = results.finding(None, None, None, text)
+        else:
+            entry = results.finding(suite_of(report.nodeid), model_of(report), report.nodeid, text)
+        if entry not in self._found[where]:
+            self._found[where].append(entry)
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Also where a suite itself ends the run, with a status of its own; not where one cannot be collected."""
+        self._stopped = not isinstance(excinfo.value, pytest.Session.Interrupted)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """A suite that cannot be collected could not run."""
+        if report.failed and is_gate(report.nodeid):
+            self._ran = self._collection_failed = True
+            self._found["could_not_run"].append(
+                results.finding(suite_of(report.nodeid), None, report.nodeid, report.nodeid)
+            )
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Collect what a test of the suites said. Called in the main process also when tests run in workers."""
+        if not is_gate(report.nodeid):
+            return
+        self._ran = True
+        suite, model = suite_of(report.nodeid), model_of(report)
+        if suite not in self._found["suites"]:
+            self._found["suites"].append(suite)
+        test = self._tests.setdefault(
+            report.nodeid, {"test": report.nodeid, "suite": suite, "model": model, "seconds": 0.0, "status": "pass"}
+        )
+        test["seconds"] += report.duration
+        if report.when == "call" and not report.skipped:
+            self._found["outcomes"] += [json.loads(text) for text in values(report, OUTCOME)]
+            for text in values(report, NOTE):
+                self._say("notes", report, text)
+        for text in values(report, EVIDENCE) if report.when == "call" else ():
+            results.merge(self._evidence, json.loads(text))
+        if report.failed:
+            self._failed(report, test)
+        elif skipped := values(report, NOT_CHECKED):
+            test["status"] = "not checked" if report.skipped else test["status"]
+            for text in skipped:
+                self._say("not_checked", report, text)
+        elif report.skipped:
+            test["status"] = "could not run"
+            self._say("could_not_run", report, f"{report.nodeid} (skipped without an account)")
+        if waived := values(report, WAIVED):
+            self._waived |= {(model, gate) for gate in waived}
+            test["status"] = "waived" if test["status"] == "pass" else test["status"]
+
+    def _failed(self, report: pytest.TestReport, test: dict[str, Any]) -> None:
+        text = _OF_A_WORKER.sub("", report.longreprtext)
+        if why := values(report, COULD_NOT_RUN):
+            test["status"] = "could not run"
+            self._say("could_not_run", report, f"{report.nodeid}: {why[0]}")
+            return
+        test["status"] = "fail"
+        outside = [json.loads(text) for text in values(report, OUTCOME)]
+        gates = [outcome["gate"] for outcome in outside if outcome["status"] == "fail"]
+        name = report.nodeid.split("::")[-1].partition("[")[0].removeprefix("test_")
+        self._found["failures"].append(
+            {
+                "suite": test["suite"],
+                "model": test["model"],
+                "test": report.nodeid,
+                "gates": list(dict.fromkeys(gates)) or [f"{test['suite']}.{name}"],
+                "text": text,
+            }
+        )
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None, None, None]:
+        """Behind pytest's own summary: the verdict, and its exit status unless pytest itself was stopped."""
+        yield
+        option = self._config.option
+        if not self._ran or option.collectonly:
+            return
+        chosen = (("-k", option.keyword), ("-m", option.markexpr), ("--deselect", option.deselect))
+        others = ("ignore", "ignore_glob", "lf", "stepwise", "recipe")
+        # pytest keeps its own switches of strictness there as well.
+        settings = [one for one in option.override_ini or () if not one.startswith("strict_")]
+        found = (
+            *chosen,
+            *((f"--{name.replace('_', '-')}", getattr(option, name, None)) for name in others),
+            ("-o", settings),
+        )
+        for name, value in found:
+            if value:
+                self._say("not_checked", None, f"whatever {name} {value!r} left out")
+        selected = any(value for _, value in chosen)
+        code = pytest.ExitCode
+        broken_off = (code.INTERRUPTED, code.INTERNAL_ERROR, code.USAGE_ERROR)
+        stopped = self._stopped or (exitstatus in broken_off and not self._collection_failed)
+        part = self._config.getoption("--part", default=None)
+        if part is not None:  # `tinyvmaf gate` gives the verdict
+            payload = {"record": self._record(), "evidence": self._evidence, "stopped": stopped, "selected": selected}
+            write_atomic(Path(part), json.dumps(payload, allow_nan=False))
+        whole = self._finish(stopped=stopped, selected=selected or self._some_tests())
+        terminal = session.config.pluginmanager.get_plugin("terminalreporter")
+        if terminal is not None and part is None:
+            colour = _COLOUR[whole["verdict"]]
+            terminal.section("verdict", bold=True, **colour)
+            *lines, last = results.as_text(whole)
+            for line in lines:
+                terminal.write_line(line)
+            terminal.write_line(last, bold=True, **colour)
+        outside_failed = exitstatus == code.TESTS_FAILED and not (whole["failures"] or whole["could_not_run"])
+        if exitstatus <= code.INTERRUPTED and not stopped and not outside_failed:
+            session.exitstatus = whole["exit_status"]
+
+    def _some_tests(self) -> bool:
+        """Whether an argument names a test or a file rather than suites."""
+        return any("::" in str(argument) or str(argument).endswith(".py") for argument in self._config.args)
+
+    def _finish(self, *, stopped: bool, selected: bool) -> dict[str, Any]:
+        """The record with its verdict, written where it is asked for."""
+        strict = self._config.getoption("--fail-not-checked", default=False)
+
+        def finished() -> dict[str, Any]:
+            return results.finish(self._record(), strict=strict, stopped=stopped, selected=selected)
+
+        whole = finished()
+        if (folder := self._folder()) is not None:
+            seen = {"schema": 1, "models": self._evidence}
+            try:
+                report_folder.publish(folder, whole, seen)
+            except Exception as error:  # a stranger's file may bring anything into a page
+                self.could_not(f"no report: {error}")
+                whole = finished()
+                with suppress(Exception):
+                    verdict.write(folder, whole, seen)
+        return whole
+
+    def _folder(self) -> Path | None:
+        named = self._config.getoption("--report", default=None)
+        none = named is None or self._config.getoption("--part", default=None) is not None
+        return None if none else Path(self._config.rootpath, named)
+
+    def _record(self) -> dict[str, Any]:
+        commit, dirty = environment.commit()
+        machine = environment.machine()
+        packages = {name: found for name in _PACKAGES if (found := version(name, module=name)) is not None}
+        facts = {
+            "started": self._started,
+            "command": shlex.join(["pytest", *map(str, self._config.invocation_params.args)]),
+            "tinyvmaf": {"version": __version__, "commit": commit, "dirty": dirty},
+            "environment": {
+                "python": platform.python_version(),
+                "system": machine.os,
+                "cpu": machine.cpu,
+                "cores": machine.cores,
+                "packages": packages,
+                "header": self._header,
+            },
+            "models": self._models,
+            "waivers": [waiver.as_dict() | {"state": self._state(waiver)} for waiver in self._config.stash[WAIVERS]],
+        }
+        return {
+            **self._found,
+            **facts,
+            "tests": list(self._tests.values()),
+            "seconds": round(time.monotonic() - self._begun, 3),
+        }
+
+    def _state(self, waiver: Waiver) -> str:
+        """What became of a waiver; of a model that is registered and not under test it says nothing."""
+        known = [model["id"] for model in self._models]
+        if waiver.model not in known and not any(model["registered"] for model in self._models):
+            return "not asked"
+        if waiver.expired():
+            return "expired"
+        return "used" if (waiver.model, waiver.gate) in self._waived else "unused"

@@ -1,0 +1,171 @@
+"""One run of the gate: the suites side by side, then latency alone, and one verdict over both."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from tinyvmaf.data.store import Store
+from tinyvmaf.errors import TinyvmafError
+from tinyvmaf.judge import results, selftest_cache
+from tinyvmaf.judge.verdict import EXIT, FAIL, PASS, SUITES
+
+_OF_MODELS: Final = ("contract", "golden", "backends", "loso", "latency")
+_JUDGED: Final = ("pass", "fail", "waived", "could not run")
+_NO_TESTS: Final = 5
+_INTERRUPTED: Final = (2, -signal.SIGINT, 128 + signal.SIGINT)
+_ORDERLY: Final = (*EXIT.values(), _NO_TESTS, *_INTERRUPTED)
+
+
+class GateRun:
+    """Every suite of a checkout, in two runs of pytest."""
+
+    interrupted = False
+    """Whether Ctrl-C ended it."""
+
+    def __init__(
+        self, checkout: Path, *, options: Sequence[str], jobs: int, command: str, strict: bool = False
+    ) -> None:
+        """Find the suites.
+
+        Args:
+            options: for pytest.
+            jobs: processes side by side.
+            command: what was typed, for the report.
+            strict: what was not checked counts as what could not run.
+
+        Raises:
+            TinyvmafError: there are no suites.
+        """
+        there = {path.parent.name for path in checkout.glob("suites/*/conftest.py")}
+        if not there:
+            raise TinyvmafError(f"{checkout} has no suites", hint="run the gate in a checkout, not from a wheel")
+        self._checkout, self._there = checkout, there
+        self._suites = sorted(there | set(SUITES))  # a suite that was removed is missed
+        self._options, self._jobs, self._command, self._strict = list(options), jobs, command, strict
+        self._notes: list[dict[str, Any]] = []
+        self._excused: list[str] = []
+        self._store: Store | None = None
+        self._key = ""
+
+    def leave_out_selftest(self, why: str) -> None:
+        """Leave out the gates' own tests, and say why in the report."""
+        suite = selftest_cache.SUITE
+        self._suites.remove(suite)
+        self._excused.append(suite)
+        text = f"the gates' own tests were left out: {why}. tox -e selftest runs them"
+        self._notes.append(results.finding(suite, None, None, text))
+
+    def use_selftest_cache(self, store: Store, ffmpeg: str, *, fresh: bool) -> None:
+        """Leave out the gates' own tests if these gates passed them before; else remember that they did.
+
+        Args:
+            ffmpeg: the one in use, in words, with its version.
+            fresh: run them anyway.
+        """
+        self._store, self._key = store, selftest_cache.key(self._checkout, ffmpeg)
+        if not fresh and (before := selftest_cache.when(store, self._key)):
+            self.leave_out_selftest(f"these gates passed them, {before}")
+
+    def __call__(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Run the suites.
+
+        Returns:
+            The finished record, and the data of its pictures.
+
+        Raises:
+            TinyvmafError: pytest found nothing at all.
+        """
+        parts: list[dict[str, Any]] = []
+        with tempfile.TemporaryDirectory(prefix="tinyvmaf-gate-") as scratch:
+            for number, (what, arguments) in enumerate(self._runs()):
+                part = Path(scratch, f"{number}.json")
+                status = _pytest(self._checkout, [*arguments, "--part", str(part)])
+                found = _read(part)
+                if found is None and status not in (0, _NO_TESTS):
+                    found = _nothing(parts, what, status)
+                elif found is not None and status not in _ORDERLY:
+                    text = f"{what} ended with status {status}"
+                    found["record"]["could_not_run"].append(results.finding(None, None, None, text))
+                parts += [found] if found else []
+                if status in _INTERRUPTED:
+                    self.interrupted = True
+                    break
+        whole, evidence = self._joined(parts)
+        if self._store and whole["verdict"] in (PASS, FAIL) and not whole["could_not_run"]:
+            selftest_cache.remember(self._store, self._key, whole["tests"])
+        return whole, evidence
+
+    def _runs(self) -> Iterator[tuple[str, list[str]]]:
+        side_by_side = ["-n", str(self._jobs), "--dist", "worksteal"] if self._jobs > 1 else []
+        together = [f"suites/{name}" for name in self._suites if name in self._there and name != "latency"]
+        yield "the suites that run side by side", [*together, *side_by_side, *self._options]
+        yield "latency", ["suites/latency", "--benchmark-quiet", *self._options]
+
+    def _joined(self, parts: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
+        whole = results.join([part["record"] for part in parts])
+        whole["command"] = self._command
+        whole["notes"] += self._notes
+        evidence: dict[str, Any] = {}
+        for part in parts:
+            results.merge(evidence, part["evidence"])
+        stopped = self.interrupted or any(part["stopped"] for part in parts)
+        selected = any(part["selected"] for part in parts)
+        if not (stopped or selected):
+            whole["could_not_run"] += _not_judged(whole, self._suites)
+        finished = results.finish(whole, strict=self._strict, stopped=stopped, selected=selected, excused=self._excused)
+        return finished, {"schema": 1, "models": evidence}
+
+
+def _pytest(checkout: Path, arguments: Sequence[str]) -> int:
+    """Run pytest to its end. At Ctrl-C pytest gets the signal itself, and still says what it has found."""
+    # PYTEST_ADDOPTS could choose tests without the reader of the verdict knowing.
+    variables = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
+    process = subprocess.Popen([sys.executable, "-m", "pytest", *arguments], cwd=checkout, env=variables)
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            continue
+        except BaseException:  # this process is ended
+            process.terminate()
+            process.wait()
+            raise
+
+
+def _read(part: Path) -> dict[str, Any] | None:
+    try:
+        content: dict[str, Any] = json.loads(part.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content
+
+
+def _nothing(parts: Sequence[Mapping[str, Any]], what: str, status: int) -> dict[str, Any]:
+    """A part for a run that wrote none."""
+    if not parts:
+        raise TinyvmafError(f"{what} ended with status {status} and found nothing", hint="pytest's error is above")
+    first = parts[0]["record"]
+    lost = results.empty({name: first[name] for name in results.FACTS})
+    lost["could_not_run"] = [results.finding(None, None, None, f"{what} ended with status {status} and no result")]
+    return {"record": lost, "evidence": {}, "stopped": False, "selected": False}
+
+
+def _not_judged(whole: Mapping[str, Any], suites: Sequence[str]) -> list[dict[str, Any]]:
+    """Suites that judged nothing, and models that a suite did not judge: neither is a pass."""
+    judged = {(test["suite"], test["model"]) for test in whole["tests"] if test["status"] in _JUDGED}
+    ran = {name for name, _ in judged}
+    found = [results.finding(name, None, None, f"{name}: no test of it ran") for name in suites if name not in ran]
+    for model in whole["models"]:
+        exempt = {"loso"} if model["registered"] and model["recipe"] is None else set()  # a teacher, not a student
+        found += [
+            results.finding(suite, model["id"], None, f"{suite}: nothing was judged of {model['id']}")
+            for suite in suites
+            if suite in _OF_MODELS and suite not in exempt and (suite, model["id"]) not in judged
+        ]
+    return found

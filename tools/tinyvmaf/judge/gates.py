@@ -1,0 +1,182 @@
+"""Every gate: what it measures, its unit, which side of a bound is right, and which bounds make sense.
+
+This is code, because a bound of the wrong side or unit would let everything pass. gates.toml chooses a value within it.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+import numpy as np
+
+Direction = Literal["at most", "at least"]
+PLACES: Final = "places"
+"""|expected - got| must round to 0 at that many decimals, as unittest's assertAlmostEqual: 4 means |d| <= 5e-5."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What is measured, and how a bound of it is read."""
+
+    name: str
+    """`suite.gate`, as in gates.toml."""
+    metric: str
+    """What is measured, in words."""
+    unit: str
+    """`places`, or the unit of the metric; empty for a ratio without one."""
+    lowest: float
+    """The smallest bound that makes sense."""
+    highest: float
+    """The largest bound that makes sense."""
+    direction: Direction = "at most"
+    """The side of the bound on which a measured value must lie."""
+    whole: bool = False
+    """Whether a bound is a whole number."""
+
+    def fault(self, value: object) -> str:
+        """Why a value cannot be a bound of this gate; empty if it can."""
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return f"value is {value!r}, not a number"
+        if not self.lowest <= value <= self.highest:
+            return f"value {value:g} is outside {self.lowest:g} to {self.highest:g} {self.unit}".rstrip()
+        if self.whole and value != int(value):
+            return f"value {value:g} is not a whole number of {self.unit}"
+        return ""
+
+    def margin(self, bound: float, measured: float) -> float:
+        """How far a measured value is inside the bound, in the gate's unit; negative outside, NaN if not finite."""
+        if not np.isfinite(measured):
+            return float("nan")
+        if self.unit == PLACES:
+            return float(0.5 * 10.0**-bound - abs(measured))
+        return measured - bound if self.direction == "at least" else bound - measured
+
+    def accepts(self, bound: float, measured: float) -> bool:
+        """Whether a measured value (of a comparison: |difference|) is within the bound. NaN and infinity never are."""
+        if self.unit == PLACES:
+            return bool(np.isfinite(measured)) and round(abs(measured), int(bound)) == 0
+        return self.margin(bound, measured) >= 0
+
+    def words(self, bound: float) -> str:
+        """A bound in words."""
+        if self.unit == PLACES:
+            return f"{bound:g} places (|d| <= {0.5 * 10**-bound:g})"
+        return f"{'>=' if self.direction == 'at least' else '<='} {bound:g} {self.unit}".rstrip()
+
+    def named(self, metric: str) -> "Gate":
+        """This gate, of a metric in other words."""
+        return replace(self, metric=metric)
+
+
+def _places(name: str, metric: str) -> Gate:
+    # A looser gate than the publisher's 4 places would accept another VMAF; scores have no more than 9 digits.
+    return Gate(name, metric, PLACES, 4, 9, whole=True)
+
+
+_POINTS, _TIMES = "VMAF points", 100.0
+_BY_COLUMN = "in the column's unit"
+
+GATES: Final = {
+    gate.name: gate
+    for gate in (
+        _places("golden.published", "|d| of a published clip mean"),
+        _places("golden.rows", "|d| of a frozen feature or score of a frame"),
+        _places("golden.record", "|d| of a recorded score of a frame"),
+        Gate("golden.near", "|d| of a score of a frame, model against libvmaf", _POINTS, 0.0, 20.0),
+        _places("golden.svr_clip_mean", "|d| of a clip mean, SVR as ONNX against libvmaf"),
+        Gate("golden.svr_frame", "|d| of a frame, SVR in float64 against libvmaf", _POINTS, 0.0, 1e-3),
+        Gate("corpus.clips_below_40", "share of clips whose score is below 40", "of the clips", 0.01, 1.0, "at least"),
+        Gate("corpus.clips_above_95", "share of clips whose score is above 95", "of the clips", 0.01, 1.0, "at least"),
+        Gate("corpus.widest_gap", "widest gap between neighbouring clip scores", _POINTS, 0.0, 50.0),
+        Gate("corpus.least_motion", "least motion2 of a frame behind the first", "motion2", 0.0, 10.0),
+        Gate("corpus.most_motion", "largest motion2 of a frame", "motion2", 1.0, 100.0, "at least"),
+        Gate("corpus.sources", "number of sources", "sources", 2, 1000, "at least", whole=True),
+        Gate("corpus.frames", "frames of a clip", "frames", 2, 100_000, "at least", whole=True),
+        Gate("corpus.rungs", "rungs of a source", "rungs", 2, 1000, "at least", whole=True),
+        Gate(
+            "corpus.teacher",
+            "|d| of a stored teacher score, against the SVR in float64 on the stored features",
+            _POINTS,
+            0.0,
+            1e-3,
+        ),
+        Gate("corpus.range_low", "least value of a column", _BY_COLUMN, -1.0, 100.0, "at least"),
+        Gate("corpus.range_feature", "largest value of adm2 and vif", "", 1.0, 2.0),
+        Gate("corpus.range_score", "largest teacher score", _POINTS, 100.0, 200.0),
+        Gate(
+            "corpus.reextraction", "|d| of a value of a clip that was built and measured again", _BY_COLUMN, 0.0, 1e-3
+        ),
+        _places("contract.adopted", "|d| of a score, the file that was adopted against the original fed by NumPy"),
+        Gate("contract.range_low", "least score for any finite features", _POINTS, -10.0, 100.0, "at least"),
+        Gate("contract.range_high", "largest score for any finite features", _POINTS, 1.0, 200.0),
+        Gate(
+            "contract.teacher",
+            "largest difference from the teacher that a search of its domain finds",
+            _POINTS,
+            0.0,
+            0.1,
+        ),
+        Gate("backends.ulp", "ULP distance of a score between an engine and the reference", "ULP", 0, 1000, whole=True),
+        Gate(
+            "backends.exact",
+            "ULP distance of a score between an engine and the reference, of a model that is proven exact",
+            "ULP",
+            0,
+            1000,
+            whole=True,
+        ),
+        Gate(
+            "backends.run_to_run",
+            "ULP distance of a score from that of the same row in another run of the same session, or a fresh one",
+            "ULP",
+            0,
+            1000,
+            whole=True,
+        ),
+        Gate("backends.families", "independent engines that ran the model", "engines", 2, 20, "at least", whole=True),
+        Gate("loso.plcc", "mean PLCC of the sources held out", "", 0.5, 1.0, "at least"),
+        Gate("loso.srocc", "mean SROCC of the sources held out", "", 0.5, 1.0, "at least"),
+        Gate("loso.preferred", "mean PLCC and SROCC, preferred", "", 0.5, 1.0, "at least"),
+        Gate("loso.frame_max_error", "largest error of a frame, sources held out", _POINTS, 0.0, 20.0),
+        Gate(
+            "loso.domain_max_error",
+            "largest difference from the teacher that a search of its domain finds",
+            _POINTS,
+            0.0,
+            20.0,
+        ),
+        Gate(
+            "loso.leaked_rows",
+            "share of a held-out source's distinct rows that its model was trained on",
+            "of the rows",
+            0.0,
+            0.5,
+        ),
+        Gate("latency.floor", "time of a call with one row", "times that of an Identity model", 0.1, _TIMES),
+        Gate(
+            "latency.teacher",
+            "time of a row among 4096",
+            "times that of the teacher's SVR, float64 and Exp inside",
+            0.001,
+            _TIMES,
+        ),
+        Gate("latency.baseline", "time of a row", "times that of the baseline", 1.0, 10.0),
+        Gate("latency.growth", "growth over the baseline", "bytes, nodes or multiply-adds", 0, 1_000_000, whole=True),
+        Gate("latency.output", "|d| of an output while it was timed, from the teacher's score", _POINTS, 0.0, 20.0),
+        Gate(
+            "latency.frames_a_second",
+            "frames a second of the model alone, one row a call",
+            "frames/s",
+            1.0,
+            1e6,
+            "at least",
+        ),
+        Gate(
+            "latency.whole_path",
+            "time from two files of 1080p to the model's scores",
+            "times libvmaf's alone",
+            1.0,
+            10.0,
+        ),
+    )
+}
+"""By their names. A suite can ask for no other."""
