@@ -22,10 +22,10 @@ from tinyvmaf.measure.latency import (
     MODEL,
     TEACHER,
     BaselineError,
-    Bounded,
     Footprint,
-    Judged,
     Race,
+    RatioBound,
+    RatioVerdict,
     Subject,
     WholePath,
 )
@@ -59,7 +59,7 @@ class Measured:
     candidate: Candidate
     footprint: Footprint | None = None
     batches: dict[int, Race] = field(default_factory=dict)
-    judged: list[Judged] = field(default_factory=list)
+    judged: list[RatioVerdict] = field(default_factory=list)
 
 
 RESULTS = pytest.StashKey[dict[str, Measured]]()
@@ -183,9 +183,9 @@ def baseline(
 
 
 @pytest.fixture
-def race_bounds(candidate: Candidate, baseline: bytes | None, batch: int, bounds: Bounds) -> dict[Bounded, Bound]:
+def race_bounds(candidate: Candidate, baseline: bytes | None, batch: int, bounds: Bounds) -> dict[RatioBound, Bound]:
     """What holds of the model's times at this batch size."""
-    subject, found = candidate.subject, dict[Bounded, Bound]()
+    subject, found = candidate.subject, dict[RatioBound, Bound]()
     wanted: list[tuple[str, str]] = []
     if batch == min(latency.BATCHES):
         wanted.append((FLOOR, "latency.floor"))
@@ -195,7 +195,7 @@ def race_bounds(candidate: Candidate, baseline: bytes | None, batch: int, bounds
         wanted.append((BASELINE, "latency.baseline"))
     for to, name in wanted:
         bound = bounds.for_(name, model=subject.id if candidate.own_bounds else None)
-        found[Bounded(MODEL, to, bound.value)] = bound
+        found[RatioBound(MODEL, to, bound.value)] = bound
     return found
 
 

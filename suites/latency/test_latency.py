@@ -10,7 +10,18 @@ from tinyvmaf.errors import CouldNotRunError
 from tinyvmaf.judge.bounds import Bounds
 from tinyvmaf.judge.outcomes import Outcome, compare, hold
 from tinyvmaf.measure import latency
-from tinyvmaf.measure.latency import BASELINE, FLOOR, MODEL, PASSES, REPEATS, TEACHER, Bounded, Judged, Race, ratio
+from tinyvmaf.measure.latency import (
+    BASELINE,
+    FLOOR,
+    MODEL,
+    PASSES,
+    REPEATS,
+    TEACHER,
+    Race,
+    RatioBound,
+    RatioVerdict,
+    ratio,
+)
 
 Judge = Callable[..., None]
 
@@ -107,7 +118,7 @@ def test_is_fast_enough(
     judge(*found)
 
 
-def shown(race: Race, verdicts: Mapping[Bounded, Judged]) -> dict[str, object]:
+def shown(race: Race, verdicts: Mapping[RatioBound, RatioVerdict]) -> dict[str, object]:
     """What a picture is drawn from."""
     ratios = {}
     for to in race.times:
@@ -137,7 +148,7 @@ def outputs(bounds: Bounds, candidate, lane, again: str) -> Outcome:
     return hold(gate, subject.id, {f"worst of {lane.checked:,} outputs": lane.worst}, reproduce=again)
 
 
-def details(judged: Judged) -> str:
+def details(judged: RatioVerdict) -> str:
     """The intervals, and what the first race said."""
     lines = [f"median of {judged.found.passes} passes {judged.found} (99 % interval)"]
     if judged.first is not None:

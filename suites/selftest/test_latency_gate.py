@@ -100,7 +100,7 @@ def test_every_bound_is_held(gate: Run, copy: Path) -> None:
 
 def test_where_nothing_is_resolved_the_gate_could_not_run(gate: Run, copy: Path) -> None:
     """Every verdict made unresolved: none may count as a pass."""
-    unresolved = "{one: Judged('unresolved', race.ratio(one.lane, one.to)) for one in bounds}"
+    unresolved = "{one: RatioVerdict('unresolved', race.ratio(one.lane, one.to)) for one in bounds}"
     also(copy, "bench.BATCHES = (16,)", f"bench.judge = lambda start, bounds, race: {unresolved}")
     status, out = gate("latency", *QUIET, "-k", f"{MODEL} and (fast or tell)")
     assert status == COULD_NOT_RUN, out

@@ -25,7 +25,7 @@ from onnx import helper, numpy_helper
 
 from tinyvmaf.judge.bounds import load_bounds
 from tinyvmaf.measure import latency
-from tinyvmaf.measure.latency import BASELINE, MODEL, PASSES, Bounded, Subject
+from tinyvmaf.measure.latency import BASELINE, MODEL, PASSES, RatioBound, Subject
 from tinyvmaf.model import registry
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 
@@ -117,7 +117,7 @@ def verdict(subject: Subject, batch: int, bound: float) -> str:
     """As the gate says it."""
     first = subject.race(batch)
     first.run(PASSES)
-    (judged,) = latency.judge(lambda: subject.race(batch), [Bounded(MODEL, BASELINE, bound)], first).values()
+    (judged,) = latency.judge(lambda: subject.race(batch), [RatioBound(MODEL, BASELINE, bound)], first).values()
     return judged.verdict
 
 

@@ -58,7 +58,7 @@ def test_the_baseline_is_listed_and_moved_on_purpose(copy: Path, capsys: pytest.
     assert main(["bench", "baseline"]) == 0
     assert capsys.readouterr().out.count("no baseline") == 4
     assert main(["bench", "baseline", "--accept", MODEL]) == 1
-    assert "a baseline is moved for a reason" in capsys.readouterr().err
+    assert "a new baseline needs a reason" in capsys.readouterr().err
     assert main(["bench", "baseline", "--reason", "why"]) == 1
     assert "--reason goes with --accept" in capsys.readouterr().err
     assert main(["bench", "baseline", "--accept", MODEL, "--accept", MODEL, "--reason", "fewer nodes"]) == 0

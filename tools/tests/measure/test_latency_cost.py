@@ -28,7 +28,7 @@ def test_a_graph_that_can_be_counted_by_hand() -> None:
     assert cost(data) == Cost(len(data), 3, 6 * 5 + 5 * 7 + 7 * 1)  # the Cast is folded at loading
 
 
-def test_the_yardsticks_and_the_registered_models(teacher: Teacher) -> None:
+def test_the_reference_models_and_the_registered_models(teacher: Teacher) -> None:
     floor = floor_model(6)
     assert cost(floor) == Cost(len(floor), 1, 0)
     vectors = len(teacher.svr.support_vectors)
@@ -52,7 +52,7 @@ def test_a_product_of_features_among_themselves_is_counted_a_row() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"not a model", (home() / "gates.toml").read_bytes()])
 def test_what_is_no_model_has_no_cost(data: bytes) -> None:
-    with pytest.raises(ModelError, match="cannot be counted"):
+    with pytest.raises(ModelError, match="cannot count the cost"):
         cost(data)
 
 
@@ -68,5 +68,5 @@ def test_a_product_of_unknown_shape_has_no_cost() -> None:
     score = helper.make_tensor_value_info("score", TensorProto.FLOAT, ["N", 1])
     weights = [numpy_helper.from_array(np.ones((6, 1), np.float32), "w")]
     graph = helper.make_graph(nodes, "two_inputs", values, [score], weights)
-    with pytest.raises(ModelError, match="cannot be counted"):
+    with pytest.raises(ModelError, match="cannot count the cost"):
         cost(helper.make_model(graph).SerializeToString())

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from tinyvmaf.measure.latency.race import MOST_PASSES, PASSES, PAUSES_S, Bounded, Judged, Race, judge
+from tinyvmaf.measure.latency.race import MOST_PASSES, PASSES, PAUSES_S, Race, RatioBound, RatioVerdict, judge
 
 
 def no_pause(seconds: float) -> None:
@@ -18,7 +18,7 @@ def no_pause(seconds: float) -> None:
     assert seconds in PAUSES_S
 
 
-BOUND = Bounded("model", "baseline", 1.10)
+BOUND = RatioBound("model", "baseline", 1.10)
 
 
 class Simulated:
@@ -42,7 +42,7 @@ class Machine:
         return float(slow * (self.rng.uniform(1.5, 20.0) if self.rng.random() < self.halts else 1.0))
 
 
-def verdict(factor: float, machine: Machine, bound: Bounded = BOUND) -> Judged:
+def verdict(factor: float, machine: Machine, bound: RatioBound = BOUND) -> RatioVerdict:
     def start() -> Race:
         return Race([Simulated("model", 100.0 * factor, machine), Simulated("baseline", 100.0, machine)])
 
@@ -156,7 +156,7 @@ def test_only_what_is_red_is_measured_again() -> None:
 
     first = start()
     first.run(PASSES)
-    bounds = [Bounded("model", "floor", 2.0), Bounded("model", "baseline", 1.02)]
+    bounds = [RatioBound("model", "floor", 2.0), RatioBound("model", "baseline", 1.02)]
     found = judge(start, bounds, first, pause=no_pause)
     assert [found[bound].verdict for bound in bounds] == ["pass", "regressed"]
     assert [found[bound].first is None for bound in bounds] == [True, False]
@@ -204,7 +204,7 @@ print(said)
 def test_a_race_needs_two_lanes_with_names_of_their_own() -> None:
     one = Simulated("model", 1.0, Machine(0))
     for lanes in ([], [one], [one, one]):
-        with pytest.raises(ValueError, match="two lanes"):
+        with pytest.raises(ValueError, match="two lanes or more"):
             Race(lanes)
-    with pytest.raises(ValueError, match="two lanes"):
+    with pytest.raises(ValueError, match="two lanes or more"):
         Race([one, Simulated("floor", 1.0, Machine(0))], repeats=0)

@@ -1,15 +1,16 @@
-"""How fast a model is: ratios to what runs beside it in the same process, and verdicts that noise cannot turn.
+"""Latency of a model, as ratios to reference models timed in the same process, so that noise does not decide.
 
-Sources: interleaving and ratios after the practice of asv and of the Go project's benchstat; the least time of a pass
-because noise only adds (Chen and Revels, Robust benchmarking in noisy environments, 2016).
+Sources: interleaving and ratios follow asv and the Go project's benchstat; the least time of a pass is used because
+noise only adds time (Chen and Revels, Robust benchmarking in noisy environments, 2016).
 """
 
 from tinyvmaf.measure.latency.baseline import Baseline, BaselineError, accept, baselines
 from tinyvmaf.measure.latency.cost import Cost, cost
 from tinyvmaf.measure.latency.footprints import Footprint, footprint
 from tinyvmaf.measure.latency.lanes import ANY_SCORE, BATCHES, SETTINGS, Expected, FloorLane, ModelLane, Wrong
-from tinyvmaf.measure.latency.race import PASSES, REPEATS, Bounded, Judged, Race, disturbed, judge
+from tinyvmaf.measure.latency.race import PASSES, REPEATS, Race, RatioBound, RatioVerdict, disturbed, judge
 from tinyvmaf.measure.latency.ratio import Ratio, ratio
+from tinyvmaf.measure.latency.references import floor_model, teacher_model
 from tinyvmaf.measure.latency.subject import (
     BASELINE,
     FLOOR,
@@ -21,7 +22,6 @@ from tinyvmaf.measure.latency.subject import (
     read_subject,
     whole_path,
 )
-from tinyvmaf.measure.latency.yardsticks import floor_model, teacher_model
 
 __all__ = [
     "ANY_SCORE",
@@ -35,15 +35,15 @@ __all__ = [
     "TEACHER",
     "Baseline",
     "BaselineError",
-    "Bounded",
     "Cost",
     "Expected",
     "FloorLane",
     "Footprint",
-    "Judged",
     "ModelLane",
     "Race",
     "Ratio",
+    "RatioBound",
+    "RatioVerdict",
     "Subject",
     "WholePath",
     "Wrong",

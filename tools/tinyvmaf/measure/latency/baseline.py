@@ -1,7 +1,7 @@
-"""The baseline: the model of each id that a candidate may not be slower than, kept as a file and moved on purpose only.
+"""Latency baselines: for each model id, the accepted file that the model may not be slower than.
 
-`model/baseline/` has the ONNX files and `baseline.json`, which names each with its sha256, when it was accepted, and
-why. A model is timed against its baseline in one process, so the machine and the runtime are the same for both.
+`model/baseline/` has the ONNX files and `baseline.json`, which lists the sha256, date and reason of each acceptance. A
+model and its baseline are timed in one process, so machine and runtime are the same for both.
 """
 
 import json
@@ -19,12 +19,12 @@ FILE: Final = "baseline.json"
 
 
 class BaselineError(TinyvmafError):
-    """There is no baseline of a model, or it is not the file that was accepted."""
+    """A model has no baseline, or the baseline is not the accepted file."""
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """An accepted model."""
+    """The accepted file of a model."""
 
     id: str
     sha256: str
@@ -33,10 +33,10 @@ class Baseline:
     reason: str
 
     def data(self, folder: Path | None = None) -> bytes:
-        """The model file.
+        """The ONNX file.
 
         Raises:
-            BaselineError: missing, or another file than was accepted.
+            BaselineError: the file is missing, or is not the accepted one.
         """
         path = _folder(folder) / f"{self.id}.onnx"
         try:
@@ -49,10 +49,10 @@ class Baseline:
 
 
 def baselines(folder: Path | None = None) -> dict[str, Baseline]:
-    """Every baseline by its model's id; none if nothing was ever accepted.
+    """All baselines by model id; empty if none was accepted.
 
     Raises:
-        BaselineError: the list is not as this module writes it.
+        BaselineError: `baseline.json` is not valid.
     """
     path = _folder(folder) / FILE
     if not path.exists():
@@ -68,25 +68,25 @@ def find(model_id: str, folder: Path | None = None) -> Baseline:
     """The baseline of a model.
 
     Raises:
-        BaselineError: it has none.
+        BaselineError: the model has none.
     """
     known = baselines(folder)
     if model_id not in known:
-        raise BaselineError(f"{model_id} has no baseline to be timed against", hint=_hint(model_id))
+        raise BaselineError(f"{model_id} has no latency baseline", hint=_hint(model_id))
     return known[model_id]
 
 
 def accept(model_ids: Sequence[str], reason: str, folder: Path | None = None) -> list[Baseline]:
-    """Make registered models, as they are now, the baseline. The list is written last.
+    """Accept registered models, as they are now, as baselines.
 
-    Baselines of models that are registered no more are dropped.
+    Baselines of models that are no longer registered are removed. The list is written after the model files.
 
     Raises:
-        RegistryError: a model is not registered, or its file is not the one that is.
-        BaselineError: no reason.
+        RegistryError: a model is not registered, or its file is not the registered one.
+        BaselineError: there is no reason.
     """
     if not reason.strip():
-        raise BaselineError("a baseline is moved for a reason", hint="--reason 'why a slower model is wanted'")
+        raise BaselineError("a new baseline needs a reason", hint="--reason 'why a slower model is wanted'")
     known = {entry.id: entry for entry in registry.entries()}
     kept = {name: old for name, old in baselines(folder).items() if name in known}
     now = datetime.now(UTC).date().isoformat()

@@ -1,4 +1,4 @@
-"""What a graph costs, counted: bytes, nodes and multiply-adds. No clock, so no noise."""
+"""The cost of a graph by counting: bytes, nodes and multiply-adds."""
 
 from dataclasses import dataclass
 
@@ -9,32 +9,32 @@ from tinyvmaf.errors import ModelError
 
 @dataclass(frozen=True)
 class Cost:
-    """Of a model file."""
+    """The cost of a model file."""
 
     bytes: int
     nodes: int
-    """That run for each call: those that depend on the input. What depends on weights alone is folded at loading."""
+    """Nodes that depend on the input and run in each call; other nodes are folded at loading."""
     multiply_adds: int
-    """Of matrix products, a row."""
+    """Multiply-adds of matrix products, per row."""
 
 
 def cost(data: bytes) -> Cost:
-    """Count.
+    """Count the cost of a model.
 
     Args:
         data: an ONNX file that keeps the contract.
 
     Raises:
-        ModelError: not an ONNX model, or a matrix product of a shape that is not known.
+        ModelError: not an ONNX model, or the shape of a matrix product is unknown.
     """
     try:
         model = onnx.load_model_from_string(data)
         (rows,) = model.graph.input
         rows.type.tensor_type.shape.dim[0].dim_value = 1
-        model.graph.output[0].type.tensor_type.ClearField("shape")  # it may say N, which is 1 here
+        model.graph.output[0].type.tensor_type.ClearField("shape")  # it may be N, which is 1 here
         graph = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True).graph
     except Exception as error:  # protobuf's DecodeError and onnx's errors have no common base
-        raise ModelError(f"its cost cannot be counted: {error}") from error
+        raise ModelError(f"cannot count the cost: {error}") from error
     shapes = {
         value.name: [d.dim_value for d in value.type.tensor_type.shape.dim]
         for value in (*graph.input, *graph.value_info, *graph.output)
@@ -52,7 +52,7 @@ def cost(data: bytes) -> Cost:
 
 
 def features_of(data: bytes) -> int:
-    """How many features a row of a model has that keeps the contract."""
+    """The number of features of a model that keeps the contract."""
     (rows,) = onnx.load_model_from_string(data).graph.input
     return int(rows.type.tensor_type.shape.dim[1].dim_value)
 
@@ -60,7 +60,7 @@ def features_of(data: bytes) -> int:
 def _multiply_adds(node: onnx.NodeProto, shapes: dict[str, list[int]]) -> int:
     left, right = (shapes.get(name) for name in node.input[:2])
     if not left or not right or 0 in (*left, *right):
-        raise ModelError(f"its cost cannot be counted: {node.op_type} {node.name!r} multiplies {left} by {right}")
+        raise ModelError(f"cannot count the cost: {node.op_type} {node.name!r} multiplies {left} by {right}")
     turned = {a.name: a.i for a in node.attribute if a.name in ("transA", "transB")}
     inner = left[0] if turned.get("transA") else left[-1]
     outer = right[-1] if len(right) > 1 else 1

@@ -1,4 +1,4 @@
-"""What a session takes beside time a row: time to be made, and memory. Measured in a process of its own."""
+"""Creation time and memory of a session, measured in a separate process."""
 
 import json
 import subprocess
@@ -13,7 +13,7 @@ import numpy as np
 
 from tinyvmaf.errors import ModelError
 from tinyvmaf.measure.latency.lanes import BATCHES
-from tinyvmaf.measure.latency.yardsticks import floor_model
+from tinyvmaf.measure.latency.references import floor_model
 from tinyvmaf.model.engines import EngineError, OnnxRuntimeCpu
 
 _CHILD: Final = "from tinyvmaf.measure.latency.footprints import main; main()"
@@ -25,26 +25,26 @@ _CLEAR_REFS: Final = Path("/proc/self/clear_refs")
 
 @dataclass(frozen=True)
 class Footprint:
-    """Of a model's session."""
+    """Creation time and memory of a model's session."""
 
     creation_ms: float
-    """The least of some."""
+    """The least creation time, milliseconds."""
     creation_floor: float
-    """That, in times of what a session of an Identity model takes."""
+    """`creation_ms` divided by the creation time of an Identity model."""
     peak_kib: int | None
-    """Memory that a session and a run of the largest batch add at most to a process that has run another model before;
-    None where the system does not tell (it is Linux that does)."""
+    """Peak memory added by a session and a run of the largest batch, KiB, in a process that has already run another
+    model; None if the system is not Linux."""
 
 
 def footprint(model: Path, features: int) -> Footprint:
-    """Measure in a fresh process.
+    """Measure in a new process.
 
     Args:
-        features: a row's.
+        features: number of features of a row.
 
     Raises:
-        ModelError: the process ended without an answer.
-        EngineError: it did not end.
+        ModelError: the process failed.
+        EngineError: the process did not end in time.
     """
     command = [sys.executable, "-c", _CHILD, str(model), str(features)]
     try:
@@ -53,14 +53,14 @@ def footprint(model: Path, features: int) -> Footprint:
         raise EngineError(f"{model}: no session within {_LIMIT_S} s") from error
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines()
-        raise ModelError(f"{model}: its footprint was not measured: {lines[-1] if lines else done.returncode}")
+        raise ModelError(f"{model}: cannot measure its footprint: {lines[-1] if lines else done.returncode}")
     return Footprint(**json.loads(done.stdout))
 
 
 def _measure(model: Path, features: int) -> Footprint:
     data, floor = model.read_bytes(), floor_model(features)
     rows = np.full((BATCHES[-1], features), 0.5, dtype=np.float32)
-    # The runtime's own memory is not the model's. The Identity's scores are no scores, so its bare call is made.
+    # Load the runtime first, so that its memory is not counted. An Identity model gives no scores, so call it directly.
     before = OnnxRuntimeCpu(floor)
     before.bare(None, {before.input_name: rows})
     peak = _peak_kib(lambda: OnnxRuntimeCpu(data).run(rows))
@@ -74,11 +74,11 @@ def _measure(model: Path, features: int) -> Footprint:
 
 
 def _peak_kib(run: Callable[[], object]) -> int | None:
-    # getrusage would not do: its peak is never forgotten, and on Linux a new program even inherits its parent's.
+    # Not getrusage: its peak cannot be reset, and on Linux a new program inherits its parent's peak.
     try:
         _CLEAR_REFS.write_text("5")
         before = _status_kib("VmRSS")
-    except (OSError, ValueError):  # no Linux, or one that does not let us
+    except (OSError, ValueError):  # not Linux, or not permitted
         run()
         return None
     run()
@@ -91,5 +91,5 @@ def _status_kib(field: str) -> int:
 
 
 def main() -> None:
-    """What the fresh process does: print the footprint of the model that its arguments name, as JSON."""
+    """Entry point of the new process: print the footprint of the model in its arguments as JSON."""
     print(json.dumps(asdict(_measure(Path(sys.argv[1]), int(sys.argv[2])))))

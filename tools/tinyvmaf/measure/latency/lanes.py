@@ -1,9 +1,9 @@
-"""A model as a lane of a race: ONNX Runtime's own call, timed bare, and every output held against the teacher's score.
+"""A lane of a race: one model at one batch size. Its calls are timed, and every output is compared with the truth.
 
-One intra-op thread, sequential, no spinning: what `engines.onnxruntime_cpu` always sets. The call that is timed is
-`session.run` itself with rows that are there already; at one row that is mostly the binding, which an Identity model
-shows alone. Rows change from call to call, and several sessions of the model take turns, for where a session's memory
-lies can make it a few percent faster or slower as long as it lives.
+Only `session.run` is timed, with the settings of `engines.onnxruntime_cpu`: one intra-op thread, sequential, no
+spinning. At one row, most of that time is the Python binding, which an Identity model shows alone. Rows change from
+call to call. Several sessions of the model take turns, because the memory layout makes a session a few percent faster
+or slower.
 """
 
 import math
@@ -26,14 +26,14 @@ SETTINGS: Final = "1 intra-op thread, sequential, no spinning, all optimisations
 SESSIONS: Final = 3
 BLOCK_NS: Final = 1_000_000
 ANY_SCORE: Final = math.inf
-"""For `Expected.most`: only shape and dtype of what a model gives are looked at."""
+"""For `Expected.most`: only shape and dtype of the outputs are checked."""
 _MOST_CALLS: Final = 200
 _FEEDS: Final = 64
 
 
 @dataclass(frozen=True)
 class Wrong:
-    """An output that it should not have been."""
+    """A wrong output."""
 
     label: str
     """Batch and row."""
@@ -43,18 +43,18 @@ class Wrong:
 
 @dataclass(frozen=True)
 class Expected:
-    """Rows, and what a model should make of them."""
+    """Rows with the scores that a model should give."""
 
     rows: Rows
-    """float32 `[R, F]`, in the model's order of features."""
+    """float32 `[R, F]`, in the model's feature order."""
     scores: NDArray[np.float64]
     """`[R]`, VMAF points."""
     most: float
-    """By how much an output may be off, VMAF points."""
+    """The largest allowed error, VMAF points."""
 
 
 class ModelLane:
-    """A model at one batch size."""
+    """A model at one batch size, timed in blocks of calls."""
 
     def __init__(
         self,
@@ -68,27 +68,27 @@ class ModelLane:
         sessions: int = SESSIONS,
         clock: Callable[[], int] = time.perf_counter_ns,
     ) -> None:
-        """Load the model and look at its outputs for once; they are looked at in every block again.
+        """Load the model and run its first blocks; every block checks the outputs.
 
         Args:
-            batch: rows a call.
-            like: makes as many calls a block as that lane: a second call finds in the caches what the first put there.
-            fault: what is raised if it does not load, does not run, or gives what is no score. Of a model that others
-                are compared with, also if a score is wrong.
-            sessions: how many take turns.
-            clock: ns.
+            batch: rows per call.
+            like: use as many calls per block as this lane, because later calls profit from the caches.
+            fault: the error raised if the model does not load, does not run, or returns no scores. If it is not
+                ModelError, it is also raised for a wrong score; use this for reference models.
+            sessions: number of sessions that take turns.
+            clock: the time in ns.
 
         Raises:
-            EngineError: memory was lacking.
-            fault: it does not load, or does not run.
-            ValueError: fewer rows than a batch.
+            EngineError: not enough memory.
+            fault: the model does not load or run.
+            ValueError: there are fewer rows than a batch.
         """
         if not 1 <= batch <= len(expected.rows):
             raise ValueError(f"a batch of {batch} from {len(expected.rows)} rows")
         self.name, self.batch, self.wrong = name, batch, dict[str, Wrong]()
-        """What was wrong so far, by batch and row; each once."""
+        """Wrong outputs so far, by batch and row."""
         self.checked, self.worst = 0, 0.0
-        """How many outputs were looked at, and how far the worst was off, VMAF points."""
+        """Number of checked outputs, and the largest error, VMAF points."""
         self._expected, self._clock, self._fault = expected, clock, fault
         starts = np.unique(np.linspace(0, len(expected.rows) - batch, _FEEDS).astype(int)).tolist()
         try:
@@ -101,23 +101,23 @@ class ModelLane:
         ]
         self._turn = 0
         self.calls = 1
-        for _ in range(sessions):  # the first call of a session sets it up
+        for _ in range(sessions):  # the first call of a session initialises it
             self.block()
         fastest = min(self.block() for _ in range(sessions)) * batch
         self.calls = max(1, min(_MOST_CALLS, math.ceil(BLOCK_NS / fastest))) if like is None else like.calls
 
     def block(self) -> float:
-        """Time some calls in a row; ns a row."""
+        """Time a block of calls; returns ns per row."""
         run, name = self._sessions[self._turn % len(self._sessions)]
         chosen = [self._windows[(self._turn + i) % len(self._windows)] for i in range(self.calls)]
         feeds = [{name: rows} for _, rows in chosen]
         self._turn += 1
         try:
-            warm = run(None, feeds[0])  # another model has had the caches
+            warm = run(None, feeds[0])  # another model has used the caches
             begin = self._clock()
             outputs = [run(None, feed) for feed in feeds]
             end = self._clock()
-        except Exception as error:  # ONNX Runtime's exceptions have no base of their own
+        except Exception as error:  # ONNX Runtime's exceptions have no common base
             kind = EngineError if is_environments(error) else self._fault
             raise kind(f"{self.name}: ONNX Runtime failed on {self.batch} rows: {error}") from error
         for (start, _), output in zip([chosen[0], *chosen], [warm, *outputs], strict=True):
@@ -127,7 +127,7 @@ class ModelLane:
     def _look(self, start: int, output: list[NDArray[np.generic]]) -> None:
         (scores,) = output
         if scores.dtype != np.float32 or scores.shape != (self.batch, 1):
-            raise self._fault(f"{self.name} gave {scores.dtype} {list(scores.shape)} for {self.batch} rows")
+            raise self._fault(f"{self.name} returned {scores.dtype} {list(scores.shape)} for {self.batch} rows")
         self.checked += self.batch
         want = self._expected.scores[start : start + self.batch]
         off = np.abs(scores[:, 0].astype(np.float64) - want)
@@ -137,14 +137,14 @@ class ModelLane:
         for i in np.flatnonzero(~(off <= self._expected.most)).tolist():
             label = f"batch {self.batch}, row {start + i}"
             if self._fault is not ModelError:
-                raise self._fault(f"{self.name}, {label}: {scores[i, 0]}, and it should be {want[i]}")
+                raise self._fault(f"{self.name}, {label}: expected {want[i]}, got {scores[i, 0]}")
             self.wrong.setdefault(label, Wrong(label, float(want[i]), float(scores[i, 0])))
 
 
 class FloorLane(ModelLane):
-    """An Identity model: what it gives must be what it got."""
+    """An Identity model: its output must equal its input."""
 
     def _look(self, start: int, output: list[NDArray[np.generic]]) -> None:
         if not np.array_equal(output[0], self._expected.rows[start : start + self.batch]):
-            raise self._fault(f"{self.name}: an Identity node changed its input")
+            raise self._fault(f"{self.name}: the output of the Identity node differs from its input")
         self.checked += self.batch

@@ -1,11 +1,12 @@
-"""Interleaved timing: what is compared runs side by side, so that what slows the machine slows all of it alike.
+"""Interleaved timing of models: the lanes of a race take turns, so that a slow machine slows all of them.
 
-A pass goes round the lanes a few times, in an order that turns each time, and keeps the least time of each: other
-work on the machine only ever adds. Two lanes are compared pass by pass, by the median of their ratios. A verdict that
-is not clear takes more passes; one that is red is measured again, in fresh races some seconds apart, and stays red only
-if one of them is red too and none is within the bound: a machine that gives its processor to others for a while makes
-all slower, and not all by the same factor. What is still unclear then is `unresolved`: a third verdict, neither a pass
-nor a failure.
+A pass runs all lanes several times, alternating their order, and keeps the least time of each, because other work only
+adds time. Two lanes are compared by the median over passes of their ratio. If the interval of that ratio includes the
+bound, more passes follow.
+
+If the interval is above the bound, new races some seconds apart must confirm it: a busy processor slows all lanes for a
+while, but not by the same factor. The verdict is `regressed` only if a new race is above the bound too, and none is
+within it. If it is still unclear, the verdict is `unresolved`, neither a pass nor a failure.
 """
 
 import gc
@@ -24,47 +25,47 @@ PASSES: Final = 21
 MOST_PASSES: Final = 3 * PASSES
 REPEATS: Final = 5
 PAUSES_S: Final = (1.0, 4.0)
-"""Before each race that has to confirm a red one. Measured: a call of one model took 27.7 us for some seconds, where it
-takes 10.6, and its ratio to an Identity model was 2.65, where it is 2.26."""
+"""The pauses before the races that must confirm a regression. Measured: for some seconds, a call took 27.7 us instead
+of 10.6, and its ratio to an Identity model was 2.65 instead of 2.26."""
 
 
 _VERDICTS: Final[Mapping[Decision, Verdict]] = {"within": "pass", "over": "regressed", "unresolved": "unresolved"}
 
 
 class Lane(Protocol):
-    """One thing that is timed."""
+    """Something that is timed."""
 
     @property
     def name(self) -> str:
-        """What it is."""
+        """Unique in its race."""
 
     def block(self) -> float:
-        """Run for about a millisecond; ns a row. What it computed is checked here, outside of what is timed."""
+        """Run for about a millisecond; returns ns per row. Outputs are checked here, after the timing."""
 
 
 class Race:
     """Lanes that are timed together."""
 
     def __init__(self, lanes: Sequence[Lane], *, repeats: int = REPEATS) -> None:
-        """Nothing runs yet.
+        """Runs nothing yet.
 
         Args:
-            repeats: how often a pass goes round.
+            repeats: rounds per pass.
 
         Raises:
-            ValueError: fewer than two lanes, one name twice, or no repeat.
+            ValueError: fewer than two lanes, a repeated name, or no round.
         """
         names = [lane.name for lane in lanes]
         if len(set(names)) < 2 or len(set(names)) != len(names) or repeats < 1:
-            raise ValueError(f"two lanes at least, each with a name of its own, not {names}")
+            raise ValueError(f"a race needs two lanes or more with different names, not {names}")
         self.lanes, self.repeats = tuple(lanes), repeats
         self.times: dict[str, list[float]] = {name: [] for name in names}
-        """ns a row, one a pass."""
+        """By lane: ns per row, one for each pass."""
         self._round: dict[str, list[float]] = {name: [] for name in names}
         self._rounds = 0
 
     def round(self) -> None:
-        """Time each lane once; a pass ends when there were enough rounds."""
+        """Time each lane once; the pass ends after `repeats` rounds."""
         enabled = gc.isenabled()
         gc.disable()
         try:
@@ -80,27 +81,27 @@ class Race:
                 times.clear()
 
     def run(self, passes: int) -> None:
-        """That many passes more."""
+        """Run this many more passes."""
         for _ in range(passes * self.repeats):
             self.round()
 
     @property
     def passes(self) -> int:
-        """How many are complete."""
+        """The number of complete passes."""
         return len(self.times[self.lanes[0].name])
 
     def median(self, name: str) -> float:
-        """Of a lane's times, ns a row."""
+        """The median time of a lane, ns per row."""
         return statistics.median(self.times[name])
 
     def ratio(self, name: str, to: str) -> Ratio:
-        """How the times of one lane compare with those of another."""
+        """The ratio of a lane's times to those of another lane."""
         return ratio(self.times[name], self.times[to])
 
 
 @dataclass(frozen=True)
-class Bounded:
-    """A lane that may take so many times as long as another."""
+class RatioBound:
+    """A bound on the ratio of the times of two lanes."""
 
     lane: str
     to: str
@@ -108,20 +109,20 @@ class Bounded:
 
 
 @dataclass(frozen=True)
-class Judged:
-    """A verdict on a `Bounded`."""
+class RatioVerdict:
+    """The verdict on a `RatioBound`."""
 
     verdict: Verdict
     found: Ratio
-    """The measurement that says so: of a pass within the bound, of a regression beyond it; else the last one."""
+    """The ratio that decided: within the bound for a pass, above it for a regression; otherwise the last one."""
     first: Ratio | None = None
-    """The first one, if it was red and so had to be confirmed."""
+    """The first ratio, if it was above the bound and had to be confirmed."""
 
 
 def disturbed() -> str | None:
-    """What of this process slows Python down, so that what is timed in it is not what a user has; None if nothing does.
+    """The tool that slows Python in this process, so that its timings are not valid; None if there is none.
 
-    Coverage, profilers and debuggers: they cost by the call, so they cost small models more than large ones.
+    Coverage, profilers and debuggers add a cost to each call, which is largest for small models.
     """
     if sys.gettrace() is not None:
         return "a tracer (coverage, or a debugger)"
@@ -134,30 +135,30 @@ def disturbed() -> str | None:
 
 def judge(
     start: Callable[[], Race],
-    bounds: Sequence[Bounded],
+    bounds: Sequence[RatioBound],
     first: Race,
     *,
     most: int = MOST_PASSES,
     pause: Callable[[float], None] = time.sleep,
-) -> Mapping[Bounded, Judged]:
-    """Hold a race against bounds; more passes, and more races, as far as it takes.
+) -> Mapping[RatioBound, RatioVerdict]:
+    """Compare a race with bounds, with more passes and more races if necessary.
 
     Args:
-        start: makes a race of the same lanes from nothing, with sessions of its own.
-        bounds: all on lanes of the race.
-        first: a race with some passes, which goes on if they do not say enough.
-        most: passes of a race, at most.
-        pause: takes the seconds to wait, of `PAUSES_S`.
+        start: makes a new race of the same lanes, with new sessions.
+        bounds: on lanes of the race.
+        first: a race with some passes; it continues if the result is not clear.
+        most: largest number of passes of a race.
+        pause: waits for some seconds (`PAUSES_S`).
 
     Returns:
-        By bound. `pass`: the interval lies within the bound, in the first race or in one that should have confirmed
-        that it does not. `regressed`: it lies beyond the bound in the first and in another, and within it
-        in none. `unresolved`: anything else.
+        The verdict by bound. `pass`: the interval is within the bound in the first or in a confirming race.
+        `regressed`: the interval is above the bound in the first and in another race, and within it in none.
+        `unresolved`: anything else.
     """
     decided = _resolve(first, bounds, most)
     red = [bound for bound in bounds if decided[bound] == "over"]
     out = {
-        bound: Judged("pass" if decided[bound] == "within" else "unresolved", first.ratio(bound.lane, bound.to))
+        bound: RatioVerdict("pass" if decided[bound] == "within" else "unresolved", first.ratio(bound.lane, bound.to))
         for bound in bounds
     }
     for seconds in PAUSES_S:
@@ -171,12 +172,12 @@ def judge(
             before, found = out[bound], again.ratio(bound.lane, bound.to)
             verdict = before.verdict if told[bound] == "unresolved" else _VERDICTS[told[bound]]
             says = before.found if told[bound] == "unresolved" and verdict == "regressed" else found
-            out[bound] = Judged(verdict, says, before.first or before.found)
+            out[bound] = RatioVerdict(verdict, says, before.first or before.found)
         red = [bound for bound in red if told[bound] != "within"]
     return out
 
 
-def _resolve(race: Race, bounds: Sequence[Bounded], most: int) -> dict[Bounded, Decision]:
+def _resolve(race: Race, bounds: Sequence[RatioBound], most: int) -> dict[RatioBound, Decision]:
     while True:
         decided = {bound: decide(race.ratio(bound.lane, bound.to), bound.bound) for bound in bounds}
         if "unresolved" not in decided.values() or race.passes >= most:

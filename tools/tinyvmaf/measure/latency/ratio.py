@@ -1,11 +1,11 @@
-"""Ratios of times, how sure they are, and what that says about a bound. Pure functions on arrays."""
+"""Ratios of times with confidence intervals, and their comparison with a bound: pure functions on arrays."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import bdtr  # scipy.stats has it too, and takes most of a second to import
+from scipy.special import bdtr  # scipy.stats is slow to import
 
 CONFIDENCE: Final = 0.99
 
@@ -14,7 +14,7 @@ Decision = Literal["within", "over", "unresolved"]
 
 @dataclass(frozen=True)
 class Ratio:
-    """The median over passes of one time divided by another, with an interval."""
+    """The median over passes of the ratio of two times, with its interval."""
 
     value: float
     low: float
@@ -26,24 +26,24 @@ class Ratio:
 
 
 def ratio(times: ArrayLike, others: ArrayLike) -> Ratio:
-    """The ratio of two times that were taken side by side, pass by pass.
+    """The ratio of two times that were measured in the same passes.
 
-    The interval holds the median of the passes' ratios with `CONFIDENCE`, whatever their distribution: its ends are
-    order statistics, and how many of n values lie below a median is binomial (n, 1/2). See Hollander and Wolfe,
-    Nonparametric Statistical Methods, 3.6. With fewer than 8 passes there is none, and the ends are 0 and infinity.
+    The interval contains the median ratio with probability `CONFIDENCE` for any distribution. Its ends are order
+    statistics, because the number of n values below the median is binomial (n, 1/2): Hollander and Wolfe, Nonparametric
+    Statistical Methods, 3.6. With fewer than 8 passes the interval is 0 to infinity.
 
     Args:
-        times: `[P]`, above 0, in any unit, one a pass.
-        others: `[P]`, likewise, of the same passes.
+        times: `[P]`, one per pass, above 0, in any unit.
+        others: `[P]`, in the same passes and unit.
 
     Raises:
-        ValueError: no pass, other shapes, or a time that is not finite and above 0.
+        ValueError: no pass, different shapes, or a time that is not finite or not above 0.
     """
     top, bottom = np.asarray(times, dtype=np.float64), np.asarray(others, dtype=np.float64)
     if top.ndim != 1 or top.shape != bottom.shape or top.size == 0:
-        raise ValueError(f"one time a pass each, not {list(top.shape)} and {list(bottom.shape)}")
+        raise ValueError(f"needs one time per pass for both, not {list(top.shape)} and {list(bottom.shape)}")
     if not (np.isfinite(top).all() and np.isfinite(bottom).all() and (top > 0).all() and (bottom > 0).all()):
-        raise ValueError("a time is not finite and above 0")
+        raise ValueError("a time is not finite or not above 0")
     ratios = np.sort(top / bottom)
     below = bdtr(np.arange(ratios.size + 1), ratios.size, 0.5)  # cumulative
     outside = int(np.searchsorted(below, (1.0 - CONFIDENCE) / 2.0))
@@ -52,7 +52,7 @@ def ratio(times: ArrayLike, others: ArrayLike) -> Ratio:
 
 
 def decide(found: Ratio, bound: float) -> Decision:
-    """Whether a ratio is within a bound, over it, or not known well enough to say."""
+    """Whether a ratio is within a bound, over it, or not clear."""
     if found.high <= bound:
         return "within"
     return "over" if found.low > bound else "unresolved"

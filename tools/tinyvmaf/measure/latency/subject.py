@@ -17,7 +17,7 @@ from tinyvmaf.measure.latency.baseline import BaselineError, baselines
 from tinyvmaf.measure.latency.cost import features_of
 from tinyvmaf.measure.latency.lanes import ANY_SCORE, BATCHES, Expected, FloorLane, ModelLane
 from tinyvmaf.measure.latency.race import Race
-from tinyvmaf.measure.latency.yardsticks import floor_model, teacher_model
+from tinyvmaf.measure.latency.references import floor_model, teacher_model
 from tinyvmaf.model import contract
 from tinyvmaf.model.engines import EngineError, OnnxRuntimeCpu
 from tinyvmaf.model.sidecar import Sidecar, read_sidecar

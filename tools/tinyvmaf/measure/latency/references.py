@@ -1,4 +1,4 @@
-"""What models are timed against: a session call that does nothing, and the teacher itself."""
+"""The models that a model is timed against: an Identity node and the teacher."""
 
 import numpy as np
 from onnx import TensorProto
@@ -10,9 +10,9 @@ from tinyvmaf.vmaf.teacher import Teacher
 
 
 def floor_model(features: int) -> bytes:
-    """An Identity node, float32 `[N, features]` to the same: the cost of a session call, and of nothing else.
+    """An Identity node, float32 `[N, features]` to the same: the cost of a session call without arithmetic.
 
-    It gives all its columns, not a score: a node that picked one would not be nothing.
+    It returns all columns, because selecting one would cost time.
     """
     graph = Graph()
     graph.node("Identity", [INPUT], OUTPUT)
@@ -20,10 +20,10 @@ def floor_model(features: int) -> bytes:
 
 
 def teacher_model(teacher: Teacher) -> bytes:
-    """The teacher's SVR with float64 and `Exp` inside: what it costs where nobody asks for exactness.
+    """The teacher's SVR in float64 with `Exp`: the fast form of the teacher.
 
-    The registered SVR takes 2.3 times (one row a call) to 5 times (4096) as long, because no operation of it rounds;
-    against that one, anything would look fast.
+    The registered SVR is exact and takes 2.3 times (1 row per call) to 5 times (4096 rows) as long. Compared with it,
+    every model would look fast.
     """
     graph = Graph()
     x = graph.node("Cast", [INPUT], "features_f64", to=TensorProto.DOUBLE)
