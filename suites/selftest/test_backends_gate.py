@@ -35,7 +35,9 @@ def plain(teacher: Teacher) -> bytes:
     from tinyvmaf.train.fitting.run import fit
 
     recipe = read_recipe("nano_tanh")
-    quick = replace(recipe, samples=4000, optimiser=replace(recipe.optimiser, steps=8, batch=1000, searches=0))
+    quick = replace(
+        recipe, samples=4000, optimiser=recipe.optimiser.model_copy(update={"steps": 8, "batch": 1000, "searches": 0})
+    )
     return student_model(fit(quick, teacher)[0].student, MODEL)
 
 

@@ -75,7 +75,7 @@ def test_what_fits_is_a_frozen_model() -> None:
         ({"measured": {"plcc": math.nan}}, "measured.plcc is nan; it must be a finite number", None),
         ({"measured": {"plcc": True}}, "measured.plcc is True; it must be a number", None),
         ({"measured": {"plcc": "1"}}, "measured.plcc is '1'; it must be a number", None),
-        ({"measured": {"a b": 1}}, "measured.a b is 'a b'; it must match pattern", None),
+        ({"measured": {"a b": 1}}, "key measured.a b: it must match pattern", None),
         ({"optimiser": {"name": "adm"}}, "optimiser.name is 'adm'; it must be 'adam' or 'squares'", None),
         ({"optimiser": {}}, "optimiser.name is missing", None),
         ({"optimiser": {"name": "adam", "rate": 0}}, "optimiser.rate is 0; it must be greater than 0", None),

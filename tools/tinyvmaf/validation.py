@@ -4,11 +4,11 @@ import difflib
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from reprlib import Repr
 from typing import Annotated, Any, Final, Literal, NoReturn, TypeVar, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from tinyvmaf.errors import TinyvmafError
@@ -39,6 +39,18 @@ Version1 = Annotated[Literal[1], BeforeValidator(_known_version)]
 Items = Annotated[tuple[_T, ...], Field(strict=False)]
 """A list in the file, a tuple in the model."""
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+def one_of(known: Iterable[str]) -> AfterValidator:
+    """One of these words, where a `Literal` cannot be written because the code has them as data."""
+    words = list(known)
+
+    def check(value: str) -> str:
+        if value not in words:
+            raise ValueError(f"it must be one of {', '.join(words)}")
+        return value
+
+    return AfterValidator(check)
 
 
 def unique(values: tuple[_T, ...]) -> tuple[_T, ...]:
@@ -125,6 +137,8 @@ def _words(detail: ErrorDetails, at: str) -> str:
     text = re.sub(r"\bbe a valid ", "be a ", text).replace("be a integer", "be a whole number")
     if not at:
         return text
+    if detail["loc"][-1] == "[key]":
+        return f"key {at}: {text}"
     own = kind == "value_error" and isinstance(detail["input"], dict)  # of a validator that looks at a whole table
     return f"{at}: {text}" if own else f"{at} is {brief(detail['input'])}; {text}"
 
@@ -133,9 +147,11 @@ def _path(loc: tuple[int | str, ...], content: Any) -> list[str]:
     """The keys of a fault; `loc` holds names of union members beside them."""
     path = []
     for number, part in enumerate(loc):
-        if part in content if isinstance(content, Mapping) else isinstance(content, list) and isinstance(part, int):
+        table = isinstance(content, Mapping) and part != "[key]"
+        element = isinstance(content, list) and isinstance(part, int)
+        if part in content if table else element and part < len(content):
             content = content[part]
-        elif not (isinstance(content, Mapping) and number == len(loc) - 1 and part != "[key]"):
+        elif number < len(loc) - 1 or not (table or element):
             continue
         path.append(str(part) if isinstance(part, int) or part.isprintable() else repr(part))
     return path

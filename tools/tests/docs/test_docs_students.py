@@ -6,7 +6,7 @@ import pytest
 
 from tinyvmaf.files import home
 from tinyvmaf.train.fitting import grid
-from tinyvmaf.train.recipes import _OPTIMISERS, PROMISES, RECIPE_SCHEMA, read_recipe, recipe_ids
+from tinyvmaf.train.recipes import PROMISES, Mos, Optimiser, RecipeFile, Validation, read_recipe, recipe_ids
 from tinyvmaf.train.students import ARCHITECTURES, Grid
 from tinyvmaf.vmaf.domain import teacher_domain
 from tinyvmaf.vmaf.features import CANONICAL
@@ -33,10 +33,10 @@ def test_every_architecture_is_there_with_its_count_of_numbers() -> None:
 def test_every_entry_of_a_recipe_is_explained_and_no_other() -> None:
     tables = {
         "domain": ["samples"],
-        "grid": list(RECIPE_SCHEMA["properties"]["grid"]["properties"]),
-        "validation": ["every", "patience"],
-        "mos": list(RECIPE_SCHEMA["properties"]["mos"]["properties"]),
-        "optimiser": sorted({name for schema in _OPTIMISERS.values() for name in schema["properties"]}),
+        "grid": ["input_bits", "level_bits", "value_bits"],
+        "validation": list(Validation.model_fields),
+        "mos": list(Mos.model_fields),
+        "optimiser": list(Optimiser.model_fields),
         "promises": list(PROMISES),
     }
     said: set[str] = set()
@@ -44,7 +44,7 @@ def test_every_entry_of_a_recipe_is_explained_and_no_other() -> None:
         names = re.findall(r"`([^`]+)`", cell)
         table = names.pop(0).strip("[]") + "." if names and names[0].startswith("[") else ""
         said |= {table + name for name in names}
-    plain = set(RECIPE_SCHEMA["properties"]) - set(tables)
+    plain = set(RecipeFile.model_fields) - set(tables)
     assert said == plain | {f"{table}.{name}" for table, names in tables.items() for name in names}
 
 

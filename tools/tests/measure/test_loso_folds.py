@@ -285,7 +285,7 @@ def test_a_source_without_rows_is_no_leak_but_an_error(corpus: Dataset) -> None:
 def test_the_folds_of_a_real_recipe_are_judged_end_to_end(teacher: Teacher, corpus: Dataset, tmp_path: Path) -> None:
     """Trained longer than the others here: what it says of sources that it has not seen is near the teacher."""
     one = replace(recipe(tmp_path), seeds=(0,))
-    one = replace(one, optimiser=replace(one.optimiser, steps=400, batch=64))
+    one = replace(one, optimiser=one.optimiser.model_copy(update={"steps": 400, "batch": 64}))
     report = evaluate("mine", fold_models(FitRequest(one, teacher, corpus, FOLDS), None), corpus, CANONICAL, TEACHER)
     assert [fold.held_out for fold in report.folds] == list(SOURCES)
     assert report.pooled["frame"].n == corpus.table.num_rows

@@ -1,7 +1,6 @@
 """Recipes, a small corpus and what is fitted on it, for the tests of fitting."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,9 +19,9 @@ Opinions = dict[str, tuple[float, float]]
 TEACHER = "vmaf_v0.6.1"
 SOURCES = ("Bikes", "Flower", "Grain")
 FOLDS = leave_one_source_out(SOURCES)
-ADAM = Optimiser("adam", 16, 8, 0.01)
-LM = Optimiser("levenberg_marquardt", 3, 20)
-MOS = Mos((0, 100), "B1", steps=8)
+ADAM = Optimiser(name="adam", steps=16, batch=8, learning_rate=0.01)
+LM = Optimiser(name="levenberg_marquardt", steps=3, batch=20)
+MOS = Mos(scale=(0, 100), start="B1", steps=8)
 
 
 def recipe(name: str = "mlp_small", *, method: Any = "B1", optimiser: Optimiser = ADAM, **more: Any) -> Recipe:
@@ -33,19 +32,19 @@ def recipe(name: str = "mlp_small", *, method: Any = "B1", optimiser: Optimiser 
 RECIPES: Mapping[str, Recipe] = {
     "frames": recipe(),
     "dropout": recipe("fr_regressor"),
-    "validated": recipe(validation=Validation(4, 2)),
+    "validated": recipe(validation=Validation(every=4, patience=2)),
     "soft": recipe(soft_labels_temperature=25.0),
     "clips": recipe(per="clip", frames=3),
     "attention": recipe("a3", per="clip", frames=3),
     "levenberg": recipe("mlp_small", optimiser=LM),
-    "decayed": recipe("mlp_small", optimiser=replace(LM, decay=(0.0, 1e-9, 1e-6))),
-    "reweighted": recipe("a4", optimiser=Optimiser("least_squares", 3)),
+    "decayed": recipe("mlp_small", optimiser=LM.model_copy(update={"decay": (0.0, 1e-9, 1e-6)})),
+    "reweighted": recipe("a4", optimiser=Optimiser(name="least_squares", steps=3)),
     "opinions": recipe(method="B2", mos=MOS, per="clip", frames=3),
-    "opinions-validated": recipe(method="B2", mos=MOS, validation=Validation(4, 2)),
-    "opinions-reweighted": recipe("a4", method="B2", mos=MOS, optimiser=Optimiser("least_squares", 3)),
+    "opinions-validated": recipe(method="B2", mos=MOS, validation=Validation(every=4, patience=2)),
+    "opinions-reweighted": recipe("a4", method="B2", mos=MOS, optimiser=Optimiser(name="least_squares", steps=3)),
     "tuned": recipe(method="B3", mos=MOS),
-    "tuned-validated": recipe(method="B3", mos=MOS, validation=Validation(4, 2)),
-    "tuned-from-domain": recipe(method="B3", mos=replace(MOS, start="B1f"), samples=200),
+    "tuned-validated": recipe(method="B3", mos=MOS, validation=Validation(every=4, patience=2)),
+    "tuned-from-domain": recipe(method="B3", mos=MOS.model_copy(update={"start": "B1f"}), samples=200),
 }
 
 

@@ -111,7 +111,8 @@ def test_a_student_of_the_teacher_with_chroma_keeps_its_correction(ffmpeg: FFmpe
     """Where chroma is silent the teacher jumps, and so must a student of 30 steps: its layers never see the jump."""
     modern = load_built_in(ffmpeg, "vmaf_v1.0.16_3d0h")
     one = replace(
-        recipe("tanh_24", method="B1f", optimiser=replace(LM, steps=30, batch=800), samples=1000), teacher=modern.id
+        recipe("tanh_24", method="B1f", optimiser=LM.model_copy(update={"steps": 30, "batch": 800}), samples=1000),
+        teacher=modern.id,
     )
     student = fit(one, modern, seeds=[0])[0].student
     silent = np.array([[0.5, 0.0, 0.9, 3.0]])
@@ -129,7 +130,7 @@ def quick_search(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def on_domain(grid: Grid) -> Recipe:
     """With more rows than numbers, or what is rounded would be made up for by what no row is there to hold."""
-    made = recipe("quadratic_32", method="B1f", optimiser=replace(LM, batch=500), samples=500, grid=grid)
+    made = recipe("quadratic_32", method="B1f", optimiser=LM.model_copy(update={"batch": 500}), samples=500, grid=grid)
     return replace(made, architecture=Architecture("small", "mlp", (6, 6), "quadratic"), seeds=(0,))
 
 
@@ -176,8 +177,8 @@ def test_a_teacher_that_corrects_chroma_has_no_grid_yet(ffmpeg: FFmpeg) -> None:
 def test_decay_is_passed_on(kind: Any, teacher: Teacher, corpus: Dataset) -> None:
     """The heaviest that there could be on the first layer: next to nothing is left of its weights."""
     samples = {"samples": 300} if kind == "B1f" else {}
-    how = replace(LM, steps=12, decay=(1e3, 0.0))
-    for optimiser, least, most in ((how, 0.0, 1e-2), (replace(how, decay=()), 1e-1, 1e9)):
+    how = LM.model_copy(update={"steps": 12, "decay": (1e3, 0.0)})
+    for optimiser, least, most in ((how, 0.0, 1e-2), (how.model_copy(update={"decay": ()}), 1e-1, 1e9)):
         (one,) = fit(recipe("quadratic_1x64", method=kind, optimiser=optimiser, **samples), teacher, corpus, seeds=[0])
         assert least <= np.sqrt(np.square(one.student.parameters[0]).mean()) < most
 
@@ -193,11 +194,11 @@ def distance(fitted: Fitted, data: Dataset, opinions: Opinions) -> float:
 
 def test_opinions_alone_move_a_student_to_them(teacher: Teacher, corpus: Dataset, opinions: Opinions) -> None:
     """They lie about 20 points from the teacher's scores, and a fit of 300 steps comes to within 3."""
-    how = Optimiser("adam", 300, 16, 0.01)
+    how = Optimiser(name="adam", steps=300, batch=16, learning_rate=0.01)
     (far,) = fit(recipe(optimiser=how), teacher, corpus, seeds=[0])
     (near,) = fit(replace(RECIPES["opinions"], optimiser=how), teacher, corpus, seeds=[0], opinions=opinions)
     (twelve,) = fit(
-        replace(RECIPES["opinions-reweighted"], optimiser=Optimiser("least_squares", 40)),
+        replace(RECIPES["opinions-reweighted"], optimiser=Optimiser(name="least_squares", steps=40)),
         teacher,
         corpus,
         seeds=[0],
@@ -213,13 +214,13 @@ def test_the_penalty_holds_a_tuned_student_at_its_start(
     start: Any, teacher: Teacher, corpus: Dataset, opinions: Opinions
 ) -> None:
     """With a penalty of a million opinions weigh nothing beside it; with none they are followed."""
-    how = Optimiser("adam", 200, 32, 0.01)
+    how = Optimiser(name="adam", steps=200, batch=32, learning_rate=0.01)
     samples = {"samples": 500} if start == "B1f" else {}
     first = recipe(method=start, optimiser=how, **samples)
     (begun,) = fit(first, teacher, corpus, seeds=[0])
     rows, tuned = corpus.columns(*CANONICAL), {}
     for penalty in (0.0, 1e6):
-        mos = Mos((0, 100), start, steps=150, learning_rate=2e-3, penalty=penalty)
+        mos = Mos(scale=(0, 100), start=start, steps=150, learning_rate=2e-3, penalty=penalty)
         (tuned[penalty],) = fit(replace(first, method="B3", mos=mos), teacher, corpus, seeds=[0], opinions=opinions)
     away = {p: float(np.abs(one.student.predict(rows) - begun.student.predict(rows)).max()) for p, one in tuned.items()}
     assert away[1e6] < 0.5
@@ -235,7 +236,7 @@ def test_a_scale_that_counts_down_is_turned_round(
     one = RECIPES[kind]
     assert one.mos is not None
     down = {clip: (100.0 - mos, weight) for clip, (mos, weight) in opinions.items()}
-    turned = replace(one, mos=replace(one.mos, scale=(100, 0)))
+    turned = replace(one, mos=one.mos.model_copy(update={"scale": (100, 0)}))
     assert files(fit(turned, teacher, corpus, FOLDS, opinions=down)) == files(once(kind))
 
 

@@ -36,7 +36,7 @@ def of(data: Dataset, source: str) -> NDArray[np.bool_]:
         recipe(),
         recipe("fr_regressor"),
         recipe(per="clip", frames=3),
-        recipe("fr_regressor", validation=Validation(4, 2)),
+        recipe("fr_regressor", validation=Validation(every=4, patience=2)),
         recipe("a3", per="clip", frames=3),
     ],
     ids=["frames", "dropout", "clips", "validated", "attention"],

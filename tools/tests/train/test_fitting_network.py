@@ -1,7 +1,6 @@
 """Networks and how their parameters are found: the loss, early stop, and Levenberg-Marquardt."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -44,10 +43,12 @@ def noisy() -> Task:
 @pytest.mark.parametrize("patience", [2, 100], ids=["stops", "goes-on"])
 def test_early_stop_keeps_the_parameters_with_the_least_validation_error(patience: int, noisy: Task) -> None:
     """Each look is done over by a fit of so many steps: of those that come before patience runs out the best stays."""
-    how, every = Optimiser("adam", 60, 16, 0.02, "constant"), 5
+    how, every = Optimiser(name="adam", steps=60, batch=16, learning_rate=0.02, schedule="constant"), 5
     begin = initial(noisy.architecture, 6, [0, 1], torch.float64)
-    got = adam(noisy, begin, how, Validation(every, patience))
-    looks = [adam(noisy, begin, replace(how, steps=steps)) for steps in range(every, how.steps + 1, every)]
+    got = adam(noisy, begin, how, Validation(every=every, patience=patience))
+    looks = [
+        adam(noisy, begin, how.model_copy(update={"steps": steps})) for steps in range(every, how.steps + 1, every)
+    ]
     for place, member in enumerate(noisy.members):
         errors = []
         rows, targets = (torch.tensor(values[member.validation[0]]) for values in (noisy.rows, noisy.targets))
@@ -74,7 +75,11 @@ def test_soft_labels_have_their_least_loss_where_squares_have_it() -> None:
     member = Member(0, np.zeros(6), np.ones(6), [np.arange(64)])
     for temperature in (None, 25.0, 5.0):
         task = Task(architecture("linear"), rows, targets, [member], temperature=temperature, precision=torch.float64)
-        found = adam(task, initial(task.architecture, 6, [0], torch.float64), Optimiser("adam", 500, 64, 0.05))
+        found = adam(
+            task,
+            initial(task.architecture, 6, [0], torch.float64),
+            Optimiser(name="adam", steps=500, batch=64, learning_rate=0.05),
+        )
         weights, bias = numbers_of(found, 0)
         np.testing.assert_allclose(rows @ weights[:, 0] + bias, targets, rtol=0, atol=0.05)
 
@@ -89,7 +94,11 @@ def test_weights_move_a_fit_towards_the_rows_that_weigh_more() -> None:
         np.array([0.5, 1.5]),
         precision=torch.float64,
     )
-    found = adam(task, initial(task.architecture, 6, [0], torch.float64), Optimiser("adam", 400, 256, 0.02))
+    found = adam(
+        task,
+        initial(task.architecture, 6, [0], torch.float64),
+        Optimiser(name="adam", steps=400, batch=256, learning_rate=0.02),
+    )
     assert numbers_of(found, 0)[1][0] == pytest.approx(50.0, abs=0.5)
 
 

@@ -129,8 +129,10 @@ def test_everything_that_a_recipe_says_is_read(tmp_path: Path) -> None:
     recipe = read_recipe(write(tmp_path, text))
     assert (recipe.method, recipe.per, recipe.frames, recipe.seeds) == ("B3", "clip", 5, (0, 1))
     assert (recipe.precision, recipe.arithmetic) == ("float64", "float64")
-    assert recipe.optimiser == Optimiser("adam", 100, 32, 0.01, "constant", 0.5)
-    assert recipe.mos == Mos((5, 1), "B1f", 7, 0.25, 2)
+    assert recipe.optimiser == Optimiser(
+        name="adam", steps=100, batch=32, learning_rate=0.01, schedule="constant", weight_decay=0.5
+    )
+    assert recipe.mos == Mos(scale=(5, 1), start="B1f", steps=7, learning_rate=0.25, penalty=2)
     assert recipe.samples == 100
     assert recipe.promises == {"frame_rmse": 0.5}
     assert recipe.sees_clips
@@ -142,7 +144,7 @@ def test_what_a_recipe_does_not_say_is_the_usual(tmp_path: Path) -> None:
     assert (recipe.per, recipe.precision, recipe.arithmetic, recipe.samples) == ("frame", "float32", "float32", 0)
     assert recipe.validation is recipe.mos is recipe.promises is recipe.soft_labels_temperature is None
     assert not recipe.needs_mos
-    assert read_recipe(write(tmp_path, GOOD + STOP)).validation == Validation(10, 2)
+    assert read_recipe(write(tmp_path, GOOD + STOP)).validation == Validation(every=10, patience=2)
 
 
 @pytest.mark.parametrize(("arithmetic", "bits"), [("float32", 24), ("float64", 53)])
@@ -150,7 +152,7 @@ def test_the_accumulator_of_a_grid_follows_from_the_arithmetic(arithmetic: str, 
     text = changed(f'{B1F_QUADRATIC}\narithmetic = "{arithmetic}"', LM + "decay = [1, 0.5, 0]\n" + DOMAIN + GRID)
     recipe = read_recipe(write(tmp_path, text))
     assert recipe.grid == Grid(13, 12, 11, bits)
-    assert recipe.optimiser == Optimiser("levenberg_marquardt", 10, 100, decay=(1, 0.5, 0))
+    assert recipe.optimiser == Optimiser(name="levenberg_marquardt", steps=10, batch=100, decay=(1, 0.5, 0))
     assert read_recipe(write(tmp_path, changed(B1F_QUADRATIC, LM + DOMAIN + GRID))).grid == Grid(13, 12, 11, 24)
 
 
@@ -171,8 +173,8 @@ def test_a_recipe_is_called_by_its_file_and_known_by_its_content(tmp_path: Path)
 def test_opinions_become_points_by_their_scale(scale: tuple[float, float], points: list[float]) -> None:
     """DMOS counts down; what lies off the scale stays off it."""
     asked = (0, 50, 100)[: len(points)]
-    assert [Mos(scale).points(opinion) for opinion in asked] == points
-    assert Mos(scale).in_points({str(o): (o, 0.5) for o in asked}) == {
+    assert [Mos(scale=scale).points(opinion) for opinion in asked] == points
+    assert Mos(scale=scale).in_points({str(o): (o, 0.5) for o in asked}) == {
         str(o): (p, 0.5) for o, p in zip(asked, points, strict=True)
     }
 
@@ -189,63 +191,66 @@ def refused(path: Path, reason: str) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "at the top: 'summary' is a required property"),
+        ("", "summary is missing; teacher is missing"),
         ("summary = ", "Invalid value"),
         (GOOD + "steps = 1\n", "Cannot overwrite a value"),
-        (changed('colour = "red"'), "at the top: Additional properties are not allowed .'colour' was unexpected"),
-        (changed('summary = "short"'), "at summary: 'short' is too short"),
-        (changed('teacher = "vmaf"'), "at teacher: 'vmaf' is not one of"),
-        (changed('method = "B4"'), "at method: 'B4' is not one of"),
-        (changed('architecture = "resnet"'), "at architecture: 'resnet' is not one of .*'mlp_small'"),
-        (changed("seeds = []"), "at seeds: .*(short|non-empty)"),
-        (changed("seeds = [0, 0]"), "at seeds: .* has non-unique elements"),
-        (changed("seeds = [-1]"), "at seeds/0: -1 is less than the minimum"),
-        (changed("seeds = [0, 1.0]"), "at seeds/1: 1.0 is not of type 'integer'"),
-        (changed("seeds = [9223372036854775808]"), "at seeds/0: .* is greater than the maximum"),
-        (changed('per = "scene"'), "at per: 'scene' is not one of"),
-        (changed("frames = 0"), "at frames: 0 is less than the minimum"),
-        (changed('precision = "float16"'), "at precision: 'float16' is not one of"),
-        (changed('arithmetic = "int8"'), "at arithmetic: 'int8' is not one of"),
-        (changed("soft_labels_temperature = 0"), "at soft_labels_temperature: 0 is less than or equal to"),
-        (changed("", ""), "at the top: 'optimiser' is a required property"),
-        (changed("", "[optimiser]\nsteps = 1\n"), "at optimiser: 'name' is a required property"),
-        (changed("", '[optimiser]\nname = "sgd"\n'), "at optimiser/name: 'sgd' is not one of"),
-        (changed("", '[optimiser]\nname = "adam"\n'), "at optimiser: .* is a required property"),
-        (changed("", ADAM + "searches = 1\n"), "at optimiser: Additional properties .*'searches' was unexpected"),
-        (changed("", ADAM.replace("= 100", "= 0")), "at optimiser/steps: 0 is less than the minimum"),
-        (changed("", ADAM.replace("= 100", "= 100.0")), "at optimiser/steps: 100.0 is not of type 'integer'"),
-        (changed("", ADAM.replace("= 100", "= true")), "at optimiser/steps: True is not of type 'integer'"),
-        (changed("", ADAM.replace("0.01", "nan")), "at optimiser/learning_rate: nan is not of type 'number'"),
-        (changed("", ADAM.replace("0.01", "inf")), "at optimiser/learning_rate: inf is not of type 'number'"),
-        (changed("", ADAM.replace("0.01", "-0.01")), "at optimiser/learning_rate: -0.01 is less than or equal to"),
-        (changed("", ADAM + "schedule = 'linear'\n"), "at optimiser/schedule: 'linear' is not one of"),
-        (changed("", ADAM + "weight_decay = -1\n"), "at optimiser/weight_decay: -1 is less than the minimum"),
-        (changed("", LM + "learning_rate = 0.1\n"), "at optimiser: .*'learning_rate' was unexpected"),
-        (changed("", ADAM + "decay = [1, 1, 1]\n"), "at optimiser: .*'decay' was unexpected"),
-        (changed("", LM + "decay = []\n"), "at optimiser/decay: .*(short|non-empty)"),
-        (changed("", LM + "decay = 1\n"), "at optimiser/decay: 1 is not of type 'array'"),
-        (changed("", LM + "decay = [0, -1, 0]\n"), "at optimiser/decay/1: -1 is less than the minimum"),
-        (changed("", LM + "decay = [0, nan, 0]\n"), "at optimiser/decay/1: nan is not of type 'number'"),
-        (changed("", LM + "[grid]\n"), "at grid: 'input_bits' is a required property"),
-        (changed("", LM + GRID + "weight_bits = 3\n"), "at grid: .*'weight_bits' was unexpected"),
-        (changed("", LM + GRID + "accumulator_bits = 24\n"), "at grid: .*'accumulator_bits' was unexpected"),
-        (changed("", LM + GRID.replace("13", "0")), "at grid/input_bits: 0 is less than the minimum"),
-        (changed("", LM + GRID.replace("13", "13.0")), "at grid/input_bits: 13.0 is not of type 'integer'"),
-        (changed("", SQUARES + "batch = 1\n"), "at optimiser: .*'batch' was unexpected"),
-        (changed("", ADAM + "[domain]\n"), "at domain: 'samples' is a required property"),
-        (changed("", ADAM + "[validation]\nevery = 1\n"), "at validation: 'patience' is a required property"),
-        (changed("", ADAM + "[mos]\n"), "at mos: 'scale' is a required property"),
-        (changed("", ADAM + "[mos]\nscale = [1]\n"), "at mos/scale: .* is too short"),
-        (changed("", ADAM + "[mos]\nscale = [nan, 1]\n"), "at mos/scale/0: nan is not of type 'number'"),
-        (changed("", ADAM + "[mos]\nscale = [1, inf]\n"), "at mos/scale/1: inf is not of type 'number'"),
-        (changed("", ADAM + MOS + 'start = "B2"\n'), "at mos/start: 'B2' is not one of"),
-        (changed("", ADAM + MOS + "penalty = -1\n"), "at mos/penalty: -1 is less than the minimum"),
-        (changed("", ADAM + "[promises]\nbeauty = 1\n"), "at promises: .*'beauty' was unexpected"),
-        (changed("", ADAM + "[promises]\nframe_rmse = 0\n"), "at promises/frame_rmse: 0 is less than or equal to"),
+        (changed('colour = "red"'), "unknown key colour"),
+        (changed('summary = "short"'), "summary is 'short'; it must have at least 10 characters"),
+        (changed('teacher = "vmaf"'), "teacher is 'vmaf'; it must be one of vmaf_v0.6.1, "),
+        (changed('method = "B4"'), "method is 'B4'; it must be 'B1', 'B1f', 'B2' or 'B3'"),
+        (changed('architecture = "resnet"'), "architecture is 'resnet'; it must be one of .*mlp_small"),
+        (changed("seeds = []"), r"seeds is \[\]; it must have at least 1 item"),
+        (changed("seeds = [0, 0]"), r"seeds is \[0, 0\]; a value is there twice"),
+        (changed("seeds = [-1]"), r"seeds\.0 is -1; it must be greater than or equal to 0"),
+        (changed("seeds = [0, 1.0]"), r"seeds\.1 is 1\.0; it must be a whole number"),
+        (changed("seeds = [9223372036854775808]"), r"seeds\.0 is .*; it must be less than 9223372036854775808"),
+        (changed('per = "scene"'), "per is 'scene'; it must be 'frame' or 'clip'"),
+        (changed("frames = 0"), "frames is 0; it must be greater than or equal to 1"),
+        (changed('precision = "float16"'), "precision is 'float16'; it must be"),
+        (changed('arithmetic = "int8"'), "arithmetic is 'int8'; it must be 'float32' or 'float64'"),
+        (changed("soft_labels_temperature = 0"), "soft_labels_temperature is 0; it must be greater than 0"),
+        (changed("", ""), "optimiser is missing"),
+        (changed("", "[optimiser]\nsteps = 1\n"), r"optimiser\.name is missing"),
+        (changed("", '[optimiser]\nname = "sgd"\n'), "optimiser.name is 'sgd'; it must be 'adam', "),
+        (changed("", '[optimiser]\nname = "adam"\n'), "optimiser"),
+        (changed("", ADAM + "searches = 1\n"), "optimiser: adam has no searches"),
+        (changed("", ADAM.replace("= 100", "= 0")), "optimiser.steps is 0; it must be greater than or equal to"),
+        (changed("", ADAM.replace("= 100", "= 100.0")), "optimiser.steps is 100.0; it must be a whole number"),
+        (changed("", ADAM.replace("= 100", "= true")), "optimiser.steps is True; it must be a whole number"),
+        (changed("", ADAM.replace("0.01", "nan")), "optimiser.learning_rate is nan; it must be a finite number"),
+        (changed("", ADAM.replace("0.01", "inf")), "optimiser.learning_rate is inf; it must be a finite number"),
+        (changed("", ADAM.replace("0.01", "-0.01")), "optimiser.learning_rate is -0.01; it must be greater than 0"),
+        (changed("", ADAM + "schedule = 'linear'\n"), "optimiser.schedule is 'linear'; it must be"),
+        (
+            changed("", ADAM + "weight_decay = -1\n"),
+            "optimiser.weight_decay is -1; it must be greater",
+        ),
+        (changed("", LM + "learning_rate = 0.1\n"), "optimiser: levenberg_marquardt has no learning_rate"),
+        (changed("", ADAM + "decay = [1, 1, 1]\n"), "optimiser: adam has no decay"),
+        (changed("", LM + "decay = []\n"), r"optimiser\.decay is \[\]; it must have at least 1 item"),
+        (changed("", LM + "decay = 1\n"), "decay is 1; it must be a list"),
+        (changed("", LM + "decay = [0, -1, 0]\n"), "optimiser.decay.1 is -1; it must be greater than or equal to"),
+        (changed("", LM + "decay = [0, nan, 0]\n"), "optimiser.decay.1 is nan; it must be a finite number"),
+        (changed("", LM + "[grid]\n"), "grid.input_bits is missing"),
+        (changed("", LM + GRID + "weight_bits = 3\n"), "unknown key grid.weight_bits"),
+        (changed("", LM + GRID + "accumulator_bits = 24\n"), "unknown key grid.accumulator_bits"),
+        (changed("", LM + GRID.replace("13", "0")), "grid.input_bits is 0; it must be greater than or equal to"),
+        (changed("", LM + GRID.replace("13", "13.0")), "grid.input_bits is 13.0; it must be a whole number"),
+        (changed("", SQUARES + "batch = 1\n"), "optimiser: least_squares has no batch"),
+        (changed("", ADAM + "[domain]\n"), "domain.samples is missing"),
+        (changed("", ADAM + "[validation]\nevery = 1\n"), "validation.patience is missing"),
+        (changed("", ADAM + "[mos]\n"), "mos.scale is missing"),
+        (changed("", ADAM + "[mos]\nscale = [1]\n"), r"mos\.scale\.1 is missing"),
+        (changed("", ADAM + "[mos]\nscale = [nan, 1]\n"), "mos.scale.0 is nan; it must be a finite number"),
+        (changed("", ADAM + "[mos]\nscale = [1, inf]\n"), "mos.scale.1 is inf; it must be a finite number"),
+        (changed("", ADAM + MOS + 'start = "B2"\n'), "mos.start is 'B2'; it must be"),
+        (changed("", ADAM + MOS + "penalty = -1\n"), "mos.penalty is -1; it must be greater than or equal to"),
+        (changed("", ADAM + "[promises]\nbeauty = 1\n"), "key promises.beauty: it must be one of frame_rmse, "),
+        (changed("", ADAM + "[promises]\nframe_rmse = 0\n"), "promises.frame_rmse is 0; it must be greater than 0"),
     ],
 )
-def test_what_is_not_by_the_schema_is_refused_with_its_place(text: str, reason: str, tmp_path: Path) -> None:
-    """TOML tells 1 from 1.0 and has nan and inf; JSON Schema alone would let them pass."""
+def test_a_wrong_entry_is_refused_with_its_place(text: str, reason: str, tmp_path: Path) -> None:
+    """TOML tells 1 from 1.0, and has nan and inf."""
     refused(write(tmp_path, text), reason)
 
 
@@ -260,12 +265,12 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     [
         ('method = "B2"', ADAM, r"method B2 needs a table \[mos\] with its scale"),
         ('method = "B3"', ADAM + DOMAIN, r"method B3 needs a table \[mos\]"),
-        ("", ADAM + MOS, r"method B1 fits no opinions: \[mos\] has no place"),
-        ('method = "B2"', ADAM + "[mos]\nscale = [3, 3.0]\n", r"both ends of the scale of \[mos\] are the same"),
+        ("", ADAM + MOS, r"method B1 fits no opinions: remove \[mos\]"),
+        ('method = "B2"', ADAM + "[mos]\nscale = [3, 3.0]\n", r"mos.scale is \[3, 3.0\]; both ends are the same"),
         ('method = "B1f"', ADAM, r"B1f needs a table \[domain\]"),
         ('method = "B3"', ADAM + MOS, r"B1f needs a table \[domain\]"),
-        ("", ADAM + DOMAIN, r"no fit on the domain: \[domain\] has no place"),
-        ('method = "B3"', ADAM + MOS_B1 + DOMAIN, r"no fit on the domain: \[domain\] has no place"),
+        ("", ADAM + DOMAIN, r"nothing is fitted on the domain: remove \[domain\]"),
+        ('method = "B3"', ADAM + MOS_B1 + DOMAIN, r"nothing is fitted on the domain: remove \[domain\]"),
         ('method = "B1f"\nper = "clip"', ADAM + DOMAIN, "samples of the domain have no clips"),
         ('method = "B1f"', ADAM + DOMAIN + STOP, "samples of the domain have no source to validate on"),
         ('method = "B3"', ADAM + MOS + DOMAIN + STOP, "samples of the domain have no source to validate on"),
@@ -274,23 +279,23 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
         ("", SQUARES, "architecture mlp_small and optimiser least_squares do not go together"),
         ("", LM + STOP, "levenberg_marquardt has no early stop"),
         ('architecture = "a4"', SQUARES + STOP, "least_squares has no early stop"),
-        ('per = "clip"', ADAM + STOP, "early stop is by frames: it has no place per clip"),
-        ("soft_labels_temperature = 1", LM, "levenberg_marquardt knows no soft labels"),
+        ('per = "clip"', ADAM + STOP, "early stop is by frames"),
+        ("soft_labels_temperature = 1", LM, "levenberg_marquardt has no soft labels"),
         ('per = "clip"', LM, "levenberg_marquardt fits frames only"),
         ('architecture = "a3"\nper = "clip"', LM, "levenberg_marquardt fits frames only"),
         ('method = "B2"', LM + MOS, "levenberg_marquardt fits no opinions"),
         ('method = "B1f"\narchitecture = "a4"', SQUARES + DOMAIN, "a4 starts as the teacher: B1 or B2"),
         ('method = "B3"\narchitecture = "a4"', SQUARES + MOS + DOMAIN, "a4 starts as the teacher: B1 or B2"),
-        ('method = "B2"\nsoft_labels_temperature = 1', ADAM + MOS, "soft labels are an option of B1"),
-        ('architecture = "fr_regressor"', LM, "levenberg_marquardt knows no dropout"),
+        ('method = "B2"\nsoft_labels_temperature = 1', ADAM + MOS, "soft labels need method B1"),
+        ('architecture = "fr_regressor"', LM, "levenberg_marquardt has no dropout"),
         ('architecture = "gelu_32"\narithmetic = "float64"', ADAM, "ONNX Runtime has no Erf in float64"),
-        ("frames = 8", ADAM, 'frames has no place without per = "clip"'),
-        ('method = "B2"', ADAM + MOS + "penalty = 1.0\n", r"penalty of \[mos\] belong to B3"),
-        ("", LM + "searches = 2\n", "searches are of the domain: there is no"),
+        ("frames = 8", ADAM, 'frames needs per = "clip"'),
+        ('method = "B2"', ADAM + MOS + "penalty = 1.0\n", r"penalty of \[mos\] needs method B3"),
+        ("", LM + "searches = 2\n", "searches needs a table"),
         ('method = "B3"', LM + MOS_B1, "levenberg_marquardt starts B3 in the domain only"),
-        (B1F_QUADRATIC, ADAM + DOMAIN + GRID, "a student is put on a grid after a fit by levenberg_marquardt on samp"),
-        ('architecture = "quadratic_32"', LM + GRID, "on samples of the domain: method B1f"),
-        ('architecture = "quadratic_32"\nmethod = "B3"', LM + MOS + DOMAIN + GRID, "a student is put on a grid after"),
+        (B1F_QUADRATIC, ADAM + DOMAIN + GRID, r"\[grid\] needs method B1f and optimiser lev"),
+        ('architecture = "quadratic_32"', LM + GRID, r"\[grid\] needs method B1f and optimiser lev"),
+        ('architecture = "quadratic_32"\nmethod = "B3"', LM + MOS + DOMAIN + GRID, r"\[grid\] needs method B1f"),
         (
             'architecture = "tanh_24"\nmethod = "B1f"',
             LM + DOMAIN + GRID,
@@ -302,8 +307,8 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
             LM + DOMAIN + GRID,
             "a square is not shortened: value_bits of .grid. must be twice level_bits",
         ),
-        ("", LM + "decay = [1, 1]\n", "decay needs 3 entries, one a layer of mlp_small"),
-        ('architecture = "linear"', LM + "decay = [1, 1, 1]\n", "decay needs 1 entries, one a layer of linear"),
+        ("", LM + "decay = [1, 1]\n", "decay needs 3 entries, one for each layer of mlp_small"),
+        ('architecture = "linear"', LM + "decay = [1, 1, 1]\n", "decay needs 1 entries, one for each layer of linear"),
         (B1F_QUADRATIC, LM + DOMAIN + GRID.replace("12", "13"), "grid: level_bits is 13, not 1 to 12"),
         (
             B1F_QUADRATIC,
@@ -318,7 +323,7 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
         (
             'method = "B3"\narchitecture = "a3"\nper = "clip"',
             LM + MOS + DOMAIN,
-            "levenberg_marquardt knows no attention",
+            "levenberg_marquardt has no attention",
         ),
     ],
 )

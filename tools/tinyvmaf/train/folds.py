@@ -27,7 +27,7 @@ from tinyvmaf.vmaf.teacher import Teacher
 _CODE: Final = (  # files and folders whose code can change a fit
     *("vmaf/features.py", "vmaf/teacher", "vmaf/domain", "data/corpus/splits.py"),
     *("model/contract/__init__.py", "model/writer"),  # names in the graph
-    *("train/students", "train/export_student", "train/fitting", "train/recipes.py", "train/folds.py"),
+    *("train/students", "train/export_student", "train/fitting", "train/recipes", "train/folds.py"),
 )
 _LIBRARIES: Final = ("torch", "numpy", "scipy", "onnx")
 

@@ -260,7 +260,7 @@ def _then_opinions(
         begin = initial(recipe.architecture, whole.rows.shape[1], [seed for _, seed in members], dtype)
         begin = adam(_task(recipe, whole, members, normal, opinions=False), begin, how, recipe.validation, steps.done)
         steps.stage_done(how.steps)
-    tune = Optimiser("adam", mos.steps, _batch(how), mos.learning_rate)
+    tune = Optimiser(name="adam", steps=mos.steps, batch=_batch(how), learning_rate=mos.learning_rate)
     task = _task(recipe, whole, members, normal, opinions=True, penalty=mos.penalty)
     parameters = adam(task, begin, tune, progress=steps.done)
     return [_student(recipe, teacher, *normal[i], parameters, i) for i in range(len(members))]

@@ -1,0 +1,27 @@
+"""A recipe: everything that decides what a student becomes, as one TOML file."""
+
+from tinyvmaf.train.recipes.file import (
+    PROMISES,
+    RecipeError,
+    RecipeFile,
+    find_recipe,
+    read_recipe,
+    recipe_folder,
+    recipe_ids,
+)
+from tinyvmaf.train.recipes.recipe import Method, Mos, Optimiser, Recipe, Validation
+
+__all__ = [
+    "PROMISES",
+    "Method",
+    "Mos",
+    "Optimiser",
+    "Recipe",
+    "RecipeError",
+    "RecipeFile",
+    "Validation",
+    "find_recipe",
+    "read_recipe",
+    "recipe_folder",
+    "recipe_ids",
+]

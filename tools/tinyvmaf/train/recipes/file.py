@@ -1,0 +1,123 @@
+"""Recipes as TOML files: everything that decides what a student becomes. The same recipe gives the same model file."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator, Field
+
+from tinyvmaf.errors import TinyvmafError
+from tinyvmaf.files import home, sha256
+from tinyvmaf.train.recipes.contradictions import contradiction
+from tinyvmaf.train.recipes.recipe import Count, Method, Mos, Optimiser, Positive, Recipe, Validation
+from tinyvmaf.train.students import ARCHITECTURES, Grid, StudentError, architecture
+from tinyvmaf.validation import Items, Strict, one_of, parse, unique
+from tinyvmaf.vmaf.teacher import KNOWN
+
+PROMISES: Final[Mapping[str, tuple[str, str, str]]] = {
+    "frame_rmse": ("RMSE of frames, held-out sources", "at most", "VMAF points"),
+    "frame_max_error": ("largest error of a frame, held-out sources", "at most", "VMAF points"),
+    "frame_plcc": ("PLCC of frames, held-out sources", "at least", ""),
+    "worst_difference": ("largest difference from the teacher found in its domain", "at most", "VMAF points"),
+}
+"""What a recipe may promise: the metric in words, on which side of its bound it must lie, and its unit."""
+
+
+_Float = Literal["float32", "float64"]
+
+
+class RecipeError(TinyvmafError):
+    """A recipe is missing, is not TOML, or is wrong."""
+
+
+class _Domain(Strict):
+    samples: Count
+
+
+class _Grid(Strict):
+    input_bits: Count
+    level_bits: Count
+    value_bits: Count
+
+
+class RecipeFile(Strict):
+    """What a recipe may say; docs/students.md explains each entry."""
+
+    summary: Annotated[str, Field(min_length=10)]
+    teacher: Annotated[str, one_of(KNOWN)]
+    method: Method
+    architecture: Annotated[str, one_of(ARCHITECTURES)]
+    seeds: Annotated[Items[Annotated[int, Field(ge=0, lt=2**63)]], Field(min_length=1), AfterValidator(unique)]
+    optimiser: Optimiser
+    per: Literal["frame", "clip"] = "frame"
+    frames: Count = 16
+    precision: _Float = "float32"
+    arithmetic: _Float = "float32"
+    soft_labels_temperature: Positive | None = None
+    domain: _Domain | None = None
+    grid: _Grid | None = None
+    validation: Validation | None = None
+    mos: Mos | None = None
+    promises: Mapping[Annotated[str, one_of(PROMISES)], Positive] | None = None
+
+
+def recipe_folder() -> Path:
+    """Where the recipes lie that tinyvmaf brings."""
+    return home() / "model" / "recipes"
+
+
+def recipe_ids() -> list[str]:
+    """The names of those recipes, sorted."""
+    return sorted(path.stem for path in recipe_folder().glob("*.toml"))
+
+
+def find_recipe(name: str | Path) -> Path:
+    """The file of a recipe: a path, or the name of one that tinyvmaf brings.
+
+    Raises:
+        RecipeError: there is none; lists those that tinyvmaf brings.
+    """
+    path = Path(name)
+    for candidate in (path, recipe_folder() / f"{name}.toml"):
+        if candidate.suffix == ".toml" and candidate.is_file():
+            return candidate
+    raise RecipeError(f"no recipe {str(name)!r}", hint=f"a TOML file, or one of {', '.join(recipe_ids())}")
+
+
+def read_recipe(name: str | Path) -> Recipe:
+    """Read a recipe.
+
+    Raises:
+        RecipeError: missing, not TOML, an entry is wrong, or entries do not go together; says which.
+    """
+    path = find_recipe(name)
+    data = path.read_bytes()
+    try:
+        content = tomllib.loads(data.decode())
+    except (ValueError, RecursionError) as error:
+        raise RecipeError(f"{path}: {error}") from error
+    file = parse(RecipeFile, content, str(path), RecipeError)
+    direct = {
+        name: getattr(file, name) for name in RecipeFile.model_fields if name not in ("architecture", "domain", "grid")
+    }
+    recipe = Recipe(
+        id=path.stem,
+        sha256=sha256(data),
+        architecture=architecture(file.architecture),
+        samples=file.domain.samples if file.domain else 0,
+        grid=_grid(file, path),
+        **{name: getattr(file, name) for name in direct},
+    )
+    if wrong := contradiction(recipe, file.model_fields_set):
+        raise RecipeError(f"{path}: {wrong}")
+    return recipe
+
+
+def _grid(file: RecipeFile, path: Path) -> Grid | None:
+    if file.grid is None:
+        return None
+    try:
+        return Grid(**file.grid.model_dump(), accumulator_bits=53 if file.arithmetic == "float64" else 24)
+    except StudentError as error:
+        raise RecipeError(f"{path}: grid: {error.message}", hint=error.hint) from error
