@@ -148,10 +148,10 @@ def _path(loc: tuple[int | str, ...], content: Any) -> list[str]:
     path = []
     for number, part in enumerate(loc):
         table = isinstance(content, Mapping) and part != "[key]"
-        element = isinstance(content, list) and isinstance(part, int)
-        if part in content if table else element and part < len(content):
+        index = part if isinstance(content, list) and isinstance(part, int) else -1
+        if part in content if table else 0 <= index < len(content):
             content = content[part]
-        elif number < len(loc) - 1 or not (table or element):
+        elif number < len(loc) - 1 or not (table or index >= 0):
             continue
         path.append(str(part) if isinstance(part, int) or part.isprintable() else repr(part))
     return path

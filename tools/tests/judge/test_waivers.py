@@ -40,7 +40,7 @@ def test_it_is_for_nothing_else(model: str | None, gate: str, tmp_path: Path) ->
 
 @pytest.mark.parametrize(("days", "expired"), [(-1, True), (0, False), (1, False)])
 def test_it_holds_until_the_end_of_its_last_day(days: int, expired: bool) -> None:
-    one = Waiver("m", "loso.plcc", "r", "o", TODAY + timedelta(days=days))
+    one = Waiver(model="m", gate="loso.plcc", reason="r", owner="o", expires=TODAY + timedelta(days=days))
     assert one.expired() is expired
     assert (waivers.find([one], "m", "loso.plcc") is None) is expired
 
@@ -56,20 +56,24 @@ def test_no_file_is_no_waiver_and_a_named_one_must_be_there(tmp_path: Path, monk
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('model = "m"\n', "", "waiver 1 lacks model"),
-        ('owner = "ops@example.org"', 'owner = " "', "owner is not a text"),
-        ("expires = 2999-12-31", 'expires = "2999-12-31"', "expires is a date without quotes"),
-        ("expires = 2999-12-31", "expires = 2999-12-31T10:00:00", "expires is a date without quotes"),
-        ("expires = 2999-12-31", "", "lacks expires"),
-        ('reason = "a', 'because = "x"\nreason = "a', "has because"),
-        ('gate = "backends.ulp"', 'gate = "lattency.teacher"', "'lattency.teacher' is no gate of a model"),
-        ('gate = "backends.ulp"', 'gate = "corpus.sources"', "'corpus.sources' is no gate of a model"),
-        ("expires", "up_to = true\nexpires", "up_to is not a number"),
-        ("expires", "up_to = nan\nexpires", "up_to is not a number"),
+        ('model = "m"\n', "", "waiver 1: model is missing"),
+        ('owner = "ops@example.org"', 'owner = " "', "owner is ' '; it must match"),
+        ("expires = 2999-12-31", 'expires = "2999-12-31"', "expires is .*; it must be a date without quotes"),
+        ("expires = 2999-12-31", "expires = 2999-12-31T10:00:00", "expires is .*; it must be a date without quotes"),
+        ("expires = 2999-12-31", "", "expires is missing"),
+        ('reason = "a', 'because = "x"\nreason = "a', "unknown key because"),
+        (
+            'gate = "backends.ulp"',
+            'gate = "lattency.teacher"',
+            "gate is 'lattency.teacher'; gates of a model begin with",
+        ),
+        ('gate = "backends.ulp"', 'gate = "corpus.sources"', "gate is 'corpus.sources'; gates of a model begin with"),
+        ("expires", "up_to = true\nexpires", "up_to is True; it must be a number"),
+        ("expires", "up_to = nan\nexpires", "up_to is nan; it must be a finite number"),
         ("[[waiver]]", "[waiver]", r"only tables \[\[waiver\]\] belong there"),
         ("[[waiver]]", "[[waivers]]", r"only tables \[\[waiver\]\] belong there"),
         (GOOD, GOOD + GOOD, "two waivers of backends.ulp for m"),
-        (GOOD, "waiver = [1]", "waiver 1 is not a table"),
+        (GOOD, "waiver = [1]", "waiver 1: it must be a table"),
         (GOOD, "[", "waivers.toml"),
     ],
 )
