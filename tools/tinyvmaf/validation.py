@@ -1,5 +1,6 @@
 """Content of files checked by pydantic models; what is wrong is told in sentences that name the key."""
 
+import dataclasses
 import difflib
 import json
 import math
@@ -13,6 +14,7 @@ from pydantic_core import ErrorDetails
 
 from tinyvmaf.errors import TinyvmafError
 
+_UNKNOWN: Final = ("extra_forbidden", "unexpected_keyword_argument")
 _MOST: Final = 3  # faults in one message
 _T = TypeVar("_T")
 _M = TypeVar("_M", bound=BaseModel)
@@ -20,12 +22,14 @@ _short: Final = Repr()
 _short.maxstring = _short.maxlong = _short.maxother = 80
 
 
-class Strict(BaseModel):
-    """Base of what is read from a file: no unknown key, no conversion (an int is a float too), finite, frozen."""
+STRICT: Final = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+"""No unknown key, no conversion (but an int is a float too), no number that is not finite."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
+
+class Strict(BaseModel):
+    """Base of what is read from a file."""
+
+    model_config = STRICT
 
 
 def _known_version(value: object) -> object:
@@ -77,14 +81,19 @@ def parse(model_type: type[_M], content: object, where: str, error_type: type[Ti
         raise error_type(f"{where}: {message}", hint=hint) from None
 
 
-def explain(error: ValidationError, model_type: type[BaseModel], content: object) -> tuple[str, str | None]:
-    """A sentence for each of the first faults, joined by `; `, and a hint where there is one."""
+def explain(error: ValidationError, model_type: type, content: object) -> tuple[str, str | None]:
+    """A sentence for each of the first faults, joined by `; `, and a hint where there is one.
+
+    Args:
+        model_type: a pydantic model, or a dataclass that a `TypeAdapter` validates.
+        content: what was validated.
+    """
     faults: dict[str, str] = {}
     hint = None
     for detail in error.errors(include_url=False):
         path = _path(detail["loc"], content)
         at = ".".join(path)
-        if detail["type"] == "extra_forbidden":
+        if detail["type"] in _UNKNOWN:
             hint = hint or _nearest(path, model_type, detail["loc"])
         words = _words(detail, at)
         if at in faults:  # another member of a union
@@ -124,7 +133,7 @@ def _words(detail: ErrorDetails, at: str) -> str:
     kind, context = detail["type"], detail.get("ctx", {})
     if kind == "missing":
         return f"{at} is missing"
-    if kind == "extra_forbidden":
+    if kind in _UNKNOWN:
         return f"unknown key {at}"
     if kind == "union_tag_not_found":
         return f"{at}.{context['discriminator'].strip(chr(39))} is missing"
@@ -134,7 +143,12 @@ def _words(detail: ErrorDetails, at: str) -> str:
     text = re.sub(r"^(Value error, |Assertion failed, )", "", detail["msg"])
     text = re.sub(r"^(Input|String|List|Tuple|Set|Dictionary|Value|URL) should ", "it must ", text)
     text = re.sub(r"a valid (tuple|dictionary.*)", lambda m: "a list" if m[1] == "tuple" else "a table", text)
-    text = re.sub(r"\bbe a valid ", "be a ", text).replace("be a integer", "be a whole number")
+    text = re.sub(r" after validation, not \d+$", "", text)
+    text = (
+        re.sub(r"\bbe a valid ", "be a ", text)
+        .replace("be a integer", "be a whole number")
+        .replace("be an object", "be a table")
+    )
     if not at:
         return text
     if detail["loc"][-1] == "[key]":
@@ -157,20 +171,27 @@ def _path(loc: tuple[int | str, ...], content: Any) -> list[str]:
     return path
 
 
-def _nearest(path: list[str], model_type: type[BaseModel], loc: tuple[int | str, ...]) -> str:
+def _nearest(path: list[str], model_type: type, loc: tuple[int | str, ...]) -> str:
     """A hint for an unknown key: the nearest known one, or all of them."""
     models = [model_type]
     for part in loc[:-1]:
-        tagged = [m for m in models if any(part in get_args(f.annotation) for f in m.model_fields.values())]
-        fields = [f for m in models for name, f in m.model_fields.items() if part in (name, f.alias)]
-        models = [found for f in fields for found in _models(f.annotation)] or tagged or models
-    known = list(dict.fromkeys(f.alias or name for m in models for name, f in m.model_fields.items()))
+        tagged = [m for m in models if any(part in get_args(annotation) for annotation in _fields(m).values())]
+        inside = [found for m in models for found in _models(_fields(m).get(str(part)))]
+        models = inside or tagged or models
+    known = list(dict.fromkeys(name for m in models for name in _fields(m)))
     near = difflib.get_close_matches(path[-1], known, 1)
     return f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
 
 
-def _models(annotation: object) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+def _fields(model: type) -> dict[str, object]:
+    """The keys of a model in a file, with their types."""
+    if issubclass(model, BaseModel):
+        return {field.alias or name: field.annotation for name, field in model.model_fields.items()}
+    return {field.name: field.type for field in dataclasses.fields(model)} if dataclasses.is_dataclass(model) else {}
+
+
+def _models(annotation: object) -> Iterator[type]:
+    if isinstance(annotation, type) and (issubclass(annotation, BaseModel) or dataclasses.is_dataclass(annotation)):
         yield annotation
     for part in get_args(annotation):
         yield from _models(part)

@@ -65,7 +65,7 @@ def read_waivers(path: Path | None = None) -> list[Waiver]:
         path: None for `waivers.toml` in the checkout, which need not be there.
 
     Raises:
-        CouldNotRunError: the file that was named is missing, an entry is not a waiver, or two are of one model and gate.
+        CouldNotRunError: the file that was named is missing, an entry is not a waiver, or two name one model and gate.
     """
     named, path = path is not None, path or home() / FILE
     if not named and not path.exists():

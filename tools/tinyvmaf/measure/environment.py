@@ -7,7 +7,9 @@ import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
+
+from pydantic import Field
 
 from tinyvmaf import __version__
 from tinyvmaf.files import home, sha256
@@ -22,18 +24,19 @@ _HOOK_VARIABLES: Final = frozenset(
     {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR"}
 )
 _ID_DIGITS: Final = 12
+_Word = Annotated[str, Field(min_length=1)]
 
 
 @dataclass(frozen=True)
 class Machine:
     """The machine of a run."""
 
-    id: str
+    id: Annotated[str, Field(pattern="^[0-9a-f]{12}$")]
     """12 hex digits of a hash of the other fields."""
-    cpu: str
-    cores: int
+    cpu: _Word
+    cores: Annotated[int, Field(ge=1, le=10**18)]
     """Logical cores."""
-    os: str
+    os: _Word
     """System and architecture, such as `Linux x86_64`."""
 
 
@@ -41,10 +44,10 @@ class Machine:
 class Versions:
     """Versions of the software that can change a model's latency."""
 
-    tinyvmaf: str
-    python: str
-    onnxruntime: str
-    numpy: str
+    tinyvmaf: _Word
+    python: _Word
+    onnxruntime: _Word
+    numpy: _Word
 
 
 def now() -> str:

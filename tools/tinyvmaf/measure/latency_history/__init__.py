@@ -3,13 +3,12 @@
 from tinyvmaf.measure.latency_history.changes import Change, Step, changes, steps
 from tinyvmaf.measure.latency_history.history import append, default_path, read
 from tinyvmaf.measure.latency_history.plot import draw, known_suffix
-from tinyvmaf.measure.latency_history.run import RATIOS, RUN_SCHEMA, Batch, ModelRun, Ratio, Run
+from tinyvmaf.measure.latency_history.run import RATIOS, Batch, ModelRun, Ratio, Run
 from tinyvmaf.measure.latency_history.series import ALL, Series, select
 
 __all__ = [
     "ALL",
     "RATIOS",
-    "RUN_SCHEMA",
     "Batch",
     "Change",
     "ModelRun",

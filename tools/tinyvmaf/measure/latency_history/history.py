@@ -41,7 +41,7 @@ def append(path: Path, run: Run) -> None:
     is an error: the new line would make it no better, and nobody would see.
 
     Raises:
-        TinyvmafError: the run is not by `RUN_SCHEMA`, the history is damaged, cannot be read or written, or is in use
+        TinyvmafError: the run is not valid, the history is damaged, cannot be read or written, or is in use
             for a minute.
     """
     try:
