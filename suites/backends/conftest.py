@@ -64,7 +64,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "engine_name" in metafunc.fixturenames:
         models = subjects_of(metafunc.config).values()
         pairs = [(m.id, e) for m in models for e in _engines(metafunc.config) if e in (_engines_for(m) or (e,))]
-        metafunc.parametrize(("model", "engine_name"), pairs, ids=[f"{m}-{e}" for m, e in pairs])
+        # Of the session, so that pytest runs all tests of a model and an engine in a row.
+        metafunc.parametrize(("model", "engine_name"), pairs, ids=[f"{m}-{e}" for m, e in pairs], scope="session")
 
 
 def _engines_for(one: Subject) -> tuple[str, ...] | None:
@@ -163,15 +164,30 @@ def engine(engine_name: str) -> Engine:
     return engines.find(engine_name)
 
 
+Loaded = dict[tuple[bytes, str, Settings], Session]
+
+
+@pytest.fixture(scope="session")
+def _loaded() -> Iterator[Loaded]:
+    """Sessions that tests share, since compiling one takes seconds; a test may ask for a fresh one."""
+    sessions: Loaded = {}
+    yield sessions
+    for session in sessions.values():
+        session.close()
+
+
 @pytest.fixture
-def load() -> Iterator[Callable[..., Session]]:
-    """Loads a candidate into an engine, with settings or the default ones; what is loaded is closed at the end.
+def load(_loaded: Loaded) -> Iterator[Callable[..., Session]]:
+    """Loads a candidate into an engine, with settings or the default ones.
 
     A model has failed if an engine that it is for by its sidecar lacks what it takes.
     """
 
-    def loaded(candidate: Candidate, engine: Engine, settings: Settings = DEFAULT) -> Session:
+    def loaded(candidate: Candidate, engine: Engine, settings: Settings = DEFAULT, *, fresh: bool = False) -> Session:
         __tracebackhide__ = True
+        key = (candidate.data, engine.name, settings)
+        if not fresh and key in _loaded:
+            return _loaded[key]
         try:
             session = engine.load(candidate.data, settings)
         except EngineError as error:
@@ -182,7 +198,10 @@ def load() -> Iterator[Callable[..., Session]]:
                 said = "any engine" if candidate.engines is None else ", ".join(candidate.engines)
                 reason += f"; by its sidecar it is for {said}"
             pytest.fail(f"{candidate.id} on {engine.name}: {reason}", pytrace=False)
-        stack.callback(session.close)
+        if fresh:
+            stack.callback(session.close)
+        else:
+            _loaded[key] = session
         return session
 
     with ExitStack() as stack:

@@ -110,7 +110,7 @@ def test_a_second_run_gives_the_same(candidate, engine, some_rows, load, run, bo
         settings = Settings(threads)
         session = load(candidate, engine, settings)
         first = run(session, some_rows, LARGE)
-        for which, again in (("same", session), ("fresh", load(candidate, engine, settings))):
+        for which, again in (("same", session), ("fresh", load(candidate, engine, settings, fresh=True))):
             found[f"threads {threads}, {which} session, {len(first):,} rows"] = compare(
                 first, run(again, some_rows, LARGE), bound=int(gate.value), inputs=some_rows
             )
