@@ -171,7 +171,7 @@ def test_the_picture_is_written(history: Path, bench: Bench, tmp_path: Path) -> 
 
 
 def test_the_suffix_is_looked_at_first(tmp_path: Path, bench: Bench) -> None:
-    with pytest.raises(TinyvmafError, match=r"is not drawn as \.gif"):
+    with pytest.raises(TinyvmafError, match=r"cannot draw \.gif"):
         bench("plot", "--history", str(tmp_path / "none.jsonl"), "--out", str(tmp_path / "latency.gif"))
 
 

@@ -135,7 +135,7 @@ def test_a_line_that_is_no_run_says_where_and_why(spoilt: str, path: Path, tmp_p
         file.write(json.dumps(content) + "\n")
     with pytest.raises(TinyvmafError, match=f"history.jsonl, line 2 is not a run: .*{message}") as raised:
         read(path)
-    assert raised.value.hint == "look at that line and take it out, or move the file away to begin a new history"
+    assert raised.value.hint == "remove that line, or move the file away to start a new history"
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(TinyvmafError, match="cannot be written: ") as raised:
         append(tmp_path / "file" / "history.jsonl", run_of(0))
-    assert raised.value.hint == "choose another file by --history or $TINYVMAF_HISTORY"
+    assert raised.value.hint == "choose another file with --history or $TINYVMAF_HISTORY"
 
 
 def test_a_folder_that_is_closed_is_an_error(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,7 +244,7 @@ def test_a_history_in_use_is_an_error_in_the_end(path: Path, monkeypatch: pytest
     monkeypatch.setattr(latency_history.history, "_SECONDS", 0.01)
     path.parent.mkdir()
     held = FileLock(path.parent / ".history.jsonl.lock")
-    with held, pytest.raises(TinyvmafError, match="another process has had it"):
+    with held, pytest.raises(TinyvmafError, match="another process has locked it"):
         append(path, run_of(0))
 
 
@@ -314,10 +314,10 @@ def test_a_selection_is_of_the_last_runs_machine_unless_told() -> None:
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
-        ({"model": "other"}, "no run of model other .*\n.*it has tinyvmaf_nano, vmaf_v0.6.1_svr"),
-        ({"batch": 2}, "no run of batch 2 .*\n.*it has 1, 16"),
-        ({"machine": "other"}, "no run of machine other .*\n.*it has 0123456789ab"),
-        ({"ratio": "baseline"}, "holds the ratio 'baseline'"),
+        ({"model": "other"}, "the history has no run of model other\n.*it has tinyvmaf_nano, vmaf_v0.6.1_svr"),
+        ({"batch": 2}, "the history has no run of batch 2\n.*it has 1, 16"),
+        ({"machine": "other"}, "the history has no run of machine other\n.*it has 0123456789ab"),
+        ({"ratio": "baseline"}, "has the ratio 'baseline'"),
     ],
 )
 def test_a_selection_of_nothing_says_what_there_is(wanted: dict[str, Any], message: str) -> None:

@@ -68,7 +68,7 @@ def test_a_value_that_is_no_time_is_an_error_that_says_which(bad: float) -> None
 
 
 def test_a_table_is_no_series() -> None:
-    with pytest.raises(ValueError, match=r"a series is \[n\], not \[2, 1\]"):
+    with pytest.raises(ValueError, match=r"a series has shape \[n\], not \[2, 1\]"):
         steps([[1.0], [2.0]])
 
 

@@ -164,5 +164,5 @@ def test_a_picture_that_cannot_be_written_is_an_error_and_leaves_the_old_one(tmp
     runs = runs_of(1)
     with pytest.raises(TinyvmafError, match="cannot be written: ") as raised:
         draw(tmp_path / "file" / "latency.svg", runs, select(runs))
-    assert raised.value.hint == "choose another file by --out"
+    assert raised.value.hint == "choose another file with --out"
     assert (tmp_path / "file").read_text(encoding="utf-8") == "old"

@@ -1,4 +1,4 @@
-"""How latency moves over commits: the history of runs, the places where a level changes, and the picture."""
+"""Latency over commits: the history of runs, its change points, and a chart."""
 
 from tinyvmaf.measure.latency_history.changes import Change, Step, changes, steps
 from tinyvmaf.measure.latency_history.history import append, default_path, read

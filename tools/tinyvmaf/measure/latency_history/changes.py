@@ -1,22 +1,22 @@
-"""Where the level of a noisy series changes: a piecewise-constant fit, with as many pieces as the data pay for.
+"""Change points of a noisy series: a piecewise-constant fit that also chooses the number of pieces.
 
 The method is that of asv (airspeed velocity, `asv/step_detect.py`, whose documentation derives it), after Friedrich et
 al., "Complexity Penalized M-Estimation: Fast Computation", JCGS 17(1), 2008, and Yao, "Estimating the number of
-change-points via Schwarz criterion", Statistics & Probability Letters 6, 1988. Values y of n runs are taken for k
-pieces of constant level with Laplace noise of one unknown width, which makes the level of a piece its median, so that
-an outlier counts once and not squared. Wanted are the pieces of the smallest
+change-points via Schwarz criterion", Statistics & Probability Letters 6, 1988. The model of the n values y is k
+pieces of constant level with Laplace noise of one unknown width. So the level of a piece is its median, and an outlier
+counts once, not squared. The fit minimises
 
     4 ln(n) / n * k + ln(s0 + 1/n * sum of |y - level of its piece|)
 
-The factor 4 is asv's default, Schwarz's 1/2 made larger until it worked in practice; s0 keeps a perfect fit from being
-infinitely good. It differs from asv's in four ways:
+The factor 4 is asv's default: Schwarz's 1/2, increased until it worked in practice. s0 limits the gain of a perfect
+fit. The method differs from asv's in four ways:
 
-- This is solved exactly, over every k and every place, in O(k n^2). asv follows the solutions of a penalised problem
-  (the Potts functional) over its penalty, and cuts it in windows of 20 to be fast on thousands of commits.
-- A piece has three values or more. asv takes one, and drops short pieces afterwards.
-- s0 is 0.1 % of the median, for every k; asv makes it of the smallest step.
-- Values weigh the same and noise is taken to be independent: the ratios that are kept here were measured against their
-  reference in one process. asv weighs by confidence interval and fits a correlation of neighbours.
+- The solution is exact, over all k and all positions, in O(k n^2). asv solves a penalised problem (the Potts
+  functional) for several penalties, in windows of 20, to be fast on thousands of commits.
+- A piece has three values or more. asv allows one, and drops short pieces afterwards.
+- s0 is 0.1 % of the median, for every k; asv derives it from the smallest step.
+- All values have the same weight, and noise is independent, because each ratio was measured in one process. asv weights
+  values by their confidence intervals and fits a correlation of neighbours.
 """
 
 from bisect import insort
@@ -28,23 +28,23 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 FEWEST: Final = 3
-"""Values that make a piece: one outlier, or two of opposite sign, then never are its median."""
+"""Fewest values of a piece, so that one outlier, or two of opposite sign, cannot be its median."""
 
 _FACTOR: Final = 4.0
 _RESOLUTION: Final = 1e-3
-# Values become whole multiples of this share of the largest. An L1 fit has ties by nature (a value between two levels
-# costs the same on either side), and only whole numbers keep them ties, so that no rounding picks a place.
+# Values are rounded to multiples of this share of the largest. An L1 fit has ties (a value between two levels costs the
+# same in either piece), and only integers keep them ties, so that rounding errors do not choose the position.
 _GRID: Final = 2.0**-40
 
 
 @dataclass(frozen=True)
 class Step:
-    """A piece of a series on one level."""
+    """A piece of a series with one level."""
 
     start: int
-    """Of its first value."""
+    """Index of its first value."""
     stop: int
-    """One past its last."""
+    """Index after its last value."""
     level: float
     """The median, in the unit of the values."""
     spread: float
@@ -53,34 +53,33 @@ class Step:
 
 @dataclass(frozen=True)
 class Change:
-    """Where a level ends and another begins."""
+    """A change from one level to the next."""
 
     index: int
-    """Of the first value on the new level."""
+    """Index of the first value on the new level."""
     before: float
     after: float
 
     @property
     def factor(self) -> float:
-        """By which the level has grown: below 1 where it fell."""
+        """New level divided by old level."""
         return self.after / self.before
 
     @property
     def mark(self) -> str:
-        """The factor in percent, as `+12.3 %`."""
+        """The change in percent, such as `+12.3 %`."""
         return f"{100 * (self.factor - 1):+.1f} %"
 
 
 def steps(values: ArrayLike) -> list[Step]:
-    """The pieces of a series, in order, each of three values or more; a series of fewer than six is one piece.
+    """The pieces of a series, in order, each of three values or more. A series of fewer than six values is one piece.
 
     Args:
-        values: float64 `[n]`, oldest first, of n up to about a thousand: time and memory grow with n^2.
-
-    Of no value, no piece.
+        values: float64 `[n]`, oldest first; n up to about 1,000, because time and memory grow with n^2. No values give
+            no pieces.
 
     Raises:
-        ValueError: values that are not `[n]`, or one that is not finite or not above 0.
+        ValueError: values are not `[n]`, or one is not finite or not above 0.
     """
     series = _checked(values)
     if series.size == 0:
@@ -90,13 +89,13 @@ def steps(values: ArrayLike) -> list[Step]:
 
 
 def changes(values: ArrayLike) -> list[Change]:
-    """Where one of the `steps` follows another, in order.
+    """The changes between successive `steps`, in order.
 
-    Measured with independent normal noise, where the tests measure it again: of 200 series of 60 runs without a change
-    at noise of 1 to 2 %, none (0.0 %) gives one; of a step of 10 % in noise of 1 % with 8 to 20 runs on either side,
-    all are found within one run of their place. After 20 runs, such a step shows at the third run past it, one of 5 %
-    at the fifth in 94 % of the cases. Once, and in no test: noise whose neighbours correlate by 0.7 gave a change in
-    18 of 400 series of 60 runs, by 0.5 in one.
+    Measured with independent normal noise, and repeated by the tests: 200 series of 60 runs with 1 to 2 % noise and no
+    change give no change. All steps of 10 % in 1 % noise, with 8 to 20 runs on either side, are found within one run of
+    their position. After 20 runs, such a step is found at the third run after it, and a step of 5 % at the fifth in
+    94 % of the cases. Measured once, not in a test: with correlation 0.7 between neighbours, 18 of 400 series of 60
+    runs gave a false change; with 0.5, one did.
     """
     return [Change(after.start, before.level, after.level) for before, after in pairwise(steps(values))]
 
@@ -104,11 +103,11 @@ def changes(values: ArrayLike) -> list[Change]:
 def _checked(values: ArrayLike) -> NDArray[np.float64]:
     series = np.asarray(values, dtype=np.float64)
     if series.ndim != 1:
-        raise ValueError(f"a series is [n], not {list(series.shape)}")
+        raise ValueError(f"a series has shape [n], not {list(series.shape)}")
     good = np.isfinite(series) & (series > 0)
     if not good.all():
         at = int(np.argmin(good))
-        raise ValueError(f"value {at} of the series is {series[at]}: times and their ratios are finite and above 0")
+        raise ValueError(f"value {at} of the series is {series[at]}, not finite and above 0")
     return series
 
 
@@ -119,10 +118,10 @@ def _step(series: NDArray[np.float64], start: int, stop: int) -> Step:
 
 
 def _bounds(whole: NDArray[np.int64]) -> list[int]:
-    """Where the pieces of the best fit begin, and n."""
+    """The start of each piece of the best fit, and n."""
     n = whole.size
     cost, floor = _costs(whole), max(_RESOLUTION * float(np.median(whole)), 1.0)
-    # fit[r] is the cost of the best fit of k pieces to the first r values; lasts[k - 1][r], where its last one begins.
+    # fit[r]: cost of the best fit of k pieces to the first r values; lasts[k - 1][r]: start of its last piece.
     fit, lasts = cost[0], [np.zeros(n + 1, dtype=np.intp)]
     best, pieces = np.inf, 0
     for k in range(1, max(n // FEWEST, 1) + 1):
@@ -140,10 +139,10 @@ def _bounds(whole: NDArray[np.int64]) -> list[int]:
 
 
 def _costs(whole: NDArray[np.int64]) -> NDArray[np.float64]:
-    """What a piece from l to r (excluded) costs: its distances from its median, float64 `[n + 1, n + 1]`.
+    """The cost of a piece from l to r (excluded): the sum of distances from its median, float64 `[n + 1, n + 1]`.
 
-    Infinite where it is shorter than a piece may be, unless it is all there is. Whole numbers, and exact: n is far from
-    2^13, where sums of n values up to 2^40 would pass the 2^53 of float64.
+    Infinite if the piece is too short, except for a short series. Costs are exact integers, because sums of n values up
+    to 2^40 stay below 2^53 for n up to 2^13.
     """
     n = whole.size
     cost = np.full((n + 1, n + 1), np.inf)
@@ -151,8 +150,8 @@ def _costs(whole: NDArray[np.int64]) -> NDArray[np.float64]:
         seen: list[int] = []
         total = 0
         for stop, value in enumerate(whole[start:].tolist(), start + 1):
-            # Every point between the two middle values is a median, and the least distances grow by how far the new
-            # value lies from the nearest.
+            # Every point between the two middle values is a median. The cost grows by the distance of the new value
+            # from the nearest of them.
             if seen:
                 low, high = seen[(len(seen) - 1) // 2], seen[len(seen) // 2]
                 total += max(low - value, value - high, 0)

@@ -1,4 +1,4 @@
-"""The history: a file of JSON lines, one run a line, the oldest first."""
+"""The history file: JSON lines, one run per line, oldest first."""
 
 import os
 from pathlib import Path
@@ -15,55 +15,55 @@ _SECONDS: Final = 60.0
 
 
 def default_path() -> Path:
-    """`$TINYVMAF_HISTORY`, else `.benchmarks/history.jsonl` in the checkout.
+    """`$TINYVMAF_HISTORY`, or `.benchmarks/history.jsonl` in the checkout.
 
     Raises:
-        TinyvmafError: there is neither.
+        TinyvmafError: neither exists.
     """
     override = os.environ.get(ENV)
     return Path(override) if override else home() / ".benchmarks" / "history.jsonl"
 
 
 def read(path: Path) -> list[Run]:
-    """Every run, in the order in which they were appended; none of a missing or empty file.
+    """All runs, oldest first; none if the file is missing or empty.
 
     Raises:
-        TinyvmafError: the file cannot be read, or a line is not a run: says which line, and what is wrong with it.
+        TinyvmafError: the file cannot be read, or a line is not a run; names the line and its fault.
     """
     return _parse(path, _content(path))
 
 
 def append(path: Path, run: Run) -> None:
-    """Add a run: its whole line or nothing, also when killed or when others append at the same time.
+    """Append a run atomically, also if the process is killed or others append at the same time.
 
-    The file is written anew beside the old one and takes its place, for a kill can cut an append itself short. A
-    history with a line that is not a run, as another program may leave it when it is cut short, is left as it is and
-    is an error: the new line would make it no better, and nobody would see.
+    A new file replaces the old one, because a kill could cut an append short. A history with a line that is not a run
+    is an error and is not changed, so that the fault is seen.
 
     Raises:
-        TinyvmafError: the run is not valid, the history is damaged, cannot be read or written, or is in use
-            for a minute.
+        TinyvmafError: the run is not valid; or the history is damaged, cannot be read or written, or is in use for a
+            minute.
     """
     try:
         line = to_line(run)
     except ValueError as error:
         raise TinyvmafError(f"this run cannot be appended to {path}: {error}") from error
-    path = Path(os.path.realpath(path))  # a link stays one
+    path = Path(os.path.realpath(path))  # write to the target of a link
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_name(f".{path.name}.lock"), timeout=_SECONDS):
             content = _content(path)
             _parse(path, content)
-            # A whole line at the end may lack its break, as an editor leaves it.
+            # The last line may lack its line break, for example after editing.
             gap = b"" if not content or content.endswith(b"\n") else b"\n"
             write_atomic(path, content + gap + line.encode() + b"\n")
     except Timeout as error:
         raise TinyvmafError(
-            f"{path}: another process has had it for {_SECONDS:.0f} s", hint="end that process and run this again"
+            f"{path}: another process has locked it for {_SECONDS:.0f} s", hint="end that process and run this again"
         ) from error
     except OSError as error:
         raise TinyvmafError(
-            f"{path}: cannot be written: {error.strerror or error}", hint=f"choose another file by --history or ${ENV}"
+            f"{path}: cannot be written: {error.strerror or error}",
+            hint=f"choose another file with --history or ${ENV}",
         ) from error
 
 
@@ -74,12 +74,12 @@ def _content(path: Path) -> bytes:
         return b""
     except OSError as error:
         raise TinyvmafError(
-            f"{path}: cannot be read: {error.strerror or error}", hint=f"choose another file by --history or ${ENV}"
+            f"{path}: cannot be read: {error.strerror or error}", hint=f"choose another file with --history or ${ENV}"
         ) from error
 
 
 def _parse(path: Path, content: bytes) -> list[Run]:
-    # Not splitlines, which also splits at breaks that JSON lets stand between words.
+    # Not splitlines: it also splits at characters that JSON allows inside a line.
     lines = content.removesuffix(b"\n").split(b"\n") if content else []
     runs = []
     for number, line in enumerate(lines, 1):
@@ -89,6 +89,6 @@ def _parse(path: Path, content: bytes) -> list[Run]:
             cut = number == len(lines) and not content.endswith(b"\n")
             raise TinyvmafError(
                 f"{path}, line {number} is not a run: {error}{' (the line is cut short)' if cut else ''}",
-                hint="look at that line and take it out, or move the file away to begin a new history",
+                hint="remove that line, or move the file away to start a new history",
             ) from error
     return runs

@@ -1,4 +1,4 @@
-"""The picture of a history: a panel for each model and batch, its levels, and where they change."""
+"""The chart of a history: a panel for each model and batch size, with levels and change points."""
 
 import io
 import textwrap
@@ -13,7 +13,7 @@ from tinyvmaf.files import write_atomic
 from tinyvmaf.measure.latency_history.run import Ratio, Run
 from tinyvmaf.measure.latency_history.series import Series
 
-# matplotlib comes with an extra, and takes a second to import.
+# matplotlib is in an extra, and takes a second to import.
 if TYPE_CHECKING:
     from matplotlib.axes import Axes  # type: ignore[import-not-found, unused-ignore]
     from matplotlib.figure import Figure  # type: ignore[import-not-found, unused-ignore]
@@ -25,9 +25,9 @@ OVER: Final[dict[Ratio, str]] = {
     "svr": "the teacher's SVR",
     "baseline": "the stored baseline",
 }
-"""What each ratio is over, in words."""
+"""The reference of each ratio, in words."""
 
-# Okabe and Ito's colours, which the colour-blind tell apart: one for each machine, then for a rise and a fall.
+# Okabe and Ito's colours, which the colour-blind can distinguish: for machines, then for a rise and a fall.
 _MACHINES: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9")
 _SLOWER, _FASTER, _LEVEL = "#D55E00", "#007A5A", "#222222"
 _PANEL: Final = (2.9, 1.75)
@@ -36,7 +36,7 @@ _MARGINS: Final = (0.9, 1.9)
 _TICKS: Final = 8
 _SHORT: Final = 7
 _LEAST_SPAN: Final = 0.06
-"""Of the y axis, as a share of the level: less would make a cliff of noise."""
+"""Least span of the y axis, as a share of the level, so that noise does not look large."""
 _LETTERS_AN_INCH: Final = 17
 _STYLE: Final[dict[Any, Any]] = {
     "font.size": 8,
@@ -49,29 +49,29 @@ _STYLE: Final[dict[Any, Any]] = {
 
 
 def known_suffix(path: Path) -> str:
-    """The suffix of a picture, in small letters.
+    """The suffix of a chart file, in lower case.
 
     Raises:
-        TinyvmafError: it is not one that can be drawn.
+        TinyvmafError: the suffix is not supported.
     """
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise TinyvmafError(
-            f"{path}: a picture is not drawn as {path.suffix or 'a file without suffix'}",
+            f"{path}: cannot draw {path.suffix or 'a file without suffix'}",
             hint=f"choose a name that ends in {' or '.join(SUFFIXES)}",
         )
     return suffix
 
 
 def draw(path: Path, runs: Sequence[Run], selected: Sequence[Series]) -> None:
-    """Draw series of a history into an SVG or PNG file, by its suffix; written whole or not at all.
+    """Draw series of a history to an SVG or PNG file, by its suffix. The file is written atomically.
 
     Args:
         runs: the history.
-        selected: one series or more of it, of one ratio, as `select` gives them.
+        selected: one or more of its series, of one ratio, from `select`.
 
     Raises:
-        TinyvmafError: the suffix is another, matplotlib is not installed, or the file cannot be written.
+        TinyvmafError: the suffix is not supported, matplotlib is not installed, or the file cannot be written.
     """
     suffix = known_suffix(path)
     try:
@@ -80,7 +80,7 @@ def draw(path: Path, runs: Sequence[Run], selected: Sequence[Series]) -> None:
         raise TinyvmafError("drawing needs matplotlib, which is not installed", hint=install("plots")) from error
     drawn = io.BytesIO()
     with mpl.rc_context(_STYLE):
-        # A figure of its own, not pyplot's, draws by Agg or as SVG and opens no window.
+        # Not pyplot's figure, so that no window opens.
         figure = _figure(runs, selected)
         metadata = {"Date": None} if suffix == ".svg" else {}
         figure.savefig(drawn, format=suffix[1:], dpi=150, facecolor="white", metadata=metadata)
@@ -88,7 +88,7 @@ def draw(path: Path, runs: Sequence[Run], selected: Sequence[Series]) -> None:
         write_atomic(path, drawn.getvalue())
     except OSError as error:
         raise TinyvmafError(
-            f"{path}: cannot be written: {error.strerror or error}", hint="choose another file by --out"
+            f"{path}: cannot be written: {error.strerror or error}", hint="choose another file with --out"
         ) from error
 
 
@@ -139,7 +139,7 @@ def _panel(axes: "Axes", here: Sequence[Series], shown: Sequence[int], colours: 
             )
     low, high = min(float(one.values.min()) for one in here), max(float(one.values.max()) for one in here)
     middle, half = (low + high) / 2, max((high - low) / 2, _LEAST_SPAN / 2 * (low + high) / 2)
-    # Above the values, a line of room for each factor that would else be written over its neighbour.
+    # Leave room above the values for each line of labels.
     heights = _heights([at for at, _, _ in sorted(lines)], len(shown))
     axes.set_ylim(middle - 1.15 * half, middle + (1.15 + 0.42 * (max(heights, default=-1) + 1)) * half)
     axes.set_xlim(-0.8, max(len(shown) - 0.2, 0.8))
@@ -158,7 +158,7 @@ def _panel(axes: "Axes", here: Sequence[Series], shown: Sequence[int], colours: 
             color=colour,
             fontsize=7.5,
             fontweight="bold",
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},  # the line of a near change ends at it
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},  # hides the line of a near change
             zorder=5,
         )
     axes.grid(axis="y", color="#e4e4e4", linewidth=0.6)
@@ -166,7 +166,7 @@ def _panel(axes: "Axes", here: Sequence[Series], shown: Sequence[int], colours: 
 
 
 def _heights(places: Sequence[float], n: int) -> list[int]:
-    """On which line each factor is written, from the top: a line below where the one before is near."""
+    """The line of each label, from the top: one below the previous label if that is near."""
     heights: list[int] = []
     for i, at in enumerate(places):
         near = i > 0 and at - places[i - 1] < 0.3 * n
@@ -175,7 +175,7 @@ def _heights(places: Sequence[float], n: int) -> list[int]:
 
 
 def _ticks(axes: "Axes", runs: Sequence[Run], shown: Sequence[int], *, labelled: bool) -> None:
-    """A tick for each of a few runs, the first and the last among them."""
+    """Ticks for a few runs, including the first and the last."""
     places = np.unique(np.linspace(0, len(shown) - 1, min(_TICKS, len(shown))).round().astype(int))
     names = [_short(runs[shown[x]]) for x in places] if labelled else [""] * len(places)
     axes.set_xticks(places, names, rotation=90, fontsize=7, family="monospace")
@@ -187,18 +187,18 @@ def _short(run: Run) -> str:
 
 
 def _note(runs: Sequence[Run], machines: Sequence[str], letters: int) -> list[str]:
-    """On what and how this was measured, in lines."""
+    """Lines that name the machines and the method."""
     about = {run.machine.id: run.machine for run in runs}
     lines = []
     for n, one in enumerate(about[name] for name in machines):
         colour = f" ({_NAMES[n % len(_NAMES)]})" if len(machines) > 1 else ""
         lines += textwrap.wrap(f"machine {one.id}{colour}: {one.cpu}, {one.cores} cores, {one.os}", letters)
     method = (
-        "Dots are runs, both graphs timed in turns in one process. Lines are medians of the pieces of a piecewise-"
-        "constant L1 fit; + marks a slower level, − a faster one."
+        "Dots are runs; both models took turns in one process. Lines are the levels of a piecewise-constant L1 fit; "
+        "+ marks a slower level, − a faster one."
     )
     return [*lines, *textwrap.wrap(method, letters)]
 
 
 _NAMES: Final = ("blue", "orange", "green", "pink", "light blue")
-"""Of the machines' colours."""
+"""Names of the machines' colours."""

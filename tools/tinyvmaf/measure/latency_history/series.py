@@ -1,4 +1,4 @@
-"""The series of a history: one ratio of one model and batch over the runs of one machine."""
+"""Series of a history: one ratio of one model and batch size, over the runs of one machine."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,33 +13,33 @@ from tinyvmaf.measure.latency_history.changes import Change, Step, changes, step
 from tinyvmaf.measure.latency_history.run import Ratio, Run
 
 ALL: Final = "all"
-"""Stands for every machine."""
+"""Selects all machines."""
 
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
 class Series:
-    """A ratio of a model and batch on a machine, over runs."""
+    """A ratio of a model and batch size on a machine, over runs."""
 
     machine: str
-    """Its id."""
+    """The machine's id."""
     model: str
     batch: int
     ratio: Ratio
     at: tuple[int, ...]
-    """Where in the history the runs are, `[n]`."""
+    """Indices of the runs in the history, `[n]`."""
     values: NDArray[np.float64]
-    """float64 `[n]`."""
+    """The ratios, float64 `[n]`."""
 
     @cached_property
     def steps(self) -> list[Step]:
-        """Its levels."""
+        """The levels of the series."""
         return steps(self.values)
 
     @cached_property
     def changes(self) -> list[Change]:
-        """Where they change."""
+        """The changes between levels."""
         return changes(self.values)
 
 
@@ -51,15 +51,15 @@ def select(
     ratio: Ratio = "floor",
     machine: str | None = None,
 ) -> list[Series]:
-    """The series of a history that hold a value: by machine and model as they appear in it, then by batch.
+    """The series of a history that have values, by machine and model in order of appearance, then by batch size.
 
     Args:
         runs: one or more.
-        model, batch: only this one; all by default.
-        machine: id, or `all`; that of the last run by default.
+        model, batch: only this one; None: all.
+        machine: id, or `all`; None: the machine of the last run.
 
     Raises:
-        TinyvmafError: there is no such value; says which there are.
+        TinyvmafError: there are no such values; names the known ones.
     """
     machines = _one("machine", None if machine == ALL else machine or runs[-1].machine.id, (r.machine.id for r in runs))
     here = [run for run in runs if run.machine.id in machines]
@@ -70,8 +70,8 @@ def select(
     found = [one for one in every if one.at]
     if not found:
         raise TinyvmafError(
-            f"no run of {', '.join(machines)} holds the ratio {ratio!r} of {', '.join(models)}",
-            hint="choose another by --ratio",
+            f"no run of {', '.join(machines)} has the ratio {ratio!r} of {', '.join(models)}",
+            hint="choose another with --ratio",
         )
     return found
 
@@ -84,10 +84,12 @@ def _series(runs: Sequence[Run], model: str, batch: int, ratio: Ratio, machine: 
 
 
 def _one(what: str, wanted: _T | None, known: Iterable[_T]) -> list[_T]:
-    """All that are known, in their order, or the one that is wanted."""
+    """All known values in order, or only the wanted one."""
     distinct = list(dict.fromkeys(known))
     if wanted is None:
         return distinct
     if wanted not in distinct:
-        raise TinyvmafError(f"no run of {what} {wanted} in the history", hint=f"it has {', '.join(map(str, distinct))}")
+        raise TinyvmafError(
+            f"the history has no run of {what} {wanted}", hint=f"it has {', '.join(map(str, distinct))}"
+        )
     return [wanted]
