@@ -1,8 +1,9 @@
 """Fixtures of the unit tests: small real videos, and an FFmpeg of the motion epoch before."""
 
 import os
+import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,14 @@ def _own_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TINYVMAF_CACHE", str(tmp_path / "cache"))
     for name in ("TINYVMAF_DATA_ROOT", "VMAF_DATA_ROOT"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def sigint_is_heeded() -> Iterator[None]:
+    """SIGINT ends what the test starts, also where pytest itself was started with SIGINT ignored, as by nohup."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

@@ -28,7 +28,9 @@ pytest_plugins = ["tinyvmaf.judge.plugin"]
 def pytest_addoption(parser):
     for name in ("--part", "--report", "--model", "--waivers"):
         parser.addoption(name)
+    parser.addoption("--benchmark-quiet", action="store_true")
 """
+UNUSED = ("hypothesispytest", "syrupy", "pytest_cov", "benchmark", "xdist", "xdist.looponfail")
 PASSES = "def test_a(judged_by_assertions):\n    pass\n"
 FAILS = "def test_b(judged_by_assertions):\n    assert 1 == 2, 'one is not two'\n"
 
@@ -44,7 +46,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "gates.toml").touch()
     (folder / "conftest.py").write_text(CONFTEST, encoding="utf-8")
     # Without plugins that nothing here needs, and whose imports take longer than the rest.
-    addopts = "--import-mode=importlib -p no:hypothesispytest -p no:syrupy -p no:pytest_cov"
+    addopts = "--import-mode=importlib " + " ".join(f"-p no:{name}" for name in UNUSED)
     (folder / "pytest.ini").write_text(f"[pytest]\naddopts = {addopts}\n", encoding="utf-8")
     monkeypatch.setenv("TINYVMAF_HOME", str(folder))
     return folder

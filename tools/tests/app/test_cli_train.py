@@ -1,9 +1,11 @@
 """`train`, `recipes`, `register` and `verify`, from a recipe to a registered model."""
 
+import functools
 import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from tinyvmaf.model import contract, registry
 from tinyvmaf.train.fitting.run import Fitted, fit
 from tinyvmaf.train.folds import FoldModel
 from tinyvmaf.train.recipes import Recipe
+from tinyvmaf.vmaf.domain import search
 
 QUICK = """
 summary = "A quick student for tests"
@@ -58,20 +61,33 @@ def _own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TINYVMAF_CACHE", str(tmp_path / "cache"))
 
 
-@pytest.fixture
-def recipe(tmp_path: Path) -> Path:
-    path = tmp_path / "quick.toml"
+@pytest.fixture(scope="module", autouse=True)
+def _short_search() -> Iterator[None]:
+    """The figures of a card are those of a short search; that a full one finds more, the domain's tests show."""
+    with pytest.MonkeyPatch.context() as patch:
+        short = functools.partial(search.worst_difference, samples=2000, starts=10, steps=10)
+        patch.setattr(search, "worst_difference", short)
+        yield
+
+
+def quick(folder: Path) -> Path:
+    path = folder / "quick.toml"
     path.write_text(QUICK, encoding="utf-8")
     return path
 
 
 @pytest.fixture
-def small(tmp_path: Path) -> Path:
+def recipe(tmp_path: Path) -> Path:
+    return quick(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The embedded corpus, three sources of it, every sixth frame."""
     whole = dataset.read(home() / "fixtures" / "corpus" / "features.parquet")
     source, frame = (np.array(whole.table[name].to_pylist()) for name in ("source", "frame"))
     keep = np.isin(source, ["Bikes", "Flower", "Grain"]) & (frame % 6 == 1)
-    path = tmp_path / "small.parquet"
+    path = tmp_path_factory.mktemp("corpus") / "small.parquet"
     dataset.write(path, whole.table.filter(keep), whole.provenance)
     return path
 
@@ -252,12 +268,18 @@ def test_two_recipes_of_one_name_are_refused(recipe: Path, tmp_path: Path, capsy
     assert "two recipes of the same name" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("sigint_is_heeded")
 def test_interrupted_it_leaves_nothing_half_written(small: Path, recipe: Path, tmp_path: Path) -> None:
     recipe.write_text(QUICK.replace("steps = 30", "steps = 3000000"), encoding="utf-8")
     code = (
-        "import signal, sys, threading, os\n"
-        "threading.Timer(6.0, lambda: os.kill(os.getpid(), signal.SIGINT)).start()\n"
+        "import os, signal, sys, threading\n"
         "from tinyvmaf.app.cli import main\n"
+        "from tinyvmaf.train.fitting import run\n"
+        "fit = run.fit\n"
+        "def interrupted(*arguments, **options):\n"
+        "    threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()\n"
+        "    return fit(*arguments, **options)\n"
+        "run.fit = interrupted\n"
         "sys.exit(main(sys.argv[1:]))\n"
     )
     command = ["train", "--recipe", str(recipe), "--features", str(small), "--out", str(tmp_path / "out")]
@@ -270,10 +292,19 @@ def test_interrupted_it_leaves_nothing_half_written(small: Path, recipe: Path, t
     assert not list((tmp_path / "cache").rglob("*.entry"))
 
 
+@pytest.fixture(scope="module")
+def trained(small: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TINYVMAF_CACHE", str(folder / "cache"))
+        assert train("--recipe", quick(folder), "--features", small, "--folds", "none", "--out", folder / "out") == 0
+    return folder / "out"
+
+
 @pytest.fixture
-def candidate(recipe: Path, small: Path, tmp_path: Path) -> Path:
-    assert train("--recipe", recipe, "--features", small, "--folds", "none", "--out", tmp_path / "out") == 0
-    return tmp_path / "out" / "quick.onnx"
+def candidate(trained: Path, tmp_path: Path) -> Path:
+    """One of a test's own: it may be spoilt."""
+    return shutil.copytree(trained, tmp_path / "out") / "quick.onnx"
 
 
 def test_a_candidate_is_registered_beside_the_others(candidate: Path, tmp_path: Path) -> None:
@@ -306,7 +337,7 @@ def _renamed_input(path: Path) -> None:
     ],
 )
 def test_what_is_wrong_is_not_registered(
-    spoil, message: str, candidate: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    spoil: Callable[[Path], object], message: str, candidate: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     spoil(candidate)
     assert main(["register", str(candidate), "--into", str(tmp_path / "model")]) == 1

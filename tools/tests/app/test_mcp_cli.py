@@ -89,6 +89,7 @@ def await_port(port: int) -> None:
     raise TimeoutError(f"nobody listens on port {port}")
 
 
+@pytest.mark.usefixtures("sigint_is_heeded")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_server_and_ffmpeg_in_the_middle_of_a_call(number: signal.Signals, tmp_path: Path) -> None:
     """Though the client keeps its end open."""

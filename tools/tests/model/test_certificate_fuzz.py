@@ -4,7 +4,7 @@ Small graphs are made at random: quantised-looking nets, with random bits, scale
 breaks. Whatever of them is certified has to give 0 ULP between exact arithmetic with one correct rounding an operation
 (the strongest check: it knows of no engine), sums in other orders, with FMA, and from the bias on, graphs rewritten as
 engines rewrite them, and ONNX Runtime, the ONNX reference evaluator, PyTorch and OpenVINO. Seeds are fixed; for more
-graphs than the few hundred of a test run, set TINYVMAF_FUZZ_GRAPHS.
+graphs than those of `tox -e fuzz`, set TINYVMAF_FUZZ_GRAPHS.
 """
 
 import os
@@ -21,11 +21,14 @@ from tinyvmaf.model.certificate import ExactnessCertificate, certify
 from tinyvmaf.model.certificate.proof import Walk
 from tinyvmaf.model.certificate.values import Refusal, Values
 
+from ..effort import tries
 from .evaluators import Exact, Flushing, Plain, openvino, rows_of, ways
 from .nets import Array, Net
 from .random_graphs import Gardener
 
-GRAPHS = int(os.environ.get("TINYVMAF_FUZZ_GRAPHS", "200"))
+pytestmark = pytest.mark.fuzz
+
+GRAPHS = int(os.environ.get("TINYVMAF_FUZZ_GRAPHS", tries(50, 1000)))
 
 
 # Tests.

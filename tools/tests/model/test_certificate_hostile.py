@@ -14,6 +14,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 from tinyvmaf.errors import ModelError
 from tinyvmaf.model.certificate import ExactnessCertificate, certify
 
+from ..effort import tries
 from .certificate_samples import DOUBLE, FLOAT, build, integers, node, refused, weights
 
 # What is no model, or a hostile one.
@@ -147,8 +148,9 @@ def test_small_files_do_not_take_much_time_or_memory(bomb: str) -> None:
     assert peak < 300_000_000
 
 
+@pytest.mark.fuzz
 @given(st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=tries(60, 5000), deadline=None)
 def test_a_damaged_file_is_refused_or_read(data: st.DataObject) -> None:
     """Whatever a byte is changed to: an answer or a ModelError, nothing else."""
     whole = bytearray(

@@ -17,6 +17,7 @@ from onnx import ModelProto, NodeProto, TensorProto
 from tinyvmaf.model import registry
 from tinyvmaf.model.contract import faults, file_faults
 
+from ..effort import tries
 from .contract_samples import (
     ROWS,
     SOUND,
@@ -177,7 +178,8 @@ def test_no_part_of_a_file_is_taken_for_the_whole(model: ModelProto) -> None:
     assert not taken
 
 
-@settings(deadline=None, max_examples=200)
+@pytest.mark.fuzz
+@settings(deadline=None, max_examples=tries(60, 2000))
 @given(st.data())
 def test_a_registered_file_cut_anywhere_is_refused_or_computes_the_same(data: st.DataObject) -> None:
     """Behind its graph and operator set stands metadata only, and that it is missing is for the registry's hash."""
@@ -188,13 +190,15 @@ def test_a_registered_file_cut_anywhere_is_refused_or_computes_the_same(data: st
         assert (ours.graph, list(ours.opset_import)) == (theirs.graph, list(theirs.opset_import))
 
 
-@settings(deadline=None, max_examples=300)
+@pytest.mark.fuzz
+@settings(deadline=None, max_examples=tries(100, 5000))
 @given(st.binary(max_size=300))
 def test_any_bytes_are_refused_without_an_error(data: bytes) -> None:
     assert faults(data)
 
 
-@settings(deadline=None, max_examples=500)
+@pytest.mark.fuzz
+@settings(deadline=None, max_examples=tries(150, 5000))
 @given(st.sampled_from(list(SOUND)), st.data())
 def test_bytes_changed_anywhere_never_raise(name: str, data: st.DataObject) -> None:
     content = bytearray(dumps(SOUND[name]))

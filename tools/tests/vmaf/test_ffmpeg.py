@@ -105,6 +105,7 @@ def test_an_exception_in_on_frame_ends_ffmpeg(ffmpeg: FFmpeg, tmp_path: Path) ->
     assert not running()
 
 
+@pytest.mark.usefixtures("sigint_is_heeded")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_to_the_command_leaves_nothing_behind(
     number: signal.Signals, status: int, clip, tmp_path: Path

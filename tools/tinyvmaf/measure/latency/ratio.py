@@ -5,7 +5,6 @@ from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import bdtr  # scipy.stats is slow to import
 
 CONFIDENCE: Final = 0.99
 
@@ -44,6 +43,9 @@ def ratio(times: ArrayLike, others: ArrayLike) -> Ratio:
         raise ValueError(f"needs one time per pass for both, not {list(top.shape)} and {list(bottom.shape)}")
     if not (np.isfinite(top).all() and np.isfinite(bottom).all() and (top > 0).all() and (bottom > 0).all()):
         raise ValueError("a time is not finite or not above 0")
+    # Imported here: it takes a quarter of a second, and scipy.stats, which has it too, most of one.
+    from scipy.special import bdtr
+
     ratios = np.sort(top / bottom)
     below = bdtr(np.arange(ratios.size + 1), ratios.size, 0.5)  # cumulative
     outside = int(np.searchsorted(below, (1.0 - CONFIDENCE) / 2.0))

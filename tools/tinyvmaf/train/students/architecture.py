@@ -7,7 +7,6 @@ from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import erf
 
 from tinyvmaf.errors import TinyvmafError
 
@@ -108,4 +107,6 @@ def activate(name: Activation, x: Array) -> Array:
         return np.asarray(c * (2.0 - np.abs(c)))
     if name == "squared_relu":
         return np.square(np.maximum(x, 0.0))
+    from scipy.special import erf  # here: it takes a quarter of a second to import, and few commands need it
+
     return np.asarray(0.5 * x * (1.0 + erf(x / np.sqrt(2.0))))
