@@ -115,7 +115,7 @@ HOSTILE: dict[Callable[[ModelProto], None], str] = {
     other_name: r"the output is called 'vmaf'; the contract is 'score'",
     other_opset: r"operator sets: '' version 18; the contract is '' \(ONNX's own\) version 17",
     fixed_batch: r"input 'features' has a fixed batch of 1",
-    square_of_the_frames: r"'pairs' is \[N, N\]: its size is the square of a clip's frames",
+    square_of_the_frames: r"'pairs' is \[N, N\]: its size grows with the square of the number of frames",
 }
 
 

@@ -290,5 +290,5 @@ def test_operator_sets_that_are_known(opset: int, certified: bool) -> None:
     assert found.certified is certified
 
 
-def test_dead_nodes_are_nobodys_business() -> None:
+def test_nodes_that_no_output_needs_are_ignored() -> None:
     assert behind([node("Tanh", ["q"], "dead"), node("Identity", ["q"], "y")]).certified

@@ -80,13 +80,13 @@ def test_model_local_functions_are_refused() -> None:
     refused(model, "the model has a field functions, which is refused: model-local functions hide operators")
 
 
-def test_fields_that_nobody_looks_at_are_refused() -> None:
+def test_fields_with_unknown_effects_are_refused() -> None:
     training = linear()
     training.training_info.add()
     refused(training, "field training_info")
     quantised = linear()
     quantised.graph.quantization_annotation.add(tensor_name="w")
-    refused(quantised, "the graph has a field quantization_annotation, which is refused: nobody has looked")
+    refused(quantised, "the graph has a field quantization_annotation, which is refused: it is not known what engines do with it")
     placed = linear()
     placed.graph.node[0].device_configurations.add()
     refused(placed, r"node 'layer' \(MatMul\) has a field device_configurations")
@@ -167,8 +167,8 @@ INPUTS = {
     "has rank 3": value("features", ["N", 4, 1]),
     "has rank 0": value("features", []),
     "has no shape": value("features", None),
-    "has a fixed batch of 1, so clips of another length do not fit": value("features", [1, 4]),
-    "has a batch without a symbol, so clips of another length do not fit": value("features", [None, 4]),
+    "has a fixed batch of 1, so clips of other lengths do not fit": value("features", [1, 4]),
+    "has a batch without a symbol, so clips of other lengths do not fit": value("features", [None, 4]),
     "has an unknown number of columns, and 1 to 64 are allowed": value("features", ["N", "F"]),
     "has 65 columns, and 1 to 64 are allowed": value("features", ["N", 65]),
     "has 1099511627776 columns, and 1 to 64 are allowed": value("features", ["N", 2**40]),
@@ -180,7 +180,7 @@ OUTPUTS = {
     "has rank 1": value("score", ["N"]),
     "has 2 columns": value("score", ["N", 2]),
     "has an unknown number of columns": value("score", ["N", "M"]),
-    "has a fixed batch of 1, so clips of another length do not fit": value("score", [1, 1]),
+    "has a fixed batch of 1, so clips of other lengths do not fit": value("score", [1, 1]),
 }
 
 

@@ -125,7 +125,7 @@ def test_tiers_end_below_their_limit(size: int, tier: str) -> None:
 
 
 def test_what_is_too_large_is_no_tiny_model() -> None:
-    with pytest.raises(RegistryError, match="is no tiny model"):
+    with pytest.raises(RegistryError, match="a model must be smaller than 1000000 bytes"):
         contract.tier(1_000_000)
 
 

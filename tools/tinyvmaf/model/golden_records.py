@@ -1,4 +1,4 @@
-"""Each registered model's own scores on the frozen golden rows, recorded once and deliberately."""
+"""Golden records: each registered model's own scores on the golden rows, written by `tox -e golden -- --record`."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ HINT = "record it deliberately: tox -e golden -- --record (that run fails), look
 
 
 def record_path(model_id: str) -> Path:
-    """The file of a model's record."""
+    """The record file of a model."""
     return golden_folder() / "records" / f"{model_id}.json"
 
 
@@ -31,7 +31,7 @@ def load_record(model_id: str) -> dict[str, NDArray[np.float64]]:
     """A model's recorded scores: pair id to float64 `[T]`, VMAF points.
 
     Raises:
-        GoldenError: there is none, or it is damaged.
+        GoldenError: the record is missing or damaged.
     """
     path = record_path(model_id)
     try:
@@ -49,7 +49,7 @@ def load_record(model_id: str) -> dict[str, NDArray[np.float64]]:
 
 
 def write_record(entry: Entry, rows: GoldenRows) -> bool:
-    """Record a model's scores on the frozen rows.
+    """Write a model's record.
 
     Returns:
         Whether the record changed.

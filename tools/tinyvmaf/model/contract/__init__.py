@@ -1,9 +1,9 @@
-"""The model contract, checked by looking: nothing of a candidate runs, and no inference session is made.
+"""The model contract, checked statically: nothing in the model runs, and no inference session is made.
 
 One ONNX file below 1,000,000 bytes, opset 17 of the default domain, operators from `OPERATORS` only, no external
 data, no subgraph, no function, every weight finite, and one graph from `features` float32 `[N, F]` to `score`
-float32 `[N, 1]` with the same symbolic N. A candidate comes from anywhere, so what cannot be inspected is refused,
-and no check costs more than the file is long.
+float32 `[N, 1]` with the same symbolic N. A candidate may be hostile: what cannot be inspected is refused, and the
+cost of every check is linear in the size of the file.
 """
 
 import stat
@@ -14,7 +14,7 @@ from tinyvmaf.errors import RegistryError
 
 OPSET: Final = 17
 IR_VERSIONS: Final = range(4, 11)
-"""4 is the first in which a weight need not be an input too, 10 that of ONNX 1.16, the oldest one supported here."""
+"""From 4 on, weights need not be inputs. 10 is the version of ONNX 1.16, the oldest release that we support."""
 INPUT: Final = "features"
 OUTPUT: Final = "score"
 
@@ -26,33 +26,33 @@ OPERATORS: Final = frozenset(
         *("Transpose", "Unsqueeze", "Where"),
     }
 )
-"""All that a regressor on a handful of features needs. A list of what is allowed, not of what is forbidden: each of
-these is a pure function of its inputs that two independent engines have, while a new version of ONNX, or a custom
-domain, brings operators that nobody here has looked at (loops, random numbers, strings, kernels of one engine)."""
+"""The allowed operators: all that a regressor on a few features needs.
+
+Each is a pure function of its inputs, and at least two independent engines have it. A list of forbidden operators would
+let through whatever a new ONNX version or a custom domain adds: loops, random numbers, strings."""
 
 Tier = Literal["nano", "tiny", "small"]
 TIERS: Final[tuple[tuple[Tier, int], ...]] = (("nano", 10_000), ("tiny", 100_000), ("small", 1_000_000))
-"""Size tiers: a model is of the first whose limit, in bytes, it stays below."""
+"""Size tiers and their limits in bytes, exclusive. A model belongs to the first one that it fits."""
 LARGEST: Final = TIERS[-1][1]
-"""A file is shorter than this, in bytes; so no honest tensor in it has as many elements."""
+"""Limit of the file size in bytes, exclusive. So no tensor in the file can have as many elements."""
 MAX_NODES: Final = 500
-"""Of nodes, initializers, attributes and declared values each. The largest student has some twenty; 40,000 fit into the
-largest tier, and bound neither what a session has to optimise nor what a frame costs."""
+"""Limit for nodes, initializers, attributes and declared values each. The largest student has about twenty nodes.
+40,000 would fit into the largest tier; that is no bound on the time to optimise a graph or to score a frame."""
 MAX_RANK: Final = 8
-"""Dimensions of a tensor. Rows, features and layers need three."""
+"""Limit for the dimensions of a tensor. Rows, features and layers need three."""
 MAX_FEATURES: Final = 64
-"""Teachers take 4 or 6. Who tests a candidate allocates rows of the width that it declares."""
+"""Limit for the input's width. Teachers take 4 or 6 features. Tests allocate rows of the declared width."""
 MAX_VALUES_A_ROW: Final = 100_000
-"""Elements of any value in the graph, per frame: no float32 layer that fits into the largest tier is wider, and weights
-of 400 KB each must not multiply into one of 40 GB."""
+"""Limit for the elements of any value in the graph, per frame. No float32 layer in the largest tier is wider. Without a
+limit, two weights of 400 KB could make a product of 40 GB."""
 _SHOWN: Final = 20
 
 
 def file_faults(path: Path) -> list[str]:
-    """Everything in which a file does not keep the contract, one sentence each; empty if it does.
+    """How a file breaks the contract, one sentence a fault; empty if it keeps the contract.
 
-    The size is looked at before the file is read, and no more is read than the largest tier has. Never raises, as
-    `faults`.
+    Checks the size before it reads, and reads no more than the largest tier allows. Never raises.
     """
     try:
         status = path.stat()
@@ -68,37 +68,37 @@ def file_faults(path: Path) -> list[str]:
 
 
 def faults(data: bytes) -> list[str]:
-    """Everything in which the bytes of an ONNX file do not keep the contract, one sentence each; empty if they do.
+    """How the bytes of an ONNX file break the contract, one sentence a fault; empty if they keep the contract.
 
-    Never raises, whatever the bytes are. Cheap checks come first, and only what passed them is handed to
-    `onnx.checker` and to shape inference. At most 20 faults are listed, then their number.
+    Never raises. Cheap checks come first; only what passes them reaches `onnx.checker` and shape inference. Lists at
+    most 20 faults, then the number of the rest.
     """
     if not data:
         return ["the file is empty"]
     if len(data) >= LARGEST:
         return [_too_large(len(data))]
-    # onnx is imported with these: who only wants the constants does not wait for it.
+    # These import onnx, which is slow; the constants above do not need it.
     from tinyvmaf.model.contract.graph import inspect
     from tinyvmaf.model.contract.words import in_one_line
 
     try:
         found = inspect(data)
-    except Exception as error:  # hostile bytes; which errors protobuf and onnx have for them is not documented
-        return [f"it cannot be inspected, and so is refused: {in_one_line(error)}"]
+    except Exception as error:  # protobuf and onnx do not document what they raise on hostile bytes
+        return [f"it cannot be inspected: {in_one_line(error)}"]
     left = len(found) - _SHOWN
     return found if left <= 0 else [*found[:_SHOWN], f"and {left} faults more"]
 
 
 def tier(size: int) -> Tier:
-    """The size tier of a model file of that many bytes.
+    """The size tier of a model file of `size` bytes.
 
     Raises:
-        RegistryError: too large for any.
+        RegistryError: too large for every tier.
     """
     for name, limit in TIERS:
         if size < limit:
             return name
-    raise RegistryError(f"{size} bytes is no tiny model: the largest tier ends below {TIERS[-1][1]} bytes")
+    raise RegistryError(f"{size} bytes; a model must be smaller than {LARGEST} bytes")
 
 
 def _too_large(size: int) -> str:
@@ -106,4 +106,4 @@ def _too_large(size: int) -> str:
         tier(size)
     except RegistryError as error:
         return error.message
-    raise AssertionError(f"{size} bytes have a tier")  # only asked beyond the largest
+    raise AssertionError(f"{size} bytes have a tier")  # called for larger files only

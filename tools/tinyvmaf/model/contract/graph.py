@@ -1,4 +1,4 @@
-"""A model file from the outside in: its fields, operator sets, nodes and tensors."""
+"""Faults of a model file: its fields, operator sets, nodes and tensors."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -12,8 +12,8 @@ from tinyvmaf.model.contract.shapes import interface_faults, value_faults
 from tinyvmaf.model.contract.tensors import elements, tensor_faults
 from tinyvmaf.model.contract.words import in_one_line, node_name, quoted
 
-# Fields that a file may use, so that what a later ONNX adds is refused until somebody has looked at it. Tensors have
-# their own list.
+# Allowed fields. A field of a later ONNX version is refused until somebody has reviewed it. `tensors` has the list of
+# tensor fields.
 _FIELDS: Final[dict[str, set[str]]] = {
     "ModelProto": {
         *("ir_version", "opset_import", "producer_name", "producer_version", "domain", "model_version", "doc_string"),
@@ -34,7 +34,7 @@ _FIELDS: Final[dict[str, set[str]]] = {
     "AttributeProto": {"name", "doc_string", "type", "f", "i", "t", "floats", "ints"},
 }
 _WHY_NOT: Final = {
-    "functions": "model-local functions hide operators from the list of those that are allowed",
+    "functions": "model-local functions hide operators from the list of allowed ones",
     "sparse_initializer": "not every engine has sparse tensors",
     "sparse_tensor": "not every engine has sparse tensors",
     "sparse_tensors": "not every engine has sparse tensors",
@@ -45,10 +45,10 @@ _WHY_NOT: Final = {
 
 
 def inspect(data: bytes) -> list[str]:
-    """Every fault of a model file's bytes, which are shorter than the largest tier.
+    """All faults of a model file, given its bytes.
 
     Raises:
-        Exception: of any kind, on bytes that protobuf or onnx stumble over; the caller refuses them.
+        Exception: of any type, where protobuf or onnx fail on the bytes. The caller refuses the file then.
     """
     try:
         model = onnx.load_model_from_string(data)
@@ -61,17 +61,17 @@ def inspect(data: bytes) -> list[str]:
         ("declared values", len(graph.value_info)),
         ("attributes", sum(len(node.attribute) for node in graph.node[:MAX_NODES])),
     ):
-        if count > MAX_NODES:  # nothing that follows looks at more
-            return [f"the graph has {count} {name}, and {MAX_NODES} are allowed: a student has some twenty"]
+        if count > MAX_NODES:  # so that the loops below are bounded
+            return [f"the graph has {count} {name}; at most {MAX_NODES} are allowed"]
     found = [*_model_faults(model), *graph_faults(graph), *interface_faults(graph)]
     return found or _checker_faults(model) or value_faults(model)
 
 
 def _field_faults(message: Any, where: str) -> list[str]:
-    # Also of an attribute that says it is of another type: an engine might look at the field.
+    # Whatever type an attribute declares: an engine might read the field all the same.
     used = {descriptor.name for descriptor, _ in message.ListFields()}
     strange = sorted(used - _FIELDS[message.DESCRIPTOR.name])
-    reason = "nobody has looked at what an engine does with it"
+    reason = "it is not known what engines do with it"
     return [f"{where} has a field {name}, which is refused: {_WHY_NOT.get(name, reason)}" for name in strange]
 
 
@@ -90,13 +90,13 @@ def _model_faults(model: ModelProto) -> list[str]:
     if known.ByteSize() != size:
         unknown = size - known.ByteSize()
         found.append(
-            f"{unknown} bytes are in fields that onnx {onnx.__version__} does not know, so nobody looked at them"
+            f"{unknown} bytes are in fields that onnx {onnx.__version__} does not know, so they cannot be checked"
         )
     return found
 
 
 def graph_faults(graph: GraphProto) -> list[str]:
-    """Faults of a graph's fields, operators and tensors, whatever it takes and gives."""
+    """Faults of a graph's fields, operators and tensors. Inputs and outputs are not checked."""
     found = _field_faults(graph, "the graph")
     total = 0
     names: set[str] = set()
@@ -133,10 +133,10 @@ def _attribute_faults(attribute: AttributeProto, where: str) -> list[str]:
 
 
 def _tensors(graph: GraphProto) -> Iterator[tuple[onnx.TensorProto, str]]:
-    """Every tensor that holds data, wherever it is, and what it is to its graph."""
+    """Every tensor that holds data, and a phrase that says where it is."""
     for tensor in graph.initializer:
         yield tensor, f"initializer {quoted(tensor.name)}"
-    # Whoever uses the fields below is refused anyway, so ten of each are enough to say what is in them.
+    # Any use of these fields is a fault by itself, so ten of each are enough to describe.
     for sparse in graph.sparse_initializer[:10]:
         yield sparse.values, f"sparse initializer {quoted(sparse.values.name)}"
         yield sparse.indices, f"the indices of sparse initializer {quoted(sparse.values.name)}"
@@ -153,6 +153,6 @@ def _tensors(graph: GraphProto) -> Iterator[tuple[onnx.TensorProto, str]]:
 def _checker_faults(model: ModelProto) -> list[str]:
     try:
         onnx.checker.check_model(model, full_check=True)
-    except Exception as error:  # ValidationError, and shape inference has errors of its own
+    except Exception as error:  # ValidationError, or an error of shape inference
         return [f"onnx.checker refuses it: {in_one_line(error)}"]
     return []

@@ -1,4 +1,4 @@
-"""What a graph takes and gives, and how large the values in between become."""
+"""Faults of a graph's input and output, and of the size of the values in between."""
 
 import math
 
@@ -10,7 +10,7 @@ from tinyvmaf.model.contract.words import node_name, quoted, type_name
 
 
 def interface_faults(graph: GraphProto) -> list[str]:
-    """In what the graph's inputs and outputs are not `features` float32 `[N, F]` and `score` float32 `[N, 1]`."""
+    """How the graph's interface differs from `features` float32 `[N, F]` to `score` float32 `[N, 1]`."""
     found = []
     batches = []
     for kind, values, name, width in (("input", graph.input, INPUT, None), ("output", graph.output, OUTPUT, 1)):
@@ -27,8 +27,8 @@ def interface_faults(graph: GraphProto) -> list[str]:
             found.append(f"{kind} {quoted(value.name)} {wrong}; the contract is float32 {shape}, N symbolic")
     if not found and len(set(batches)) != 1:
         found.append(
-            f"input and output have the batch symbols {' and '.join(map(quoted, batches))}: each row has one "
-            "score, so they are the same"
+            f"input and output have the batch symbols {' and '.join(map(quoted, batches))}: they must be "
+            "the same, because each row has one score"
         )
     return found
 
@@ -45,7 +45,7 @@ def _rows(value: ValueInfoProto, width: int | None) -> tuple[str, str]:
     rows, columns = kind.shape.dim
     if not rows.dim_param:
         fixed = f"a fixed batch of {rows.dim_value}" if rows.HasField("dim_value") else "a batch without a symbol"
-        return "", f"has {fixed}, so clips of another length do not fit"
+        return "", f"has {fixed}, so clips of other lengths do not fit"
     held = columns.dim_value or "an unknown number of"
     if width is not None and columns.dim_value != width:
         return rows.dim_param, f"has {held} columns"
@@ -55,24 +55,24 @@ def _rows(value: ValueInfoProto, width: int | None) -> tuple[str, str]:
 
 
 def value_faults(model: ModelProto) -> list[str]:
-    """What a run would need beyond the file: values that are too large, or larger than in proportion to the rows.
+    """Values whose size is too large, unknown, or not proportional to the number of rows.
 
     Args:
-        model: one without a fault so far, which `onnx.checker` accepts.
+        model: without other faults; `onnx.checker` accepts it.
     """
     bare = ModelProto()
     bare.CopyFrom(model)
-    # Inference believes what a file declares where it cannot tell, so a file could talk its values small.
+    # Shape inference falls back on the declared shapes, so a file could claim that its values are small.
     del bare.graph.value_info[:]
     bare.graph.output[0].type.tensor_type.ClearField("shape")
-    # Without data_prop: it fills in constants, and a Reshape to 2**47 rows made it ask for as much memory.
+    # Without data_prop, which allocates constants: a Reshape to 2**47 rows made it allocate as much memory.
     inferred = onnx.shape_inference.infer_shapes(bare, check_type=True, strict_mode=True).graph
     batch = model.graph.input[0].type.tensor_type.shape.dim[0].dim_param
     shapes = {value.name: _shape(value) for value in [*inferred.value_info, *inferred.output]}
     for i, node in enumerate(model.graph.node):
         for name in filter(None, node.output):
             wrong = _growth(shapes.get(name), batch)
-            if wrong:  # the first only: what is computed from it follows
+            if wrong:  # only the first: later ones follow from it
                 return [f"{node_name(i, node)}: {quoted(name)} {wrong}"]
     score = shapes.get(OUTPUT) or []
     if score != [batch, 1]:
@@ -81,7 +81,7 @@ def value_faults(model: ModelProto) -> list[str]:
 
 
 def _shape(value: ValueInfoProto) -> list[int | str] | None:
-    """Lengths of the axes, a symbol or '?' where a length is not fixed; None if not even the rank is known."""
+    """Axes: a length, a symbol, or '?' for an unknown length. None for an unknown rank."""
     kind = value.type.tensor_type
     if not kind.HasField("shape"):
         return None
@@ -89,18 +89,18 @@ def _shape(value: ValueInfoProto) -> list[int | str] | None:
 
 
 def _growth(shape: list[int | str] | None, batch: str) -> str:
-    """What is wrong with the size of a value; empty if nothing is."""
+    """What is wrong with the size of a value; empty if nothing."""
     if shape is None:
-        return "has a shape that cannot be told before it runs"
+        return "has a shape that is unknown before it runs"
     if any(isinstance(axis, str) and axis != batch for axis in shape):
         return (
-            f"is {_listed(shape)}, with an axis whose length cannot be told before it runs; a Reshape that keeps the "
-            "frames says 0 for them, not -1"
+            f"is {_listed(shape)}, with an axis whose length is unknown before it runs; in a Reshape, write 0 "
+            "for the axis of frames, not -1"
         )
     if shape.count(batch) > 1:
-        return f"is {_listed(shape)}: its size is the square of a clip's frames"
+        return f"is {_listed(shape)}: its size grows with the square of the number of frames"
     if len(shape) > MAX_RANK or math.prod(axis for axis in shape if isinstance(axis, int)) > MAX_VALUES_A_ROW:
-        return f"is {_listed(shape)}; {MAX_VALUES_A_ROW} values a frame, on {MAX_RANK} axes, are allowed"
+        return f"is {_listed(shape)}; at most {MAX_VALUES_A_ROW} values a frame and {MAX_RANK} axes are allowed"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""What a tensor inside a model file declares, against the bytes that it holds."""
+"""Faults of one tensor in a model file: does it hold what it declares?"""
 
 from collections.abc import Sequence
 from pathlib import PurePosixPath, PureWindowsPath
@@ -28,10 +28,10 @@ _ALLOWED: Final = {"dims", "data_type", "name", "doc_string", "raw_data", "data_
 
 
 def tensor_faults(tensor: TensorProto, where: str) -> list[str]:
-    """What is wrong with one tensor: where its data are, type, size, and values that are not finite.
+    """What is wrong with one tensor: external data, its type, its size, or values that are not finite.
 
     Args:
-        where: what the tensor is to its graph, for the sentences.
+        where: a phrase for the sentences, for example `initializer 'w'`.
     """
     if tensor.external_data or tensor.data_location != TensorProto.DEFAULT:
         return [_external(tensor, where)]
@@ -61,9 +61,9 @@ def tensor_faults(tensor: TensorProto, where: str) -> list[str]:
 
 
 def elements(dims: Sequence[int]) -> int | str:
-    """How many elements a tensor of these dimensions has, or what is wrong with them."""
-    if len(dims) > MAX_RANK:  # before the product: of a million dimensions it would be a number of megabytes
-        return f"declares {len(dims)} dimensions; {MAX_RANK} are more than any regressor has"
+    """The number of elements of a tensor, or what is wrong with its dimensions."""
+    if len(dims) > MAX_RANK:  # before the product, which could be a number of megabytes
+        return f"declares {len(dims)} dimensions; at most {MAX_RANK} are allowed"
     if any(d < 0 for d in dims):
         return f"declares {_shape(dims)}, with a negative dimension"
     count = 1
@@ -88,7 +88,7 @@ def _values(tensor: TensorProto, field: str, floating: str) -> NDArray[np.floati
     if tensor.HasField("raw_data"):
         return np.frombuffer(tensor.raw_data, dtype=floating)
     held = getattr(tensor, field)
-    if field == "int32_data":  # float16 is kept there as its bits
+    if field == "int32_data":  # it holds the bits of float16
         return (np.array(held, dtype=np.int64) & 0xFFFF).astype(np.uint16).view(floating)
     return np.array(held, dtype=floating)
 
