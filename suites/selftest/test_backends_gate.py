@@ -149,7 +149,7 @@ def test_a_sidecar_may_not_claim_engines_that_cannot_run_the_model(gate: Run, on
     only((home() / "model/tinyvmaf_tiny.onnx").read_bytes(), engines=None)
     status, out = gate("backends", "--engine", "openvino", "-k", "reference")
     assert status == FAIL, out
-    assert "does not compute in float64, which the model has; by its sidecar it is for any engine" in out
+    assert "does not compute in float64, which the model uses; by its sidecar it is for any engine" in out
 
 
 @pytest.mark.parametrize("named", [["onnxruntime-cpu", "opencv"], ["bogus-engine", "onnxruntime-cpu"]])

@@ -86,7 +86,7 @@ def test_fields_with_unknown_effects_are_refused() -> None:
     refused(training, "field training_info")
     quantised = linear()
     quantised.graph.quantization_annotation.add(tensor_name="w")
-    refused(quantised, "the graph has a field quantization_annotation, which is refused: it is not known what engines do with it")
+    refused(quantised, "a field quantization_annotation, which is refused: it is not known what engines do with it")
     placed = linear()
     placed.graph.node[0].device_configurations.add()
     refused(placed, r"node 'layer' \(MatMul\) has a field device_configurations")

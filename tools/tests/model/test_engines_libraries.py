@@ -48,9 +48,9 @@ def test_a_model_that_ran_on_the_cpu_after_all_is_caught(profile: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"cat": "Node"}', '[{"cat": "Node", "name": "a_kernel_time"}]', "[1]"])
-def test_what_is_no_profile_is_no_evidence(text: str, tmp_path: Path) -> None:
+def test_a_broken_profile_is_an_error(text: str, tmp_path: Path) -> None:
     (tmp_path / "p.json").write_text(text)
-    with pytest.raises(EngineError, match=r"p\.json is no profile|no node ran"):
+    with pytest.raises(EngineError, match=r"p\.json is not a profile|no node ran"):
         require("CUDAExecutionProvider", computed_on(tmp_path / "p.json"))
 
 

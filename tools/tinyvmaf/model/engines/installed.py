@@ -1,4 +1,4 @@
-"""What is installed here, found out without importing it."""
+"""What is installed here, without importing it."""
 
 import functools
 import importlib.metadata
@@ -11,19 +11,19 @@ _SECONDS: Final = 10.0
 
 
 def version(*distributions: str, module: str) -> str | None:
-    """The version of what an import of a module would get, or None if there is no such module.
+    """The version of an importable module; None if there is no such module.
 
     Args:
-        distributions: packages that bring the module, under one of which it may have been installed.
+        distributions: packages that provide the module; the first installed one gives the version.
         module: name of a top-level module.
 
     Returns:
-        The version, with its local part (as `2.13.0+cpu`); `unknown` for a module that no package brought.
+        The version with its local part, for example `2.13.0+cpu`; `unknown` if no package provides the module.
     """
     try:
         if importlib.util.find_spec(module) is None:
             return None
-    except (ImportError, ValueError):  # ValueError: it is in sys.modules as None, or has no spec
+    except (ImportError, ValueError):  # ValueError: sys.modules has None for it, or a module without a spec
         return None
     for name in distributions:
         try:
@@ -34,13 +34,13 @@ def version(*distributions: str, module: str) -> str | None:
 
 
 def nvidia_gpu() -> str:
-    """The first NVIDIA GPU by the driver's own tool, as `NVIDIA H200, driver 570.1`; empty if there is none."""
+    """The first NVIDIA GPU, from `nvidia-smi`: `NVIDIA H200, driver 570.1`. Empty if there is none."""
     gpus = output_of("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader")
     return gpus.splitlines()[0].replace(", ", ", driver ") if gpus else ""
 
 
 def output_of(program: str, *arguments: str) -> str:
-    """What a program on the PATH prints; empty if there is none, it fails or takes longer than ten seconds."""
+    """The output of a program on the PATH; empty if it is missing, fails or takes more than ten seconds."""
     path = shutil.which(program)
     return "" if path is None else _output_of(path, *arguments)
 

@@ -1,6 +1,6 @@
-"""A small reading of ONNX: the contract's operators at opset 17, one after the other, in the graph's own types.
+"""A small ONNX interpreter: the contract's operators at opset 17, one after the other, in the graph's own types.
 
-Nothing is optimised or fused: a library of arrays does what it is told, operator by operator.
+Nothing is optimised or fused. The array library is NumPy or PyTorch.
 """
 
 from collections.abc import Callable, Mapping
@@ -33,23 +33,23 @@ class ProgramStep:
     operator: Callable[..., Array]
     attributes: Mapping[str, Any]
     inputs: tuple[Any, ...]
-    """Names of values, None for one that is left out, or a tuple of integers that is the input itself."""
+    """Each a value's name, None if omitted, or a tuple of constant integers."""
     output: str
 
 
 class Program:
-    """A model's nodes in their order, for one library."""
+    """A model's nodes in order, for one array library."""
 
     def __init__(self, file: ModelFile, library: Library) -> None:
-        """Read them.
+        """Read the nodes.
 
         Raises:
-            UnsupportedModelError: another opset, or a node that `OPERATORS` does not have in this form.
+            UnsupportedModelError: another opset, or a node that `OPERATORS` does not support.
         """
         graph = file.proto.graph
         versions = {o.version for o in file.proto.opset_import if o.domain in ("", "ai.onnx")}
         if versions != {OPSET}:
-            raise UnsupportedModelError(f"model: opset {sorted(versions)}: operators are known as in {OPSET}")
+            raise UnsupportedModelError(f"model: opset {sorted(versions)}: the interpreter knows opset {OPSET}")
         constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
         for node in (node for node in graph.node if node.op_type == "Constant"):
             (attribute,) = node.attribute
@@ -74,7 +74,7 @@ class Program:
 
 def _step(node: NodeProto, constants: Mapping[str, NDArray[np.generic]]) -> ProgramStep:
     if node.domain not in ("", "ai.onnx") or node.op_type not in OPERATORS:
-        raise _lacks(node, "it is not among the contract's operators")
+        raise _lacks(node, "it is not an operator of the contract")
     if len(node.output) != 1:
         raise _lacks(node, f"{len(node.output)} outputs")
     attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}

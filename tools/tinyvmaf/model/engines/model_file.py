@@ -1,4 +1,4 @@
-"""What is asked of a model before an engine that does not ask it itself gets it."""
+"""Checks that a model must pass before an engine loads it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import onnx
 
 FLOATS: Final = {"FLOAT": "float32", "DOUBLE": "float64", "FLOAT16": "float16", "BFLOAT16": "bfloat16"}
-"""Floating-point types by ONNX's names for them; its types of 8 bits and fewer are for storage."""
+"""Floating-point types by their ONNX names. Types of 8 bits and fewer only store values."""
 
 
 @dataclass(frozen=True)
@@ -21,19 +21,19 @@ class ModelFile:
     proto: "onnx.ModelProto"
     input: str
     width: int | str
-    """F, or the name of it where the model leaves it open."""
+    """F, or its symbol if the model leaves it open."""
     output: str
 
 
 def parse(model: bytes, engine: Engine, settings: Settings) -> ModelFile:
-    """Read a model's bytes for an engine that is asked to load it.
+    """Parse a model and check that the engine can load it.
 
-    An engine that computes float64 in float32 without a word, or makes nonsense of it, would be compared with one that
-    does not: both were seen (`openvino`, `opencv`). So types are looked at here, before any engine sees the model.
+    Number types are checked here because some engines do not: `openvino` silently computes float64 in float32, and
+    `opencv` gives wrong scores for it.
 
     Raises:
-        EngineError: the engine is not available here, or has no such optimisation level.
-        ModelError: not ONNX, not what `onnx.checker` accepts, or it does not have one input of rank 2 and one output.
+        EngineError: the engine is not available, or lacks the optimisation level.
+        ModelError: not ONNX, refused by `onnx.checker`, or without one input of rank 2 and one output.
         UnsupportedModelError: the model has a floating-point type that the engine does not compute in.
     """
     here = engine.available()
@@ -43,7 +43,7 @@ def parse(model: bytes, engine: Engine, settings: Settings) -> ModelFile:
         raise EngineError(
             f"{engine.name} has no optimisation level {settings.optimisation!r}", hint=f"it has {list(engine.levels)}"
         )
-    # Importing it takes longer than most models take to run: only who loads one should wait.
+    # Slow to import, so only when a model is loaded.
     import onnx
 
     try:
@@ -64,7 +64,7 @@ def parse(model: bytes, engine: Engine, settings: Settings) -> ModelFile:
     strange = {floats[t] for t in _types(proto.graph) if t in floats} - engine.arithmetic
     if strange:
         raise UnsupportedModelError(
-            f"model: {engine.name} does not compute in {' or '.join(sorted(strange))}, which the model has",
+            f"model: {engine.name} does not compute in {' or '.join(sorted(strange))}, which the model uses",
             hint="choose another engine for this model",
         )
     return ModelFile(proto, inputs[0].name, shapes[0][1], outputs[0].name)
@@ -76,7 +76,7 @@ def _shape(value: "onnx.ValueInfoProto") -> list[int | str]:
 
 
 def _types(graph: "onnx.GraphProto") -> Iterator[int]:
-    """Element types that a graph names: of inputs, outputs, constants, and where a node is told a type."""
+    """Element types in a graph: of inputs, outputs, constants, and in attributes that name a type."""
     for value in (*graph.input, *graph.output, *graph.value_info):
         yield value.type.tensor_type.elem_type
     yield from (tensor.data_type for tensor in graph.initializer)

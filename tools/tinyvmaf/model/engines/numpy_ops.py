@@ -1,7 +1,7 @@
 """NumPy, operator by operator: readable arithmetic in the graph's own types, float64 included.
 
-Found out: its matrix product (OpenBLAS in the usual packages) sums in another order than MLAS and oneDNN do, and in
-yet another one where the right side has one column; the others agree to the bit on a float32 Gemm.
+Observed: NumPy's matrix product (usually OpenBLAS) sums in another order than MLAS and oneDNN, which agree to the bit
+on a float32 Gemm. If the right side has one column, NumPy sums in yet another order.
 """
 
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class NumpyLibrary:
         return np.asarray(erf(x))
 
     def sigmoid(self, x: NDArray[np.floating]) -> NDArray[np.floating]:
-        """As it is defined; exp overflows to infinity, and the quotient is 0."""
+        """By its definition. If exp overflows to infinity, the result is 0."""
         return np.asarray(1.0 / (1.0 + np.exp(-x)))
 
 
@@ -47,7 +47,7 @@ class NumpySession(CheckedSession):
     """A model as a program for NumPy."""
 
     def __init__(self, model: bytes, engine: "Numpy", settings: Settings) -> None:
-        """Read it, and run one row of zeros to see that it can be run.
+        """Read it, and run one row of zeros to see that it runs.
 
         Raises:
             as `Engine.load`.
@@ -62,11 +62,11 @@ class NumpySession(CheckedSession):
                 self._infer(np.zeros((1, file.width), dtype=np.float32))
             except ModelError:
                 raise
-            except Exception as error:  # whatever an array of another shape or type leads to
+            except Exception as error:  # a wrong shape or type may raise anything
                 raise ModelError(f"model: NumPy {np.__version__} cannot run it: {error}") from error
 
     def _infer(self, rows: Rows) -> NDArray[np.generic]:
-        # Overflow inside is the graph's own affair (a Clip may follow); what comes out is looked at.
+        # Values may overflow inside the graph, before a Clip; `run` checks the output.
         with np.errstate(all="ignore"):
             return np.asarray(self._program(rows))
 
@@ -75,8 +75,8 @@ class NumpySession(CheckedSession):
 class Numpy:
     """The interpreter of `tinyvmaf.model.engines.interpreter` with NumPy.
 
-    Of one family with ONNX's reference evaluator, which computes with NumPy, too. The threads of its matrix product
-    are those of the process (`OPENBLAS_NUM_THREADS` in the environment).
+    Of one family with ONNX's reference evaluator, which also computes with NumPy. The process decides on the threads
+    of the matrix product (`OPENBLAS_NUM_THREADS` in the environment).
     """
 
     name: str = "numpy"
@@ -86,7 +86,7 @@ class Numpy:
     threaded: bool = False
 
     def available(self) -> Availability:
-        """It is: the package needs NumPy itself."""
+        """Always: this package needs NumPy."""
         return Availability(True, version=version("numpy", module="numpy") or "unknown", device="CPU")
 
     def load(self, model: bytes, settings: Settings = Settings()) -> NumpySession:  # noqa: B008 (it is frozen)

@@ -1,4 +1,4 @@
-"""ONNX's own reference evaluator: what the specification's authors take an operator to mean, in NumPy."""
+"""ONNX's own reference evaluator: the operators as the specification's authors implement them, in NumPy."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -23,7 +23,7 @@ class ReferenceSession(CheckedSession):
             as `Engine.load`.
         """
         file = parse(model, engine, settings)
-        # 0.15 s: only who asks for it waits.
+        # Slow to import (0.15 s).
         from onnx import __version__
         from onnx.reference import ReferenceEvaluator
 
@@ -32,7 +32,7 @@ class ReferenceSession(CheckedSession):
             self._evaluator = ReferenceEvaluator(file.proto)
         except NotImplementedError as error:
             raise UnsupportedModelError(f"model: onnx {__version__} does not evaluate it: {error}") from error
-        except Exception as error:  # onnx says RuntimeError, TypeError and others
+        except Exception as error:  # onnx raises RuntimeError, TypeError and others
             raise ModelError(f"model: onnx {__version__} cannot load it: {error}") from error
         super().__init__("model", f"onnx {__version__}", file.width)
 
@@ -44,7 +44,7 @@ class ReferenceSession(CheckedSession):
 
 @dataclass(frozen=True)
 class OnnxReference:
-    """ONNX's reference evaluator. Its own reading of the operators, the arithmetic of NumPy."""
+    """ONNX's reference evaluator: its own operators, with NumPy's arithmetic."""
 
     name: str = "onnx-reference"
     family: str = "numpy"

@@ -1,7 +1,7 @@
-"""ONNX Runtime on the CPU: sequential, nothing that depends on the machine's load. The engine that others are held to.
+"""ONNX Runtime on the CPU, sequential, so that nothing depends on the machine's load. The reference engine.
 
-Found out: its result for a row may change with the batch size only where a matrix product's order of summation does.
-It has no float64 kernel of some operators (Erf), and says so at loading.
+Observed: a row's result changes with the batch size only if the matrix product sums in another order. Some operators
+(Erf) have no float64 kernel; loading such a model fails.
 """
 
 import platform
@@ -41,13 +41,13 @@ class OnnxRuntimeSession(CheckedSession):
         """Load a model file or its bytes.
 
         Args:
-            provider_options: of the execution provider, by its own names.
-            config: entries of the session, by ONNX Runtime's own names.
-            profile: beginning of the path that a profile is written to; None for none.
+            provider_options: options of the execution provider, by its own names.
+            config: session entries, by ONNX Runtime's own names.
+            profile: prefix of the path of a profile; None for no profile.
 
         Raises:
-            ModelError: not readable, not ONNX, or it does not have one input of rank 2 and one output.
-            UnsupportedModelError: there is no kernel for one of its nodes.
+            ModelError: not readable, not ONNX, or without one input of rank 2 and one output.
+            UnsupportedModelError: a node has no kernel.
         """
         ort = import_onnxruntime()
         name = "model" if isinstance(model, bytes) else str(model)
@@ -64,7 +64,7 @@ class OnnxRuntimeSession(CheckedSession):
         try:
             data = model if isinstance(model, bytes) else model.read_bytes()
             self._session = ort.InferenceSession(data, options, providers=[(provider, dict(provider_options))])
-        except Exception as error:  # ONNX Runtime's exceptions have no base of their own
+        except Exception as error:  # ONNX Runtime's exceptions have no common base
             lacks = type(error).__name__ == "NotImplemented" or "fallback to CPU EP has been" in str(error)
             kind = UnsupportedModelError if lacks else ModelError
             raise kind(f"{name}: ONNX Runtime {ort.__version__} cannot load it: {error}") from error
@@ -74,7 +74,7 @@ class OnnxRuntimeSession(CheckedSession):
                 f"{name}: {len(inputs)} inputs {[i.shape for i in inputs]} and {len(outputs)} outputs",
                 hint="the contract is one input [N, F] and one output [N, 1]",
             )
-        # Where a provider cannot be set up, ONNX Runtime makes a session without it, and only prints that.
+        # If a provider cannot be set up, ONNX Runtime only prints that, and makes a session without it.
         if self._session.get_providers()[0] != provider:
             raise EngineError(f"ONNX Runtime {ort.__version__} gave {self._session.get_providers()}, not {provider}")
         self.input_name: str = inputs[0].name
@@ -82,11 +82,11 @@ class OnnxRuntimeSession(CheckedSession):
 
     @property
     def bare(self) -> Callable[[None, Mapping[str, Rows]], list[NDArray[np.generic]]]:
-        """The runtime's own call, without a check of ours around it: for who times it. Takes rows by `input_name`."""
+        """ONNX Runtime's own call without our checks, for timing. Takes rows by `input_name`."""
         return self._session.run  # type: ignore[no-any-return]
 
     def end_profile(self) -> Path:
-        """Stop profiling; where the profile was written."""
+        """Stop profiling; returns the path of the profile."""
         return Path(self._session.end_profiling())
 
     def _infer(self, rows: Rows) -> NDArray[np.generic]:
@@ -101,14 +101,14 @@ class OnnxRuntimeCpu(OnnxRuntimeSession):
         """Load a model file or its bytes.
 
         Raises:
-            ModelError: not readable, not ONNX, or it does not have one input of rank 2 and one output.
+            ModelError: not readable, not ONNX, or without one input of rank 2 and one output.
         """
         super().__init__(model, settings, _CPU, {}, CONFIG)
 
 
 @dataclass(frozen=True)
 class OnnxRuntimeCpuEngine:
-    """`OnnxRuntimeCpu` as one engine of many."""
+    """The engine whose sessions are `OnnxRuntimeCpu`."""
 
     name: str = "onnxruntime-cpu"
     family: str = "onnxruntime"
@@ -133,10 +133,10 @@ ENGINE: Final = OnnxRuntimeCpuEngine()
 
 
 def import_onnxruntime() -> Any:
-    """ONNX Runtime, told not to send anything.
+    """ONNX Runtime with telemetry disabled.
 
-    Its import alone writes files into the temporary folder or the user's cache, before it can be told anything: only
-    who runs a model, or asks which providers there are, should have that.
+    The import itself already writes files into the temporary folder or the user's cache. So import it only to run a
+    model or to list the providers.
     """
     import onnxruntime
 

@@ -1,11 +1,11 @@
-"""ONNX Runtime on anything but the CPU provider: CUDA, TensorRT, OpenVINO, DirectML, Core ML, XNNPACK and what comes.
+"""ONNX Runtime with an execution provider other than the CPU: CUDA, TensorRT, OpenVINO, DirectML, Core ML, XNNPACK.
 
-ONNX Runtime puts a node that a provider does not take on the CPU, and where the provider cannot be set up at all, the
-whole model, with no more than a line on stderr. Both would compare the CPU with itself, so three things are asked for:
-no fallback (`session.disable_cpu_ep_fallback`), the provider first in the session, and a profile of one row in which
-each node ran there.
+ONNX Runtime runs nodes that a provider lacks on the CPU. If it cannot set the provider up, it runs the whole model on
+the CPU, with one line on stderr. Both would compare the CPU with itself. So the engine disables the fallback
+(`session.disable_cpu_ep_fallback`), requires the provider to be first in the session, and profiles one row: every node
+must run on the provider.
 
-Not verified on hardware: the names of the options are those of ONNX Runtime's documentation.
+Not verified on hardware: the option names come from ONNX Runtime's documentation.
 """
 
 import functools
@@ -30,23 +30,23 @@ NO_FALLBACK: Final = {"session.disable_cpu_ep_fallback": "1"}
 class OnnxRuntimeProvider:
     """ONNX Runtime with one execution provider.
 
-    All of them count as one family with the CPU: the same code reads and rewrites the graph. (With OpenVINO's provider
-    the kernels are those of the engine `openvino`; with XNNPACK, DirectML, Core ML and CUDA they are others.)
+    All are of one family with the CPU engine: the same code reads and rewrites the graph. OpenVINO's provider has the
+    kernels of the engine `openvino`; XNNPACK, DirectML, Core ML and CUDA have kernels of their own.
     """
 
     name: str
     provider: str
-    """By ONNX Runtime's name, for example `CUDAExecutionProvider`."""
+    """ONNX Runtime's name, for example `CUDAExecutionProvider`."""
     package: str = "a build of ONNX Runtime that has it"
-    """What to install."""
+    """The package to install."""
     options: Mapping[str, str] = field(default_factory=dict)
-    """Of the provider, by its own names."""
+    """Options of the provider, by its own names."""
     arithmetic: frozenset[str] = frozenset({"float32"})
-    """Of all but CUDA only float32 is known to be computed in as it says: OpenVINO turns float64 into float32."""
+    """Only CUDA is known to compute float64 in float64; OpenVINO converts it to float32."""
     device: Callable[[], str] = str
-    """What it runs on; empty where that is not there."""
+    """Finds the name of the hardware; gives an empty string if it is missing."""
     device_name: str = ""
-    """What `device` looks for; empty where nothing is looked for."""
+    """The hardware that `device` looks for; empty if none is needed."""
     family: str = "onnxruntime"
     levels: tuple[str, ...] = LEVELS
     threaded: bool = False
@@ -64,7 +64,7 @@ class OnnxRuntimeProvider:
         return Availability(True, "", found, device, {**CONFIG, **NO_FALLBACK, **self.options})
 
     def load(self, model: bytes, settings: Settings = Settings()) -> OnnxRuntimeSession:  # noqa: B008
-        """As `Engine.load`; one row is run, to see where its nodes run."""
+        """As `Engine.load`; runs one row to see where its nodes run."""
         width = parse(model, self, settings).width
         with tempfile.TemporaryDirectory(prefix="tinyvmaf-") as folder:
             session = OnnxRuntimeSession(
@@ -77,18 +77,18 @@ class OnnxRuntimeProvider:
 
 @functools.cache
 def build_has() -> tuple[str, ...]:
-    """The execution providers that the installed ONNX Runtime was built with, in its order."""
+    """The execution providers of the installed ONNX Runtime, in its order."""
     return tuple(import_onnxruntime().get_available_providers())
 
 
 def computed_on(profile: Path) -> dict[str, list[str]]:
-    """Which nodes ran on which execution provider, by a profile that ONNX Runtime wrote.
+    """Reads from ONNX Runtime's profile which nodes ran on which execution provider.
 
     Returns:
-        Names of nodes by the provider's name, in the order in which they ran.
+        Provider name to node names, in the order in which they ran.
 
     Raises:
-        EngineError: not such a profile.
+        EngineError: not a profile of ONNX Runtime.
     """
     nodes: dict[str, list[str]] = {}
     try:
@@ -96,16 +96,16 @@ def computed_on(profile: Path) -> dict[str, list[str]]:
             if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
                 nodes.setdefault(event["args"]["provider"], []).append(event["name"].removesuffix("_kernel_time"))
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
-        raise EngineError(f"{profile.name} is no profile of ONNX Runtime: {error!r}") from error
+        raise EngineError(f"{profile.name} is not a profile of ONNX Runtime: {error!r}") from error
     return nodes
 
 
 def require(provider: str, nodes: Mapping[str, list[str]]) -> None:
-    """Hold that all nodes ran on a provider, and at least one did.
+    """Require that all nodes ran on a provider, and at least one did.
 
     Raises:
-        EngineError: no node ran, or one ran elsewhere: nothing can be said of the provider.
-        UnsupportedModelError: some ran there and some elsewhere.
+        EngineError: no node ran on the provider, so it was not tested.
+        UnsupportedModelError: some nodes ran elsewhere.
     """
     elsewhere = {name: ran for name, ran in nodes.items() if name != provider}
     where = "; ".join(f"{name}: {', '.join(ran[:5])}" for name, ran in elsewhere.items())

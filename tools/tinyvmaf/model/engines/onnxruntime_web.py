@@ -1,6 +1,6 @@
-"""ONNX Runtime Web: the same runtime built for WebAssembly, in a Node process, as a browser would run a model.
+"""ONNX Runtime Web: ONNX Runtime compiled to WebAssembly, as in a browser, here in a Node process.
 
-Optional: npm fetches the package into a folder of the user's, and `$TINYVMAF_NODE_MODULES` names that folder.
+Optional: run `npm install onnxruntime-web` in a folder and set `$TINYVMAF_NODE_MODULES` to it.
 """
 
 import json
@@ -29,13 +29,13 @@ ENV: Final = "TINYVMAF_NODE_MODULES"
 _PACKAGE: Final = "onnxruntime-web"
 _SCRIPT: Final = Path(__file__).with_suffix(".mjs")
 _SECONDS: Final = 120.0
-"""How long one answer may take: a hundred times what the largest model of the contract needs for 4096 rows."""
+"""Limit for one answer: a hundred times what the largest model of the contract needs for 4096 rows."""
 _TAIL: Final = 1000
 _LENGTHS: Final = struct.Struct("<II")
 
 
 class OnnxRuntimeWebSession(CheckedSession):
-    """A model in a Node process of its own, which ends with the session, and with this process."""
+    """A model in its own Node process, which ends with the session or with this process."""
 
     def __init__(self, model: bytes, engine: "OnnxRuntimeWeb", settings: Settings) -> None:
         """Start it.
@@ -68,7 +68,7 @@ class OnnxRuntimeWebSession(CheckedSession):
             raise (UnsupportedModelError if lacks else ModelError)(f"model: {engine.name}: {error.message}") from error
         if answer["threads"] != settings.threads:
             self.close()
-            raise EngineError(f"{engine.name} was told {settings.threads} threads and took {answer['threads']}")
+            raise EngineError(f"{engine.name} was given {settings.threads} threads and uses {answer['threads']}")
         super().__init__("model", f"ONNX Runtime Web {answer['version']}", file.width)
 
     def close(self) -> None:
@@ -80,17 +80,17 @@ class OnnxRuntimeWebSession(CheckedSession):
         return np.frombuffer(values, dtype=f"<{_NUMPY.get(answer['type'], 'V1')}").reshape(answer["dims"])
 
     def _ask(self, header: Mapping[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
-        """One message and its answer.
+        """Send one message and read its answer.
 
         Raises:
-            EngineError: it does not answer in time, has died, or was ended.
+            EngineError: no answer in time, or the process has ended.
             ModelError: it answers with an error.
         """
         if not self._end.alive:
             raise EngineError("the session is closed")
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        # A timer that kills ends the read below, on every system.
+        # Killing the process ends the read below, on every system.
         timer = threading.Timer(_SECONDS, self._process.kill)
         timer.start()
         try:
@@ -99,7 +99,7 @@ class OnnxRuntimeWebSession(CheckedSession):
             self._process.stdin.flush()
             lengths = _LENGTHS.unpack(_exactly(self._process.stdout, _LENGTHS.size))
             text, values = (_exactly(self._process.stdout, length) for length in lengths)
-        except OSError as error:  # EOFError of ours is one, and so is a broken pipe
+        except OSError as error:  # a broken pipe, or `_exactly` read too little
             raise EngineError(f"the Node process died: {self._last_words()}") from error
         finally:
             timer.cancel()
@@ -130,7 +130,7 @@ class OnnxRuntimeWeb:
     threaded: bool = True
 
     def available(self) -> Availability:
-        """Whether the variable names a folder with the package, and Node is there."""
+        """Whether the variable names a folder with the package, and Node runs."""
         folder, package = os.environ.get(ENV), _package()
         if not folder:
             return Availability(False, f"{ENV} is not set: a folder in which `npm install {_PACKAGE}` was run")
@@ -151,7 +151,7 @@ ENGINE: Final = OnnxRuntimeWeb()
 
 
 def _package() -> Path | None:
-    """The package's folder: in the folder that the variable names, which may itself be called node_modules."""
+    """The package's folder, in `node_modules` of the folder that the variable names, or directly in it."""
     folder = os.environ.get(ENV)
     if not folder:
         return None
@@ -173,5 +173,5 @@ def _end(process: subprocess.Popen[bytes], log: IO[bytes]) -> None:
         if pipe is not None:
             try:
                 pipe.close()
-            except OSError:  # what was not flushed to a dead process
+            except OSError:  # data that was never flushed to the dead process
                 continue

@@ -1,20 +1,17 @@
-"""OpenCV's DNN module: its own reader, its own kernels but for one, never ONNX Runtime as a whole.
+"""OpenCV's DNN module, with its own reader and its own kernels except for the matrix product.
 
-Found out, with opencv-python-headless 5.0.0:
-- Of the engines that one may ask for only `ENGINE_NEW` is OpenCV's, `ENGINE_CLASSIC` is gone and gives the same one,
-  and `ENGINE_ORT` is ONNX Runtime where OpenCV was built with that (this wheel was not). `OPENCV_FORCE_DNN_ENGINE` in
-  the environment overrides what is asked for.
-- Its matrix product is MLAS, which is ONNX Runtime's: the two agree to the bit on any Gemm, also where every other
-  engine gives other bits. Sums are what engines differ in, so it counts as of ONNX Runtime's family: the two alone are
-  no second opinion.
-- It does not know float64: some models fail, and others give scores that are off by 100 points without a word. A model
-  that has any is refused.
-- Numbers below 1.2e-38 (subnormal) count as 0 in most of its operators, where the others keep them: Floor of -1e-40
-  is 0, and not -1. Its Tanh gives NaN from about 8e6 on, where it should give 1.
-- A Clip whose ends are in the wrong order makes the whole network empty, without an error.
-- `enableFusion(False)` empties the network, too; so there is one level of optimisation.
-- Any batch size runs in one network, but for none: no row gives no score without asking it.
-- Threads are the process's, so each run sets them, and sets them back.
+Observed with opencv-python-headless 5.0.0:
+- `ENGINE_NEW` is OpenCV's engine. `ENGINE_CLASSIC` now gives the same one. `ENGINE_ORT` is ONNX Runtime, if OpenCV was
+  built with it (this wheel was not). The environment variable `OPENCV_FORCE_DNN_ENGINE` overrides the choice.
+- Its matrix product is MLAS, as in ONNX Runtime: the two agree to the bit on any Gemm; every other engine differs.
+  Engines differ mainly in sums, so OpenCV is of ONNX Runtime's family: the two alone are not independent.
+- It lacks float64: some models fail, and others silently give scores that are off by 100 points. We refuse such models.
+- Most of its operators treat numbers below 1.2e-38 (subnormal) as 0, unlike other engines: Floor of -1e-40 is 0, not
+  -1. Its Tanh gives NaN from about 8e6 on, not 1.
+- A Clip with its bounds swapped silently makes the whole network empty.
+- `enableFusion(False)` makes the network empty too, so there is only one optimisation level.
+- One network runs any batch size except 0, so a session answers 0 rows itself.
+- The number of threads belongs to the process, so each run sets and restores it.
 """
 
 import importlib
@@ -60,12 +57,12 @@ class OpenCvSession(CheckedSession):
             with self._set_up():
                 self._net = cv2.dnn.readNetFromONNX(np.frombuffer(model, dtype=np.uint8), cv2.dnn.ENGINE_NEW)
                 empty = self._net.empty()
-        except Exception as error:  # cv2.error, which has no base but Exception
+        except Exception as error:  # cv2.error derives from Exception only
             raise ModelError(f"model: OpenCV {cv2.__version__} cannot load it: {_line(error)}") from error
         if empty:
             raise UnsupportedModelError(
-                f"model: OpenCV {cv2.__version__} reads an empty network from it, which is how it refuses a node",
-                hint="OPENCV_LOG_LEVEL=ERROR has it say which",
+                f"model: OpenCV {cv2.__version__} gives an empty network, so it refuses a node",
+                hint="set OPENCV_LOG_LEVEL=ERROR to see which",
             )
         super().__init__("model", f"OpenCV {cv2.__version__}", file.width)
 
@@ -78,7 +75,7 @@ class OpenCvSession(CheckedSession):
 
     @contextmanager
     def _set_up(self) -> Iterator[None]:
-        """The process's number of threads, and silence: what is wrong comes as an exception, too."""
+        """Set the process's number of threads and silence the log for a while; errors are raised as exceptions too."""
         logging = self._cv2.utils.logging
         before = self._cv2.getNumThreads(), logging.getLogLevel()
         self._cv2.setNumThreads(self._threads)
@@ -92,7 +89,7 @@ class OpenCvSession(CheckedSession):
 
 @dataclass(frozen=True)
 class OpenCv:
-    """OpenCV's own DNN engine on the CPU. Of ONNX Runtime's family, for its matrix product is that one's."""
+    """OpenCV's own DNN engine on the CPU. Of ONNX Runtime's family, because it shares the matrix product."""
 
     name: str = "opencv"
     family: str = "onnxruntime"
@@ -101,16 +98,14 @@ class OpenCv:
     threaded: bool = True
 
     def available(self) -> Availability:
-        """Whether OpenCV 5 is installed and nobody forces another engine upon it."""
+        """Whether OpenCV 5 is installed and the environment forces no other engine."""
         found = version(*_DISTRIBUTIONS, module="cv2")
         if found is None:
             return Availability(False, "OpenCV is not installed: pip install opencv-python-headless")
         if found.split(".")[0].isdigit() and int(found.split(".")[0]) < _OLDEST:
-            return Availability(
-                False, f"it is older than OpenCV {_OLDEST}: pip install -U opencv-python-headless", found
-            )
+            return Availability(False, f"older than OpenCV {_OLDEST}: pip install -U opencv-python-headless", found)
         if os.environ.get(_FORCED):
-            return Availability(False, f"{_FORCED} is set, which may make it another engine: unset it", found)
+            return Availability(False, f"{_FORCED} is set and may choose another engine: unset it", found)
         return Availability(True, "", found, "CPU", {"engine": "ENGINE_NEW"})
 
     def load(self, model: bytes, settings: Settings = Settings()) -> OpenCvSession:  # noqa: B008 (it is frozen)

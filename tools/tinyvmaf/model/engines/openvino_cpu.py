@@ -1,15 +1,14 @@
-"""OpenVINO's CPU plugin, held to float32.
+"""OpenVINO's CPU plugin, set to float32.
 
-Found out, with OpenVINO 2026.4.1:
-- Left to itself it computes matrix products in bfloat16 where the CPU has that (a score is off by whole VMAF points).
-- Weights that are stored as integers may make it quantise activations, too; the group size 0 forbids that.
-- float64 is turned into float32 without a word: the SVR is off by 1.4e-3 VMAF points then. Such a model is refused.
-- It multiplies constants that follow each other first, and adds them: (x + 1e8) - 1e8 is x, and where the product of
-  two scales overflows, 0 times it is NaN. Division by a constant is multiplication by its reciprocal: x / 3 is 1 ULP
-  off at times. With powers of two in range nothing changes.
+Observed with OpenVINO 2026.4.1:
+- By default it computes matrix products in bfloat16 if the CPU can: a score is off by whole VMAF points.
+- If weights are stored as integers, it may quantise activations too; group size 0 forbids that.
+- It silently converts float64 to float32: the SVR is off by 1.4e-3 VMAF points. We refuse such a model.
+- It merges successive constants: (x + 1e8) - 1e8 becomes x, and 0 times an overflowing product of two scales is NaN. It
+  divides by a constant as a multiplication by the reciprocal: x / 3 may be 1 ULP off. Powers of two in range are exact.
 - Any batch size runs in one compiled model.
-- `import openvino` sends an event over the network and writes a file into the home folder, unless the package
-  `openvino_telemetry` is missing.
+- `import openvino` sends an event over the network and writes into the home folder, unless the package
+  `openvino_telemetry` cannot be imported.
 """
 
 import importlib
@@ -42,7 +41,7 @@ class OpenVinoSession(CheckedSession):
     """A model compiled by OpenVINO for the CPU."""
 
     def __init__(self, model: bytes, engine: "OpenVino", settings: Settings) -> None:
-        """Compile it, and read back that what was asked for was taken.
+        """Compile it, and check that the settings were applied.
 
         Raises:
             as `Engine.load`.
@@ -58,7 +57,7 @@ class OpenVinoSession(CheckedSession):
             raise kind(f"model: OpenVINO {ov.__version__} cannot load it: {error}") from error
         taken = {name: _as_set(compiled.get_property(name)) for name in told}
         if taken != told or list(compiled.get_property("EXECUTION_DEVICES")) != [_DEVICE]:
-            raise EngineError(f"OpenVINO {ov.__version__} was told {told} and took {taken}")
+            raise EngineError(f"OpenVINO {ov.__version__} did not apply the settings {told}: it has {taken}")
         self._request, self._output = compiled.create_infer_request(), compiled.output(0)
         super().__init__("model", f"OpenVINO {ov.__version__}", file.width)
 
@@ -68,7 +67,7 @@ class OpenVinoSession(CheckedSession):
 
 @dataclass(frozen=True)
 class OpenVino:
-    """OpenVINO on the CPU. Reader, optimiser and kernels are its own (oneDNN among them)."""
+    """OpenVINO on the CPU, with its own reader, optimiser and kernels (oneDNN among them)."""
 
     name: str = "openvino"
     family: str = "openvino"
@@ -98,7 +97,7 @@ def _import() -> Any:
 
 @contextmanager
 def _without(module: str) -> Iterator[None]:
-    """A module that cannot be imported for a while, which is how OpenVINO's own stub for it gets its turn."""
+    """Make a module impossible to import for a while, so that OpenVINO uses its own stub for it."""
     if module in sys.modules:
         yield
         return
@@ -110,7 +109,7 @@ def _without(module: str) -> Iterator[None]:
 
 
 def _as_set(value: Any) -> str:
-    """A property as it is written when it is set."""
+    """A property as the text that sets it."""
     if isinstance(value, bool):
         return "YES" if value else "NO"
     text = str(getattr(value, "name", value))

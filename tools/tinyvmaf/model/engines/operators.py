@@ -1,7 +1,7 @@
-"""What the operators of the contract mean at opset 17, written once for NumPy and PyTorch.
+"""The contract's operators at opset 17, written once for NumPy and PyTorch.
 
-By the ONNX operator specification (https://onnx.ai/onnx/operators/). An operator takes a library, its node's
-attributes and its inputs (None for one that is left out). Inputs that say a shape or axes are plain integers by then.
+They follow the ONNX operator specification (https://onnx.ai/onnx/operators/). An operator takes the array library, its
+node's attributes and its inputs (None if omitted). Inputs that give a shape or axes are tuples of integers.
 """
 
 import functools
@@ -15,22 +15,22 @@ from numpy.typing import NDArray
 from tinyvmaf.model.engines.protocol import UnsupportedModelError
 
 Array = Any
-"""Of the library; 0 to 8 dimensions."""
+"""An array of the library, with 0 to 8 dimensions."""
 Attributes = Mapping[str, Any]
 Operator = Callable[..., Array]
 
 TYPES: Final = frozenset({"float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool"})
-"""Element types that both libraries have in full."""
+"""Element types that both libraries support fully."""
 INTEGERS: Final[Mapping[str, int]] = {"Reshape": 1, "ReduceSum": 1, "Squeeze": 1, "Unsqueeze": 1}
-"""Operators with an input that says a shape or axes, and which one it is: it must be a constant."""
+"""Operators with an input for a shape or axes, and the index of that input. It must be a constant."""
 
 
 class Library(Protocol):
-    """What NumPy and PyTorch do not call the same."""
+    """The functions that differ between NumPy and PyTorch."""
 
     @property
     def xp(self) -> Any:
-        """The module itself, for what they do."""
+        """The module itself, for the functions that do not differ."""
         ...
 
     def constant(self, value: NDArray[np.generic]) -> Array:
@@ -59,9 +59,9 @@ def _variadic(name: str) -> Operator:
 
 
 def _floats(x: Array, operator: str) -> None:
-    """Integers divide and average by rules of their own, which no regressor needs."""
+    """Refuse integers: they divide and average by other rules, which no regressor needs."""
     if "float" not in str(x.dtype):
-        raise UnsupportedModelError(f"{operator} of {x.dtype}: only of floating-point numbers here")
+        raise UnsupportedModelError(f"{operator} of {x.dtype}: only floating-point numbers are supported")
 
 
 def _divide(_: Library, __: Attributes, x: Array, y: Array) -> Array:
@@ -70,7 +70,7 @@ def _divide(_: Library, __: Attributes, x: Array, y: Array) -> Array:
 
 
 def _clip(lib: Library, _: Attributes, x: Array, low: Array = None, high: Array = None) -> Array:
-    # In this order: where low > high the specification has high win.
+    # In this order: if low > high, the specification gives high.
     x = x if low is None else lib.xp.maximum(x, low)
     return x if high is None else lib.xp.minimum(x, high)
 
@@ -184,4 +184,4 @@ OPERATORS: Final[Mapping[str, Operator]] = {
     "Unsqueeze": _unsqueeze,
     "Where": lambda lib, _, condition, x, y: lib.xp.where(condition, x, y),
 }
-"""The contract's operators, but for Constant, which is no computation; and Abs."""
+"""The contract's operators except Constant, which the interpreter handles itself."""

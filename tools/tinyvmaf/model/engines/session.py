@@ -1,4 +1,4 @@
-"""What every session does around its engine: rows are checked on the way in, scores on the way out."""
+"""The base class of sessions: it checks the rows before the engine runs, and the scores after."""
 
 from abc import ABC, abstractmethod
 from types import TracebackType
@@ -16,30 +16,31 @@ _NO_MEMORY: Final = ("out of memory", "failed to allocate memory", "bad_alloc", 
 
 
 def is_environments(error: Exception) -> bool:
-    """Whether an engine lacked memory, a file or a process: that says nothing of the model.
+    """Whether memory, a file or a process was missing. Such an error says nothing about the model.
 
-    Runtimes say that a GPU's memory is used up in exceptions of their own, and with these words.
+    Runtimes report a full GPU in exceptions of their own, which only their words tell apart.
     """
     return isinstance(error, (MemoryError, OSError)) or any(words in str(error).lower() for words in _NO_MEMORY)
 
 
 class CheckedSession(ABC):
-    """A `Session` whose engine gives plain arrays."""
+    """A `Session` for engines that take and give arrays. A subclass implements `_infer`, and `close` if needed."""
 
     def __init__(self, name: str, engine: str, width: object) -> None:
-        """Remember what the checks need.
+        """Keep what the checks need.
 
         Args:
             name: of the model, for errors.
             engine: of the engine with its version, for errors.
-            width: features a row; anything but an int is not known, and any width is let through.
+            width: features a row. If it is not an int, rows of any width pass.
         """
         self._name, self._engine, self._width = name, engine, width
 
     @abstractmethod
     def _infer(self, rows: Rows) -> NDArray[np.generic]:
-        """What the engine makes of contiguous float32 rows; an error that it raises is taken for the model's, but for
-        EngineError and what `is_environments` tells.
+        """The engine's output for contiguous float32 rows `[N, F]`: float32 `[N, 1]`.
+
+        Any error counts as the model's fault, except EngineError and those of `is_environments`.
         """
 
     def run(self, features: ArrayLike) -> Rows:
@@ -52,30 +53,30 @@ class CheckedSession(ABC):
             float32 `[N]`, VMAF points.
 
         Raises:
-            EngineError: memory or a process was lacking.
-            ModelError: rows of another width, the session fails, or it gives another shape or a value that is
-                not finite.
+            EngineError: out of memory, or a helper process died.
+            ModelError: rows have the wrong width, the engine fails, or its output has the wrong shape or is not
+                finite.
         """
         rows = self._rows(features)
         return self._scores(rows, len(rows))
 
     def run_clip(self, features: ArrayLike) -> float:
-        """The score of a clip, by a model that takes the frames of one clip a run.
+        """The score of one clip, from a model that gives one score for all frames of a run.
 
         Args:
             features: `[T, F]`, converted to float32.
 
         Raises:
-            ModelError: as `run`, and for no frame.
+            ModelError: as for `run`, or there is no frame.
         """
         rows = self._rows(features)
         if not len(rows):
-            raise ModelError(f"{self._name}: a clip without a frame")
+            raise ModelError(f"{self._name}: the clip has no frames")
         return float(self._scores(rows, 1)[0])
 
     def close(self) -> None:
-        """Let go of what the engine holds."""
-        return  # most hold nothing but memory
+        """Free processes and files; most engines hold only memory."""
+        return
 
     def __enter__(self) -> Self:
         return self
@@ -96,7 +97,7 @@ class CheckedSession(ABC):
             scores = self._infer(rows)
         except (ModelError, EngineError):
             raise
-        except Exception as error:  # engines' exceptions have no base of their own
+        except Exception as error:  # engines' exceptions have no common base
             kind = EngineError if is_environments(error) else ModelError
             raise kind(f"{self._name}: {self._engine} failed: {str(error) or repr(error)}") from error
         if scores.shape != (count, 1) or scores.dtype != np.float32:

@@ -1,9 +1,9 @@
 """PyTorch: the program of `tinyvmaf.model.engines.interpreter`, operator by operator or compiled, on the CPU or a GPU.
 
-Found out, with PyTorch 2.13:
-- Compiling takes seconds a model, once for one row and once for any other number of rows.
-- float32 products stay float32 where nothing else is asked for; that is said all the same, since other code in the
-  process may have asked (TF32 on a GPU keeps 10 bits of the factors).
+Observed with PyTorch 2.13:
+- Compiling a model takes seconds: once for one row and once for any other number of rows.
+- float32 products are float32 by default. The session sets that anyway, because other code in the process may have
+  chosen TF32, which keeps 10 bits of the factors on a GPU.
 """
 
 import itertools
@@ -62,7 +62,7 @@ class TorchSession(CheckedSession):
     """A model as a program for PyTorch."""
 
     def __init__(self, model: bytes, engine: "Torch", settings: Settings) -> None:
-        """Read it, and run one row and three to see that it can be run; that is when it is compiled.
+        """Read it, and run one row and then three, which also compiles it.
 
         Raises:
             as `Engine.load`.
@@ -84,24 +84,24 @@ class TorchSession(CheckedSession):
                     self._infer(np.zeros((count, file.width), dtype=np.float32))
             except ModelError:
                 raise
-            except Exception as error:  # whatever a tensor of another shape or type, or the compiler, leads to
+            except Exception as error:  # a wrong shape or type, or the compiler, may raise anything
                 kind = EngineError if is_environments(error) else ModelError
                 raise kind(f"model: PyTorch {self._torch.__version__} cannot run it: {error}") from error
 
     def _infer(self, rows: Rows) -> NDArray[np.generic]:
         with self._set_up(), self._torch.no_grad(), warnings.catch_warnings():
-            # PyTorch's compiler uses what PyTorch has deprecated.
+            # PyTorch's compiler uses deprecated parts of PyTorch.
             warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"torch\.")
             tensor = self._torch.tensor(rows, device=self._device)
             if self._compiled:
-                # Of what a program meets only the batch size changes. (`dynamic=True` has axes change, too, and fails.)
+                # Only the batch size changes. (`dynamic=True` makes other axes dynamic too, and fails.)
                 self._torch._dynamo.maybe_mark_dynamic(tensor, 0)
             scores = self._program(tensor)
             return np.asarray(scores.cpu().numpy())
 
     @contextmanager
     def _set_up(self) -> Iterator[None]:
-        """The process's number of threads and precision of products, as long as this runs."""
+        """Set the process's number of threads and precision of products for a while."""
         torch = self._torch
         before = torch.get_num_threads(), torch.get_float32_matmul_precision()
         torch.set_num_threads(self._threads)
@@ -115,10 +115,10 @@ class TorchSession(CheckedSession):
 
 @dataclass(frozen=True)
 class Torch:
-    """PyTorch in one form.
+    """PyTorch, eager or compiled, on one device.
 
-    It shares the reading of the graph with the engine `numpy`, and no arithmetic. Its products are MKL's or oneDNN's
-    on the CPU, cuBLAS's on a GPU.
+    It reads the graph with the same code as the engine `numpy`, but shares no arithmetic with it. Matrix products are
+    MKL's or oneDNN's on the CPU, cuBLAS's on a GPU.
     """
 
     name: str
@@ -130,7 +130,7 @@ class Torch:
     threaded: bool = True
 
     def available(self) -> Availability:
-        """Whether PyTorch is installed, and what this form of it needs: a GPU, or a C++ compiler."""
+        """Whether PyTorch is installed, and the GPU or C++ compiler that this engine needs."""
         found = version("torch", module="torch")
         if found is None:
             return Availability(False, "PyTorch is not installed: pip install torch")
@@ -157,7 +157,7 @@ CUDA: Final = Torch("torch-cuda", device="cuda")
 
 
 def _compiler_lacks() -> str:
-    """What of a C++ compiler that can build a Python module is missing; empty if nothing."""
+    """What is missing to compile a Python module from C++; empty if nothing."""
     usual = {"darwin": "clang++", "win32": "cl"}.get(sys.platform, "g++")
     compiler = os.environ.get("CXX") or usual
     if shutil.which(compiler) is None:
