@@ -27,6 +27,7 @@ from tinyvmaf.data.store import Store, default_folder, key_of
 from tinyvmaf.files import file_sha256
 from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, find_ffmpeg
+from tinyvmaf.vmaf.frame_features import FRAME_FEATURES
 from tinyvmaf.vmaf.libvmaf import motion_epoch
 from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN
 
@@ -39,7 +40,7 @@ One libvmaf pass a clip, one process a core. What was measured before comes out 
 it stopped. Clips that fail are listed at the end, with the reason; the others are kept.
 
 features: canonical ({", ".join(CANONICAL)}; with those of the teachers), full (everything that this libvmaf logs), or
-names of further libvmaf features, separated by commas: {", ".join(FULL)}.
+names of further features, separated by commas: {", ".join((*FULL, *FRAME_FEATURES))}.
 teachers: {", ".join(KNOWN)}
 
 exit status: 0 every clip came through, 1 some did not or nothing could be done, 2 wrong use"""

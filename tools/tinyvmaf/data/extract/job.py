@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyvmaf.data.corpus import Clip
-from tinyvmaf.errors import MediaError, TeacherError, TinyvmafError
+from tinyvmaf.errors import LogError, MediaError, TeacherError, TinyvmafError
 from tinyvmaf.files import file_blake3
 from tinyvmaf.vmaf.features import CANONICAL, name_of_column
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
+from tinyvmaf.vmaf.frame_features import FRAME_FEATURES, measure_frames
 from tinyvmaf.vmaf.libvmaf import score_pair
+from tinyvmaf.vmaf.media import Video
 from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, Teacher
 
 FULL: Final = ("psnr", "float_ssim", "float_ms_ssim", "psnr_hvs", "ciede", "cambi")
@@ -34,7 +36,7 @@ class ExtractionRequest:
 
     teachers: tuple[str, ...] = (DEFAULT,)
     features: tuple[str, ...] = ()
-    """libvmaf features to add to canonical-6 and to the teachers' own features."""
+    """Features to add to canonical-6 and to the teachers' own: libvmaf's, or those of `FRAME_FEATURES`."""
     everything: bool = False
     """Keep every column that libvmaf logs, not only the requested ones."""
     timeout: float | None = None
@@ -86,28 +88,34 @@ def measure(job: Job) -> tuple[str, Columns]:
     if _executable_digest(ffmpeg.path, status.st_size, status.st_mtime_ns) != job.ffmpeg_digest:
         raise TinyvmafError(f"{platform.node()} has another build of FFmpeg: {ffmpeg}")
     size, pix_fmt = job.geometry or (None, None)
+    pair: list[Video] = []
     table = score_pair(
         job.clip.reference,
         job.clip.path,
         size=size,
         pix_fmt=pix_fmt,
         models=[teacher.model() for teacher in job.teachers if not teacher.bootstrap],
-        features=job.request.features,
+        features=[name for name in job.request.features if name not in FRAME_FEATURES],
         may_be_null=MAY_BE_NULL,
         threads=1,
         timeout=job.request.timeout,
         ffmpeg=ffmpeg,
+        on_open=lambda reference, distorted: pair.extend((reference, distorted)),
     )
     names = dict.fromkeys([*CANONICAL, *(name for teacher in job.teachers for name in teacher.feature_names)])
     columns = dict(zip(names, table.features(list(names)).T, strict=True))
     scores = {
         t.id: t.predict(table.features(t.feature_names)) if t.bootstrap else table.column(t.id) for t in job.teachers
     }
-    stems = tuple(feature.split(":")[0] for feature in job.request.features)
+    stems = tuple(feature.split(":")[0] for feature in job.request.features if feature not in FRAME_FEATURES)
     for column, values in sorted(table.columns.items()):  # the log's order changes from run to run
         name = name_of_column(column)
         if name not in columns and name not in scores and (job.request.everything or column.startswith(stems)):
             columns[name] = values
+    if own := [name for name in job.request.features if name in FRAME_FEATURES]:
+        columns |= measure_frames(pair[0], pair[1], own, ffmpeg, job.request.timeout)
+        if any(len(columns[name]) != len(table) for name in own):
+            raise LogError(f"{job.clip.path}: {len(columns[own[0]])} frames were decoded, libvmaf saw {len(table)}")
     return table.version, columns | scores
 
 

@@ -13,6 +13,7 @@ from tinyvmaf.data.extract.job import ExtractionRequest, Job, Measure, measure
 from tinyvmaf.data.store import Store, key_of
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, end_all
+from tinyvmaf.vmaf.frame_features import FRAME_FEATURES, version_of
 from tinyvmaf.vmaf.media import is_raw
 from tinyvmaf.vmaf.teacher import KNOWN, Teacher, load_built_in
 
@@ -153,6 +154,7 @@ class _ClipWork:
 
     def _fields(self, clip: Clip) -> dict[str, Any]:
         """Everything that a clip's table depends on."""
+        own = {name: version_of(name) for name in self._request.features if name in FRAME_FEATURES}
         return {
             "layout": _LAYOUT,
             "reference": self._store.digest(clip.reference),
@@ -163,7 +165,7 @@ class _ClipWork:
             "features": list(self._request.features),
             "everything": self._request.everything,
             "ffmpeg": self._ffmpeg_digest,
-        }
+        } | ({"frame_features": own} if own else {})
 
     def _job(self, clip: Clip) -> Job:
         with self._mutex:

@@ -4,8 +4,11 @@ import re
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from tinyvmaf.errors import FFmpegError
 from tinyvmaf.vmaf.ffmpeg.find import FFmpeg
@@ -14,6 +17,14 @@ from tinyvmaf.vmaf.ffmpeg.stop import CURRENT_STOP, RUNNING
 _TAIL_LINES = 12
 # How FFmpeg and libvmaf mark warnings and errors.
 _WARNING_OR_ERROR = re.compile(r"\[(warning|error|fatal|panic)\]|libvmaf (WARNING|ERROR)")
+
+
+@dataclass
+class _Running:
+    """FFmpeg's stdout, and its stderr once it has ended."""
+
+    output: IO[bytes]
+    stderr: str = ""
 
 
 def run(
@@ -35,11 +46,35 @@ def run(
     Raises:
         FFmpegError: FFmpeg could not start, failed (its last lines are shown), or ran past `timeout`.
     """
+    with _running(ffmpeg, ["-progress", "pipe:1", "-stats_period", "0.2", *arguments], cwd, timeout) as running:
+        for line in running.output:
+            if on_frame is not None and line.startswith(b"frame="):
+                on_frame(int(line[6:]))
+    return running.stderr
+
+
+def read_output(
+    ffmpeg: FFmpeg, arguments: Sequence[str], size: int, *, cwd: Path, timeout: float | None = None
+) -> Iterator[bytes]:
+    """Run FFmpeg to its end and give what it writes to stdout, in pieces of `size` bytes.
+
+    Raises:
+        FFmpegError: as `run`; or the last piece is not whole.
+    """
+    with _running(ffmpeg, arguments, cwd, timeout) as running:
+        while piece := running.output.read(size):
+            if len(piece) < size:
+                raise FFmpegError(f"FFmpeg wrote {len(piece)} bytes where a frame has {size}")
+            yield piece
+
+
+@contextmanager
+def _running(ffmpeg: FFmpeg, arguments: Sequence[str], cwd: Path, timeout: float | None) -> Iterator[_Running]:
+    """A running FFmpeg. It has ended when the block has, however the block ended."""
     command = [
         str(ffmpeg.path),
         # -xerror: stop at the first error.
         *("-hide_banner", "-nostdin", "-xerror", "-loglevel", "level+verbose", "-nostats"),
-        *("-progress", "pipe:1", "-stats_period", "0.2"),
         *arguments,
     ]
     expired, stop = threading.Event(), CURRENT_STOP.get()
@@ -49,7 +84,7 @@ def run(
     with tempfile.TemporaryFile() as stderr:
         try:
             process = subprocess.Popen(
-                command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr, text=True
+                command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr
             )
         except OSError as error:
             raise FFmpegError(f"{ffmpeg.path} cannot be run: {error}") from error
@@ -66,9 +101,8 @@ def run(
             if watchdog is not None:
                 watchdog.start()
             assert process.stdout is not None
-            for line in process.stdout:
-                if on_frame is not None and line.startswith("frame="):
-                    on_frame(int(line[6:]))
+            running = _Running(process.stdout)
+            yield running
             process.wait()
         finally:
             # Also on Ctrl-C: FFmpeg must have ended before its folder is removed.
@@ -83,12 +117,11 @@ def run(
             if process.stdout is not None:
                 process.stdout.close()
         stderr.seek(0)
-        text = stderr.read().decode(errors="replace")
+        running.stderr = stderr.read().decode(errors="replace")
     if expired.is_set():
-        raise FFmpegError(f"FFmpeg ran past the time limit of {timeout:g} s and was ended{tail(text)}")
+        raise FFmpegError(f"FFmpeg ran past the time limit of {timeout:g} s and was ended{tail(running.stderr)}")
     if process.returncode != 0:
-        raise FFmpegError(f"FFmpeg {_how_it_ended(process.returncode)}{tail(text)}")
-    return text
+        raise FFmpegError(f"FFmpeg {_how_it_ended(process.returncode)}{tail(running.stderr)}")
 
 
 def _how_it_ended(status: int) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-RUNNING: set[subprocess.Popen[str]] = set()
+RUNNING: set[subprocess.Popen[bytes]] = set()
 """Every FFmpeg that this process runs now."""
 
 
@@ -15,7 +15,7 @@ class Stop:
 
     def __init__(self) -> None:
         self._lock, self._stopped = threading.Lock(), False
-        self._running: set[subprocess.Popen[str]] = set()
+        self._running: set[subprocess.Popen[bytes]] = set()
 
     @property
     def stopped(self) -> bool:
@@ -38,14 +38,14 @@ class Stop:
         finally:
             CURRENT_STOP.reset(token)
 
-    def add(self, process: subprocess.Popen[str]) -> None:
+    def add(self, process: subprocess.Popen[bytes]) -> None:
         """Register a started process; it is ended at once if `stop` was called before."""
         with self._lock:
             self._running.add(process)
             if self._stopped:
                 process.kill()
 
-    def discard(self, process: subprocess.Popen[str]) -> None:
+    def discard(self, process: subprocess.Popen[bytes]) -> None:
         """Unregister an ended process."""
         with self._lock:
             self._running.discard(process)
