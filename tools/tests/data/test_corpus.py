@@ -112,12 +112,12 @@ def test_geometry_comes_from_the_option_the_source_the_corpus_or_is_1080p(root: 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("geometry = 3", "expected|'int'|attribute"),
+        ("geometry = 3", "geometry is 3; '3' is not a frame size"),
         ('geometry = "big"', "'big' is not a frame size"),
-        ("x = 1", "unknown setting x"),
+        ("x = 1", "unknown key x"),
         ("nonsense", ""),
         ('geometry = "1x1:rgb"', "unknown pixel"),
-        ('[sources.Tennis]\nfps = "1"', r"sources\.Tennis has"),
+        ('[sources.Tennis]\nfps = "1"', r"sources\.Tennis\.geometry is missing; unknown key sources\.Tennis\.fps"),
     ],
 )
 def test_malformed_settings_are_an_error(text: str, message: str, root: Path) -> None:

@@ -1,14 +1,17 @@
 """corpus.toml: the geometry of a corpus' raw files."""
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Any, Final
+
+from pydantic import BeforeValidator
 
 from tinyvmaf.errors import MediaError, TinyvmafError
+from tinyvmaf.validation import Strict, parse
 from tinyvmaf.vmaf.media import Geometry, parse_size, pixel_format
 
 SETTINGS: Final = "corpus.toml"
-_DEFAULT: Final = "1920x1080:yuv420p"
 
 
 def parse_geometry(text: str) -> Geometry:
@@ -21,6 +24,25 @@ def parse_geometry(text: str) -> Geometry:
     return Geometry(*parse_size(size), pixel_format(name or "yuv420p"))
 
 
+def _geometry(text: Any) -> Geometry:
+    try:
+        return parse_geometry(str(text))
+    except MediaError as error:
+        raise ValueError(error.message) from error
+
+
+_Geometry = Annotated[Geometry, BeforeValidator(_geometry)]
+
+
+class _Own(Strict):
+    geometry: _Geometry
+
+
+class _Settings(Strict):
+    geometry: _Geometry = parse_geometry("1920x1080:yuv420p")
+    sources: Mapping[str, _Own] = {}
+
+
 def read_settings(root: Path) -> tuple[dict[str, Geometry], Geometry]:
     """The geometry of each source that has its own, and that of all others (1080p yuv420p without a corpus.toml).
 
@@ -28,22 +50,10 @@ def read_settings(root: Path) -> tuple[dict[str, Geometry], Geometry]:
         TinyvmafError: corpus.toml cannot be read, or has an unknown or wrong entry.
     """
     path = root / SETTINGS
-    if not path.exists():
-        return {}, parse_geometry(_DEFAULT)
-    form = 'geometry = "WxH[:pix_fmt]", and [sources.NAME] with its own geometry'
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-        sources = content.pop("sources", {})
-        default = parse_geometry(content.pop("geometry", _DEFAULT))
-        if content:
-            raise ValueError(f"unknown setting {', '.join(content)}")
-        own = {}
-        for source, entry in sources.items():
-            if set(entry) != {"geometry"}:
-                raise ValueError(f"sources.{source} has {sorted(entry)}")
-            own[source] = parse_geometry(entry["geometry"])
-    except MediaError as error:
-        raise TinyvmafError(f"{path}: {error.message}", hint=error.hint) from error
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise TinyvmafError(f"{path}: {error}", hint=f"it takes {form}") from error
-    return own, default
+        content = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except (OSError, ValueError, RecursionError) as error:
+        hint = 'it takes geometry = "WxH[:pix_fmt]", and [sources.NAME] with its own geometry'
+        raise TinyvmafError(f"{path}: {error}", hint=hint) from error
+    settings = parse(_Settings, content, str(path), TinyvmafError)
+    return {name: own.geometry for name, own in settings.sources.items()}, settings.geometry
