@@ -22,8 +22,9 @@ _short: Final = Repr()
 _short.maxstring = _short.maxlong = _short.maxother = 80
 
 
-STRICT: Final = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-"""No unknown key, no conversion (but an int is a float too), no number that is not finite."""
+STRICT: Final = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True)
+"""No unknown key, no conversion (but an int is a float too), no number that is not finite. A model is built when it is
+first used, because most commands use few of them."""
 
 
 class Strict(BaseModel):
