@@ -61,6 +61,7 @@ def test_what_fits_is_a_frozen_model() -> None:
         ({"tensors": [{"name": "x", "shape": [], "shap": 1}]}, "unknown key tensors.0.shap", "did you mean shape?"),
         ({"tensors": [{"name": "x", "shape": [], "qq": 1}]}, "unknown key tensors.0.qq", "known: name, shape"),
         ({"two\nlines": 1}, "unknown key 'two\\nlines'", f"known: {', '.join(GOOD)}"),
+        ({"x" * 10_000: 1}, "unknown key 'xxxx", f"known: {', '.join(GOOD)}"),
         ({"tensors": [{"name": "x"}]}, "tensors.0.shape is missing", None),
         ({"tensors": {}}, "tensors is {}; it must be a list", None),
         ({"tensors": [1]}, "tensors.0 is 1; it must be a table", None),

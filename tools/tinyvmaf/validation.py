@@ -5,6 +5,7 @@ import difflib
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from reprlib import Repr
 from typing import Annotated, Any, Final, Literal, NoReturn, TypeVar, get_args
@@ -20,7 +21,6 @@ _T = TypeVar("_T")
 _M = TypeVar("_M", bound=BaseModel)
 _short: Final = Repr()
 _short.maxstring = _short.maxlong = _short.maxother = 80
-
 
 STRICT: Final = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True)
 """No unknown key, no conversion (but an int is a float too), no number that is not finite. A model is built when it is
@@ -142,7 +142,7 @@ def _words(detail: ErrorDetails, at: str) -> str:
         at, value = f"{at}.{context['discriminator'].strip(chr(39))}", context["tag"]
         return f"{at} is {brief(value)}; it must be {context['expected_tags'].replace(', ', ' or ')}"
     text = re.sub(r"^(Value error, |Assertion failed, )", "", detail["msg"])
-    text = re.sub(r"^(Input|String|List|Tuple|Set|Dictionary|Value|URL) should ", "it must ", text)
+    text = re.sub(r"^(Input|String|Tuple|Dictionary|Value) should ", "it must ", text)
     text = re.sub(r"a valid (tuple|dictionary.*)", lambda m: "a list" if m[1] == "tuple" else "a table", text)
     text = re.sub(r" after validation, not \d+$", "", text)
     text = (
@@ -168,7 +168,8 @@ def _path(loc: tuple[int | str, ...], content: Any) -> list[str]:
             content = content[part]
         elif number < len(loc) - 1 or not (table or index >= 0):
             continue
-        path.append(str(part) if isinstance(part, int) or part.isprintable() else repr(part))
+        key = str(part)
+        path.append(key if key.isprintable() and len(key) <= 80 else brief(key))
     return path
 
 
@@ -215,6 +216,6 @@ def _whole(text: str) -> int:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) != len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"key {brief(next(name for name in names if names.count(name) > 1))} is there twice")
+        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        raise ValueError(f"key {brief(twice)} is there twice")
     return content
