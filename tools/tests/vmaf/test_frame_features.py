@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tinyvmaf.vmaf.frame_features import FRAME_FEATURES, Luma, measure_frames, version_of
 
 from tinyvmaf.errors import FFmpegError
 from tinyvmaf.vmaf import frame_features
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
+from tinyvmaf.vmaf.frame_features import FRAME_FEATURES, Luma, measure_frames, version_of
 from tinyvmaf.vmaf.media import Geometry, Video, open_video, pixel_format
 
 
