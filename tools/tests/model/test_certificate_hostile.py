@@ -98,7 +98,7 @@ def test_graphs_that_engines_read_differently_are_refused() -> None:
         external: "has external data in '/etc/passwd'",
         huge: "no file below",
         not_finite: "are not finite",
-        own_domain: "not among the operators|checker",
+        own_domain: "does not know this operator|checker",
         attribute: "fast",
         nowhere: "'z' is made by nothing|checker",
         another_type: "output 'y' is float32, and is declared as float64",

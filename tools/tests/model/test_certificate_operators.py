@@ -235,7 +235,7 @@ def test_float64_is_exact_on_engines_that_have_it() -> None:
     found = behind(nodes, w)
     assert (found.certified, found.exact_in_float64, found.arithmetic) == (False, True, "float64")
     assert found.accumulator_bits == 39
-    refused(found, "it computes in float64, and there are engines that take float32 for it", "")
+    refused(found, "it computes in float64, and some engines use float32 for it", "")
     assert "the same bits on every engine with IEEE float64; accumulators take 39 of 53 bits" in found.explain()
     merged = [*nodes[:2], node("Cast", ["m"], "f", to=FLOAT), node("Add", ["f", "f"], "y")]
     assert not behind(merged, w).exact_in_float64

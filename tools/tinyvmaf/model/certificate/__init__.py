@@ -1,29 +1,29 @@
-"""A static proof that an ONNX graph gives the same bits on every engine that computes float32 as IEEE 754 says.
+"""A static proof that an ONNX graph gives the same bits on every engine with IEEE 754 float32.
 
-What an engine may do: add the terms of a sum in any order and tree, start from the bias, contract to FMA, use any
-number of threads and any batch; merge neighbouring affine operations (Gemm, MatMul, Add, Sub, Mul by a constant, ...),
+What engines may do: add the terms of a sum in any order and tree, start from the bias, contract to FMA, use any number
+of threads and any batch size; merge neighbouring affine operations (Gemm, MatMul, Add, Sub, Mul by a constant, ...),
 combining their constants by additions and multiplications, and by divisions by powers of two; move a multiplication by
 a constant through a selection (Clip, Relu, Max, ...); and merge selections.
 
-Why the result is the same nevertheless. For each element of each tensor, of one row, the proof knows an interval over
-all finite inputs, a power of two of which it is a multiple, and how many bits it takes (`values`).
+Why the result is still the same: for each element of each tensor of one row, the proof knows its interval over all
+finite inputs, a power of two that divides it, and how many bits it takes (`values`).
 
-- A sum is exact if every partial sum of every subset of its terms is (`terms`). Its interval runs from the sum of all
-  negative parts to that of all positive ones, never less: so it holds for what any merging makes of it, which is a sum
-  over the same elementary terms. The exactness of a later product then covers the product with each of them. The
-  coefficients that are merged have to be normal numbers (`span`).
-- Between two roundings to integers a scale may be anywhere: before a matrix product, after it, or merged with another
-  one there. So whatever any of the factors of a term make has to be exact and finite, too, or normal if the term is
-  rounded (`scales`).
-- An operation that is not exact is allowed if it rounds once and no engine has anything to merge it with: what it
-  takes is exact and no sum (`atom`), and only selections, roundings to integers, or the output follow.
-- Selections and roundings to integers are exact and monotone, so they take rounded and infinite values too.
-- Approximated functions, divisions, and whatever is not known here, are refused; so is whatever lets rows meet.
+- A sum is exact if the partial sums of all subsets of its terms are exact (`terms`). Its interval runs from the sum of
+  all negative parts to the sum of all positive parts. Merged operations are sums over the same elementary terms, so the
+  interval holds for them too, and an exact later product is exact with each term. Merged coefficients must be normal
+  numbers (`span`).
+- Between two roundings to integers, engines may apply a scale anywhere: before a matrix product, after it, or merged
+  with another scale. So every product of factors of a term must be exact and finite, or normal if the term is rounded
+  (`scales`).
+- An inexact operation is allowed if it rounds once and engines have nothing to merge it with: its inputs are exact and
+  are not sums (`atom`), and only selections, roundings to integers, or the output follow.
+- Selections and roundings to integers are exact and monotone, so they also take rounded and infinite values.
+- The proof refuses approximated functions, divisions, unknown operators, and operations across the rows of a batch.
 
 Not covered: engines that compute in less than float32 (bfloat16, TF32, 8 bits), saturate, or multiply matrices by
-Strassen's or Winograd's rule, which adds before it multiplies. -0 and 0 count as equal. Engines that flush subnormals
-to zero are: `flush_to_zero_safe` says that they give the same, too. float64 inside a graph is held against 53 bits:
-`exact_in_float64` then takes the place of `certified`, since there are engines that compute float64 in float32.
+Strassen's or Winograd's rule, which adds before it multiplies. -0 and 0 count as equal. `flush_to_zero_safe` covers
+engines that flush subnormals to zero. A graph with float64 inside is proven for 53 bits: `exact_in_float64` then takes
+the place of `certified`, because some engines compute float64 in float32.
 """
 
 from dataclasses import asdict, dataclass
@@ -38,10 +38,10 @@ __all__ = ["Broken", "ExactnessCertificate", "Reduction", "certify", "certify_fi
 
 @dataclass(frozen=True)
 class Broken:
-    """The first operation at which the proof ends."""
+    """The first operation that the proof does not accept."""
 
     node: str
-    """Its name, or its output's; empty if it is not a node but the graph."""
+    """Its name, or its output's name; empty if the graph is at fault, not a node."""
     op: str
     why: str
     """One sentence, with numbers."""
@@ -51,16 +51,16 @@ class Broken:
 
 @dataclass(frozen=True)
 class ExactnessCertificate:
-    """What was proven of a graph."""
+    """What was proven about a graph."""
 
     certified: bool
     """Every engine with IEEE float32 gives the same bits for every finite input."""
     arithmetic: str
     """`float64` if a tensor that the outputs depend on is, else `float32`."""
     exact_in_float64: bool
-    """The same for engines that compute float64 as IEEE float64; true of all that are certified."""
+    """The same for engines with IEEE float64. True for every certified graph."""
     flush_to_zero_safe: bool
-    """And for engines that flush subnormal numbers to zero."""
+    """The proof also holds for engines that flush subnormal numbers to zero."""
     reductions: tuple[Reduction, ...]
     """Sums that were proven exact, in the graph's order."""
     broken: Broken | None
@@ -68,11 +68,11 @@ class ExactnessCertificate:
 
     @property
     def accumulator_bits(self) -> int | None:
-        """Bits of the largest accumulator; None if nothing is added."""
+        """Bits of the largest accumulator; None without sums."""
         return max((reduction.accumulator_bits for reduction in self.reductions), default=None)
 
     def explain(self) -> str:
-        """The verdict in words: why not, and what to do."""
+        """The result in words; if it is negative, the reason and a hint."""
         if self.certified:
             held = f"; accumulators take {self.accumulator_bits} of 24 bits" if self.reductions else ""
             lines = [f"the same bits on every engine with IEEE float32{held}"]
@@ -94,10 +94,10 @@ class ExactnessCertificate:
 
 
 def certify(data: bytes) -> ExactnessCertificate:
-    """Prove what can be proven of the bytes of any ONNX file. Nothing of it runs.
+    """Prove what can be proven about an ONNX file, given its bytes. Nothing in it runs.
 
     Raises:
-        ModelError: not an ONNX file, or one of 1,000,000 bytes and more.
+        ModelError: not an ONNX file, or 1,000,000 bytes or more.
     """
     from tinyvmaf.model.certificate.proof import prove  # onnx is slow to import
 
@@ -105,10 +105,10 @@ def certify(data: bytes) -> ExactnessCertificate:
 
 
 def certify_file(path: Path) -> ExactnessCertificate:
-    """`certify` for a file, no more of which is read than the largest that is looked at.
+    """`certify` for a file. Reads no more than the largest allowed size.
 
     Raises:
-        ModelError: also if it cannot be read.
+        ModelError: as for `certify`, or the file cannot be read.
     """
     from tinyvmaf.model.contract import LARGEST
 

@@ -1,4 +1,4 @@
-"""Add, Sub, Mul, Div, Neg and Sum: exact in every order, or rounded once where no engine can move the rounding."""
+"""Add, Sub, Mul, Div, Neg and Sum: exact in every order, or rounded once where engines cannot move the rounding."""
 
 from dataclasses import replace
 
@@ -56,9 +56,9 @@ def _sum(call: NodeCall, kind: str, batched: bool, operands: list[Values], parts
     fixed = all(operand.fixed for operand in operands)
     span = merged_span(kind, sum_span(operands, len(operands)))
     reach = sum_reach(operands, len(operands))
-    require_reach(call, kind, reach, operands)  # also if it rounds: a sum that is subnormal never does
+    require_reach(call, kind, reach, operands)  # a subnormal sum never rounds
     call.flushed_terms(operands, terms.grid)
-    # The interval of constants is their sum: nobody takes a sum of constants apart again.
+    # Engines do not split a sum of constants, so its interval is the sum itself.
     lo, hi = (ints(np.add.reduce(end)) for end in (terms.lo, terms.hi)) if fixed else (found.lo, found.hi)
     made = values(
         kind,
@@ -97,7 +97,7 @@ def multiply(call: NodeCall) -> Values:
 
 
 def divide(call: NodeCall) -> Values:
-    """Div by a constant power of two, which is the multiplication by its reciprocal."""
+    """Div by a constant power of two, as a multiplication by its reciprocal."""
     a, b = call.input(0), call.input(1)
     if call.numbers(a, b) not in FLOATS:
         raise Refusal("it divides integers, and engines differ in what they do with the remainder")
@@ -168,14 +168,14 @@ def product(call: NodeCall, batched: bool, a: Values, b: Values) -> Values:
             "it multiplies float64 by one number that is no power of two, and engines may keep that as float32",
             "multiply by a power of two, or put the number into the weights",
         )
-    # Infinity is the correct rounding of a product that is too large; which a product in another form need not reach.
+    # A product that is too large rounds to infinity. In another form it need not, so only atoms are accepted.
     if found.fault is None or (made.atom and made.infinite and _exact_but_large(made)):
         return own_subnormals(made)
     return _rounded(call, [a, b], made, found)
 
 
 def _one_number(scale: Values) -> bool:
-    """It is the same number for all elements, and no power of two."""
+    """Whether all elements are the same constant, which is not a power of two."""
     return scale.fixed and not scale.power_of_two and len(set(scale.lo.ravel())) == 1
 
 
@@ -185,7 +185,7 @@ def _exact_but_large(made: Values) -> bool:
 
 
 def _scaled_flush(call: NodeCall, scale: Values, other: Values) -> int | None:
-    """What is below 2^flush is, times a constant below 2^top, below 2^(flush + top)."""
+    """The product's `flush`: values below 2^flush, times a constant below 2^top, are below 2^(flush + top)."""
     if scale.fixed and scale.flush is None:
         return None if other.flush is None else other.flush + scale.top
     if scale.flush is not None or other.flush is not None:
@@ -194,7 +194,7 @@ def _scaled_flush(call: NodeCall, scale: Values, other: Values) -> int | None:
 
 
 def _rounded(call: NodeCall, operands: list[Values], made: Values, found: Total) -> Values:
-    """The result of one correct rounding, if its operands are atoms: then no engine has anything to merge it with."""
+    """The result of one correct rounding. Refused unless the operands are atoms, which engines cannot merge with it."""
     form = FLOATS.get(made.kind)
     if form is None or not all(operand.atom for operand in operands):
         why = (
@@ -240,7 +240,7 @@ def rounded(name: str, exact: Values, form: Format) -> Values:
 
 
 def negate(call: NodeCall) -> Values:
-    """Neg, which changes nothing but the sign."""
+    """Neg, which changes only the sign."""
     a = call.input(0)
     call.numbers(a)
     call.spend(a.grid.size)

@@ -1,4 +1,4 @@
-"""One node as the rules of its operator see it: inputs, attributes, and what may be reported of it."""
+"""One node as the rule of its operator sees it: inputs, attributes, and the findings to report."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,48 +11,48 @@ from tinyvmaf.model.certificate.values import EVERY, FLOATS, INTEGERS, WHOLE, Ex
 from tinyvmaf.model.contract import MAX_RANK, MAX_VALUES_A_ROW
 
 MAX_WORK: Final = 1_500_000
-"""Elements and products that one proof may look at: seconds. The largest file that is read has 250,000 weights."""
+"""Limit for the elements and products of one proof, which takes seconds. The largest file has 250,000 weights."""
 
 
 @dataclass(frozen=True)
 class Reduction:
-    """A sum of terms that was proven exact."""
+    """A sum that was proven exact."""
 
     node: str
     op: str
     accumulator_bits: int
     """Bits of the largest partial sum, in steps of the finest grid of its terms."""
     operand_bits: tuple[int, int]
-    """Significant bits of the two factors of its products: at most 11 each, and TF32 is exact too; 8, and bfloat16.
-    The second is 1 where terms are only added."""
+    """Significant bits of the two factors of its products. With at most 11 each, TF32 is exact too; with 8, bfloat16.
+    The second is 1 if terms are only added."""
 
 
 @dataclass
 class Findings:
-    """What a proof collects on its way through a graph."""
+    """What a proof collects on its walk through a graph."""
 
     reductions: list[Reduction] = field(default_factory=list)
     flushed: list[str] = field(default_factory=list)
-    """Nodes in which an engine that flushes subnormals to zero may be told from one that does not."""
+    """Nodes whose result may change if an engine flushes subnormals to zero."""
     work: int = 0
 
 
 @dataclass
 class NodeCall:
-    """A node, its inputs' values in place of their names."""
+    """A node with the values of its inputs."""
 
     name: str
     op: str
     inputs: Sequence[Values | None]
-    """None for an optional input that is left out."""
+    """None for an omitted optional input."""
     outputs: int
     opset: int
     attributes: dict[str, Any]
     findings: Findings
     names: Sequence[str] = ()
-    """Of the inputs."""
+    """Names of the inputs."""
     makers: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
-    """The operator that made a value, and the names of what it took."""
+    """By value name: the operator that made it, and the names of that operator's inputs."""
     known: Mapping[str, Values] = field(default_factory=dict)
     looked_at: set[str] = field(default_factory=set)
 
@@ -62,18 +62,18 @@ class NodeCall:
         return self.attributes.get(name, default)
 
     def input(self, number: int) -> Values:
-        """An input that must be there."""
+        """A required input."""
         found = self.optional(number)
         if found is None:
             raise Refusal(f"it lacks its input {number}")
         return found
 
     def optional(self, number: int) -> Values | None:
-        """An input, or None if it is left out."""
+        """An input, or None if it is omitted."""
         return self.inputs[number] if number < len(self.inputs) else None
 
     def parameter(self, number: int, what: str) -> list[int] | None:
-        """An input that says how, not what: whole numbers that must be constants. None if it is left out."""
+        """An input that is a parameter, such as a shape or axes: constant integers. None if it is omitted."""
         found = self.optional(number)
         if found is None:
             return None
@@ -83,7 +83,7 @@ class NodeCall:
         return [int(n) for n in lo.ravel()]
 
     def spend(self, elements: int) -> None:
-        """Say how many elements are about to be looked at, before memory is taken for them."""
+        """Count elements against the limits, before memory is allocated for them."""
         if elements > MAX_VALUES_A_ROW * 4:
             raise Refusal(f"it has {elements:,} elements or products a row, more than the proof looks at")
         self.findings.work += elements
@@ -91,7 +91,7 @@ class NodeCall:
             raise Refusal(f"up to here the graph has more than {MAX_WORK:,} elements and products a row, the limit")
 
     def exact(self, *operands: Values, closed: bool = False) -> None:
-        """Refuse operands that are rounded already, may be infinite, or, unless `closed`, must not be merged."""
+        """Refuse operands that are rounded, may be infinite, or, unless `closed`, must not be merged."""
         for operand in operands:
             if operand.rounded:
                 raise Refusal(
@@ -108,22 +108,22 @@ class NodeCall:
                 )
 
     def numbers(self, *operands: Values) -> str:
-        """The one type of all operands, which is one that engines compute with."""
+        """The common type of all operands. Refuses mixed types, other types, and integers that are too large."""
         kind = operands[0].kind
         if any(operand.kind != kind for operand in operands):
             raise Refusal(f"its inputs are of the types {', '.join(sorted({o.kind for o in operands}))}, not of one")
         if kind not in FLOATS and kind not in INTEGERS:
             raise Refusal(f"it computes with {kind}, and the proof knows float32, float64, int32 and int64")
         if kind in INTEGERS and not all(operand.within(-WHOLE, WHOLE) for operand in operands):
-            raise Refusal(f"its input goes beyond {WHOLE:,}, to which engines count that take float32 for integers")
+            raise Refusal(f"its input goes beyond {WHOLE:,}, the limit of engines that use float32 for integers")
         return kind
 
     def may_show_flushing(self) -> None:
-        """Report that an engine that flushes subnormals to zero may give another result here."""
+        """Report that flushing subnormals to zero may change the result here."""
         self.findings.flushed.append(self.name)
 
     def flushed_terms(self, operands: Sequence[Values], grid: Exponents) -> None:
-        """Report a sum that flushing changes: of what is flushed, or with partial sums that are subnormal.
+        """Report a sum that flushing may change: its operands are flushed, or its partial sums may be subnormal.
 
         Args:
             grid: of the sum's terms, or of the sum.
@@ -134,14 +134,14 @@ class NodeCall:
 
 
 def axis_of(axis: int, rank: int) -> int:
-    """An axis from 0 on."""
+    """An axis counted from 0."""
     if not -rank <= axis < rank:
         raise Refusal(f"it names axis {axis} of {rank}")
     return axis % rank
 
 
 def row_axis(values: Values, axis: int, what: str) -> int:
-    """An axis as one of the arrays of a row.
+    """An axis of a row's arrays, which lack the batch axis.
 
     Args:
         what: what happens along the axis, for the sentence.
@@ -153,7 +153,7 @@ def row_axis(values: Values, axis: int, what: str) -> int:
 
 
 def align(call: NodeCall, *operands: Values) -> tuple[bool, list[Values]]:
-    """Broadcast operands against each other, as ONNX does; returns whether there is a batch axis, and the operands."""
+    """Broadcast operands as ONNX does. Returns whether there is a batch axis, and the operands."""
     batched = any(operand.batched for operand in operands)
     ranks = {operand.rank for operand in operands if operand.batched}
     if len(ranks) > 1:
@@ -173,7 +173,7 @@ def _row(operand: Values, rank: int) -> Values:
 
 
 def broadcast(*shapes: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape of all together."""
+    """The common shape of broadcast operands."""
     try:
         return np.broadcast_shapes(*shapes)
     except ValueError:
@@ -181,7 +181,7 @@ def broadcast(*shapes: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def whole(values: Values) -> Values:
-    """A result, if it is of a size that the proof looks at."""
+    """The same values, if their size is within the limits."""
     if not values.grid.size:
         raise Refusal("a result without elements")
     if values.grid.size > MAX_VALUES_A_ROW or values.rank > MAX_RANK:

@@ -1,4 +1,4 @@
-"""Cast and Constant: what a type can hold, and where a value is rounded to fit."""
+"""Cast and Constant: which values a type can hold, and which are rounded."""
 
 from dataclasses import replace
 from typing import Final
@@ -48,7 +48,7 @@ def type_of(number: int) -> str:
 def cast(call: NodeCall) -> Values:
     """Cast between types, if no value changes; float64 to float32 may be one correct rounding."""
     a, to = call.input(0), type_of(int(call.attribute("to", 0)))
-    call.attribute("saturate", 1)  # only of 8-bit floating types, which are refused
+    call.attribute("saturate", 1)  # matters for 8-bit floats only, which are refused
     call.spend(a.grid.size)
     if to == a.kind:
         return a
@@ -61,7 +61,7 @@ def cast(call: NodeCall) -> Values:
     form = FLOATS[to]
     if (a.bits > form.digits).any():
         raise Refusal(f"its input takes {a.bits.max()} bits, and {form.name} has {form.digits}", "Clip before")
-    # A number that was an integer is a new start, as one that was rounded to an integer is.
+    # An integer is an atom, like a value that was rounded to an integer.
     return replace(a, kind=to, atom=True, chosen=False, span=_span(a), reach=None, masked=False)
 
 
@@ -92,7 +92,7 @@ def _to_float(call: NodeCall, a: Values, to: str) -> Values:
 
 
 def constant_node(call: NodeCall) -> Values:
-    """Constant, in any of its attributes."""
+    """Constant, with any of its attributes."""
     held = [
         (name, call.attribute(name, None))
         for name in ("value", "value_float", "value_floats", "value_int", "value_ints")
@@ -110,7 +110,7 @@ def constant_node(call: NodeCall) -> Values:
 
 
 def tensor(proto: TensorProto) -> Values:
-    """A tensor of the file, which `contract.tensors` has looked at."""
+    """A tensor of the file; `contract.tensors` has checked it."""
     type_of(proto.data_type)
     array = numpy_helper.to_array(proto)
     if not array.size:

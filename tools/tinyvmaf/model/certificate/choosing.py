@@ -1,7 +1,7 @@
 """Operators that select one of their inputs, round to integers, or compare: monotone, and without a rounding error.
 
-A selection takes rounded and infinite values alike: rounding is monotone, so the selected rounding is the rounding of
-the selected. A rounding to integers, or a comparison, ends what engines may merge: no affine operation goes through it.
+A selection also takes rounded and infinite values: rounding is monotone, so to round and to select commute. Engines
+merge no affine operation through a rounding to integers or a comparison.
 """
 
 from dataclasses import replace
@@ -38,12 +38,12 @@ def clip(call: NodeCall) -> Values:
     given = [bound for bound in bounds if bound is not None]
     call.numbers(made, *given)
     if not all(bound.fixed and bound.grid.size == 1 and bound.rank <= 1 for bound in given):
-        raise Refusal("its bounds are not constant numbers, and engines take other bounds differently")
+        raise Refusal("its bounds are not constant numbers, and engines treat other bounds differently")
     call.spend(made.grid.size * len(given))
     if len(given) == 2:
         low, high = (bound.at(min(b.unit for b in given))[0] for bound in given)
         if low.item() > high.item():
-            raise Refusal("its lower bound is above the upper one, and engines differ in which they take then")
+            raise Refusal("its lower bound is above the upper one, and engines then differ in which one they use")
     for bound, choose in zip(bounds, (_larger, _smaller), strict=True):
         if bound is not None:
             made = choose(made, bound.spread(made.shape))
@@ -66,20 +66,20 @@ def _either(a: Values, b: Values, lo: object, hi: object, unit: int, a_may: obje
     """One of two, element by element.
 
     Args:
-        a_may: where it may be the first; `b_may` likewise. Where neither may they are equal, and both count.
+        a_may: where the result may be `a`; `b_may` likewise. Where neither is set, both are equal, and both count.
     """
     takes_a, takes_b = np.asarray(a_may, dtype=np.bool_), np.asarray(b_may, dtype=np.bool_)
     both = ~(takes_a ^ takes_b)
     grid = np.where(both, np.minimum(a.grid, b.grid), np.where(takes_a, a.grid, b.grid))
     bits = np.where(both, np.maximum(a.bits, b.bits), np.where(takes_a, a.bits, b.bits))
     made = one_of(values(a.kind, a.batched or b.batched, lo, hi, unit, grid, bits), a, b)
-    # A bound that is never reached may be anything, infinity too.
+    # A bound that is never reached may have any value, even infinity.
     met = [one for one, never in ((a, takes_b & ~takes_a), (b, takes_a & ~takes_b)) if not (one.fixed and never.all())]
     return made if made.reach is None else replace(made, reach=sum_reach(met, 1))
 
 
 def one_of(made: Values, *chosen: Values) -> Values:
-    """The values, with what engines may do with any of those that they were chosen from."""
+    """The values, with the combined state of the tensors that they were selected from."""
     flushes = [one.flush for one in chosen if one.flush is not None]
     atom = all(one.atom for one in chosen)
     flush = max(flushes) if flushes and made.lowest < max(flushes) else None
@@ -107,7 +107,7 @@ def absolute(call: NodeCall) -> Values:
 
 
 def select(call: NodeCall) -> Values:
-    """Where: one of two tensors, by a truth value that is the same in every engine."""
+    """Where: one of two tensors, by a condition that is the same in every engine."""
     condition, a, b = call.input(0), call.input(1), call.input(2)
     if condition.kind != "bool":
         raise Refusal(f"its condition is {condition.kind}, not bool")
@@ -137,7 +137,7 @@ def reduce_choice(call: NodeCall) -> Values:
 
 
 def reduced_axes(call: NodeCall, a: Values) -> tuple[int, ...]:
-    """The axes of a Reduce operator, as those of a row: its attribute, or its second input."""
+    """The axes of a Reduce operator, counted in a row's arrays; from its attribute or its second input."""
     given = call.parameter(1, "axes") if len(call.inputs) > 1 else call.attribute("axes", None)
     nothing = call.attribute("noop_with_empty_axes", 0)
     if not given and nothing:
@@ -179,9 +179,9 @@ def _even(n: int, shift: int) -> int:
 
 
 def _flushing_shows(a: Values, flush: int, op: str) -> bool:
-    """Whether a value below 2^flush in place of another one may round to another integer."""
+    """Whether flushing values below 2^flush may change the rounded integer."""
     if op == "Round":
-        return flush > -1  # below one half all is 0
+        return flush > -1  # all below one half rounds to 0
     small = a.grid < flush
     side = np.asarray(a.lo < 0 if op == "Floor" else a.hi > 0, dtype=np.bool_)
     return flush > 0 or bool((small & side).any())
@@ -202,8 +202,8 @@ def sign(call: NodeCall) -> Values:
 def compare(call: NodeCall) -> Values:
     """Equal, Less, Greater and the like, of exact values.
 
-    Engines may decide by the difference, or bring constants to the other side, so that has to be exact too, unless
-    both are atoms: then there is nothing to bring over.
+    Engines may compare the difference with 0, or move constants to the other side. So the difference must be exact
+    too, unless both are atoms, which have nothing to move.
     """
     a, b = call.input(0), call.input(1)
     kind = call.numbers(a, b)
@@ -221,7 +221,7 @@ def compare(call: NodeCall) -> Values:
 
 
 def _all_above(constant: Values, exponent: int) -> bool:
-    magnitude = np.where(constant.zero, -EVERY, constant.grid)  # at least its grid, wherever it is not 0
+    magnitude = np.where(constant.zero, -EVERY, constant.grid)  # a value that is not 0 is at least its grid
     return bool((magnitude >= exponent).all())
 
 

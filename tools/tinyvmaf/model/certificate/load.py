@@ -1,4 +1,4 @@
-"""From the bytes of a file to a graph that is safe to walk, or the reason why none is there."""
+"""Reads the bytes of a file into a graph that is safe to walk, or says why that is impossible."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
@@ -15,7 +15,7 @@ from tinyvmaf.model.contract.tensors import tensor_faults
 from tinyvmaf.model.contract.words import in_one_line, node_name, quoted
 
 OPSETS: Final = range(13, 24)
-"""Versions of ONNX's own operators for which the rules were written."""
+"""Versions of ONNX's own operators that the rules cover."""
 
 _FIELDS: Final = {
     "ModelProto": {
@@ -37,7 +37,7 @@ def parse(data: bytes) -> ModelProto:
     if len(data) >= LARGEST:
         raise ModelError(
             f"{len(data):,} bytes; the proof looks at files below {LARGEST:,}",
-            hint="it follows every single weight, which takes its time",
+            hint="it follows every weight, which takes time",
         )
     try:
         model = onnx.load_model_from_string(data)
@@ -55,10 +55,10 @@ def parse(data: bytes) -> ModelProto:
 
 
 def check(model: ModelProto) -> int:
-    """Look at everything outside the operators; returns the version of the operator set.
+    """Check everything except the operators; returns the version of the operator set.
 
     Raises:
-        Refusal: something in it is not known, is larger than the proof looks at, or is not well-formed.
+        Refusal: something is unknown, too large, or not well-formed.
     """
     graph = model.graph
     counts = {
@@ -85,7 +85,7 @@ def check(model: ModelProto) -> int:
             raise Refusal(fault)
     try:
         onnx.checker.check_model(model)
-    except Exception as error:  # ValidationError, and others of what it is built from
+    except Exception as error:  # ValidationError and others
         raise Refusal(f"onnx.checker refuses it: {in_one_line(error)}") from None
     return int(versions[0])
 
@@ -98,7 +98,7 @@ def _fields(message: Any, where: str) -> None:
 
 
 def _names(graph: GraphProto) -> None:
-    """Every value has one name and one origin, so that all engines mean the same by it."""
+    """Require that every value has its own name, so that all engines resolve names alike."""
     known: set[str] = set()
     origins: Sequence[tuple[str, str]] = [
         *((value.name, "input") for value in graph.input),
@@ -107,7 +107,9 @@ def _names(graph: GraphProto) -> None:
     ]
     for name, what in origins:
         if name in known:
-            raise Refusal(f"{what} {quoted(name)} has the name of another value, and engines differ in which they take")
+            raise Refusal(
+                f"{what} {quoted(name)} has the name of another value, and engines differ in which one they use"
+            )
         known.add(name)
 
 
@@ -123,7 +125,7 @@ def _tensors(graph: GraphProto) -> Iterator[tuple[TensorProto, str]]:
 
 
 def read_inputs(graph: GraphProto) -> dict[str, Values]:
-    """What may come in: any finite values, of rows if the first axis has a symbol for its length.
+    """The inputs: any finite values. The first axis is the batch if its length is a symbol.
 
     Raises:
         Refusal: an input is no float tensor, or an axis of a row has no fixed length.
@@ -167,12 +169,12 @@ def _type(value: ValueInfoProto, where: str) -> tuple[str, list[int | str | None
 
 
 def declared_kind(value: ValueInfoProto) -> str:
-    """The element type that an output says it has."""
+    """The declared element type of an output."""
     return type_of(value.type.tensor_type.elem_type)
 
 
 def live_nodes(graph: GraphProto) -> list[tuple[int, NodeProto]]:
-    """The nodes that an output depends on, in the file's order, with their numbers. Others are nobody's business."""
+    """The nodes that an output depends on, with their numbers, in the file's order. Others do not matter."""
     wanted = {value.name for value in graph.output}
     live = []
     for i, node in reversed(list(enumerate(graph.node))):

@@ -1,4 +1,4 @@
-"""Gemm, MatMul and the Reduce operators that add: products and their sums, in whatever order an engine takes."""
+"""Gemm, MatMul and the Reduce operators that add: sums of products in any order."""
 
 from dataclasses import replace
 from math import prod
@@ -21,7 +21,7 @@ from tinyvmaf.model.certificate.terms import Terms, Total, products, require_exa
 from tinyvmaf.model.certificate.values import FLOATS, Refusal, Values, constant, ints, own_subnormals, values
 
 _CHUNK = 20_000
-"""Products in memory at a time."""
+"""Number of products in memory at a time."""
 
 
 def matmul(call: NodeCall) -> Values:
@@ -48,7 +48,7 @@ def gemm(call: NodeCall) -> Values:
         call.numbers(a, bias)
         call.exact(bias)
     if call.attribute("alpha", 1.0) != 1.0:
-        # Before the sum or after it: so all of the factors, the products and the scaled sum have to be exact.
+        # Engines scale before or after the sum, so factors, products and the scaled sum must all be exact.
         _with_bias(replace(call, findings=replace(call.findings, reductions=[])), *_row_matrices(a, b))
         a, _ = _scaled(call, a, alpha), _scaled(call, b, alpha)
     if bias is not None and call.attribute("beta", 1.0) != 1.0:
@@ -109,7 +109,7 @@ def _row_matrices(a: Values, b: Values) -> tuple[Values, Values, bool, bool]:
 
 
 def _with_bias(call: NodeCall, a: Values, b: Values, rows: bool, columns: bool, bias: Values | None = None) -> Values:
-    """A B, plus a bias that broadcasts to it: sums of K products and, if there is one, a bias each."""
+    """A B plus a broadcast bias: each element is a sum of K products and, if there is one, a bias."""
     batched = a.batched or b.batched
     stacked = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     m, k, p = *a.shape[-2:], b.shape[-1]
@@ -191,7 +191,7 @@ def _sum_reach(call: NodeCall, a: Values, b: Values, k: int, bias: Values | None
     operands = [a, b]
     if bias is not None:
         operands.append(bias)
-        # As one term, with the coefficients by which engines may divide the bias.
+        # The product counts as one term; engines may divide the bias by its coefficients.
         scaled = replace(a if not a.fixed else b, reach=(fine, most), span=product_span(a, b))
         fine, most = sum_reach([scaled, bias], 2)
     require_reach(call, a.kind, (fine, most), operands)
@@ -199,7 +199,7 @@ def _sum_reach(call: NodeCall, a: Values, b: Values, k: int, bias: Values | None
 
 
 def _joined(call: NodeCall, totals: list[Total], kind: str, batched: bool, operands: list[Values]) -> Values:
-    """Sums that were made in parts along their last axis, as one tensor."""
+    """Join sums that were computed in parts along the last axis."""
     for t in totals:
         call.flushed_terms(operands, t.grid)
     unit = min(t.unit for t in totals)
@@ -252,7 +252,7 @@ def reduce_sum(call: NodeCall) -> Values:
     )
     if call.op == "ReduceMean":
         part = constant(np.asarray(1.0 / count, dtype=kind))
-        made, _ = _scaled(call, made, part), _scaled(call, a, part)  # each element first, or the sum
+        made, _ = _scaled(call, made, part), _scaled(call, a, part)  # engines scale each element, or the sum
     if keep:
         made = made.moved(lambda array: np.expand_dims(array, axes))
     return whole(made)

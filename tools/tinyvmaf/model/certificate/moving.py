@@ -1,4 +1,4 @@
-"""Operators that only move data: each element of the result is one of the input, and rows stay rows."""
+"""Operators that only move data: each output element is an input element, and rows stay separate."""
 
 import math
 from dataclasses import replace
@@ -32,12 +32,12 @@ def flatten(call: NodeCall) -> Values:
 
 
 def reshape(call: NodeCall) -> Values:
-    """Reshape to a constant shape that keeps the rows: 0 for them, or -1 if the rest says all of a row."""
+    """Reshape to a constant shape that keeps the rows: 0 for the batch axis, or -1 if the rest makes up a row."""
     a, shape = call.input(0), call.parameter(1, "shape") or []
     if call.attribute("allowzero", 0) and 0 in shape:
         raise Refusal("it makes a tensor without elements")
     if any(length < -1 for length in shape) or shape.count(-1) > 1 or len(shape) > MAX_RANK:
-        raise Refusal(f"its shape {shape[:10]} is none")
+        raise Refusal(f"its shape {shape[:10]} is invalid")
     full = [1, *a.shape] if a.batched else a.shape
     wanted = [full[i] if length == 0 and i < len(full) else length for i, length in enumerate(shape)]
     if a.batched:
@@ -143,7 +143,7 @@ def expand(call: NodeCall) -> Values:
     """Expand to a constant shape that leaves the batch axis alone."""
     a, shape = call.input(0), call.parameter(1, "shape") or []
     if any(length < 1 for length in shape) or len(shape) > MAX_RANK:
-        raise Refusal(f"its shape {shape[:10]} is none")
+        raise Refusal(f"its shape {shape[:10]} is invalid")
     if a.batched:
         if len(shape) > a.rank or (len(shape) == a.rank and shape[0] != 1):
             raise Refusal(_BATCH)
@@ -154,7 +154,7 @@ def expand(call: NodeCall) -> Values:
 
 
 def gather(call: NodeCall) -> Values:
-    """Gather: constant places along an axis, or places that were computed, in the rows of a constant table."""
+    """Gather: constant indices along an axis, or computed indices into the rows of a constant table."""
     a, places = call.input(0), call.input(1)
     if places.kind not in INTEGERS:
         raise Refusal(f"its indices are {places.kind}")
@@ -184,7 +184,7 @@ def _look_up(call: NodeCall, table: Values, places: Values) -> Values:
     shape = (*places.shape, *table.shape[1:])
     lo, hi = (np.broadcast_to(ints(end), shape) for end in (rows.lo.min(axis=0), rows.hi.max(axis=0)))
     grid, bits = (np.broadcast_to(part, shape) for part in (rows.grid.min(axis=0), rows.bits.max(axis=0)))
-    # What is looked up stands for a variable, and the coefficients are those by which the table was scaled, if it was.
+    # The result counts as a variable. Its coefficients are those that the table was scaled by, if any.
     span = (0, 0) if table.reach is None else factors(table)
     return whole(
         values(

@@ -1,4 +1,4 @@
-"""Which rules hold for which operator, and what is known of those that have none."""
+"""The rule of each operator, and the reasons why other operators have none."""
 
 from collections.abc import Callable
 from typing import Final
@@ -94,6 +94,6 @@ _KNOWN_NOT_TO: Final = {
 
 
 def why_no_rule(op: str) -> tuple[str, str | None]:
-    """Why an operator has no rule, and what to use in its place."""
-    unknown = ("it is not among the operators that the proof knows", f"it knows {', '.join(sorted(RULES))}")
+    """Why an operator has no rule, and what to use instead."""
+    unknown = ("the proof does not know this operator", f"it knows {', '.join(sorted(RULES))}")
     return _KNOWN_NOT_TO.get(op, unknown)

@@ -1,8 +1,8 @@
 """x (c - |x|), a sigmoid made of two parabolas: the one product whose factors are known to depend on each other.
 
-With |x| at most c it lies within c^2 / 4 of 0, where two factors of these ranges might reach c^2. Engines compute it as
-it stands, or expanded as c x - x |x|; so both of these products have to be exact, and their difference then is what the
-product is. The result is `closed`: its interval is that of the whole, so it is scaled, selected from or rounded to an
+If |x| <= c, the result is at most c^2 / 4 in magnitude; two independent factors of these ranges could reach c^2.
+Engines compute it as written, or expanded to c x - x |x|. So both of these products must be exact; their difference is
+then the result. The result is `closed`: its interval is that of the whole. It may be scaled, selected or rounded to an
 integer, but not merged with a sum.
 """
 
@@ -17,7 +17,7 @@ from tinyvmaf.model.certificate.values import FLOATS, Values, ints, own_subnorma
 
 
 def parabola(call: NodeCall) -> Values | None:
-    """Mul, if it is x (c - |x|), or x (c - x) where x is never below 0, and exact as that; else None."""
+    """The rule for x (c - |x|), or x (c - x) with x never below 0, if it is exact; None for any other Mul."""
     for x, rest in (call.names, call.names[::-1]):
         op, taken = call.makers.get(rest, ("", ()))
         if op != "Sub" or taken[0] not in call.known:
@@ -60,5 +60,5 @@ def _fault(part: Terms, kind: str) -> str | None:
 
 
 def _peak(most: int, height: int) -> int:
-    """The largest q (height - q) for q from 0 to `most`, which is not above the height; rounded up."""
+    """The largest q (height - q) for q from 0 to `most`, rounded up. `most` is at most `height`."""
     return -(-height * height // 4) if 2 * most >= height else most * (height - most)

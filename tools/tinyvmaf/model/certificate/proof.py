@@ -1,4 +1,4 @@
-"""The walk through a graph, node by node, until it ends or the proof does."""
+"""The walk through a graph, node by node, to its outputs or to the first node that the proof refuses."""
 
 from dataclasses import dataclass
 
@@ -15,14 +15,14 @@ from tinyvmaf.model.contract.words import in_one_line, quoted
 
 @dataclass(frozen=True)
 class Place:
-    """Where in the graph the walk is."""
+    """The node that the walk is at."""
 
     node: str = ""
     op: str = ""
 
 
 class Walk:
-    """One walk: `run` goes as far as the proof does, and `known` is what it found out about each value."""
+    """One walk. `run` goes as far as the proof holds; `known` has what is known about each value."""
 
     def __init__(self, data: bytes) -> None:
         self.model = parse(data)
@@ -30,13 +30,13 @@ class Walk:
         self.known: dict[str, Values] = {}
         self.makers: dict[str, tuple[str, tuple[str, ...]]] = {}
         self.place = Place()
-        self.double: Place | None = None  # the first that is float64
+        self.double: Place | None = None  # the first node with float64
 
     def run(self) -> None:
         """Walk to the outputs.
 
         Raises:
-            Refusal: the proof ends before them.
+            Refusal: the proof does not reach them.
         """
         opset = check(self.model)
         graph = self.model.graph
@@ -110,15 +110,15 @@ def prove(data: bytes) -> ExactnessCertificate:
         walk.run()
     except Refusal as refusal:
         broken = Broken(walk.place.node, walk.place.op, refusal.why, refusal.hint)
-    except Exception as error:  # hostile bytes, or a rule that meets what it was not written for: no proof, no claim
+    except Exception as error:  # hostile bytes, or a gap in a rule: then nothing is proven
         broken = Broken(walk.place.node, walk.place.op, f"the proof cannot follow it: {in_one_line(error)}", None)
     proven = broken is None
     if proven and walk.double is not None:
         broken = Broken(
             walk.double.node,
             walk.double.op,
-            "it computes in float64, and there are engines that take float32 for it",
-            "run it on an engine that computes float64 as it is, or keep to float32",
+            "it computes in float64, and some engines use float32 for it",
+            "run it on an engine with real float64, or use float32",
         )
     return ExactnessCertificate(
         certified=broken is None,

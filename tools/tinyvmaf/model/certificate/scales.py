@@ -1,9 +1,9 @@
-"""Constants that are multiplied with: engines apply them in any order, so all that any of them make has to exist.
+"""Constant factors: engines multiply them in any order, so every possible product of them must be representable.
 
-c (x W) may stand for (c x) W, and scales from both sides of a matrix product may be merged. So the terms of a value are
-products of factors, back to the last rounding to integers, and every product of some of these factors is one that an
-engine may make on its way. Those without a variable are merged coefficients: normal numbers (`Values.span`). Those with
-one are intermediate values: exact, and finite (`Values.reach`). A constant that is added to or compared with scaled
+An engine may compute (c x) W as c (x W), and merge scales from both sides of a matrix product. So a term is a product
+of factors since the last rounding to integers, and an engine may compute any partial product. Partial products of
+constants are merged coefficients: they must be normal numbers (`Values.span`). Partial products with a variable are
+intermediate values: they must be exact and finite (`Values.reach`). A constant that is added to or compared with scaled
 values may be divided by their scales, as in (x + b / c) c for c x + b.
 """
 
@@ -24,21 +24,21 @@ def factors(operand: Values) -> tuple[int, int]:
 
 
 def product_span(a: Values, b: Values) -> tuple[int, int]:
-    """The coefficients of a product: those of both factors, in any subset."""
+    """Coefficient range of a product: any subset of the coefficients of both factors."""
     (low_a, high_a), (low_b, high_b) = factors(a), factors(b)
     return low_a + low_b, high_a + high_b
 
 
 def sum_span(operands: Sequence[Values], count: int) -> tuple[int, int]:
-    """The coefficients of a sum of so many terms: the finest, and the largest so many times."""
+    """Coefficient range of a sum of `count` terms: the finest one, and `count` times the largest."""
     spans = [factors(operand) for operand in operands]
     return min(low for low, _ in spans), max(high for _, high in spans) + (count - 1).bit_length()
 
 
 def merged_span(kind: str, span: tuple[int, int]) -> tuple[int, int]:
-    """A span of coefficients, if a format has all of them without underflow or overflow.
+    """The same range; refused if it underflows or overflows.
 
-    That is float32 for float64 too: ONNX Runtime keeps the scale of a fused matrix product of either as a float32.
+    Checked in float32 for float64 too: ONNX Runtime keeps the scale of any fused matrix product as float32.
     """
     form = FLOATS["float32"]
     if kind in FLOATS and (span[0] < form.normal or span[1] >= form.top):
@@ -51,7 +51,7 @@ def merged_span(kind: str, span: tuple[int, int]) -> tuple[int, int]:
 
 
 def product_reach(a: Values, b: Values) -> tuple[int, int]:
-    """The finest grid and the largest magnitude of any product of factors of a product, at least one a variable."""
+    """`Values.reach` of a product: over all partial products with at least one variable."""
     (fine_a, most_a), (fine_b, most_b) = a.extent, b.extent
     (low_a, high_a), (low_b, high_b) = factors(a), factors(b)
     with_a, with_b = (fine_a + low_b, most_a + high_b), (fine_b + low_a, most_b + high_a)
@@ -63,7 +63,7 @@ def product_reach(a: Values, b: Values) -> tuple[int, int]:
 
 
 def sum_reach(operands: Sequence[Values], count: int) -> tuple[int, int]:
-    """The same for a sum of so many terms, or with `count` 1 for a selection."""
+    """`Values.reach` of a sum of `count` terms; with `count` 1, of a selection."""
     ends = []
     variable = [operand.span for operand in operands if not operand.fixed]
     for operand in operands:
@@ -81,11 +81,11 @@ def require_reach(
 ) -> None:
     """Refuse a result whose factors an engine may multiply in an order that underflows or overflows.
 
-    With factors that have no scale yet there is one order only, which the rules of the operator have looked at.
+    Operands without scales have only one order, which the operator's rule has checked.
 
     Args:
         reach: of the result.
-        rounds: a product is rounded, so it has to be normal before scales and after: only there they change no bit.
+        rounds: the product is rounded, so it must be normal: otherwise a scale before or after changes bits.
     """
     form = FLOATS.get(kind)
     if form is None or all(operand.reach is None for operand in operands):
@@ -102,9 +102,9 @@ def require_reach(
 
 
 def masked(a: Values, b: Values, scale: Values) -> bool:
-    """Whether elements of a product are 0 for a factor of 0; refused if scales may make infinity of them before.
+    """Whether a factor of 0 makes elements of a product 0. Refused if scales may first make the others infinite.
 
-    What comes before a Clip has no bound but infinity, and 0 times infinity is no number.
+    Values before a Clip may be infinite, and 0 times infinity is NaN.
     """
     zeros = scale.fixed and bool(scale.zero.any())
     if not (zeros or a.masked or b.masked):

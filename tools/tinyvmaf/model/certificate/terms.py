@@ -1,12 +1,12 @@
-"""Sums of terms, exact in every order: the one question on which the whole proof turns.
+"""Sums that are exact in every order: the core of the proof.
 
-A sum is exact in float32 whatever the order of its terms, the tree, FMA or not, and wherever the accumulator starts,
-if every partial sum of every subset of its terms is a float32. All terms are multiples of one step 2^g, the finest of
-their grids; a subset's sum lies between the sum of all negative parts and the sum of all positive ones; and float32
-has every multiple of a step up to 2^24 of them. So the larger of those two sums, in steps, is all that is to be known.
+A sum is exact in float32 for any order and tree of its terms, with or without FMA, and for any start of the
+accumulator, if the sum of every subset of its terms is a float32. All terms are multiples of one step 2^g, the finest
+of their grids. The sum of a subset lies between the sum of all negative parts and the sum of all positive parts.
+float32 has every multiple of a step up to 2^24 steps. So it is enough to know the larger of those two sums in steps.
 
-Two numbers m 2^a and n 2^b with odd m, n of p and q bits have a product of at most p + q bits, q if m is 1; so a sum
-with one term that is not 0 may take more than 2^24 steps, if its bits are few.
+Two numbers m 2^a and n 2^b with odd m, n of p and q bits have a product of at most p + q bits, or q if m is 1. So a sum
+with only one nonzero term may take more than 2^24 steps if it has few bits.
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ from tinyvmaf.model.certificate.values import (
 _EXACT_HINT = (
     "let every weight and activation have few bits on a grid of a power of two, and Round and Clip between layers"
 )
-_MANY = 1 << 20  # bits of which nothing is known
+_MANY = 1 << 20  # for an unknown number of bits
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Terms:
 
     @property
     def size(self) -> int:
-        """How many there are."""
+        """Number of terms."""
         return self.grid.size
 
 
@@ -64,9 +64,9 @@ def negative(terms: Terms) -> Terms:
 def products(a: Values, b: Values) -> Terms:
     """The products of two tensors of one shape, element by element.
 
-    An atom is one number, so the product of two lies between the products of their ends. Anything else may be
-    expanded: (x + c)(y + d) into xy + cy + xd + cd, where x may be at its largest while c is at its smallest. So there
-    all positive products, and all negative ones, are added, and if both are sums, only that bounds the bits.
+    The product of two atoms lies between the products of their ends. Any other product may be expanded, for example
+    (x + c)(y + d) into xy + cy + xd + cd, where x may be at its largest while c is at its smallest. Its interval then
+    adds all positive and all negative products. If both factors are sums, only that interval bounds the bits.
     """
     nothing = a.zero | b.zero
     if a.atom and b.atom:
@@ -101,7 +101,7 @@ def squares(a: Values) -> Terms:
 
 
 def product_bits(p: Exponents, q: Exponents) -> Exponents:
-    """Bits of products of numbers of p and of q bits."""
+    """Bits of the products of numbers with p and q bits."""
     return np.where(p <= 1, q, np.where(q <= 1, p, p + q))
 
 
@@ -123,22 +123,22 @@ class Total:
     """Sums of terms, and whether they are exact in every order."""
 
     lo: Ints
-    """Minus the sum of all negative parts: not the sum of the lower ends, so that it stays true of every subset."""
+    """The sum of all negative parts, not of the lower ends, so that it bounds every subset."""
     hi: Ints
     unit: int
     grid: Exponents
     bits: Exponents
     accumulator_bits: int
-    """Bits of the largest partial sum in steps: 2^k steps are a power of two, and count as k bits."""
+    """Bits of the largest partial sum in steps; 2^k steps, a power of two, count as k bits."""
     fault: str | None
-    """Why not, with numbers."""
+    """Why they are not exact, with numbers; None if they are."""
 
 
 def total(terms: Terms, axes: int | tuple[int, ...], kind: str) -> Total:
     """Add terms along axes.
 
     Args:
-        kind: the type that is computed in, a float or an integer type.
+        kind: the type of the computation, a float or an integer type.
     """
     axes = axes if isinstance(axes, tuple) else (axes,)
     over, under = _parts(terms.lo, terms.hi)
@@ -149,7 +149,7 @@ def total(terms: Terms, axes: int | tuple[int, ...], kind: str) -> Total:
     reach = ints(np.maximum(hi, -lo))
     shift = np.where(nothing, 0, grid - terms.unit).astype(np.object_)
     steps = bits_of(reach, shift)
-    # Of a single term its own bits count, else those that all integers up to so many steps take.
+    # A single term takes its own bits; several take the bits of all integers up to `steps`.
     bits = np.where(several, steps, np.minimum(np.asarray(terms.bits.max(axis=axes)), steps))
     if kind in INTEGERS:
         fault = _integer_fault(lo, hi, terms.unit)
@@ -159,7 +159,7 @@ def total(terms: Terms, axes: int | tuple[int, ...], kind: str) -> Total:
 
 
 def _parts(lo: Ints, hi: Ints) -> tuple[Ints, Ints]:
-    """What is above 0 and what is below, as magnitudes."""
+    """The parts above and below 0, as magnitudes."""
     return ints(np.maximum(hi, 0)), ints(np.maximum(ints(-lo), 0))
 
 
@@ -168,10 +168,10 @@ def _added(part: Ints, axes: tuple[int, ...]) -> Ints:
 
 
 def _integer_fault(lo: Ints, hi: Ints, unit: int) -> str | None:
-    reach = max(int(np.max(hi)), -int(np.min(lo))) << unit  # whole numbers: no unit is below 0
+    reach = max(int(np.max(hi)), -int(np.min(lo))) << unit  # integers: `unit` is at least 0
     if reach <= WHOLE:
         return None
-    return f"partial results reach {number(reach)}, and engines that take float32 for integers count to {WHOLE:,}"
+    return f"partial results reach {number(reach)}, and engines that use float32 for integers count to {WHOLE:,}"
 
 
 def _float_fault(
@@ -199,7 +199,7 @@ def within(magnitude: int, unit: int, form: Format) -> bool:
 
 
 def number(magnitude: int, unit: int = 0) -> str:
-    """A whole number of steps of 2^unit for a sentence; a power of two that is not below it if it is long."""
+    """A magnitude in steps of 2^unit, for a sentence; if it is long, rounded up to a power of two."""
     if unit == 0 and magnitude < 10**15:
         return f"{magnitude:,}"
     return f"up to 2^{unit + (magnitude - 1).bit_length()}"

@@ -1,7 +1,6 @@
-"""What is known of a tensor: for each element an interval, a grid and how many bits it takes. Exact, in integers.
+"""What is known about a tensor: for each element of one row, an interval, a grid and a number of bits.
 
-Elements are those of one row of the batch. Interval ends are Python integers in steps of 2^unit, so nothing here
-rounds, overflows or depends on an engine.
+Interval ends are Python integers in steps of 2^unit, so nothing here rounds, overflows or depends on an engine.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,7 +24,7 @@ class Format:
 
     name: str
     digits: int
-    """Significant bits: every integer up to 2^digits is a value, 2^digits + 1 is the first that is not."""
+    """Significant bits. Every integer up to 2^digits is a value; 2^digits + 1 is not."""
     lowest: int
     """The smallest subnormal is 2^lowest."""
     normal: int
@@ -42,13 +41,13 @@ class Format:
 FLOATS: Final = {f.name: f for f in (Format("float32", 24, -149, -126, 128), Format("float64", 53, -1074, -1022, 1024))}
 INTEGERS: Final = frozenset({"int32", "int64"})
 NARROW: Final = frozenset({"int8", "uint8"})
-"""Types of constants for which engines have kernels that round the other factor to 8 bits, too."""
+"""Types of constants whose kernels may also round the other factor to 8 bits."""
 WHOLE: Final = 1 << 24
-"""Integers are computed with up to this magnitude: there are engines without int64, and some that have float32 only."""
+"""Largest magnitude of computed integers: some engines lack int64, and some have only float32."""
 
 
-class Refusal(Exception):  # noqa: N818 - it is a verdict on a model, not an error of the program
-    """The proof ends here: `why`, one sentence without its full stop, and `hint`, what to do instead."""
+class Refusal(Exception):  # noqa: N818 - a verdict on a model, not a program error
+    """The proof ends here. `why` is one sentence without a full stop; `hint` says what to do instead."""
 
     def __init__(self, why: str, hint: str | None = None) -> None:
         super().__init__(why)
@@ -61,47 +60,47 @@ class Values:
     """A tensor without its batch axis, and what engines may do with the operations that made it."""
 
     kind: str
-    """float32, float64, int32, int64, bool; of a constant in the file also int8, uint8, int16, uint16."""
+    """float32, float64, int32, int64 or bool; for a constant in the file also int8, uint8, int16 or uint16."""
     batched: bool
-    """A batch axis stands before the axes of the arrays."""
+    """Whether the tensor has a batch axis before the axes of the arrays."""
     lo: Ints
     hi: Ints
     unit: int
-    """Interval ends are in steps of 2^unit, over the real numbers: beyond the largest float is infinity."""
+    """Interval ends are real numbers in steps of 2^unit; beyond the largest float means infinity."""
     grid: Exponents
-    """Each value is an integer times 2^grid; `EVERY` where it is 0."""
+    """Each value is an integer times 2^grid; `EVERY` for a value that is always 0."""
     bits: Exponents
-    """Each value is an integer of at most so many bits times a power of two: a power of two has 1 bit, 0 has none."""
+    """Each value is an integer of at most so many bits, times a power of two. A power of two has 1 bit, 0 has none."""
     atom: bool = True
-    """One term: an input, a constant, the result of a rounding to integers, or such a one times a power of two.
-    Otherwise engines may write it as a sum of several terms, and merge it with affine operations around it."""
+    """One term: an input, a constant, a value rounded to an integer, or one of these times a power of two. Engines may
+    expand anything else into a sum of terms and merge it with affine operations around it."""
     chosen: bool = False
-    """Such a sum went through a selection (Clip, Relu, Max, ...) since, and no matrix product came after that."""
+    """Such a sum went through a selection (Clip, Relu, Max, ...), without a matrix product since."""
     closed: bool = False
-    """Its interval is not that of the terms that it may be expanded into, so it must not be merged with any sum."""
+    """Its interval does not bound the terms of its expansion, so it must not be merged with a sum."""
     rounded: str = ""
-    """The node that rounded it, if it is not the exact real number."""
+    """The node that rounded it; empty if it is exact."""
     flush: int | None = None
-    """An engine that flushes subnormals may have another value below 2^flush in place of one below 2^flush."""
+    """If an engine flushes subnormals, any value below 2^flush may be another value below 2^flush."""
     span: tuple[int, int] = (0, 0)
-    """Products of any of the coefficients of its terms are multiples of 2^span[0], not above 0, and at most 2^span[1],
-    not below 0: what engines may merge them to."""
+    """Engines may merge coefficients of its terms. All their products are multiples of 2^span[0] and at most 2^span[1];
+    span[0] <= 0 <= span[1]."""
     reach: tuple[int, int] | None = None
-    """Likewise the products of factors of its terms with at least one variable. None if there are no scales to be
-    moved: it is an atom as it is."""
+    """The same for products of factors with at least one variable. None for an atom without scales that engines could
+    move."""
     masked: bool = False
-    """Elements of it are 0 as they were multiplied by 0."""
+    """Some elements are 0 because they were multiplied by 0."""
     narrow: bool = False
-    """It is made of a constant of 8 bits."""
+    """It was made from a constant of 8 bits."""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one row."""
+        """Shape of one row."""
         return self.grid.shape
 
     @property
     def rank(self) -> int:
-        """With the batch axis."""
+        """Number of axes, including the batch axis."""
         return self.grid.ndim + self.batched
 
     @property
@@ -111,12 +110,12 @@ class Values:
 
     @property
     def fixed(self) -> bool:
-        """It is a constant, each element of which is known."""
+        """Whether it is a constant with known elements."""
         return not self.batched and not self.rounded and bool(np.all(self.lo == self.hi))
 
     @property
     def power_of_two(self) -> bool:
-        """It is a constant of powers of two, and zeros, of either sign."""
+        """Whether it is a constant of zeros and powers of two, of either sign."""
         return self.fixed and bool(np.all(self.bits <= 1))
 
     @property
@@ -132,12 +131,12 @@ class Values:
 
     @property
     def extent(self) -> tuple[int, int]:
-        """Its reach, of an atom its own grid and magnitude."""
+        """Its reach; for an atom, its own grid and magnitude."""
         return self.reach or ((0, 0) if self.zero.all() else (self.lowest, self.top))
 
     @property
     def infinite(self) -> bool:
-        """It may be beyond the largest value of its float type."""
+        """Whether it may exceed the largest value of its float type."""
         form = FLOATS.get(self.kind)
         return form is not None and not self.within(-form.largest, form.largest)
 
@@ -147,7 +146,7 @@ class Values:
         return int(np.min(self.lo)) * down >= lo * up and int(np.max(self.hi)) * down <= hi * up
 
     def at(self, unit: int) -> tuple[Ints, Ints]:
-        """Interval ends in steps of 2^unit, which is not above its own."""
+        """Interval ends in steps of 2^unit; `unit` is at most its own."""
         factor = 1 << (self.unit - unit)
         return ints(self.lo * factor), ints(self.hi * factor)
 
@@ -167,7 +166,7 @@ class Values:
 
 
 def ints(array: object) -> Ints:
-    """An array of Python integers, also of the single one that numpy makes of an array without axes."""
+    """An array of Python integers, also from the scalar that NumPy returns for 0-d arrays."""
     return np.asarray(array, dtype=np.object_)
 
 
@@ -177,12 +176,12 @@ def _significant(steps: int) -> int:
 
 
 significant: Final = np.frompyfunc(_significant, 1, 1)
-"""Bits that take every integer up to a given one."""
+"""Bits that suffice for every integer up to a given one."""
 _bit_length: Final = np.frompyfunc(int.bit_length, 1, 1)
 
 
 def bits_of(magnitude: object, shift: object) -> Exponents:
-    """Bits that take every multiple of 2^shift up to a magnitude, both in the same unit."""
+    """Bits that suffice for every multiple of 2^shift up to a magnitude, both in the same unit."""
     steps = np.frompyfunc(lambda m, s: -(-m >> s), 2, 1)(magnitude, shift)
     return np.asarray(significant(steps), dtype=np.int64)
 
@@ -190,12 +189,12 @@ def bits_of(magnitude: object, shift: object) -> Exponents:
 def values(
     kind: str, batched: bool, lo: object, hi: object, unit: int, grid: object, bits: object, **state: Any
 ) -> Values:
-    """Values with their arrays in order: zeros on every grid, no more bits than the interval takes, the coarsest unit.
+    """Normalised `Values`: zeros on every grid, no more bits than the interval needs, the coarsest unit.
 
     Args:
         lo: interval ends in steps of 2^unit; `hi` likewise.
         grid: exponents, none below `unit`.
-        bits: what is known of the bits otherwise.
+        bits: any other bound on the bits.
         state: further fields.
     """
     lo, hi = np.broadcast_arrays(ints(lo), ints(hi))
@@ -203,28 +202,28 @@ def values(
     grid = np.where(nothing, EVERY, np.asarray(grid, dtype=np.int64))
     bits = np.where(nothing, 0, np.asarray(bits, dtype=np.int64))
     new = int(grid.min()) if not nothing.all() else unit
-    if new > unit:  # outward, should an end lie between two points of the grid
+    if new > unit:  # rounds outward if an end lies between two grid points
         lo, hi, unit = ints(lo >> (new - unit)), ints(-(-hi >> (new - unit))), new
     shift = np.where(nothing, 0, grid - unit).astype(np.object_)
     bits = np.asarray(np.minimum(bits, bits_of(np.maximum(hi, -lo), shift)))
     flush = state.pop("flush", None)
     if flush is not None and grid.min() >= flush:
-        flush = None  # nothing but 0 is that small
+        flush = None  # only 0 is that small
     return Values(kind, batched, ints(lo), ints(hi), unit, grid, bits, flush=flush, **state)
 
 
 def own_subnormals(made: Values) -> Values:
-    """The values, with what an engine that flushes subnormals to zero does to themselves."""
+    """The values, with `flush` raised if they may be subnormal themselves."""
     form = FLOATS.get(made.kind)
     if form is None or made.lowest >= form.normal:
         return made
-    # Some flush what is subnormal before it is rounded, and that may round to the smallest normal number.
+    # Some engines flush before they round, although the value may round to the smallest normal number.
     own = form.normal + bool(made.rounded)
     return replace(made, flush=own if made.flush is None else max(own, made.flush))
 
 
 def constant(array: NDArray[Any]) -> Values:
-    """A constant of any type that the file may have it in, all finite."""
+    """A finite constant of any type that a file may hold."""
     kind = array.dtype.name
     if kind in FLOATS:
         mantissa, exponent = np.frexp(array.astype(np.float64))
@@ -247,7 +246,7 @@ def constant(array: NDArray[Any]) -> Values:
 
 
 def constant_span(made: Values) -> tuple[int, int]:
-    """The span of a constant: to be multiplied with, or not."""
+    """The span of a constant, which may be used as a factor or not."""
     return (0, 0) if made.zero.all() else (min(made.lowest, 0), max(made.top, 0))
 
 
