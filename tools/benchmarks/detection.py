@@ -24,6 +24,7 @@ import numpy as np
 import onnx
 
 from tinyvmaf.files import home
+from tinyvmaf.measure.charts import SOURCES, file_figure, save
 from tinyvmaf.model import registry
 from tinyvmaf.model.sidecar import graph_facts, read_sidecar
 
@@ -163,17 +164,12 @@ def table(red: dict[str, set[str]]) -> str:
 
 def draw(red: dict[str, set[str]], path: Path) -> None:
     """A row a kind of change, a mark a gate, where it becomes red."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    figure, axis = plt.subplots(figsize=(9, 4), layout="constrained")
-    colours = plt.get_cmap("tab10")
+    figure = file_figure(9, 4)
+    axis = figure.subplots()
     for number, (gate, text) in enumerate(GATES.items()):
         found = [(least(kind, gate, red), row) for row, kind in enumerate(KINDS)]
         marks = [(one[0], row - 0.3 + 0.085 * number) for one, row in found if one is not None]
-        axis.scatter(*zip(*marks, strict=True) if marks else ([], []), s=42, color=colours(number), label=text)
+        axis.scatter(*zip(*marks, strict=True) if marks else ([], []), s=42, color=SOURCES[number], label=text)
     for row, (_, sizes, _) in enumerate(KINDS.values()):
         axis.plot([sizes[0], sizes[-1]], [row, row], color="#d5dbe3", linewidth=22, solid_capstyle="butt", zorder=0)
     axis.set(
@@ -184,8 +180,7 @@ def draw(red: dict[str, set[str]], path: Path) -> None:
     )
     axis.invert_yaxis()
     axis.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
+    save(figure, path, dpi=110)
     print(path)
 
 

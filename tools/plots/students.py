@@ -1,24 +1,20 @@
-"""Error of each frame over its score, of two recipes: python students.py [--out FILE] [--recipe R --recipe R].
+"""Error of each frame over its score, for two recipes: python students.py [--out FILE] [--recipe R --recipe R].
 
-Every source is scored by a model that has not seen it, of the recipe's first seed; fits come from the store or are made
-now. The two scales of error differ, or the better recipe would be a line. Needs matplotlib (extra `plots`).
+A model that has not seen a source scores it, with the recipe's first seed; fits come from the store or are made now.
+The two scales of error differ: on one scale the better recipe would be a line. Needs matplotlib (extra `plots`).
 """
 
 import argparse
 import sys
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
-
-mpl.use("Agg")
-from matplotlib import pyplot as plt
-from palette import CORPUS, GOLDEN, save
 
 from tinyvmaf.data import dataset
 from tinyvmaf.data.corpus.splits import leave_one_source_out
 from tinyvmaf.data.store import Store, default_folder
 from tinyvmaf.files import home
+from tinyvmaf.measure.charts import SOURCES, file_figure, file_style, save
 from tinyvmaf.model.engines import OnnxRuntimeCpu
 from tinyvmaf.train.folds import FitRequest, fold_models
 from tinyvmaf.train.recipes import read_recipe
@@ -29,7 +25,7 @@ DEFAULTS = ["mlp_small", "tinyvmaf_nano"]
 
 
 def errors(name: str, data: dataset.Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """The teacher's score of each frame, and what a model that has not seen its source is off by."""
+    """The teacher's score of each frame, and the error of a model that has not seen its source."""
     recipe = read_recipe(name)
     teacher = load_built_in(find_ffmpeg(), recipe.teacher)
     source = np.array(data.table["source"].to_pylist())
@@ -50,18 +46,19 @@ def main() -> int:
     parser.add_argument("--recipe", action="append", metavar="R", help=f"two of them; default {' and '.join(DEFAULTS)}")
     arguments = parser.parse_args()
     data = dataset.read(home() / "fixtures" / "corpus" / "features.parquet")
-    plt.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), dpi=110, facecolor="white", layout="constrained")
-    for axis, name, colour in zip(axes, arguments.recipe or DEFAULTS, (GOLDEN, CORPUS), strict=True):
-        score, off = errors(name, data)
-        rmse, largest = np.sqrt(np.mean(off**2)), np.abs(off).max()
-        print(f"{name}: {len(off)} frames, RMSE {rmse:.4g}, max {largest:.4g}")
-        axis.axhline(0.0, color="#6b7785", linewidth=0.8)
-        axis.scatter(score, off, s=3, c=colour, linewidths=0)
-        axis.set(xlabel="teacher's score", ylim=(-1.1 * largest, 1.1 * largest))
-        axis.set_ylabel("student - teacher, VMAF points")
-        axis.set_title(f"{name}: RMSE {rmse:.2g}, max {largest:.2g} points", fontsize=10)
-    save(figure, arguments.out)
+    with file_style(**{"font.size": 9}):
+        figure = file_figure(9, 3.6)
+        axes = figure.subplots(1, 2)
+        for axis, name, colour in zip(axes, arguments.recipe or DEFAULTS, (SOURCES[1], SOURCES[0]), strict=True):
+            score, off = errors(name, data)
+            rmse, largest = np.sqrt(np.mean(off**2)), np.abs(off).max()
+            print(f"{name}: {len(off)} frames, RMSE {rmse:.4g}, max {largest:.4g}")
+            axis.axhline(0.0, color="#6b7785", linewidth=0.8)
+            axis.scatter(score, off, s=3, c=colour, linewidths=0)
+            axis.set(xlabel="teacher's score", ylim=(-1.1 * largest, 1.1 * largest))
+            axis.set_ylabel("student - teacher, VMAF points")
+            axis.set_title(f"{name}: RMSE {rmse:.2g}, max {largest:.2g} points", fontsize=10)
+        save(figure, arguments.out, dpi=110)
     return 0
 
 

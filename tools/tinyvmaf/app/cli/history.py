@@ -8,6 +8,7 @@ from pathlib import Path
 from tinyvmaf.app.cli.common import Commands, add_command, positive_int, print_table
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.measure import latency_history
+from tinyvmaf.measure.charts import known_suffix
 
 _MAKE = "`tox -e latency` measures the models and adds a run"
 _ABOUT = """
@@ -71,7 +72,7 @@ def _history(arguments: argparse.Namespace) -> int:
 
 
 def _plot(arguments: argparse.Namespace) -> int:
-    latency_history.known_suffix(arguments.out)
+    known_suffix(arguments.out)
     path, runs = _read(arguments)
     if not runs:
         raise TinyvmafError(f"nothing is drawn: there is no history yet at {path}", hint=_MAKE)

@@ -2,7 +2,7 @@
 
 from tinyvmaf.measure.latency_history.changes import Change, Step, changes, steps
 from tinyvmaf.measure.latency_history.history import append, default_path, read
-from tinyvmaf.measure.latency_history.plot import draw, known_suffix
+from tinyvmaf.measure.latency_history.plot import draw
 from tinyvmaf.measure.latency_history.run import RATIOS, Batch, ModelRun, Ratio, Run
 from tinyvmaf.measure.latency_history.series import ALL, Series, select
 
@@ -20,7 +20,6 @@ __all__ = [
     "changes",
     "default_path",
     "draw",
-    "known_suffix",
     "read",
     "select",
     "steps",

@@ -1,24 +1,19 @@
 """The chart of a history: a panel for each model and batch size, with levels and change points."""
 
-import io
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from tinyvmaf.errors import TinyvmafError, install
-from tinyvmaf.files import write_atomic
+from tinyvmaf.measure.charts import INK, SOURCES, file_figure, file_style, known_suffix, save
 from tinyvmaf.measure.latency_history.run import Ratio, Run
 from tinyvmaf.measure.latency_history.series import Series
 
-# matplotlib is in an extra, and takes a second to import.
 if TYPE_CHECKING:
     from matplotlib.axes import Axes  # type: ignore[import-not-found, unused-ignore]
     from matplotlib.figure import Figure  # type: ignore[import-not-found, unused-ignore]
-
-SUFFIXES: Final = (".svg", ".png")
 
 OVER: Final[dict[Ratio, str]] = {
     "floor": "an Identity graph",
@@ -27,9 +22,8 @@ OVER: Final[dict[Ratio, str]] = {
 }
 """The reference of each ratio, in words."""
 
-# Okabe and Ito's colours, which the colour-blind can distinguish: for machines, then for a rise and a fall.
-_MACHINES: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9")
-_SLOWER, _FASTER, _LEVEL = "#D55E00", "#007A5A", "#222222"
+_MACHINES: Final = ("blue", "orange", "green", "pink", "brown")
+"""Names of the first colours: one for each machine."""
 _PANEL: Final = (2.9, 1.75)
 """Inches."""
 _MARGINS: Final = (0.9, 1.9)
@@ -38,29 +32,6 @@ _SHORT: Final = 7
 _LEAST_SPAN: Final = 0.06
 """Least span of the y axis, as a share of the level, so that noise does not look large."""
 _LETTERS_AN_INCH: Final = 17
-_STYLE: Final[dict[Any, Any]] = {
-    "font.size": 8,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.6,
-    "svg.hashsalt": "tinyvmaf",  # the same history gives the same file
-    "svg.fonttype": "path",
-}
-
-
-def known_suffix(path: Path) -> str:
-    """The suffix of a chart file, in lower case.
-
-    Raises:
-        TinyvmafError: the suffix is not supported.
-    """
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise TinyvmafError(
-            f"{path}: cannot draw {path.suffix or 'a file without suffix'}",
-            hint=f"choose a name that ends in {' or '.join(SUFFIXES)}",
-        )
-    return suffix
 
 
 def draw(path: Path, runs: Sequence[Run], selected: Sequence[Series]) -> None:
@@ -73,34 +44,18 @@ def draw(path: Path, runs: Sequence[Run], selected: Sequence[Series]) -> None:
     Raises:
         TinyvmafError: the suffix is not supported, matplotlib is not installed, or the file cannot be written.
     """
-    suffix = known_suffix(path)
-    try:
-        import matplotlib as mpl  # type: ignore[import-not-found, unused-ignore]
-    except ImportError as error:
-        raise TinyvmafError("drawing needs matplotlib, which is not installed", hint=install("plots")) from error
-    drawn = io.BytesIO()
-    with mpl.rc_context(_STYLE):
-        # Not pyplot's figure, so that no window opens.
-        figure = _figure(runs, selected)
-        metadata = {"Date": None} if suffix == ".svg" else {}
-        figure.savefig(drawn, format=suffix[1:], dpi=150, facecolor="white", metadata=metadata)
-    try:
-        write_atomic(path, drawn.getvalue())
-    except OSError as error:
-        raise TinyvmafError(
-            f"{path}: cannot be written: {error.strerror or error}", hint="choose another file with --out"
-        ) from error
+    known_suffix(path)
+    with file_style():
+        save(_figure(runs, selected), path)
 
 
 def _figure(runs: Sequence[Run], selected: Sequence[Series]) -> "Figure":
-    from matplotlib.figure import Figure
-
     machines = list(dict.fromkeys(one.machine for one in selected))
     models = list(dict.fromkeys(one.model for one in selected))
     batches = sorted({one.batch for one in selected})
     shown = [n for n, run in enumerate(runs) if run.machine.id in machines]
     width = max(_PANEL[0] * len(batches) + _MARGINS[0], 2.0 * _PANEL[0])
-    figure = Figure(figsize=(width, _PANEL[1] * len(models) + _MARGINS[1]), layout="constrained")
+    figure = file_figure(width, _PANEL[1] * len(models) + _MARGINS[1])
     panels = figure.subplots(len(models), len(batches), squeeze=False)
     for column, batch in enumerate(batches):
         lowest = None
@@ -110,7 +65,7 @@ def _figure(runs: Sequence[Run], selected: Sequence[Series]) -> "Figure":
             if not here:
                 axes.set_visible(False)
                 continue
-            _panel(axes, here, shown, [_MACHINES[machines.index(one.machine) % len(_MACHINES)] for one in here])
+            _panel(axes, here, shown, [SOURCES[machines.index(one.machine) % len(_MACHINES)] for one in here])
             _ticks(axes, runs, shown, labelled=False)
             axes.set_title(f"{model}, batch {batch}", loc="left", fontsize=8, fontweight="bold")
             lowest = axes
@@ -132,7 +87,7 @@ def _panel(axes: "Axes", here: Sequence[Series], shown: Sequence[int], colours: 
         axes.plot(x, one.values, "o", color=colour, markersize=2.6, markeredgewidth=0, zorder=4)
         for step in one.steps:
             ends = [x[step.start] - 0.4, x[step.stop - 1] + 0.4]
-            axes.plot(ends, [step.level] * 2, color=_LEVEL, linewidth=1.3, zorder=3)
+            axes.plot(ends, [step.level] * 2, color=INK["text"], linewidth=1.3, zorder=3)
         for change in one.changes:
             lines.append(
                 (float(x[change.index - 1] + x[change.index]) / 2, change.factor, change.mark.replace("-", "−"))
@@ -144,7 +99,7 @@ def _panel(axes: "Axes", here: Sequence[Series], shown: Sequence[int], colours: 
     axes.set_ylim(middle - 1.15 * half, middle + (1.15 + 0.42 * (max(heights, default=-1) + 1)) * half)
     axes.set_xlim(-0.8, max(len(shown) - 0.2, 0.8))
     for (at, factor, text), height in zip(sorted(lines), heights, strict=True):
-        colour = _SLOWER if factor > 1 else _FASTER
+        colour = INK["fail" if factor > 1 else "pass"]
         axes.axvline(at, color=colour, linestyle=(0, (4, 2)), linewidth=1.0, zorder=2)
         right = at > 0.7 * len(shown)
         axes.annotate(
@@ -161,7 +116,7 @@ def _panel(axes: "Axes", here: Sequence[Series], shown: Sequence[int], colours: 
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},  # hides the line of a near change
             zorder=5,
         )
-    axes.grid(axis="y", color="#e4e4e4", linewidth=0.6)
+    axes.grid(axis="y", color=INK["grid"], linewidth=0.6)
     axes.set_axisbelow(True)
 
 
@@ -191,14 +146,10 @@ def _note(runs: Sequence[Run], machines: Sequence[str], letters: int) -> list[st
     about = {run.machine.id: run.machine for run in runs}
     lines = []
     for n, one in enumerate(about[name] for name in machines):
-        colour = f" ({_NAMES[n % len(_NAMES)]})" if len(machines) > 1 else ""
+        colour = f" ({_MACHINES[n % len(_MACHINES)]})" if len(machines) > 1 else ""
         lines += textwrap.wrap(f"machine {one.id}{colour}: {one.cpu}, {one.cores} cores, {one.os}", letters)
     method = (
         "Dots are runs; both models took turns in one process. Lines are the levels of a piecewise-constant L1 fit; "
         "+ marks a slower level, − a faster one."
     )
     return [*lines, *textwrap.wrap(method, letters)]
-
-
-_NAMES: Final = ("blue", "orange", "green", "pink", "light blue")
-"""Names of the machines' colours."""
