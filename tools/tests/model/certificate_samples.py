@@ -27,7 +27,7 @@ def build(
     output: int = FLOAT,
     opset: int = 17,
 ) -> bytes:
-    """A graph from `x` `[N, width]` to `y`; Python numbers are float32, arrays what they are."""
+    """A graph from `x` `[N, width]` to `y`; Python numbers become float32, arrays keep their type."""
     tensors = [
         numpy_helper.from_array(v if isinstance(v, np.ndarray) else np.array(v, dtype=np.float32), name)
         for name, v in (constants or {}).items()
@@ -45,7 +45,7 @@ def build(
 
 
 def integers(low: float, high: float) -> tuple[list[NodeProto], dict[str, Any]]:
-    """Nodes that make whole numbers `q` within bounds of the features, and their constants."""
+    """Nodes that make integers `q` within bounds from the features, and their constants."""
     return [node("Round", ["x"], "q0"), node("Clip", ["q0", "low", "high"], "q")], {"low": low, "high": high}
 
 
@@ -56,7 +56,7 @@ def behind(
     q: tuple[float, float] = (0, 255),
     **how: Any,
 ) -> ExactnessCertificate:
-    """The certificate of nodes behind whole numbers `q`, 0 to 255 unless said."""
+    """The certificate of nodes after integers `q`, 0 to 255 by default."""
     before, bounds = integers(*q)
     return certify(build([*before, *nodes], bounds | (constants or {}), **how))
 

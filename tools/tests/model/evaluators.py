@@ -166,7 +166,7 @@ class Flushing(Plain):
 
 
 class Exact(Plain):
-    """Exact arithmetic, in fractions; each operation is rounded once, correctly, to the type that it has."""
+    """Exact arithmetic in fractions; each operation is rounded once, correctly, to its type."""
 
     def run(self, net: Net, rows: Array, what: str | None = None) -> Array:
         self.double = net.dtype is np.float64
@@ -234,7 +234,7 @@ to_float32, to_float64 = rounding(24, -149, 128), rounding(53, -1074, 1024)
 
 
 class Torch(Plain):
-    """PyTorch's kernels for what may be added in many ways."""
+    """PyTorch's kernels for sums."""
 
     def step(self, step: Step, x: list[Array]) -> Array:
         import torch
@@ -271,7 +271,7 @@ def _openvino() -> Any:
 
 def openvino(data: bytes, rows: Array) -> Array:
     core = _openvino()
-    # Without the hint it takes bfloat16 on processors that have it.
+    # Without the hint it uses bfloat16 if the CPU has it.
     compiled = core.compile_model(core.read_model(data, b""), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     return np.array(compiled(rows)[0])
 

@@ -27,7 +27,7 @@ class Gardener:
         return float(2.0 ** self.rng.integers(low, high + 1))
 
     def numbers(self, *shape: int) -> Array:
-        """Few bits mostly, on one grid or on several; sometimes all the bits that there are."""
+        """Mostly few bits, on one grid or several; sometimes all bits."""
         bits = self.one_of(1, 3, 5, 8, 12) + (self.net.dtype is np.float64) * self.one_of(0, 12)
         whole = self.rng.integers(-(2**bits) + 1, 2**bits, shape)
         scale = 2.0 ** self.one_of(0, 0, -6, -3, 5)

@@ -1,4 +1,4 @@
-"""Each rule of the proof at its exact boundary: what is certified one step before, and refused one step after."""
+"""Each rule of the proof at its exact boundary: certified one step before, refused one step after."""
 
 from typing import Any
 
@@ -69,7 +69,7 @@ def test_a_sum_is_not_narrower_than_its_terms() -> None:
     """q - 255 lies in [-255, 0], but expanded, (q - 255) w is q w - 255 w; with q + 255 both ends add up."""
     add = [node("Add", ["q", "c"], "s"), node("Mul", ["s", "w"], "y")]
     assert behind(add, {"c": -255.0, "w": float(2**16 - 1)}, q=(0, 255)).certified
-    # [0, 1000] - 1000 + ... : within [0, 10] in truth, with terms of 1000 each.
+    # [0, 1000] - 1000 + ...: in fact within [0, 10], but with terms of 1000 each.
     narrow = behind(add, {"c": -1000.0, "w": float(2**15 - 1)}, q=(1000, 1010))
     refused(narrow, "25 significant bits")
 
@@ -189,7 +189,7 @@ def test_a_sum_is_not_rounded_again() -> None:
 
 
 def test_what_is_rounded_up_reaches_the_next_integer() -> None:
-    """The largest float below 0.5 plus 2^24 - 1 is rounded to 2^24: bounds have to be those of the rounded value."""
+    """The largest float below 0.5 plus 2^24 - 1 rounds to 2^24: bounds must be those of the rounded value."""
     near = float(np.nextafter(np.float32(0.5), np.float32(1)))
     nodes = [node("Add", ["q", "c"], "r"), node("Round", ["r"], "w"), node("MatMul", ["w", "one"], "y")]
     constants = {"c": near, "one": weights([1])}
@@ -234,7 +234,7 @@ def test_infinity_is_only_selected_from_or_rounded() -> None:
 
 
 def test_a_sum_does_not_overflow() -> None:
-    """Infinity minus infinity would be no number; a scaled input has nothing to be added to."""
+    """Infinity minus infinity would be NaN; a scaled input has nothing to be added to."""
     nodes = [
         node("Cast", ["q"], "i", to=INT64),
         node("Gather", ["t", "i"], "g"),

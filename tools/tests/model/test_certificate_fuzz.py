@@ -1,4 +1,4 @@
-"""What is certified gives the same bits however it is computed, and those of exact arithmetic: held on random graphs.
+"""Random graphs: a certified one gives the same bits in every computation, and those of exact arithmetic.
 
 Small graphs are made at random: quantised-looking nets, with random bits, scales and activations, and with random
 breaks. Whatever of them is certified has to give 0 ULP between exact arithmetic with one correct rounding an operation
@@ -36,7 +36,7 @@ GRAPHS = int(os.environ.get("TINYVMAF_FUZZ_GRAPHS", tries(50, 1000)))
 
 @dataclass
 class Seen:
-    """One graph, its certificate, and what disagreed."""
+    """One graph, its certificate, and the computations that disagreed."""
 
     net: Net
     seed: int
@@ -46,7 +46,7 @@ class Seen:
 
 @cache
 def seen() -> tuple[Seen, ...]:
-    """Every graph of this run, computed in every way."""
+    """All graphs of this run, computed in every way."""
     found = []
     for seed in range(GRAPHS):
         net = Gardener(seed).grow()
@@ -87,14 +87,14 @@ def told(one: Seen) -> str:
     return "\n".join([f"graph {one.seed} differs in {', '.join(one.different)}", *lines, repr(one.net.constants)])
 
 
-def test_what_is_certified_is_exact_in_every_way() -> None:
-    """Also what is proven for engines with float64: all but OpenVINO, which is not run on it."""
+def test_a_certified_graph_gives_the_same_bits_in_every_computation() -> None:
+    """Includes graphs that are proven for float64 only; OpenVINO, which lacks float64, does not run them."""
     wrong = [one for one in seen() if one.certificate.exact_in_float64 and one.different]
     assert not wrong, told(wrong[0])
 
 
-def test_every_value_is_within_what_is_known_of_it() -> None:
-    """Interval, grid and bits of each element of each value, also of those before the end of a proof that ends."""
+def test_every_value_lies_within_its_proven_bounds() -> None:
+    """Checks interval, grid and bits of each element of each value, up to the node that the proof refuses."""
     some, checked = seen()[: max(200, GRAPHS // 10)], 0
     for one in some:
         walk = Walk(one.net.onnx())
@@ -108,7 +108,7 @@ def test_every_value_is_within_what_is_known_of_it() -> None:
 
 
 def keeps_to(known: Values, made: Array, where: str) -> int:
-    """Assert that finite values are what is known of them; returns how many there are."""
+    """Assert that finite values match what the proof knows about them; returns their number."""
     lo, hi, grid, bits = (np.broadcast_to(part, made.shape) for part in (known.lo, known.hi, known.grid, known.bits))
     places = np.flatnonzero(np.isfinite(made) & (made != 0))
     for i in places:
@@ -127,15 +127,15 @@ def keeps_to(known: Values, made: Array, where: str) -> int:
 
 
 def test_a_fair_share_is_certified_and_a_fair_share_is_not() -> None:
-    """Neither a proof that refuses all nor one that certifies all gets through."""
+    """A proof that refuses everything fails here, and so does one that certifies everything."""
     proven = [one for one in seen() if one.certificate.exact_in_float64]
     double = [one for one in proven if not one.certificate.certified]
     assert 0.2 * GRAPHS <= len(proven) - len(double) <= 0.8 * GRAPHS
     assert len(double) >= 0.02 * GRAPHS
 
 
-def test_a_good_share_of_what_is_refused_does_differ() -> None:
-    """How complete the proof is: for these it could not have said yes."""
+def test_many_of_the_refused_graphs_do_differ() -> None:
+    """A measure of completeness: these graphs are rightly refused."""
     refused = [one for one in seen() if not one.certificate.exact_in_float64]
     found = [one for one in refused if one.different]
     print(f"{GRAPHS} graphs, {len(refused)} refused, {len(found)} of those were seen to differ")

@@ -1,4 +1,4 @@
-"""Files that are no models, or hostile ones, cost the certificate little and get none."""
+"""Hostile files, and files that are not models, cost little time and are not certified."""
 
 import time
 import tracemalloc
@@ -17,17 +17,17 @@ from tinyvmaf.model.certificate import ExactnessCertificate, certify
 from ..effort import tries
 from .certificate_samples import DOUBLE, FLOAT, build, integers, node, refused, weights
 
-# What is no model, or a hostile one.
+# Hostile files, and files that are not models.
 
 
 @pytest.mark.parametrize("data", [b"", b"\x00", b"not a model", b"\x08\x08hostile", bytes(1000), b"\x08\x08" * 600_000])
-def test_what_is_no_model_is_an_error(data: bytes) -> None:
+def test_a_file_that_is_not_a_model_is_an_error(data: bytes) -> None:
     with pytest.raises(ModelError) as raised:
         certify(data)
     assert raised.value.hint
 
 
-def test_half_a_model_is_no_model() -> None:
+def test_a_truncated_model_is_an_error() -> None:
     whole = build([node("MatMul", ["x", "w"], "y")], {"w": np.ones((2, 100), np.float32)})
     for end in range(0, len(whole), 7):
         try:
@@ -152,7 +152,7 @@ def test_small_files_do_not_take_much_time_or_memory(bomb: str) -> None:
 @given(st.data())
 @settings(max_examples=tries(60, 5000), deadline=None)
 def test_a_damaged_file_is_refused_or_read(data: st.DataObject) -> None:
-    """Whatever a byte is changed to: an answer or a ModelError, nothing else."""
+    """Any changed byte leads to an answer or a ModelError, nothing else."""
     whole = bytearray(
         build(
             [*integers(0, 9)[0], node("Gemm", ["q", "w"], "y", alpha=2.0)],

@@ -127,7 +127,7 @@ def test_rows_stay_rows(move: str) -> None:
 
 
 def test_each_element_keeps_what_is_known_of_it() -> None:
-    """The first column is huge and the second small: it is the second that is picked, cut, and joined."""
+    """The first column is huge, the second small. The small one is picked, cut and joined."""
     scale = {
         "c": weights([2**20, 1])[0],
         "w": weights([2**15], [2**15]),
@@ -145,7 +145,7 @@ def test_each_element_keeps_what_is_known_of_it() -> None:
 
 
 def test_a_first_axis_of_a_fixed_length_is_an_axis_like_others() -> None:
-    """No batch then: all of it is known, and may be added."""
+    """Without a batch all elements are known and may be added."""
     bounds = {"low": 0.0, "high": 255.0, "a": np.array([0])}
     nodes = [*integers(0, 255)[0], node("ReduceSum", ["q", "a"], "y")]
     assert certify(build(nodes, bounds, shape=[3, 2])).certified
@@ -183,7 +183,7 @@ SHAPES: dict[str, tuple[list[NodeProto], dict[str, Any], Sequence[Any]]] = {
 
 @pytest.mark.parametrize("case", SHAPES)
 def test_shapes_and_values_are_an_engines(case: str) -> None:
-    """What the proof takes a result for, element by element, is what ONNX Runtime makes of it."""
+    """Each element's proven bounds hold for ONNX Runtime's result."""
     nodes, constants, shape = SHAPES[case]
     rng = np.random.default_rng(5)
     weight = {name: rng.integers(-9, 10, size).astype(np.float32) for name, size in constants.items()}
@@ -261,7 +261,7 @@ def test_float64_counts_to_2_53(w: float, exact: bool) -> None:
 
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16])
 def test_weights_of_8_bits_do_not_go_into_a_product(dtype: type) -> None:
-    """Measured: OpenVINO then rounds the activations to 8 bits too; not so with 16."""
+    """Measured: with 8-bit weights, OpenVINO rounds the activations to 8 bits too; with 16-bit weights it does not."""
     nodes = [node("Cast", ["w"], "f", to=FLOAT), node("Mul", ["f", "s"], "g"), node("MatMul", ["q", "g"], "y")]
     found = behind(nodes, {"w": np.array([[1], [3]], dtype), "s": 0.5})
     assert found.certified is (dtype is np.int16)

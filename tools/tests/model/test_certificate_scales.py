@@ -96,7 +96,7 @@ def scaled_graph(case: str) -> bytes:
 
 
 def every_engine(data: bytes) -> dict[str, np.ndarray]:
-    """What each engine makes of a graph of one feature at each level of its optimisation."""
+    """Each engine's scores for a graph of one feature, at each optimisation level."""
     rows = np.array([2.0**-149 * 1025, 3e-38, 0.3, 0, 1, 2, 3], np.float32)[:, None]
     found = {}
     for name in ("onnxruntime-cpu", "openvino", "numpy"):
@@ -127,7 +127,7 @@ def test_engines_agree_where_scales_are_certified(case: str) -> None:
 
 
 def test_engines_do_move_scales() -> None:
-    """Else there would be no need of the rule."""
+    """Otherwise the rule would be unnecessary."""
     made = every_engine(scaled_graph("ordinary"))
     assert len({score.tobytes() for score in made.values()}) > 1
 
@@ -143,7 +143,7 @@ def test_scales_are_moved_up_to_the_smallest_number(scale: float, certified: boo
 
 
 def test_a_scale_is_not_moved_behind_a_rounding() -> None:
-    """x 2^13 0.1 may be (x 0.1) 2^13, which rounds what is subnormal."""
+    """x 2^13 0.1 may become (x 0.1) 2^13, which rounds a subnormal."""
     nodes = [*UNIT, node("Mul", ["c", "a"], "s"), node("Mul", ["s", "b"], "y")]
     bounds = {"low": -1.0, "high": 1.0}
     refused(certify(build(nodes, bounds | {"a": 2.0**13, "b": 0.1})), "normal numbers are from")
@@ -175,7 +175,7 @@ def test_scales_of_a_table_and_of_a_parabola_are_not_forgotten() -> None:
 
 @pytest.mark.parametrize(("scale", "exact"), [(2.0**30, True), (2.0**30 + 1, False), (2.0**128, False)])
 def test_scales_of_float64_may_be_kept_as_float32(scale: float, exact: bool) -> None:
-    """ONNX Runtime's fused matrix product holds its scale as a float32, whatever it multiplies."""
+    """ONNX Runtime's fused matrix product keeps its scale as float32, for any type of matrix."""
     nodes = [
         node("Cast", ["q"], "d", to=DOUBLE),
         node("MatMul", ["d", "w"], "m"),
@@ -190,7 +190,7 @@ def test_scales_of_float64_may_be_kept_as_float32(scale: float, exact: bool) -> 
 
 
 def test_a_scale_of_0_does_not_meet_infinity() -> None:
-    """Clip(x) [0, 1] 2^7 may be Clip(x 2^7 [0, 1]), where infinity times 0 is no number."""
+    """Clip(x) [0, 1] 2^7 may be Clip(x 2^7 [0, 1]), where infinity times 0 is NaN."""
     nodes = [*UNIT, node("Mul", ["c", "m"], "s"), node("Mul", ["s", "a"], "y")]
     constants = {"low": 0.0, "high": 1.0, "m": weights([0, 1])[0]}
     assert certify(build([*nodes[:1], node("Mul", ["c", "m"], "y")], constants)).certified

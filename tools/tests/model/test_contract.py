@@ -1,4 +1,4 @@
-"""A file that does not keep the model contract is refused by looking at it, and the reason names what and where."""
+"""A file that breaks the model contract is refused without running it. The reason says what is wrong and where."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ from .contract_samples import (
 
 
 @pytest.mark.parametrize("model", SOUND.values(), ids=SOUND)
-def test_what_keeps_the_contract_has_no_fault(model: ModelProto, tmp_path: Path) -> None:
+def test_a_model_that_keeps_the_contract_has_no_fault(model: ModelProto, tmp_path: Path) -> None:
     path = tmp_path / "m.onnx"
     path.write_bytes(dumps(model))
     assert faults(dumps(model)) == file_faults(path) == []

@@ -17,7 +17,7 @@ OUTSIDE = ["../w.bin", "a/../../w.bin", "/etc/passwd", r"..\w.bin", r"C:\w.bin",
 
 @pytest.mark.parametrize("location", ["w.bin", "data/w.bin", *OUTSIDE])
 def test_external_data_is_refused_with_its_location(location: str, tmp_path: Path) -> None:
-    """Also where the file is at hand, and whether it leads out of the folder is said."""
+    """Refused even if the file exists. The message says whether it is outside the folder."""
     if location not in OUTSIDE:
         (tmp_path / location).parent.mkdir(exist_ok=True)
         (tmp_path / location).write_bytes(bytes(16))
@@ -92,7 +92,7 @@ def test_the_limit_is_the_largest_tiers(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("dims", [[50_000_000], [2**31, 2**31], [2**62] * 8, [1000, 1000]])
 def test_dimensions_that_no_small_file_can_hold_are_refused(dims: list[int]) -> None:
-    """Nobody may be made to allocate 200 MB, or more than there is, by 100 bytes."""
+    """100 bytes must not cause an allocation of 200 MB, or of more than there is."""
     model = linear()
     weight(model).dims[:] = dims
     refused(model, r"initializer 'w' declares \[.*\], \d+ elements, which no file below 1000000 bytes can hold")

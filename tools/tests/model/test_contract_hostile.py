@@ -1,4 +1,4 @@
-"""Files that would cost too much, that are damaged, or that are no models."""
+"""Files that are too expensive, damaged, or not models."""
 
 import os
 import subprocess
@@ -33,7 +33,7 @@ from .contract_samples import (
     weight,
 )
 
-# What the checker finds, and what a run would cost.
+# Findings of the checker, and the cost of a run.
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ from .contract_samples import (
     ],
     ids=["cycle", "missing value", "value made twice", "unknown attribute", "shapes", "types", "no node"],
 )
-def test_what_the_checker_refuses_is_refused_in_its_words(model: ModelProto, reason: str) -> None:
+def test_a_refusal_by_the_checker_quotes_it(model: ModelProto, reason: str) -> None:
     refused(model, f"onnx.checker refuses it: .*{reason}")
 
 
@@ -76,8 +76,8 @@ def test_memory_in_the_square_of_the_frames_is_refused() -> None:
     )
 
 
-def test_what_a_file_declares_of_its_values_is_not_believed() -> None:
-    """Shape inference takes a declared length where it has a symbol, or nothing, of its own."""
+def test_declared_shapes_of_inner_values_are_not_trusted() -> None:
+    """Shape inference uses the declared length if it infers a symbol or nothing."""
     square = behind(SQUARE)
     square.graph.value_info.append(value("pairs", ["N", 4]))
     refused(square, r"'pairs' is \[N, N\]: its size grows with the square of the number of frames")
@@ -102,12 +102,12 @@ def test_weights_that_multiply_into_32_gb_are_refused() -> None:
 
 
 def test_an_axis_whose_length_cannot_be_told_is_refused_with_what_to_do() -> None:
-    """Its length may be that of all features of all frames, and multiply from there."""
+    """Its length may be that of all features of all frames, and grow from there."""
     model = behind([node("Reshape", ["features", "to"], ["x"])], {"to": np.array([-1, 4])})
     refused(model, r"'x' is \[\w+, 4\], with an axis whose .*; in a Reshape, write 0 for the axis of frames, not -1")
 
 
-def test_the_declared_length_of_the_output_is_not_believed_either() -> None:
+def test_the_declared_length_of_the_output_is_not_trusted() -> None:
     model = build(
         [node("MatMul", ["features", "w"], ["y"]), node("Reshape", ["y", "to"], ["score"])],
         {"w": np.ones((4, 1), np.float32), "to": np.array([-1, 1])},
@@ -125,7 +125,7 @@ def test_a_value_of_unknown_or_of_high_rank_is_refused() -> None:
 
 
 def test_a_reshape_to_a_petabyte_costs_nothing_to_refuse() -> None:
-    """Shape inference that fills in constants asked for the memory of this one."""
+    """Shape inference with data propagation allocated the memory of this one."""
     model = behind(
         [
             node("ReduceMean", ["features"], ["m"], axes=[1]),
@@ -158,7 +158,7 @@ def test_a_file_of_very_many_parts_is_refused_soon(spoil: Callable[[onnx.GraphPr
     refused(model, reason)
 
 
-# Bytes that are no model.
+# Bytes that are not a model.
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_a_file_of_very_many_parts_is_refused_soon(spoil: Callable[[onnx.GraphPr
     ],
     ids=["empty", "text", "header only", "zeros", "length of 2 GB"],
 )
-def test_what_is_no_model_is_refused(data: bytes, reason: str) -> None:
+def test_bytes_that_are_not_a_model_are_refused(data: bytes, reason: str) -> None:
     refused(data, reason)
 
 
@@ -219,8 +219,8 @@ def test_names_that_are_no_text_are_refused() -> None:
     refused(data.replace(b"features", b"featur\xff\xff"), r"called b?'featur\\xff\\xff'")
 
 
-def test_what_breaks_the_inspection_is_refused_too() -> None:
-    """A location that is no text is not even a path."""
+def test_a_file_that_breaks_the_inspection_is_refused() -> None:
+    """A location that is not text cannot be a path."""
     model = linear()
     external(weight(model), "elsewhere")
     refused(dumps(model).replace(b"elsewhere", b"elsewh\xff\xff\xff"), "it cannot be inspected: Type")
@@ -244,7 +244,7 @@ def test_twenty_faults_are_listed_and_the_rest_counted() -> None:
 # Files.
 
 
-def test_what_is_no_regular_file_is_not_read(tmp_path: Path) -> None:
+def test_a_file_that_is_not_regular_is_not_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path, tmp_path / "pipe", Path("/dev/zero")):
         assert file_faults(path) == ["it is not a regular file, so reading it may never end"]
@@ -259,7 +259,7 @@ def test_a_file_that_cannot_be_read_is_a_fault(tmp_path: Path) -> None:
 
 
 def test_the_sidecar_of_another_model_is_the_registrys_to_name(tmp_path: Path) -> None:
-    """The contract is of the file alone: this one keeps it."""
+    """The contract concerns only the file, and this one keeps it."""
     entry = registry.find("vmaf_v0.6.1_svr")
     described = {
         key: entry.sidecar().as_dict()[key]
@@ -274,7 +274,7 @@ def test_the_sidecar_of_another_model_is_the_registrys_to_name(tmp_path: Path) -
 
 
 def test_no_session_is_made_to_look_at_a_file(tmp_path: Path) -> None:
-    """Not even the engine's library is loaded."""
+    """The engine's library is not even imported."""
     nan = linear()
     weight(nan).raw_data = np.full(4, np.nan, np.float32).tobytes()
     hostile = {

@@ -52,7 +52,7 @@ IN_FLOAT16 = model(
     ],
 )
 def test_a_network_on_a_grid_scores_the_same_to_the_bit(name: str, weights: type) -> None:
-    """In one session, at any batch size; what it must be is computed in integers here, without any engine."""
+    """One session, any batch size. The expected scores are computed here in integers, without an engine."""
     with load(name, grid(weights)) as session:
         for count in BATCHES:
             x = rows(count)
@@ -135,12 +135,12 @@ def test_scores_are_the_callers_to_keep(name: str) -> None:
     assert first.flags.writeable
 
 
-# What a model asks for and an engine does not have.
+# Models that an engine does not support.
 
 
 @pytest.mark.parametrize("name", EVERY)
 def test_float64_is_computed_in_float64_or_refused(name: str) -> None:
-    """1 + 2^-40 - 1 is 0 in float32. OpenVINO and OpenCV would compute in that, or worse, and not say so."""
+    """1 + 2^-40 - 1 is 0 in float32. OpenVINO and OpenCV would silently compute in float32 or worse."""
     if name in WITHOUT_FLOAT64:
         with pytest.raises(UnsupportedModelError, match=f"{name} does not compute in float64"):
             load(name, IN_FLOAT64)
@@ -177,7 +177,7 @@ def test_an_operator_of_somebody_else_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("name", MOST)
 @pytest.mark.parametrize("data", [b"", b"\x08\x08hostile", grid()[:-300]], ids=["empty", "no ONNX", "truncated"])
-def test_what_is_no_model_is_refused(name: str, data: bytes) -> None:
+def test_bytes_that_are_not_a_model_are_refused(name: str, data: bytes) -> None:
     with pytest.raises(ModelError):
         load(name, data)
 
@@ -222,14 +222,14 @@ def test_a_level_that_an_engine_does_not_have_is_refused(name: str) -> None:
             load(name, IDENTITY, Settings(optimisation=level))
 
 
-def test_settings_that_are_none_are_refused() -> None:
+def test_invalid_settings_are_refused() -> None:
     with pytest.raises(EngineError, match="0 threads"):
         Settings(threads=0)
     with pytest.raises(EngineError, match="no optimisation level 'fast'"):
         Settings(optimisation="fast")
 
 
-# What is here.
+# Which engines are here.
 
 
 def test_an_unknown_engine_is_named_with_those_that_there_are() -> None:
@@ -320,7 +320,7 @@ def test_what_the_machine_lacks_is_no_fault_of_the_model(error: Exception, kind:
 
 
 def test_engines_that_round_differently_are_some_ulp_apart() -> None:
-    """What a gate does with both rooms, on a model that it must fail."""
+    """Two engines and the ULP distance, on a model that the gate must fail."""
     data = model([("Tanh", ["features"], "score", {})], width=1)
     x = rows(1000, 1)
     found = ulp.compare(load("onnxruntime-cpu", data).run(x), load("numpy", data).run(x), bound=0, inputs=x)

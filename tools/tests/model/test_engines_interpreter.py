@@ -1,4 +1,4 @@
-"""The interpreter gives each operator ONNX's meaning, and names what it does not know."""
+"""The interpreter computes each operator as ONNX does, and names what it does not support."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What single libraries need: providers of ONNX Runtime, OpenVINO, OpenCV, PyTorch."""
+"""Special cases of single libraries: providers of ONNX Runtime, OpenVINO, OpenCV, PyTorch."""
 
 import itertools
 import os
@@ -18,12 +18,12 @@ from tinyvmaf.model.engines.torch_ops import Torch
 
 from .engine_samples import F32, IDENTITY, grid, load, model, rows
 
-# ONNX Runtime elsewhere.
+# Providers of ONNX Runtime.
 
 
 @pytest.fixture
 def profile(tmp_path: Path) -> Path:
-    """A real one, of the CPU."""
+    """A real profile from the CPU."""
     session = OnnxRuntimeSession(
         grid(), Settings(), "CPUExecutionProvider", {}, CONFIG, profile=str(tmp_path / "profile")
     )
@@ -68,7 +68,7 @@ def test_a_provider_whose_device_is_missing_says_so() -> None:
 
 
 def test_a_provider_that_leaves_all_to_the_cpu_is_refused() -> None:
-    """The Azure provider computes nothing here: a real case of a silent fallback."""
+    """The Azure provider computes nothing here: a real silent fallback."""
     if "AzureExecutionProvider" not in build_has():
         pytest.skip("this ONNX Runtime has no provider to try it with")
     with pytest.raises(UnsupportedModelError, match="fallback to CPU EP has been explicitly disabled"):
@@ -101,7 +101,7 @@ def test_openvino_does_not_phone_home(tmp_path: Path) -> None:
 
 
 def test_openvino_multiplies_in_float32() -> None:
-    """Left to itself it takes bfloat16 where the CPU has it, which keeps 8 bits of 1 + 2^-12."""
+    """By default it uses bfloat16 if the CPU has it, which keeps 8 bits of 1 + 2^-12."""
     data = model([("MatMul", ["features", "w"], "score", {})], {"w": F32(np.full((64, 1), 1 + 2**-12))}, width=64)
     assert load("openvino", data).run(np.ones((4096, 64))).tolist() == [64 + 2**-6] * 4096
 
@@ -120,7 +120,7 @@ def test_opencv_refuses_what_it_reads_as_an_empty_network() -> None:
 
 
 def test_threads_of_the_process_are_as_before() -> None:
-    """Also for who uses the library beside us."""
+    """Other code in the process may use the library too."""
     for name, module, getter in (("opencv", "cv2", "getNumThreads"), ("torch-eager", "torch", "get_num_threads")):
         count = getattr(pytest.importorskip(module), getter)
         before = count()
@@ -149,7 +149,7 @@ def test_pytorch_without_a_gpu_says_so() -> None:
 
 @pytest.mark.slow
 def test_more_models_are_compiled_than_pytorch_keeps_of_one_code() -> None:
-    """It refuses to compile one code more often than a limit says, 8 by default: each model must have its own.
+    """PyTorch compiles one code object at most 8 times by default: each model must have its own.
 
     And a warning of its compiler does not end a run in which warnings are errors.
     """

@@ -43,7 +43,7 @@ def web() -> Session:
 
 
 def test_a_node_process_that_is_killed_is_no_fault_of_the_model(web: Any) -> None:
-    """While it runs, and before. Stopped first, so that the kill surely comes before the answer."""
+    """During a run and before it. The process is stopped first, so that the kill comes before the answer."""
     os.kill(web._process.pid, signal.SIGSTOP)
     killer = threading.Timer(0.2, os.kill, (web._process.pid, signal.SIGKILL))
     killer.start()
@@ -79,7 +79,7 @@ def test_a_forgotten_session_ends_its_process() -> None:
 
 
 def test_the_node_process_ends_with_ours(tmp_path: Path) -> None:
-    """Killed, ours has no chance to end it; but its stdin ends."""
+    """A killed parent cannot end it, but its stdin ends."""
     load("onnxruntime-web", IDENTITY).close()
     (tmp_path / "m.onnx").write_bytes(IDENTITY)
     code = (

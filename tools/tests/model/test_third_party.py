@@ -42,7 +42,7 @@ def adopted(path: Path, options: FeedOptions | None = None):
 
 
 def scores(path: Path, options: FeedOptions | None = None) -> np.ndarray:
-    """Of the adopted file, which keeps the contract and gives what the original gives when it is fed by hand."""
+    """Scores of the adopted file, which keeps the contract and equals the original."""
     one = adopted(path, options)
     assert contract.faults(one.data) == []
     found = OnnxRuntimeCpu(one.data).run(ROWS)
@@ -286,7 +286,7 @@ def foreign(model: onnx.ModelProto) -> None:
         ),
     ],
 )
-def test_what_no_candidate_may_be(model: onnx.ModelProto, message: str, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_a_candidate_is_refused(model: onnx.ModelProto, message: str, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=message):
         adopted(write(tmp_path, model, PLAIN))
 

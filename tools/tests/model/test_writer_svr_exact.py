@@ -1,4 +1,4 @@
-"""The exact form of a teacher's SVR: its scores to some 1e-5 VMAF points, by operations none of which rounds."""
+"""The exact form of a teacher's SVR: its scores within about 1e-5 VMAF points, without any rounding operation."""
 
 import functools
 from collections.abc import Callable
@@ -64,7 +64,7 @@ def operators(data: bytes) -> set[str]:
     return {node.op_type for node in onnx.load_model_from_string(data).graph.node}
 
 
-# How near it is.
+# Accuracy.
 
 
 @pytest.mark.parametrize("name", EXACT)
@@ -135,7 +135,7 @@ def test_any_finite_row_scores_within_the_clip(files: Files, rows: Rows) -> None
 _engine = functools.cache(OnnxRuntimeCpu)
 
 
-# That it is exact.
+# Exactness.
 
 
 @pytest.mark.parametrize("name", EXACT)
@@ -165,7 +165,7 @@ def test_nothing_is_left_that_engines_approximate(files: Files) -> None:
     assert not {"Exp", "Div", "Sqrt"} & operators(files(EXACT[0]))
 
 
-# Which teachers have it.
+# Teachers with an exact form.
 
 
 def test_a_teacher_with_a_transform_or_a_correction_keeps_the_old_form(teachers: Teachers, files: Files) -> None:
@@ -190,11 +190,13 @@ def test_a_teacher_with_a_transform_or_a_correction_keeps_the_old_form(teachers:
     ],
     ids=["slopes", "intercepts", "support-vectors", "coefficients", "rho"],
 )
-def test_an_svr_whose_sums_float64_does_not_count_to_is_refused(
+def test_an_svr_with_sums_beyond_float64_integers_is_refused(
     what: str, change: Callable[[Any], dict[str, Any]], teachers: Teachers
 ) -> None:
     teacher = teachers(EXACT[0])
-    with pytest.raises(TeacherError, match=rf"no exact SVR: {what} reaches [0-9.e+]+ steps, and float64 counts to 9.0"):
+    with pytest.raises(
+        TeacherError, match=rf"no exact SVR: {what} reaches [0-9.e+]+ steps, but float64 holds integers to 9.0"
+    ):
         svr_model(replace(teacher, svr=replace(teacher.svr, **change(teacher.svr))), "m")
 
 

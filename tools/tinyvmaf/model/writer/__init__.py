@@ -1,7 +1,4 @@
-"""ONNX models by the model contract: `features` float32 `[N, F]` to `score` float32 `[N, 1]`, one deterministic file.
-
-opset 17, no external data, normalisation and clip inside the graph.
-"""
+"""Writes ONNX files that keep the model contract. Normalisation and clip are in the graph; bytes reproducible."""
 
 from tinyvmaf.model.writer.svr import svr_model
 

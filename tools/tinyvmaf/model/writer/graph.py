@@ -1,4 +1,4 @@
-"""A graph under construction: nodes and constants, each named after what it is; written as one deterministic file."""
+"""Builds a graph from named nodes and constants, and writes it as one file with reproducible bytes."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -15,7 +15,7 @@ BATCH: Final = "N"
 
 
 class Graph:
-    """Collects nodes and constants, and gives the file."""
+    """Collects nodes and constants, then gives the file's bytes."""
 
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
@@ -27,7 +27,7 @@ class Graph:
         return name
 
     def node(self, op: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
-        """Add a node with one output; returns that."""
+        """Add a node with one output; returns the output's name."""
         self.nodes.append(helper.make_node(op, list(inputs), [output], name=output, **attributes))
         return output
 

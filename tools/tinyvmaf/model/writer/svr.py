@@ -1,4 +1,4 @@
-"""A teacher's SVR as ONNX, float64 inside: the yardstick for students."""
+"""Writes a teacher's SVR as ONNX with float64 inside. Students are compared with it."""
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -13,18 +13,18 @@ from tinyvmaf.vmaf.teacher.svr import ChromaFromLuma, Svr
 
 
 def svr_model(teacher: Teacher, model_id: str) -> bytes:
-    """A teacher's SVR as ONNX, float64 inside: the yardstick for students.
+    """A teacher's SVR as ONNX, with float64 inside.
 
-    Where the SVR has an exact form (`svr_exact`), no operation rounds. Else, with z the normalised features times
-    sqrt(gamma), and s the support vectors likewise, the RBF kernel exp(-gamma |x - s|^2) is exp(2 z.s - |s|^2 - |z|^2):
-    one matrix product and no `[N, S, F]` array.
+    If the SVR has an exact form (`svr_exact`), no operation rounds. Otherwise, let z be the normalised features times
+    sqrt(gamma), and s the support vectors times sqrt(gamma). Then the RBF kernel is exp(2 z.s - |s|^2 - |z|^2), which
+    takes one matrix product and no `[N, S, F]` array.
 
     Args:
-        teacher: any teacher; of a bootstrap collection, its point estimate.
+        teacher: any teacher. For a bootstrap collection, its point estimate is used.
         model_id: the graph's name.
 
     Returns:
-        The file's bytes, the same for the same teacher.
+        The file's bytes, always the same for a teacher.
     """
     graph = Graph()
     if has_exact_form(teacher.svr):
@@ -45,7 +45,7 @@ def svr_model(teacher: Teacher, model_id: str) -> bytes:
 
 
 def add_svr(graph: Graph, x: str, svr: Svr) -> str:
-    """Add an SVR behind float64 features `[N, F]`; returns the score, float64 `[N, 1]`, transformed and clipped."""
+    """Add an SVR after float64 features `[N, F]`; returns the transformed and clipped score, float64 `[N, 1]`."""
     if svr.chroma is not None:
         x = add_chroma(graph, x, svr.chroma, svr.support_vectors.shape[1], np.float64)
     root = np.sqrt(svr.gamma)
@@ -57,7 +57,7 @@ def add_svr(graph: Graph, x: str, svr: Svr) -> str:
     norm = graph.node("ReduceSumSquare", [z], "row_norm", axes=[1], keepdims=1)
     exponent = graph.node("Sub", [shifted, norm], "exponent")
     kernel = graph.node("Exp", [exponent], "kernel")
-    # Denormalising is linear, so it goes into the coefficients.
+    # Denormalisation is linear, so the coefficients include it.
     slope, intercept = svr.slopes[0], svr.intercepts[0]
     total = graph.node(
         "MatMul",
@@ -79,7 +79,7 @@ def add_svr(graph: Graph, x: str, svr: Svr) -> str:
 
 
 def add_chroma(graph: Graph, x: str, rule: ChromaFromLuma, n_features: int, dtype: DTypeLike) -> str:
-    """Add the correction of a silent chroma feature behind features `[N, F]` of a dtype; returns the corrected ones."""
+    """Add the correction of a chroma feature that is 0 after features `[N, F]`; returns the corrected features."""
     pick = [
         graph.constant(name, np.array([i])) for name, i in (("chroma_index", rule.chroma), ("luma_index", rule.luma))
     ]
@@ -90,7 +90,7 @@ def add_chroma(graph: Graph, x: str, rule: ChromaFromLuma, n_features: int, dtyp
     factor = graph.constant("chroma_factor", np.array([rule.factor], dtype=dtype))
     new = graph.node("Mul", [lack, factor], "chroma_from_luma")
     silent = graph.node("Equal", [old, zero], "chroma_is_silent")
-    # The correction is added to a chroma of exactly 0, so the sum is exactly the correction.
+    # The chroma is exactly 0 here, so the sum is exactly the correction.
     correction = graph.node("Where", [silent, new, zero], "correction")
     column = graph.constant("chroma_column", np.eye(n_features, dtype=dtype)[rule.chroma : rule.chroma + 1])
     spread = graph.node("Mul", [correction, column], "correction_in_place")

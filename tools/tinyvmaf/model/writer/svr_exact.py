@@ -1,17 +1,17 @@
-"""A teacher's SVR as ONNX without an operation that rounds: the same bits on every engine that has float64.
+"""A teacher's SVR as ONNX without rounding: the same bits on every engine with float64.
 
 The SVR is `sum_i c_i exp(-|z - s_i|^2) + offset`, `z` the normalised features times the root of gamma. In float64 an
-engine's own `Exp`, its order of summation and its fused multiply-adds each change the last bits, and near a score of 0
-there is no bound to how many ULP that makes. Here all is integers below `2^53` in units of a power of two:
+engine's own `Exp`, its order of summation and its fused multiply-adds each change the last bits, and near
+a score of 0 that can be any number of ULP. Here all values are integers below `2^53` in units of a power of two:
 
 - features are floored to 27 bits, and `z` and `s` are in units of `2^-25`, so that the squared distance is an exact sum
-  in units of `2^-50`. What `s` loses by that is some 5e-5 points, so the next ten bits of it are summed by themselves;
-- the distance is cut to 32 bits after the point, and those are split into three digits: `exp(-(a + b + c))` with a
-  table for `a` in steps of `2^-8`, one for `1 - exp(-b)` in steps of `2^-18`, and `1 - c` for what is left, whose
-  square is below `2^-36`. Both products are exact, and floored to units of `2^-30`;
+  in units of `2^-50`. Rounding `s` would cost about 5e-5 points, so its next ten bits are summed separately;
+- the distance is cut to 32 bits after the point and split into three digits: `exp(-(a + b + c))` with a
+  table for `a` in steps of `2^-8`, one for `1 - exp(-b)` in steps of `2^-18`, and `1 - c` for the rest, whose square is
+  below `2^-36`. Both products are exact, and floored to units of `2^-30`;
 - the coefficients are split into a high and a low part, whose two sums are exact, and are added in units of `2^-36`.
 
-What is lost on the way is about 1e-5 VMAF points on a frame; float32 loses 4e-6 on a score of 100 at the end.
+The loss is about 1e-5 VMAF points a frame; the final float32 loses 4e-6 on a score of 100.
 """
 
 from typing import Final
@@ -26,7 +26,7 @@ from tinyvmaf.model.writer.graph import Graph
 from tinyvmaf.vmaf.teacher.svr import Svr
 
 _INPUT_BITS: Final = 27
-_Z: Final = 25  # z and s are in units of 2 to minus this; the others likewise
+_Z: Final = 25  # the unit of z and s is 2^-_Z; likewise below
 _DISTANCE: Final = 32
 _MORE: Final = 10
 _COARSE: Final = 8
@@ -39,7 +39,7 @@ _MOST: Final = 2**53
 
 
 def has_exact_form(svr: Svr) -> bool:
-    """Whether `add_exact_svr` knows this SVR: one without a transform of its score or a correction of its features."""
+    """Whether `add_exact_svr` supports this SVR: it has a clip, and neither score transform nor chroma correction."""
     return svr.transform is None and svr.chroma is None and svr.clip is not None
 
 
@@ -47,11 +47,11 @@ def add_exact_svr(graph: Graph, svr: Svr, highest: NDArray[np.float64]) -> None:
     """Add an SVR from `features` to `score`.
 
     Args:
-        highest: `[F]`, where each feature ends in the teacher's domain; a feature is clipped to 0 and to between two
-            and four times that.
+        highest: `[F]`, each feature's upper end in the teacher's domain. A feature is clipped to 0 below, and above to
+            two to four times that end.
 
     Raises:
-        TeacherError: a sum of this SVR could leave the integers that float64 holds.
+        TeacherError: a sum of this SVR may exceed the integers that float64 holds exactly.
     """
     assert svr.clip is not None
     root = np.sqrt(svr.gamma)
@@ -59,7 +59,7 @@ def add_exact_svr(graph: Graph, svr: Svr, highest: NDArray[np.float64]) -> None:
     last = float(np.ceil(2.0**_INPUT_BITS * highest.min()))
     exponents = np.floor(np.log2(last / highest)).astype(np.int64) - 1
     slopes = np.ldexp(np.rint(np.ldexp(svr.slopes[1:] * root, _Z + _SLOPE_EXTRA - exponents)), -_SLOPE_EXTRA)
-    # Half a step for the flooring of the feature, half a unit for that of z.
+    # Half a step because the feature is floored, half a unit because z is.
     intercepts = np.ldexp(svr.intercepts[1:] * root, _Z) + 0.5 * slopes + 0.5
     intercepts = np.ldexp(np.rint(np.ldexp(intercepts, _SLOPE_EXTRA)), -_SLOPE_EXTRA)
     exact_s = np.ldexp(svr.support_vectors * root, _Z)
@@ -130,7 +130,7 @@ def add_exact_svr(graph: Graph, svr: Svr, highest: NDArray[np.float64]) -> None:
 
 def _exact(what: str, steps: float) -> None:
     if steps > _MOST:
-        raise TeacherError(f"no exact SVR: {what} reaches {steps:.4g} steps, and float64 counts to {_MOST:.4g}")
+        raise TeacherError(f"no exact SVR: {what} reaches {steps:.4g} steps, but float64 holds integers to {_MOST:.4g}")
 
 
 def _double(graph: Graph, name: str, value: NDArray[np.float64]) -> str:
@@ -138,7 +138,7 @@ def _double(graph: Graph, name: str, value: NDArray[np.float64]) -> str:
 
 
 def _integers(graph: Graph, name: str, value: NDArray[np.float64]) -> str:
-    """Whole numbers, in half the bytes; an engine makes them float64 when it loads the file."""
+    """Integers in half the bytes. An engine converts them to float64 when it loads the file."""
     stored = graph.constant(f"{name}_i32", value.astype(np.int32))
     return graph.node("Cast", [stored], name, to=TensorProto.DOUBLE)
 
@@ -153,10 +153,10 @@ def _clip(graph: Graph, x: str, output: str, low: float, high: float) -> str:
 
 
 def _digit(graph: Graph, x: str, name: str, bits: int) -> tuple[str, str]:
-    """The digits above `bits`, as an index, and what is left below."""
+    """The digits above `bits` as an index, and the rest below."""
     whole = graph.node("Floor", [_scaled(graph, x, f"{name}_exact", -bits)], f"{name}_digit")
     rest = graph.node("Sub", [x, _scaled(graph, whole, f"{name}_part", bits)], f"{name}_rest")
-    # It is there already; the clip is for whoever proves from the graph alone that an index has its place in a table.
+    # The clip changes nothing. It lets a proof from the graph alone see that an index stays inside its table.
     rest = _clip(graph, rest, f"{name}_rest_clipped", 0.0, 2.0**bits - 1.0)
     return graph.node("Cast", [whole], f"{name}_index", to=TensorProto.INT64), rest
 
