@@ -1,9 +1,9 @@
-"""The embedded corpus from nothing, then its extraction once more: python corpus_from_nothing.py.
+"""Time to build and extract the embedded corpus, and to extract it again: python corpus_from_nothing.py
 
-Builds all 153 files, extracts canonical features and three teachers with an empty store, and extracts again. Printed:
-seconds of each command, and how many times faster the second extraction is: of the work alone, as the command says it,
-and of the whole process, which cannot be shorter than Python takes to start and import its libraries. Exit status 1 if
-building and extracting take 240 s or more, or the second extraction is less than 500 times faster.
+Builds all 153 files, extracts canonical features and three teachers with an empty store, and extracts again. Prints the
+seconds of each command, and the speedup of the second extraction: of the work alone, as the command reports it, and of
+the whole process, including the start of Python. Exit status 1 if building and extracting take 240 s or more, or the
+second extraction is less than 500 times faster.
 """
 
 import os
@@ -19,13 +19,13 @@ TEACHERS = ("vmaf_v0.6.1", "vmaf_v0.6.1neg", "vmaf_v1.0.16_3d0h")
 
 
 def main() -> int:
-    """Measure, print, and hold against the bounds."""
+    """Measure, print, and compare with the bounds."""
     with tempfile.TemporaryDirectory(prefix="tinyvmaf-bench-") as name:
         environment = os.environ | {"TINYVMAF_CACHE": str(Path(name, "cache"))}
         root, out = Path(name, "root"), Path(name, "features.parquet")
 
         def timed(*arguments: str) -> tuple[float, float]:
-            """Seconds of the process, and of its work if it says so."""
+            """Seconds of the process, and of its work if it reports them."""
             start = time.perf_counter()
             done = subprocess.run(
                 [sys.executable, "-m", "tinyvmaf", *arguments],
@@ -36,12 +36,12 @@ def main() -> int:
             )
             seconds = time.perf_counter() - start
             print(f"{seconds:8.2f} s  tinyvmaf {arguments[0]}: {done.stdout.strip().split(': ', 1)[1]}", flush=True)
-            said = re.search(r"store, ([0-9.]+) s", done.stdout)
-            return seconds, float(said[1]) if said else seconds
+            work = re.search(r"store, ([0-9.]+) s", done.stdout)
+            return seconds, float(work[1]) if work else seconds
 
         extract = ["extract", "--data-root", str(root), "--out", str(out), *(f"--teacher={t}" for t in TEACHERS)]
         build = timed("corpus", "build", "--out", str(root))[0]
-        time.sleep(3)  # files younger than that are not remembered by their modification time
+        time.sleep(3)  # the store does not trust the modification time of younger files
         first = timed(*extract)
         again = min(timed(*extract) for _ in range(5))
     total = build + first[0]

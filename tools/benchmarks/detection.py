@@ -1,10 +1,9 @@
-"""Which is the least that a gate sees? `python detection.py [--out FILE.svg] [--jobs N]`.
+"""The smallest error that each gate detects: python detection.py [--out FILE.svg] [--jobs N]
 
-`tinyvmaf_nano` under many names in a registry of its own, each with its weights, scores or features off by a little
-more than the one before, through the gates themselves, in one run: golden (without libvmaf's part), contract, loso, and
-two engines of backends. Its recipe is not fitted anew: it sees no clip and gives the registered file, which stands in
-for the fit. Printed, as Markdown: the least size at which a gate is red, with a star where it is not at a larger one.
-Some minutes on two cores; with matplotlib (extra `plots`) `--out` draws it.
+Makes many variants of `tinyvmaf_nano` whose weights, scores or features have errors of growing size, and runs the gates
+on them: golden (without the checks of libvmaf), contract, loso, and backends with two engines. Fits are replaced by the
+registered file. Prints a Markdown table of the least error at which each gate fails; a star means that the gate passes
+at a larger error. Takes some minutes on two cores. `--out` draws a chart with matplotlib (extra `plots`).
 """
 
 import argparse
@@ -44,12 +43,12 @@ Break = Callable[[Any, float], None]
 
 
 def grid(least: int, most: int) -> list[float]:
-    """1, 3, 10, 30, ... from a power of ten to another."""
+    """1, 3, 10, 30, ... from `10^least` to `10^most`."""
     return [float(f"{digit}e{power}") for power in range(least, most) for digit in (1, 3)] + [float(f"1e{most}")]
 
 
 def feature_noise(made: Any, size: float) -> None:
-    """Each feature off by up to a part of itself: what its digits behind the fourth say, as a hash would."""
+    """Multiply each feature by up to 1 +- `size`, pseudo-randomly by its low digits."""
     nodes = made.model.graph.node
     far = add(made, "Mul", ["features", 54321.0], "far", at=0)
     part = add(made, "Sub", [far, add(made, "Floor", [far], "whole", at=1)], "part", at=2)
@@ -59,16 +58,16 @@ def feature_noise(made: Any, size: float) -> None:
 
 
 KINDS: dict[str, tuple[str, list[float], Break]] = {
-    "noise": ("noise of the weights, part of each", grid(-7, 0), noise),
+    "noise": ("noise of the weights, relative", grid(-7, 0), noise),
     "offset": ("offset, points", grid(-6, 1), lambda made, size: before_clip(made, ("Add", size))),
-    "behind": ("offset behind the clip, points", grid(-6, 1), lambda made, size: after_clip(made, "Add", size)),
-    "scale": ("scale, part of the score", grid(-7, -1), lambda made, size: before_clip(made, ("Mul", 1.0 + size))),
+    "behind": ("offset after the clip, points", grid(-6, 1), lambda made, size: after_clip(made, "Add", size)),
+    "scale": ("scale of the score, relative", grid(-7, -1), lambda made, size: before_clip(made, ("Mul", 1.0 + size))),
     "normalisation": (
-        "features scaled, part of each",
+        "scale of the features, relative",
         grid(-7, 0),
         lambda made, size: in_front(made, ("Mul", np.float32(1.0 + size))),
     ),
-    "features": ("noise of the features, part of each", grid(-7, 0), feature_noise),
+    "features": ("noise of the features, relative", grid(-7, 0), feature_noise),
 }
 GATES = {
     "golden.record": "golden.record",
@@ -83,15 +82,15 @@ GATES = {
 
 
 def edited(path: Path, old: str, new: str) -> None:
-    """Change a file of the copy."""
+    """Replace text in a file of the copy."""
     text = path.read_text(encoding="utf-8")
     if old not in text:
-        raise SystemExit(f"{path} has no {old!r} any more")
+        raise SystemExit(f"{path} no longer has {old!r}")
     path.write_text(text.replace(old, new), encoding="utf-8")
 
 
 def write(copy: Path) -> None:
-    """A copy of the checkout with every candidate registered, and the good model's record for each."""
+    """Make a copy of the checkout with all candidates registered, each with the good model's record."""
     for name in ("suites", "fixtures", "model"):
         shutil.copytree(home() / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", "selftest"))
     for name in ("conftest.py", "gates.toml", "pyproject.toml"):
@@ -109,19 +108,19 @@ def write(copy: Path) -> None:
     candidates: dict[str, Callable[[Any], None]] = {GOOD: nothing}
     for kind, (_, sizes, make) in KINDS.items():
         candidates |= {f"{kind}_{size:g}": partial(make, size=size) for size in sizes}
-    said = read_sidecar(home() / f"model/{MODEL}.json").as_dict()
+    sidecar = read_sidecar(home() / f"model/{MODEL}.json").as_dict()
     for name, change in candidates.items():
         made = Made(onnx.load(home() / f"model/{MODEL}.onnx"), {})
         change(made)
         data = made.model.SerializeToString(deterministic=True)
-        promised = {key: value for key, value in said["promised"].items() if key != "worst_difference"}
-        kept = {key: value for key, value in said.items() if key not in (*graph_facts(data), "id")}
+        promised = {key: value for key, value in sidecar["promised"].items() if key != "worst_difference"}
+        kept = {key: value for key, value in sidecar.items() if key not in (*graph_facts(data), "id")}
         registry.register(name, data, kept | {"promised": promised}, "card", folder)
         (records / f"{name}.json").write_text(json.dumps(record | {"model": name}), encoding="utf-8")
 
 
 def judge(copy: Path, jobs: int) -> dict[str, set[str]]:
-    """The gates that are red, by candidate."""
+    """The failed gates, by candidate."""
     suites = ("golden/test_models.py", "contract", "loso", "backends")
     command = [sys.executable, "-m", "pytest", *(f"suites/{suite}" for suite in suites), "-n", str(jobs), "-q"]
     command += ["--engine", "onnxruntime-cpu", "--engine", "numpy", "-k", "not backends or agrees", "--tb=native"]
@@ -138,21 +137,21 @@ def judge(copy: Path, jobs: int) -> dict[str, set[str]]:
     for failure in verdict["failures"]:
         red.setdefault(failure["model"], set()).update(failure["gates"])
     if red[GOOD]:
-        raise SystemExit(f"the unchanged model is red: {red[GOOD]}")
+        raise SystemExit(f"the unchanged model fails: {red[GOOD]}")
     return red
 
 
 def least(kind: str, gate: str, red: dict[str, set[str]]) -> tuple[float, bool] | None:
-    """The least size at which a gate is red, and whether it is at all larger ones; None if it is at none."""
+    """The least size at which a gate fails, and whether it fails at all larger ones; None if it never fails."""
     sizes = KINDS[kind][1]
     found = [size for size in sizes if any(name.startswith(gate) for name in red[f"{kind}_{size:g}"])]
     return (found[0], found == sizes[sizes.index(found[0]) :]) if found else None
 
 
 def table(red: dict[str, set[str]]) -> str:
-    """Markdown: a line a kind of change, a column a gate."""
+    """A Markdown table: one row per kind of error, one column per gate."""
     lines = [
-        f"| off by | {' | '.join(f'`{t}`' if '.' in t else t for t in GATES.values())} |",
+        f"| error | {' | '.join(f'`{t}`' if '.' in t else t for t in GATES.values())} |",
         "|---" * (len(GATES) + 1) + "|",
     ]
     for kind, (what, sizes, _) in KINDS.items():
@@ -163,7 +162,7 @@ def table(red: dict[str, set[str]]) -> str:
 
 
 def draw(red: dict[str, set[str]], path: Path) -> None:
-    """A row a kind of change, a mark a gate, where it becomes red."""
+    """Draw one row per kind of error, with a mark per gate at its least detected error."""
     figure = file_figure(9, 4)
     axis = figure.subplots()
     for number, (gate, text) in enumerate(GATES.items()):
@@ -174,7 +173,7 @@ def draw(red: dict[str, set[str]], path: Path) -> None:
         axis.plot([sizes[0], sizes[-1]], [row, row], color="#d5dbe3", linewidth=22, solid_capstyle="butt", zorder=0)
     axis.set(
         xscale="log",
-        xlabel="the least change at which the gate is red; grey: what was tried",
+        xlabel="least error at which the gate fails; grey: tested sizes",
         yticks=range(len(KINDS)),
         yticklabels=[what for what, _, _ in KINDS.values()],
     )

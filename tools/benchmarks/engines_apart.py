@@ -1,7 +1,7 @@
-"""How far apart inference engines are on a model, any that they can load: python engines_apart.py MODEL.onnx
+"""ULP distances between inference engines on a model: python engines_apart.py MODEL.onnx
 
-Prints, for each engine that is here, the largest ULP distance from ONNX Runtime on the CPU: on rows of the domain of
-vmaf_v0.6.1, on rows outside of it, and where a search ends. Needs pip install -c constraints.txt -e '.[engines,fit]'.
+Prints, for each installed engine, the largest ULP distance from ONNX Runtime on the CPU: on rows of the domain of
+vmaf_v0.6.1, on rows outside it, and found by a search. Needs pip install -c constraints.txt -e '.[engines,fit]'.
 """
 
 import argparse
@@ -32,7 +32,7 @@ def apart(reference: Session, session: Session, rows: NDArray[np.float32]) -> st
 
 
 def main() -> None:
-    """One line an engine."""
+    """Print one line per engine."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path)
     model = parser.parse_args().model.read_bytes()

@@ -1,7 +1,7 @@
-"""Frames a second of `tinyvmaf extract` over those of the bare FFmpeg commands: python extract_throughput.py.
+"""Throughput of `tinyvmaf extract` divided by that of plain FFmpeg commands: python extract_throughput.py
 
-The same 1080p pairs, raw yuv420p, vmaf_v0.6.1, one libvmaf thread each, as many at a time as cores; whole processes,
-interleaved, an empty store each time. Exit status 1 if the ratio of medians is below 0.95.
+Both score the same 1080p pairs, raw yuv420p, with vmaf_v0.6.1 and one libvmaf thread per pair, as many pairs at once as
+there are cores. Whole processes, interleaved, with an empty store. Exit status 1 if the ratio of medians is below 0.95.
 """
 
 import argparse
@@ -25,9 +25,9 @@ BARE, OURS = "bare ffmpeg", "tinyvmaf extract"
 
 
 def main() -> int:
-    """Measure, print, and hold against the bound."""
+    """Measure, print, and compare with the bound."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--frames", type=int, default=90, help="of a clip")
+    parser.add_argument("--frames", type=int, default=90, help="frames per clip")
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     seconds = measure(arguments.frames, arguments.rounds)
@@ -41,7 +41,7 @@ def main() -> int:
 
 
 def measure(frames: int, rounds: int) -> dict[str, list[float]]:
-    """Seconds of each round, by way, for `SOURCES * CLIPS` pairs of so many frames."""
+    """Seconds of each round for `SOURCES * CLIPS` pairs, by command."""
     ffmpeg = find_ffmpeg()
     with tempfile.TemporaryDirectory(prefix="tinyvmaf-bench-") as name:
         folder, root = Path(name), Path(name, "root")
@@ -89,7 +89,7 @@ def measure(frames: int, rounds: int) -> dict[str, list[float]]:
 
 
 def _variant(source: Path, target: Path, number: int) -> None:
-    """A copy that differs in its first sample, so that no two files have the same content."""
+    """Copy a file and change its first sample, so that no two files are equal."""
     shutil.copyfile(source, target)
     with target.open("r+b") as file:
         file.write(bytes([number % 256]))

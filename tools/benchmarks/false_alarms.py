@@ -1,10 +1,9 @@
-"""How often are the gates red for nothing? `python false_alarms.py [--runs N] [--suites golden contract ...]`.
+"""How often do the gates fail without a cause? python false_alarms.py [--runs N] [--suites golden contract ...]
 
-The models that are shipped, unchanged, through the suites that are chosen, again and again, each run in processes of
-its own; fits come from the store. Counted: runs whose verdict is not PASS, and those without one. Of N runs without a
-false alarm the rule of three says with 95 % confidence: fewer than one in N/3. Latency is not among the suites, unless
-it is named: it has tools/benchmarks/latency_power.py. Ctrl-C ends it with what was counted by then; 1 if any run was
-red.
+Runs the chosen suites on the shipped models many times, each time in new processes; fits come from the store. Counts
+runs whose verdict is not PASS, and runs without a verdict. After N runs without a false alarm, their rate is below 3/N
+with 95 % confidence (rule of three). Latency is not a default suite: see tools/benchmarks/latency_power.py. Ctrl-C ends
+the runs and prints the count so far. Exit status 1 if any run did not pass.
 """
 
 import argparse
@@ -27,12 +26,12 @@ ALL = (*SUITES, "latency", "selftest")
 
 
 def run(suites: list[str], jobs: int, report: Path) -> tuple[str, float]:
-    """The verdict of one run and its seconds; what was red is printed."""
+    """The verdict and seconds of one run; prints failures."""
     command = [sys.executable, "-m", "pytest", *(f"suites/{suite}" for suite in suites), "-q", "--report", str(report)]
     command += ["-p", "no:cacheprovider", *(["-n", str(jobs)] if jobs > 1 and "latency" not in suites else [])]
     begin = time.monotonic()
     variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    # A session of its own: Ctrl-C is for this process, which then ends that one.
+    # A new session: Ctrl-C reaches only this process, which then ends the child.
     process = subprocess.Popen(
         command,
         cwd=home(),
@@ -54,7 +53,7 @@ def run(suites: list[str], jobs: int, report: Path) -> tuple[str, float]:
     except (OSError, ValueError):
         print(f"status {process.returncode}, no verdict:\n{text[-2000:]}", file=sys.stderr)
         return "no verdict", taken
-    shutil.rmtree(report)  # of a hundred runs these are a lot
+    shutil.rmtree(report)  # a hundred reports are large
     for entry in [*verdict["failures"], *verdict["could_not_run"]]:
         print(f"{entry['test']}: {entry['text'][:2000]}", file=sys.stderr)
     if (process.returncode == 0) != (verdict["verdict"] == "PASS"):
@@ -62,16 +61,14 @@ def run(suites: list[str], jobs: int, report: Path) -> tuple[str, float]:
     return str(verdict["verdict"]), taken
 
 
-def said(found: Counter[str], suites: list[str]) -> str:
-    """The count, and what it bounds."""
+def summary(found: Counter[str], suites: list[str]) -> str:
+    """The count of false alarms and the bound on their rate."""
     runs, red = found.total(), found.total() - found["PASS"]
     others = ", ".join(f"{count} {verdict}" for verdict, count in found.items() if verdict != "PASS")
     if red:
         bound = f"{red} of {runs} runs are false alarms: {others}"
     else:
-        bound = (
-            f"no false alarm in {runs} runs: with 95 % confidence fewer than {min(1.0, 3 / runs):.1%} of runs are one"
-        )
+        bound = f"no false alarm in {runs} runs: with 95 % confidence, their rate is below {min(1.0, 3 / runs):.1%}"
     return f"{', '.join(suites)}: {bound}"
 
 
@@ -80,7 +77,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=positive_int, default=100, metavar="N")
     parser.add_argument("--suites", nargs="+", choices=ALL, default=list(SUITES))
-    parser.add_argument("--jobs", type=positive_int, default=os.cpu_count() or 1, metavar="N", help="processes a run")
+    parser.add_argument("--jobs", type=positive_int, default=os.cpu_count() or 1, metavar="N", help="processes per run")
     arguments = parser.parse_args()
     found, taken = Counter[str](), list[float]()
     interrupted = False
@@ -98,7 +95,7 @@ def main() -> int:
     if not taken:
         print("no run ended", file=sys.stderr)
     else:
-        print(f"{said(found, arguments.suites)}; {min(taken):.0f} to {max(taken):.0f} s a run")
+        print(f"{summary(found, arguments.suites)}; {min(taken):.0f} to {max(taken):.0f} s a run")
     if interrupted:
         return 128 + signal.SIGINT
     return int(found["PASS"] != found.total())

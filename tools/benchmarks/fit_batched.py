@@ -1,9 +1,9 @@
-"""All folds and seeds fitted at once against one after another: python fit_batched.py [--rounds N] [--one-by-one K].
+"""Time to fit all folds and seeds at once or one by one: python fit_batched.py [--rounds N] [--one-by-one K]
 
-Leave-one-source-out of the recipe mlp_small, every source and every seed, by the same function, network, steps and
-code both ways: one call with all folds and seeds, and one call for each pair of them. The second way is measured on a
-few pairs, spread evenly over all, since each costs about the same. The ways take turns in one process; medians of their
-passes are compared. Exit status 1 if all of them together take longer than the bound, or the ratio is below its own.
+Leave-one-source-out of the recipe mlp_small, all sources and seeds, with the same function: one call with all folds and
+seeds, or one call per pair. One by one, only a few pairs are measured, because each costs about the same. Both ways
+take turns in one process, and their medians are compared. Exit status 1 if all at once takes too long, or the ratio is
+too low.
 """
 
 import argparse
@@ -26,7 +26,7 @@ LEAST_RATIO = 5.0
 
 
 def main() -> int:
-    """Measure, print, and hold against the bounds."""
+    """Measure, print, and compare with the bounds."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--one-by-one", type=int, default=5, metavar="K", help="pairs fitted one by one (default 5)")
@@ -45,7 +45,7 @@ def main() -> int:
 
 
 def measure(rounds: int, one_by_one_pairs: int) -> tuple[float, int, float, int]:
-    """Median seconds of all trainings together and how many they are, and of some one by one and how many."""
+    """Median seconds and number of trainings, all together and then one by one."""
     recipe = read_recipe("mlp_small")
     teacher = load_built_in(find_ffmpeg(), recipe.teacher)
     data = dataset.read(home() / "fixtures" / "corpus" / "features.parquet")

@@ -1,4 +1,4 @@
-"""Timing of whole commands side by side: interleaved, medians, ratios."""
+"""Time commands in turns, and print medians and ratios."""
 
 import statistics
 import time
@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 
 
 def interleave(ways: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Run each way once a round, in an order that turns every round; seconds of each run.
+    """Run each way once per round, in alternating order; returns the seconds of each run.
 
-    A machine that slows down on the way slows every way alike, so ratios of medians hold where times do not.
+    A slow machine slows all ways equally, so ratios of medians are valid when times are not.
     """
     seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for name in ways:  # once for the caches
+    for name in ways:  # fill the caches
         ways[name]()
     for number in range(rounds):
         names = list(ways)[:: -1 if number % 2 else 1]
@@ -24,7 +24,7 @@ def interleave(ways: Mapping[str, Callable[[], object]], rounds: int) -> dict[st
 
 
 def report(seconds: Mapping[str, list[float]], against: str) -> None:
-    """Print medians, and their ratio to the median of one of the ways."""
+    """Print medians, and their ratio to the median of one way."""
     base = statistics.median(seconds[against])
     for name, values in seconds.items():
         median = statistics.median(values)

@@ -1,12 +1,12 @@
-"""Whether the latency gate sees what it should, and only that: python latency_power.py [--runs 50] [--slow-runs 20].
+"""False alarms and detection rate of the latency gate: python latency_power.py [--runs 50] [--slow-runs 20]
 
-A second process burns one core, on and off, all the while. Then, through the code that the gate judges with:
-- an unchanged model is held against itself as its baseline, at every batch size: no run may be red;
-- a graph with some 15 % more work at 4096 rows, and one with some 25 % more at one row, are held against the model:
-  nearly every run must be red.
+With the code of the gate, while a second process loads one core on and off:
+- compare an unchanged model with itself as its baseline, at every batch size: no run may fail;
+- compare a graph with about 15 % more work at 4096 rows, and one with about 25 % more at one row, with the model:
+  nearly all runs must fail.
 
-The extra work is found by trying, without load; what it came to is printed. Exits with 1 if a run was red that must not
-be, or if fewer than 19 of 20 were that must.
+The extra work is calibrated without load, and printed. Exit status 1 if an unchanged model fails, or if fewer than 19
+of 20 runs detect a slower one.
 """
 
 import argparse
@@ -33,7 +33,7 @@ LEAST_RED = 19 / 20
 
 
 def slower_in_bulk(data: bytes, units: int) -> bytes:
-    """The model with a layer beside it whose result is clipped to 0 and added."""
+    """The model with a parallel layer whose result is clipped to 0 and added."""
     model = onnx.load_model_from_string(data)
     graph, width = model.graph, model.graph.input[0].type.tensor_type.shape.dim[1].dim_value
     rng = np.random.default_rng(0)
@@ -56,7 +56,7 @@ def slower_in_bulk(data: bytes, units: int) -> bytes:
 
 
 def slower_a_call(data: bytes, nodes: int) -> bytes:
-    """The model with nodes behind it that change nothing: no score is below 0."""
+    """The model with extra nodes at its end that change nothing, because no score is below 0."""
     model = onnx.load_model_from_string(data)
     model.graph.initializer.append(numpy_helper.from_array(np.float32(-1), "below"))
     for _ in range(nodes):
@@ -65,7 +65,7 @@ def slower_a_call(data: bytes, nodes: int) -> bytes:
 
 
 def _ended(model: onnx.ModelProto, op: str, other: str) -> bytes:
-    """The model with a node more at its end."""
+    """The model with one more node at its end."""
     last = next(node for node in model.graph.node if "score" in node.output)
     before = f"before_{len(model.graph.node)}"
     last.output[0] = before
@@ -76,7 +76,7 @@ def _ended(model: onnx.ModelProto, op: str, other: str) -> bytes:
 def calibrated(
     subject: Subject, batch: int, goal: float, make: Callable[[bytes, int], bytes], sizes: range
 ) -> tuple[Subject, float]:
-    """The variant of the model whose time is nearest to `goal` times its own, by halving; and what it came to."""
+    """Bisect for the variant whose time is nearest to `goal` times the model's; returns it and its ratio."""
     low, high, best = sizes.start, sizes.stop, (np.inf, subject, 0.0)
     while low < high:
         size = (low + high) // 2
@@ -91,7 +91,7 @@ def calibrated(
 
 @contextmanager
 def load(idle: bool) -> Iterator[None]:
-    """Another process that burns a core, on and off."""
+    """Load one core on and off in another process."""
     if idle:
         yield
         return
@@ -114,7 +114,7 @@ def _burn() -> None:
 
 
 def verdict(subject: Subject, batch: int, bound: float) -> str:
-    """As the gate says it."""
+    """The verdict of the gate."""
     first = subject.race(batch)
     first.run(PASSES)
     (judged,) = latency.judge(lambda: subject.race(batch), [RatioBound(MODEL, BASELINE, bound)], first).values()
@@ -122,7 +122,7 @@ def verdict(subject: Subject, batch: int, bound: float) -> str:
 
 
 def series(what: str, subject: Subject, batches: tuple[int, ...], bound: float, runs: int) -> Counter[str]:
-    """Verdicts of so many runs; a run is red if any of its batch sizes is."""
+    """Verdicts of the runs; a run has the worst verdict of its batch sizes."""
     told: Counter[str] = Counter()
     begin = time.monotonic()
     for done in range(runs):
@@ -137,8 +137,8 @@ def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="tinyvmaf_nano", help="a registered id")
-    parser.add_argument("--runs", type=int, default=50, help="of the unchanged model")
-    parser.add_argument("--slow-runs", type=int, default=20, help="of each slower one")
+    parser.add_argument("--runs", type=int, default=50, help="runs of the unchanged model")
+    parser.add_argument("--slow-runs", type=int, default=20, help="runs of each slower model")
     parser.add_argument("--idle", action="store_true", help="no second process")
     arguments = parser.parse_args()
     subject, _ = latency.read_subject(registry.find(arguments.model).onnx, find_ffmpeg())

@@ -1,8 +1,8 @@
-"""What an exact model gives on engines that are not IEEE float32: bfloat16, TF32, and flush to zero.
+"""Errors of an exact model on engines that do not compute in IEEE float32: bfloat16, TF32, and flush to zero.
 
     python tools/benchmarks/outside_ieee.py            # needs: pip install -c constraints.txt -e '.[engines,fit]'
 
-TF32 is done in NumPy, by rounding the factors of each matrix product to 11 bits as NVIDIA's tensor cores do.
+TF32 is emulated in NumPy: the factors of each matrix product are rounded to 11 bits, as NVIDIA's tensor cores do.
 """
 
 from collections.abc import Callable
@@ -30,13 +30,13 @@ TF32_BITS = 11
 
 
 def short(x: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Rounded to the bits of TF32, to the nearest, ties to even."""
+    """Values rounded to the bits of TF32, to nearest, ties to even."""
     fraction, exponent = np.frexp(x)
     return np.ldexp(np.rint(np.ldexp(fraction, TF32_BITS)), exponent - TF32_BITS).astype(x.dtype)
 
 
 class Tf32:
-    """NumPy, with matrix products of shortened factors."""
+    """NumPy with TF32 matrix products."""
 
     def __getattr__(self, name: str) -> object:
         return getattr(np, name)
@@ -46,7 +46,7 @@ class Tf32:
 
 
 class Tf32Library(NumpyLibrary):
-    """NumPy's library with them."""
+    """The NumPy engine with TF32 matrix products."""
 
     xp = Tf32()
 
@@ -94,7 +94,7 @@ def _flushing_onnxruntime(model: bytes, rows: Rows) -> Rows:
 
 
 def flushed_by_onnxruntime(model: bytes, rows: Rows) -> Rows:
-    # In a process of its own: only the first session of a process decides whether its threads flush.
+    # In a new process: only its first session decides whether the threads flush.
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(_flushing_onnxruntime, model, rows).result()
 
@@ -112,7 +112,7 @@ def flushed_by_torch(model: bytes, rows: Rows) -> Rows:
 
 
 def main() -> None:
-    """One line a model and kind of arithmetic."""
+    """Print one line per model and kind of arithmetic."""
     domain = Domain(load_built_in(find_ffmpeg()).features)
     subnormal = (np.random.default_rng(0).uniform(-1.0, 1.0, (20_000, 6)) * 1e-38).astype(np.float32)
     rows = np.concatenate([engine_agreement.inside(domain, 100_000, 0), engine_agreement.extremes(6), subnormal])

@@ -1,8 +1,7 @@
-"""What everything costs, in one table: python performance.py [--only score extract fit golden gate] [--rounds N].
+"""The duration of all commands, in one table: python performance.py [--only score extract fit golden gate] [--rounds N]
 
-Whole commands as a user types them, in turns with what they are held against where there is such a thing; medians.
-Nothing is judged. Some ten minutes on two cores, of which the gate takes half. The table is Markdown, as it stands in
-docs/performance.md.
+Times whole commands, in turns with a reference where there is one, and prints medians. There are no bounds. Takes about
+ten minutes on two cores, half of it for the gate. The Markdown table is the one in docs/performance.md.
 """
 
 import argparse
@@ -27,7 +26,7 @@ SCORE_FRAMES, EXTRACT_FRAMES, FIT_PAIRS = 300, 60, 5
 
 
 def score(rounds: int) -> Rows:
-    """`tinyvmaf score`, without and with a model, over FFmpeg's own command."""
+    """`tinyvmaf score`, without and with a model, compared with the plain FFmpeg command."""
     found = score_overhead.measure(SCORE_FRAMES, rounds)
     bare = statistics.median(found[score_overhead.BARE])
     for way in (score_overhead.SCORE, score_overhead.WITH_MODEL):
@@ -41,7 +40,7 @@ def score(rounds: int) -> Rows:
 
 
 def extract(rounds: int) -> Rows:
-    """`tinyvmaf extract` over FFmpeg's own commands, as many at a time."""
+    """`tinyvmaf extract` compared with plain FFmpeg commands, as many at a time."""
     found = extract_throughput.measure(EXTRACT_FRAMES, rounds)
     ours, bare = (statistics.median(found[way]) for way in (extract_throughput.OURS, extract_throughput.BARE))
     pairs = extract_throughput.SOURCES * extract_throughput.CLIPS
@@ -50,7 +49,7 @@ def extract(rounds: int) -> Rows:
 
 
 def fit(rounds: int) -> Rows:
-    """All folds and seeds of leave-one-source-out in one fit, over one by one, a training each."""
+    """All folds and seeds of leave-one-source-out in one fit, compared with one by one; per training."""
     whole, trainings, part, some = fit_batched.measure(rounds, FIT_PAIRS)
     ours, one = whole / trainings, part / some
     yield (
@@ -67,7 +66,7 @@ def golden(rounds: int) -> Rows:
 
 
 def gate(rounds: int) -> Rows:
-    """All suites, as `tox -e gate` runs them, once: the longest of all."""
+    """All suites, as `tox -e gate` runs them, once, because they take long."""
     del rounds
     most = _command(1, "suites", "-n", "2", "--ignore", "suites/latency")
     yield "`tox -e gate` without latency: `pytest suites -n 2`", f"{most:.0f} s", "", ""
@@ -78,7 +77,7 @@ PARTS: dict[str, Callable[[int], Rows]] = {part.__name__: part for part in (scor
 
 
 def _command(rounds: int, *arguments: str) -> float:
-    """Median seconds of a run of pytest, which must pass."""
+    """Median seconds of a pytest run, which must pass."""
     taken = []
     for _ in range(rounds):
         begin = time.perf_counter()
@@ -87,7 +86,7 @@ def _command(rounds: int, *arguments: str) -> float:
         taken.append(time.perf_counter() - begin)
         if done.returncode != 0:
             print(done.stdout[-3000:], file=sys.stderr)
-            raise SystemExit(f"{' '.join(command)} ended with {done.returncode}, so its time says nothing")
+            raise SystemExit(f"{' '.join(command)} ended with {done.returncode}, so its time is not valid")
     return statistics.median(taken)
 
 

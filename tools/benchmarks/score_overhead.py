@@ -1,7 +1,7 @@
-"""What `tinyvmaf score` costs over the bare FFmpeg command that does the same: python score_overhead.py [--frames N].
+"""The time of `tinyvmaf score` compared with the same plain FFmpeg command: python score_overhead.py [--frames N]
 
-300 frames of 1080p, raw yuv420p, vmaf_v0.6.1, one libvmaf thread a core. Both are whole processes, interleaved; the
-ratio of medians is printed last.
+300 frames of 1080p, raw yuv420p, vmaf_v0.6.1, one libvmaf thread per core. Whole processes, interleaved; prints the
+ratio of medians last.
 """
 
 import argparse
@@ -20,7 +20,7 @@ BARE, SCORE, WITH_MODEL = "bare ffmpeg", "tinyvmaf score", "tinyvmaf score --mod
 
 
 def make_pair(ffmpeg: FFmpeg, folder: Path, frames: int) -> tuple[Path, Path]:
-    """A moving picture with grain, and the same through x264 at low quality."""
+    """A moving picture with noise, and the same encoded with x264 at low quality."""
     ref, coded, dis = folder / "ref.yuv", folder / "dis.mkv", folder / "dis.yuv"
     base = [str(ffmpeg.path), "-y", "-v", "error", "-nostdin"]
     source = f"mandelbrot=size={WIDTH}x{HEIGHT}:rate=25,noise=alls=8:allf=t,format=yuv420p"
@@ -45,7 +45,7 @@ def main() -> int:
 
 
 def measure(frames: int, rounds: int) -> dict[str, list[float]]:
-    """Seconds of each round, by way, for a pair of so many frames."""
+    """Seconds of each round for one pair, by command."""
     ffmpeg = find_ffmpeg()
     with tempfile.TemporaryDirectory(prefix="tinyvmaf-bench-") as name:
         folder = Path(name)

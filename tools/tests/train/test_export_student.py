@@ -276,7 +276,7 @@ numbers = tuple(np.linspace(-1, 1, int(np.prod(s))).reshape(s) for s in made.sha
 student = Student(made, tuple("abcdef"), np.zeros(6), np.ones(6), numbers, (0.0, 30.0), (0.0, 100.0))
 print(hashlib.sha256(student_model(student, "m", dict.fromkeys("xyzuvw", "1"))).hexdigest())
 """
-    said = {
+    digests = {
         subprocess.run(
             [sys.executable, "-c", code],
             env={"PYTHONHASHSEED": seed},
@@ -287,7 +287,7 @@ print(hashlib.sha256(student_model(student, "m", dict.fromkeys("xyzuvw", "1"))).
         ).stdout
         for seed in ("1", "2")
     }
-    assert len(said) == 1
+    assert len(digests) == 1
 
 
 def test_onnx_runtime_has_no_gelu_in_float64(teachers: Teachers) -> None:

@@ -289,12 +289,12 @@ def test_decay_makes_the_weights_of_its_layer_smaller(layer: int, pool: tuple[Ar
 
 def test_of_the_students_that_a_search_judged_the_best_is_kept(pool: tuple[Array, Array]) -> None:
     """Three searches say 3, 1 and 2 points: the student of the second is the result, not the last one."""
-    said, seen = iter([3.0, 1.0, 2.0]), []
+    largest, seen = iter([3.0, 1.0, 2.0]), []
     rows, scores = pool
 
     def search(student: Callable[[Array], Array]) -> tuple[Array, Array, float]:
         seen.append(student(rows))
-        return rows[:2], scores[:2], next(said)
+        return rows[:2], scores[:2], next(largest)
 
     made = architecture("mlp_small")
     found = levenberg.levenberg_marquardt(

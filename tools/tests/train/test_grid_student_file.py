@@ -137,8 +137,8 @@ def test_the_same_student_gives_the_same_bytes() -> None:
     assert one == grid_model(wide(np.random.default_rng(0)), "a name", {"b": "2", "a": "1"})
     assert one != grid_model(wide(np.random.default_rng(1)), "a name", {"a": "1", "b": "2"})
     model = onnx.load_model_from_string(one)
-    said = {entry.key: entry.value for entry in model.metadata_props}
-    assert said == {"feature_order": ",".join(student.features), "a": "1", "b": "2"}
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    assert metadata == {"feature_order": ",".join(student.features), "a": "1", "b": "2"}
     assert model.graph.name == "a name"
     batch, width = model.graph.input[0].type.tensor_type.shape.dim
     assert (batch.dim_param, width.dim_value) == ("N", 5)

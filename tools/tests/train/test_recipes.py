@@ -99,11 +99,11 @@ def test_the_recipes_of_the_models_that_come_along(
 ) -> None:
     """The bits of a grid and of decay as they stand in the file, and the accumulator that follows from arithmetic."""
     recipe = read_recipe(name)
-    said = tomllib.loads(find_recipe(name).read_text(encoding="utf-8"))
+    content = tomllib.loads(find_recipe(name).read_text(encoding="utf-8"))
     assert (recipe.architecture.name, recipe.grid, recipe.optimiser.decay) == (architecture, grid, decay)
     assert (recipe.arithmetic == "float64") == (name in ("tinyvmaf_tiny", "tiny_tanh"))
-    assert said.get("grid") == (grid and {f: getattr(grid, f) for f in ("input_bits", "level_bits", "value_bits")})
-    assert tuple(said["optimiser"].get("decay", ())) == decay
+    assert content.get("grid") == (grid and {f: getattr(grid, f) for f in ("input_bits", "level_bits", "value_bits")})
+    assert tuple(content["optimiser"].get("decay", ())) == decay
 
 
 def test_an_unknown_recipe_names_those_that_come_along() -> None:
