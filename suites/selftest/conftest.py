@@ -34,9 +34,9 @@ def copy(tmp_path: Path) -> Path:
     return folder
 
 
-def others() -> dict[str, str]:
-    """The variables here, but for those that tell a gate or pytest what to do."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
+# As they are before any test: PyTorch, for one, sets variables when it compiles, and then no fork would do.
+OTHERS = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
+"""The variables here, except those that tell a gate or pytest what to do."""
 
 
 class Forks:
@@ -44,7 +44,7 @@ class Forks:
 
     def __init__(self) -> None:
         """Start it. It imports while others go on."""
-        self._variables = others()
+        self._variables = OTHERS
         self._process = subprocess.Popen(
             [sys.executable, _SERVER],
             stdin=subprocess.PIPE,
@@ -110,7 +110,7 @@ def gate(copy: Path, forks: Forks | None) -> Gate:
     """Run a suite in the copy with options and variables; gives its exit status and all that it printed."""
 
     def run(suite: str, *options: str, **variables: str) -> tuple[int, str]:
-        environment = others() | {"TINYVMAF_CACHE": str(copy / "cache")} | variables
+        environment = OTHERS | {"TINYVMAF_CACHE": str(copy / "cache")} | variables
         command = ["pytest", f"suites/{suite}", "-p", "no:cacheprovider", *options]
         if forks is not None and forks.fit(environment):
             return forks.run(*command, cwd=copy, environment=environment, out=copy.with_name("gate"))

@@ -86,3 +86,11 @@ def is_gone(process: int) -> bool:
             return True
         time.sleep(0.1)
     return False
+
+
+@pytest.mark.usefixtures("linux")
+def test_a_variable_that_a_library_sets_later_still_allows_a_fork(forks, gate, monkeypatch) -> None:
+    """PyTorch sets one when it compiles; after that, each gate would otherwise start a new process."""
+    monkeypatch.setattr(forks, "run", lambda *_, **__: (0, "forked"))
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "/somewhere")
+    assert gate("golden") == (0, "forked")

@@ -27,10 +27,14 @@ def version(*distributions: str, module: str) -> str | None:
         return None
     for name in distributions:
         try:
-            return importlib.metadata.version(name)
+            return _version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
     return "unknown"
+
+
+# Asked for hundreds of times a run. A package that is missing is looked for again.
+_version = functools.cache(importlib.metadata.version)
 
 
 def nvidia_gpu() -> str:
