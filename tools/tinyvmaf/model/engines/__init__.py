@@ -24,7 +24,7 @@ __all__ = [
     "Availability",
     "Engine",
     "EngineError",
-    "EngineRow",
+    "EngineStatus",
     "OnnxRuntimeCpu",
     "Session",
     "Settings",
@@ -37,7 +37,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class EngineRow:
+class EngineStatus:
     """One engine in a table of engines."""
 
     name: str
@@ -83,11 +83,11 @@ def find(name: str) -> Engine:
     return found
 
 
-def table() -> list[EngineRow]:
+def table() -> list[EngineStatus]:
     """One row for each of `all_engines`, in their order. Quick: the header of each run prints it."""
     rows = []
     for engine in all_engines():
         here = engine.available()
         settings = ", ".join(f"{name}={value}" for name, value in here.settings.items())
-        rows.append(EngineRow(engine.name, here.version, settings, here.device if here.ok else here.reason, here.ok))
+        rows.append(EngineStatus(engine.name, here.version, settings, here.device if here.ok else here.reason, here.ok))
     return rows
