@@ -1,4 +1,4 @@
-"""Recipes and data of the tests of leave-one-source-out."""
+"""Recipes and data for the leave-one-source-out tests."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""Correlations are those of scipy and keep their laws; what they do not see, error, bias and slope do."""
+"""Correlations equal those of scipy; error, bias and slope show what correlations do not."""
 
 import json
 import math
@@ -27,7 +27,7 @@ ORACLES = {
 
 @st.composite
 def pairs(draw: st.DrawFn) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Scores to two places, so that they tie, and neither constant."""
+    """Scores with two decimals, so that some tie; neither series is constant."""
     rows = draw(st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 10_000)), min_size=3, max_size=40))
     expected, got = np.array(rows, dtype=np.float64).T / 100
     assume(np.ptp(expected) > 0 and np.ptp(got) > 0)
@@ -92,7 +92,7 @@ def test_plcc_never_passes_one_on_a_line(values: list[float], scale: float, offs
 
 
 def test_plcc_tells_a_billionth_from_one() -> None:
-    """Made by hand: a residual at right angles to the line, so that 1 - r is known without a correlation."""
+    """The residual is orthogonal to the line, so that 1 - r is known without a correlation."""
     line = np.tile([-1.0, 1.0, 1.0, -1.0], 500)
     residual = np.tile([-1.0, -1.0, 1.0, 1.0], 500) * math.sqrt(2e-9)
     assert 1 - plcc(50 + 20 * line, 50 + 20 * (line + residual)) == pytest.approx(1e-9, rel=1e-5)
@@ -221,6 +221,6 @@ def test_clip_means_take_a_finite_value_a_label(clips: list[str], values: list[f
 
 
 def test_scipy_is_not_imported_until_it_is_needed() -> None:
-    """It takes most of a second, which `tinyvmaf --help` must not."""
+    """Importing scipy takes most of a second, too long for `tinyvmaf --help`."""
     code = "import sys, tinyvmaf.measure.agreement; sys.exit('scipy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0

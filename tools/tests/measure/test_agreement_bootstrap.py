@@ -1,4 +1,4 @@
-"""Intervals are of clips, not of frames, and are what resampled arrays give."""
+"""Intervals resample clips, not frames, and equal those of explicitly resampled arrays."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ Frames = tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]
 
 
 def sample(seed: int, clips: int = 20, frames: int = 8, *, between: float = 3.0, within: float = 0.5) -> Frames:
-    """Clips of unlike length whose frames err alike: clip `[N]`, expected and got; unbiased, and tied at 100."""
+    """Clips of different lengths whose frames share an error: clip `[N]`, expected, got; unbiased, ties at 100."""
     rng = np.random.default_rng(seed)
     clip = np.repeat(np.arange(clips), rng.integers(frames // 2, frames + frames // 2 + 1, clips))
     expected = np.minimum(rng.normal(75, 20, clips)[clip] + rng.normal(0, 2, clip.size), 100)
@@ -32,7 +32,7 @@ def width(interval: Interval) -> float:
 )
 @pytest.mark.parametrize("seed", range(3))
 def test_weighted_measures_are_those_of_resampled_arrays(seed: int, between: float, within: float) -> None:
-    """Down to 1 - PLCC of 1e-15, where sums that are not centred would give noise."""
+    """Down to 1 - PLCC = 1e-15, where sums of values that are not centred give noise."""
     clip, expected, got = sample(seed, between=between, within=within)
     draws = np.random.default_rng(seed).integers(0, 20, (25, 20))
     weights = np.array([np.bincount(draw, minlength=20) for draw in draws], dtype=np.float64)
@@ -47,7 +47,7 @@ def test_weighted_measures_are_those_of_resampled_arrays(seed: int, between: flo
 
 
 def test_a_high_level_costs_no_digits_of_the_spread() -> None:
-    """Values in 1/1024, so that the shift itself is exact; a mean at this level has an ulp of 1e-9."""
+    """Values are multiples of 1/1024, so that the shift is exact; a mean at this level has an ULP of 1e-9."""
     clip, expected, got = sample(3)
     expected, got = (np.round(values * 1024) / 1024 for values in (expected, got))
     weights = np.random.default_rng(0).multinomial(20, [1 / 20] * 20, size=25).astype(np.float64)
@@ -81,7 +81,7 @@ def test_a_higher_level_is_a_wider_interval() -> None:
 
 
 def test_frames_of_a_clip_are_not_counted_as_news() -> None:
-    """The error of a clip is shared by its 48 frames: frame by frame, the interval is some 7 times too narrow."""
+    """The 48 frames of a clip share its error: resampling frames gives an interval about 7 times too narrow."""
     clip, expected, got = sample(3, 30, 48)
     by_clip = cluster_bootstrap(labels(clip), expected, got, resamples=300)
     by_frame = cluster_bootstrap(labels(np.arange(clip.size)), expected, got, resamples=300)
@@ -128,7 +128,7 @@ def test_a_perfect_model_has_intervals_without_width() -> None:
 
 
 def still(clips: int, moving: int) -> tuple[list[str], NDArray[np.float64], NDArray[np.float64]]:
-    """Clips of which all but some are saturated, a few frames each."""
+    """Clips of a few frames, all but some saturated."""
     clip = np.repeat(np.arange(clips), 3)
     expected = np.where(clip < moving, 60.0 + np.arange(clip.size) % 3, 100.0)
     return labels(clip), expected, expected - np.arange(clip.size) % 2 / 10

@@ -1,4 +1,4 @@
-"""Rows that are worth trying, runs in batches, and a search that finds what is planted."""
+"""Test rows, runs in batches, and a search that finds planted differences."""
 
 import numpy as np
 import pytest
@@ -91,12 +91,12 @@ def test_settings_are_every_combination_and_the_default_comes_first() -> None:
 
 
 def line(rows: Rows) -> Rows:
-    """Crosses 0 in the middle of the features, and is 0 below, as a clipped score is."""
+    """Crosses 0 in the middle of the feature range, and is 0 below, like a clipped score."""
     return np.maximum(rows.astype(np.float64).sum(axis=1) - 1.0, 0.0).astype(np.float32)
 
 
 def test_a_search_walks_to_where_the_score_crosses_0() -> None:
-    """An error of 1e-9 is nothing at a score of 1, and 10^6 ULP near 0: no row of the start shows more than 1 ULP."""
+    """An error of 1e-9 is below 1 ULP at a score of 1, but 10^6 ULP near 0. No first row differs by more than 1 ULP."""
     start = np.random.default_rng(0).uniform(0.5, 1.0, (500, 3)).astype(np.float32)
 
     def other(rows: Rows) -> Rows:

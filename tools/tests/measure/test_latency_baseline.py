@@ -1,4 +1,4 @@
-"""The baseline: a file that moves on purpose only."""
+"""Baselines are files that change only when accepted."""
 
 import json
 from pathlib import Path

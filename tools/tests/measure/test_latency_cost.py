@@ -1,4 +1,4 @@
-"""What a graph costs, counted."""
+"""The cost of a graph, by counting."""
 
 import numpy as np
 import onnx

@@ -1,4 +1,4 @@
-"""Memory and the time to make a session, in a real process of its own."""
+"""Memory and creation time of a session, in a real new process."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The history of runs: what goes in comes back, nothing else is taken for a run, and no line is lost or cut."""
+"""The history of runs: a run is read back as written, anything else is refused, and no line is lost or cut."""
 
 import json
 import math
@@ -37,7 +37,7 @@ def run_of(n: int, floor: float = 1.5, *, machine: Machine = MACHINE, baseline: 
 
 
 def content_of(run: Run, tmp_path: Path) -> dict[str, Any]:
-    """What a history says of a run, for tests to spoil."""
+    """A run as in the history file, for tests to corrupt."""
     path = tmp_path / "one.jsonl"
     append(path, run)
     content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -162,7 +162,7 @@ def test_garbage_is_named_by_its_line(line: bytes, message: str, path: Path) -> 
 
 
 def test_a_number_beyond_every_float_is_refused(path: Path, tmp_path: Path) -> None:
-    """JSON writes it without a word like Infinity, which the reader would know."""
+    """JSON can write it as 1e999, without the name Infinity, which the reader refuses."""
     path.parent.mkdir()
     text = json.dumps(content_of(run_of(1), tmp_path)).replace("900.5", "1e999")
     path.write_text(text + "\n", encoding="utf-8")
@@ -214,7 +214,7 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_closed_is_an_error(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As its mode would say, which root does not heed."""
+    """Simulated, because root ignores the file mode."""
 
     def closed(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")

@@ -1,4 +1,4 @@
-"""Change points: laws that hold for any series, what is found, and how often nothing is taken for something."""
+"""Change points: properties that hold for any series, detection, and false alarms."""
 
 from itertools import pairwise
 
@@ -17,18 +17,18 @@ some_series = st.lists(st.floats(1e-3, 1e3), min_size=1, max_size=25)
 
 
 def noisy(levels: list[float], lengths: list[int], noise: float, seed: int) -> Floats:
-    """Levels, each for so many runs, with normal noise of that share."""
+    """A series of levels, each with a number of runs, and relative normal noise."""
     rng = np.random.default_rng(seed)
     return np.repeat(levels, lengths) * (1 + noise * rng.normal(size=sum(lengths)))
 
 
 def l1(values: Floats, bounds: list[int]) -> float:
-    """What a piecewise fit with these bounds leaves."""
+    """The residual of a piecewise fit with these bounds."""
     return sum(float(np.abs(values[a:b] - np.median(values[a:b])).sum()) for a, b in pairwise(bounds))
 
 
 def ways(n: int, pieces: int) -> list[list[int]]:
-    """Every way to cut n values into so many pieces of three or more."""
+    """All ways to cut n values into pieces of three or more."""
     if pieces == 1:
         return [[0, n]] if n >= FEWEST else []
     return [[*head, n] for last in range(FEWEST, n - FEWEST + 1) for head in ways(last, pieces - 1)]
@@ -84,7 +84,7 @@ def test_steps_follow_one_another_and_are_long_enough(values: list[float]) -> No
 @given(values=some_series, exponent=st.integers(-40, 40))
 @example(values=[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0], exponent=3)
 def test_scaling_scales_the_levels_and_moves_nothing(values: list[float], exponent: int) -> None:
-    """By powers of two, which no rounding spoils; the next test takes any."""
+    """By powers of two, which do not round; the next test uses any factor."""
     scale = 2.0**exponent
     expected = [(step.start, step.stop, step.level * scale, step.spread * scale) for step in steps(values)]
     scaled = steps(np.array(values) * scale)
@@ -94,7 +94,7 @@ def test_scaling_scales_the_levels_and_moves_nothing(values: list[float], expone
 @settings(deadline=None)
 @given(scale=st.floats(1e-9, 1e9), seed=st.integers(0, 10**6))
 def test_scaling_by_any_number_moves_no_change(scale: float, seed: int) -> None:
-    """Also where several places fit as well: sums of whole numbers do not let rounding choose among them."""
+    """Also when several positions fit equally well: integer sums keep ties exact."""
     values = noisy([1.0, 1.05, 1.0], [9, 10, 11], 0.01, seed)
     plain, scaled = steps(values), steps(values * scale)
     assert [(step.start, step.stop) for step in scaled] == [(step.start, step.stop) for step in plain]
@@ -154,7 +154,7 @@ def test_two_steps_are_found_and_a_way_back() -> None:
 @settings(deadline=None, max_examples=60)
 @given(values=st.lists(st.integers(1, 60).map(float), min_size=6, max_size=13))
 def test_no_other_fit_is_better(values: list[float]) -> None:
-    """By the formula of the module, against every way to cut the series."""
+    """Compares the formula of the module for all ways to cut the series."""
     series = np.array(values)
     n, floor = series.size, 1e-3 * float(np.median(series))
 
@@ -167,7 +167,7 @@ def test_no_other_fit_is_better(values: list[float]) -> None:
 
 
 def test_values_of_any_size_are_taken() -> None:
-    """The largest is 1e600 times the least: what is less than the grid is nothing, and not an error."""
+    """The largest is 1e600 times the least: values below the grid become 0, which is not an error."""
     assert len(steps([1e-300] * 8 + [1e300] * 3)) == 2
     assert len(steps([5e-324] * 6)) == 1
 

@@ -1,4 +1,4 @@
-"""The picture of a history: what is on it, in which format, and what happens where it cannot be made."""
+"""The chart of a history: contents, formats, and errors."""
 
 import io
 import re
@@ -46,7 +46,7 @@ def figure_of(runs: list[Run], selected: list[Series] | None = None) -> Figure:
 
 
 def texts(figure: Figure) -> list[str]:
-    """The factors that are written in the panels, with their panel."""
+    """The labels of changes in the panels, with their panel."""
     return [f"{axes.get_title(loc='left')}: {text.get_text()}" for axes in figure.axes for text in axes.texts]
 
 
@@ -82,7 +82,7 @@ def test_axes_are_labelled_with_short_commits_and_the_ratio() -> None:
 
 
 def test_nothing_is_written_over_anything_or_cut() -> None:
-    """Changes as near as they can be, and at both ends."""
+    """Changes as close together as possible, and at both ends."""
     runs = runs_of(40)
     for i, run in enumerate(runs):
         batch = Batch(1.0, [1.0, 1.3, 1.0, 1.4][(i >= 3) + (i >= 6) + (i >= 37)] * (1 + i % 2 / 100), 0.1, None)

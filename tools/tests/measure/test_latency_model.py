@@ -1,4 +1,4 @@
-"""A model as a lane: what is timed, and that a wrong output does not get past."""
+"""A model as a lane: what is timed, and that wrong outputs are found."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -31,7 +31,7 @@ def few(subject: Subject) -> Expected:
 
 
 def wrong_on(data: bytes, row: np.ndarray, score: float) -> bytes:
-    """The model, but for one row of features, which gets another score."""
+    """The model, except that one row gets another score."""
     model = onnx.load_model_from_string(data)
     last = next(node for node in model.graph.node if "score" in node.output)
     last.output[0] = "right"

@@ -1,4 +1,4 @@
-"""The race on simulated clocks: who is red, who is not, and what noise may do about it."""
+"""Races on simulated clocks: verdicts with and without noise."""
 
 import itertools
 import os
@@ -22,7 +22,7 @@ BOUND = RatioBound("model", "baseline", 1.10)
 
 
 class Simulated:
-    """A lane on a machine that is at times slower, for all lanes alike, and now and then halts."""
+    """A lane on a machine that is sometimes slower for all lanes, and sometimes halts."""
 
     def __init__(self, name: str, ns: float, machine: "Machine") -> None:
         self.name, self.ns, self.machine, self.blocks = name, ns, machine, 0
@@ -118,7 +118,7 @@ def test_a_machine_that_is_slow_for_some_seconds_does_not_make_a_model_red() -> 
 def test_a_verdict_comes_with_the_measurement_that_says_so(
     factors: tuple[float | None, ...], verdict: str, over: bool | None
 ) -> None:
-    """None is a race that cannot tell: half of its passes lie far below the bound, half a little above."""
+    """None: an unclear race, half of its passes far below the bound, half slightly above."""
     races = iter(factors)
 
     class Scripted:

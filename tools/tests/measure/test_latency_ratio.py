@@ -1,4 +1,4 @@
-"""Ratios of times: their interval, and what they say about a bound."""
+"""Ratios of times: their interval, and the comparison with a bound."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The report of leave-one-source-out: its numbers, by hand."""
+"""The leave-one-source-out report, checked against numbers computed by hand."""
 
 import json
 import math
@@ -59,7 +59,7 @@ def judged(*models: FoldModel, data: Dataset = TOY, **options: Any) -> LosoRepor
 
 
 def test_a_report_has_the_numbers_that_its_models_scores_have() -> None:
-    """Scores of truth + 1 of A and of truth - 2 of B: errors that can be done in the head."""
+    """Scores are truth + 1 for source A and truth - 2 for B, so that errors are easy to compute."""
     report = judged(linear("A", bias=1.0), linear("B", bias=-2.0))
     for reading, n in (("frame", 6), ("clip", 3), ("clip_pooled_first", 3)):
         one, other = (fold.agreements[reading] for fold in report.folds)
@@ -77,7 +77,7 @@ def test_a_report_has_the_numbers_that_its_models_scores_have() -> None:
 
 
 def test_each_source_is_scored_by_the_model_that_holds_it_out() -> None:
-    """And by each seed of it; what a file says of its sources is put down beside."""
+    """Once per seed; the sources named in the file are reported too."""
     report = judged(linear("A"), linear("A", bias=1.0, seed=1), linear("B", bias=2.0))
     found = [(f.held_out, f.seed, f.sources, round(f.agreements["frame"].bias, 4)) for f in report.folds]
     assert found == [("A", 0, ("B",), 0.0), ("A", 1, ("B",), 1.0), ("B", 0, ("A",), 2.0)]
@@ -94,7 +94,7 @@ def test_the_features_are_taken_by_name_in_the_models_order() -> None:
 
 
 def test_pooling_before_and_after_a_straight_line_is_the_same() -> None:
-    """The mean of a line's values is the line's value at the mean, as long as nothing is clipped."""
+    """A linear model's mean score is its score of the mean row, as long as nothing is clipped."""
     agreements = judged(linear("A", weights=(0.7, 0.4), bias=3.0)).folds[0].agreements
     for metric in ("plcc", "rmse", "bias", "slope"):
         before, after = getattr(agreements["clip_pooled_first"], metric), getattr(agreements["clip"], metric)
@@ -102,7 +102,7 @@ def test_pooling_before_and_after_a_straight_line_is_the_same() -> None:
 
 
 def test_pooling_before_and_after_a_bent_model_differs() -> None:
-    """Scores of 2 x - 60, clipped at 0. Of the frames 10 and 50 that is 0 and 40, so 20; of their mean 30 it is 0."""
+    """Scores are 2 x - 60, clipped at 0. Frames 10 and 50 give 0 and 40, mean 20; their mean 30 gives 0."""
     data = toy({"A": {"a1": [10.0, 50.0], "a2": [40.0, 60.0], "a3": [60.0, 80.0]}})
     agreements = judged(linear("A", weights=(2.0, 0.0), bias=-60.0), data=data).folds[0].agreements
     assert agreements["clip"].bias == pytest.approx(((20 - 30) + (40 - 50) + (80 - 70)) / 3, abs=1e-5)
@@ -129,7 +129,7 @@ def test_a_model_per_clip_is_run_on_the_frames_of_each_clip_and_has_no_frame_sco
 
 
 def test_opinions_are_the_truth_of_clips_and_of_no_frame() -> None:
-    """Of a clip without one nothing is known, so it is not judged."""
+    """A clip without an opinion has no truth, so it is not evaluated."""
     data = toy({"A": {f"a{i}": [10.0 * i, 10.0 * i + 4.0] for i in range(1, 6)}})
     opinions = {"a1": 11.0, "a2": 21.0, "a4": 41.0, "a5": 51.0}
     report = judged(linear("A"), data=data, opinions=opinions)
@@ -139,7 +139,7 @@ def test_opinions_are_the_truth_of_clips_and_of_no_frame() -> None:
 
 
 def test_a_constant_model_has_no_correlation_and_passes_no_bound() -> None:
-    """It failed, and the report says so; its errors are still numbers."""
+    """The model failed, and the report shows it; its errors are still numbers."""
     report = judged(linear("A", weights=(0.0, 0.0), bias=50.0), linear("B"))
     constant = report.folds[0].agreements["frame"]
     assert all(math.isnan(v) for v in (constant.plcc, constant.srocc, constant.krocc, report.mean("frame", "plcc")))
@@ -149,7 +149,7 @@ def test_a_constant_model_has_no_correlation_and_passes_no_bound() -> None:
 
 
 def test_a_report_is_json_without_nan() -> None:
-    """Strict JSON has none; null stands for it."""
+    """Strict JSON has no NaN; null replaces it."""
     report = judged(linear("A", weights=(0.0, 0.0), bias=50.0), linear("B"), facts={"recipe": "mine"})
     found = json.loads(json.dumps(report.as_dict(), allow_nan=False))
     assert (found["schema"], found["subject"], found["recipe"]) == (1, "toy", "mine")
@@ -188,7 +188,7 @@ def test_too_few_clips_for_an_interval_leave_it_out() -> None:
     ids=["constant-frames", "constant-clips", "two-clips", "one-opinion", "constant-opinions", "no-source"],
 )
 def test_what_cannot_be_judged_is_an_error(truth: Any, options: dict[str, Any], reason: str) -> None:
-    """A truth that does not vary says nothing of any model, so it must not pass for one that is well predicted."""
+    """With a constant truth no model can be evaluated, so it must not pass."""
     with pytest.raises(LosoError, match=reason):
         judged(linear("A"), data=toy(truth), **options)
 

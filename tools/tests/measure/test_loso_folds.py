@@ -1,4 +1,4 @@
-"""The models of the folds: fitted once, stored, free of leaks, and judged end to end."""
+"""The models of the folds: fitted once, stored, free of leaks, and evaluated end to end."""
 
 import os
 import subprocess
@@ -53,7 +53,7 @@ def teacher(ffmpeg: FFmpeg) -> Teacher:
 
 @pytest.fixture(scope="module")
 def corpus() -> Dataset:
-    """Of the embedded corpus three sources, four frames of each clip."""
+    """Three sources of the embedded corpus, four frames of each clip."""
     whole = dataset.read(home() / "fixtures" / "corpus" / "features.parquet")
     keep = np.isin(whole.table["source"].to_pylist(), SOURCES) & (whole.table["frame"].to_numpy() < 4)
     return Dataset(whole.table.filter(pa.array(keep)), whole.provenance)
@@ -71,7 +71,7 @@ def recipe(folder: Path, text: str = RECIPE, name: str = "mine") -> Recipe:
 
 
 def changed(data: Dataset, column: str, row: int, value: Any) -> Dataset:
-    """The dataset with another value in one place."""
+    """The dataset with one value changed."""
     values = data.table[column].to_pylist()
     values[row] = value
     where = data.table.column_names.index(column)
@@ -109,7 +109,7 @@ def test_a_models_file_says_what_it_was_made_from(teacher: Teacher, corpus: Data
 
 
 def test_a_warm_store_needs_no_torch(teacher: Teacher, corpus: Dataset, ffmpeg: FFmpeg, tmp_path: Path) -> None:
-    """In a process of its own: a second and a half saved, and a gate that runs where torch is not installed."""
+    """In a new process: saves 1.5 s, and the gate runs without torch."""
     one = recipe(tmp_path)
     dataset.write(tmp_path / "features.parquet", corpus.table, corpus.provenance)
     code = """
@@ -160,7 +160,7 @@ def test_a_damaged_entry_is_fitted_anew(teacher: Teacher, corpus: Dataset, store
 def test_whatever_a_fit_depends_on_is_a_part_of_its_key(
     teacher: Teacher, corpus: Dataset, store: Store, tmp_path: Path
 ) -> None:
-    """One change at a time, and each is fitted anew."""
+    """Each single change causes a new fit."""
     one = recipe(tmp_path)
     clip = corpus.table["clip"][0].as_py()
     calls: list[Callable[[], list[FoldModel]]] = [
@@ -210,7 +210,7 @@ def test_a_column_that_the_teacher_does_not_take_is_no_part_of_the_key(
 def test_a_recipe_that_sees_no_clip_gives_one_model_for_all_folds(
     teacher: Teacher, corpus: Dataset, store: Store, tmp_path: Path
 ) -> None:
-    """Which no corpus and no fold can change, so it is fitted once for all of them."""
+    """Corpus and folds cannot change it, so it is fitted once for all folds."""
     one = recipe(tmp_path, RECIPE.replace("B1", "B1f") + "[domain]\nsamples = 100\n")
     (model,) = fold_models(FitRequest(one, teacher, corpus, FOLDS, seeds=[0]), store)
     assert (model.held_out, model.sources) == (None, ())
@@ -225,7 +225,7 @@ def test_a_recipe_that_sees_no_clip_gives_one_model_for_all_folds(
 def test_a_recipe_with_a_grid_gives_a_file_that_needs_no_luck_with_its_engine(
     arithmetic: str, double: bool, teacher: Teacher, corpus: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It says of itself what every fitted file says, and has its certificate."""
+    """It has the metadata of every fitted file, and its certificate."""
     monkeypatch.setattr("tinyvmaf.train.fitting.run._SEARCH", {"samples": 300, "starts": 5, "steps": 2})
     text = RECIPE.replace("B1", "B1f").replace("mlp_small", "quadratic_32").replace("[0, 1]", "[3]")
     text = text.replace("[optimiser]", f'arithmetic = "{arithmetic}"\n[optimiser]').replace("learning_rate = 0.01", "")
@@ -261,7 +261,7 @@ def renamed(data: Dataset, source: str, alias: str, share: float = 1.0, decimals
 @pytest.mark.parametrize("decimals", [12, 6])
 @pytest.mark.parametrize("share", [1.0, 0.5])
 def test_a_copy_of_a_source_under_another_name_is_found(decimals: int, share: float, corpus: Dataset) -> None:
-    """Also one that went through a log of six decimals."""
+    """Also a copy that was written to a log with six decimals."""
     leaky = renamed(corpus, "Bikes", "Cycles", share, decimals)
     assert leaked_rows(leaky, CANONICAL, "Bikes", ("Cycles", "Flower")) == pytest.approx(share, abs=0.02)
     assert leaked_rows(leaky, CANONICAL, "Bikes", ("Flower", "Grain")) == 0.0
@@ -283,7 +283,7 @@ def test_a_source_without_rows_is_no_leak_but_an_error(corpus: Dataset) -> None:
 
 
 def test_the_folds_of_a_real_recipe_are_judged_end_to_end(teacher: Teacher, corpus: Dataset, tmp_path: Path) -> None:
-    """Trained longer than the others here: what it says of sources that it has not seen is near the teacher."""
+    """Trained longer than the other models here, so its scores on unseen sources are near the teacher."""
     one = replace(recipe(tmp_path), seeds=(0,))
     one = replace(one, optimiser=one.optimiser.model_copy(update={"steps": 400, "batch": 64}))
     report = evaluate("mine", fold_models(FitRequest(one, teacher, corpus, FOLDS), None), corpus, CANONICAL, TEACHER)
@@ -312,7 +312,7 @@ def test_a_recipes_report_says_where_it_comes_from(teacher: Teacher, corpus: Dat
 def test_a_recipe_that_fits_opinions_is_judged_by_them_in_points(
     teacher: Teacher, corpus: Dataset, tmp_path: Path
 ) -> None:
-    """On a scale from 5 down to 1; of a recipe that fits none they are of no account."""
+    """On a scale from 5 down to 1; a recipe that does not fit opinions ignores them."""
     one = recipe(tmp_path, RECIPE.replace("B1", "B2") + "[mos]\nscale = [5, 1]\n", "opinionated")
     points = {clip: 0.5 * mean + 20.0 for clip, mean in corpus.clip_means(TEACHER).items()}
     opinions = {clip: (5.0 - 0.04 * value, 2.0) for clip, value in points.items()}

@@ -1,4 +1,4 @@
-"""ULP distances count representable numbers, exactly, and only between what can be compared."""
+"""ULP distances count representable numbers exactly, and refuse arrays that cannot be compared."""
 
 import json
 from fractions import Fraction
@@ -34,7 +34,7 @@ both = pytest.mark.parametrize("kind", TYPES)
 @both
 @given(data=st.data())
 def test_the_next_number_is_one_away(kind: type, data: st.DataObject) -> None:
-    """Whether it is subnormal, a power of two or next to zero; numpy.nextafter knows nothing of how we count."""
+    """Also for subnormals, powers of two and numbers next to zero; numpy.nextafter is independent of our code."""
     x = kind(data.draw(floats(kind)))
     for direction in (np.inf, -np.inf):
         with np.errstate(over="ignore"):
@@ -102,7 +102,7 @@ def test_it_takes_any_shape_and_layout() -> None:
 @pytest.mark.parametrize("strange", INFINITIES)
 @pytest.mark.parametrize("equal", [True, False])
 def test_what_is_not_finite_is_refused_even_where_both_agree(strange: float, equal: bool) -> None:
-    """numpy's own assertion has NaN equal NaN, and infinity next to the largest number."""
+    """numpy's assertion accepts NaN as equal to NaN, and infinity as next to the largest number."""
     good = np.array([1.0, 2.0, np.finfo(np.float32).max], dtype=np.float32)
     bad = np.array([1.0, 2.0, strange], dtype=np.float32)
     with pytest.raises(UlpError, match=r"expected is (nan|-?inf) at row 2, 1 of 3 values are not finite"):
@@ -135,7 +135,7 @@ def test_shapes_are_not_broadcast() -> None:
 
 
 def scores(*ulp: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Ones, and the numbers so many steps above them."""
+    """Ones, and numbers some ULP above them."""
     ones = np.ones(len(ulp), dtype=np.float32)
     return ones, ones + np.array(ulp, dtype=np.float32) * np.spacing(np.float32(1))
 

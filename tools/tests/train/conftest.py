@@ -1,4 +1,4 @@
-"""Fixtures that the tests of fitting share."""
+"""Shared fixtures of the fitting tests."""
 
 import functools
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ from .fitting_samples import FOLDS, RECIPES, SOURCES, TEACHER, Opinions
 
 @pytest.fixture(scope="module")
 def one_thread() -> Iterator[None]:
-    """Steps as small as these wait longer for a second core than they take on one."""
+    """One thread: such small steps take longer on two cores than on one."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -35,7 +35,7 @@ def teacher(ffmpeg: FFmpeg) -> Teacher:
 
 @pytest.fixture(scope="module")
 def corpus() -> Dataset:
-    """Of the embedded corpus three sources, three clips of each, four frames of each."""
+    """Three sources of the embedded corpus, three clips of each, four frames of each clip."""
     whole = dataset.read(home() / "fixtures" / "corpus" / "features.parquet")
     source, clip, frame = (np.array(whole.table[name].to_pylist()) for name in ("source", "clip", "frame"))
     clips = [name for s in SOURCES for name in sorted(set(clip[source == s].tolist()))[::6]]
@@ -45,20 +45,20 @@ def corpus() -> Dataset:
 
 @pytest.fixture(scope="module")
 def opinions(corpus: Dataset) -> Opinions:
-    """Viewers who see half of what the teacher sees, and are not equally sure of each clip."""
+    """Opinions with half the range of the teacher, and different weights per clip."""
     means = corpus.clip_means(TEACHER)
     return {clip: (round(30.0 + 0.5 * mean), 0.6 + 0.1 * i) for i, (clip, mean) in enumerate(means.items())}
 
 
 @pytest.fixture(scope="module")
 def once(teacher: Teacher, corpus: Dataset, opinions: Opinions) -> Callable[[str], list[Fitted]]:
-    """Every fold and seed of a recipe, fitted once."""
+    """All folds and seeds of a recipe, fitted once."""
     return functools.cache(lambda kind: fit(RECIPES[kind], teacher, corpus, FOLDS, opinions=opinions))
 
 
 @pytest.fixture
 def threads() -> Iterator[int]:
-    """A number of threads that a fit does not use itself, set as somebody else would."""
+    """Set another number of threads than a fit uses."""
     before = torch.get_num_threads()
     torch.set_num_threads(THREADS + 1)
     yield THREADS + 1

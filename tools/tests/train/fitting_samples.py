@@ -1,4 +1,4 @@
-"""Recipes, a small corpus and what is fitted on it, for the tests of fitting."""
+"""Recipes and a small corpus for the fitting tests."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,7 +25,7 @@ MOS = Mos(scale=(0, 100), start="B1", steps=8)
 
 
 def recipe(name: str = "mlp_small", *, method: Any = "B1", optimiser: Optimiser = ADAM, **more: Any) -> Recipe:
-    """A quick recipe, as if it had been read."""
+    """A quick recipe, as if read from a file."""
     return Recipe("quick", "0" * 64, "a quick one", TEACHER, method, architecture(name), (0, 1), optimiser, **more)
 
 
@@ -54,7 +54,7 @@ def files(fitted: list[Fitted]) -> list[bytes]:
 
 
 def changed(data: Dataset, where: Any, **columns: Any) -> Dataset:
-    """The dataset with other values in some rows: numbers, or a function of those that are there."""
+    """The dataset with changed values in some rows: numbers, or a function of the old values."""
     table = data.table
     for name, value in columns.items():
         values = table[name].to_numpy().copy()

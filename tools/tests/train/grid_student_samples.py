@@ -38,7 +38,7 @@ def squared(hidden: Sequence[int]) -> Architecture:
 
 
 def tight(rng: np.random.Generator, low: int, high: int, inputs: int, outputs: int, most: int) -> Layer:
-    """A layer whose sums may reach exactly `most` steps; of random shares of that, and steps that are still 0."""
+    """A layer of random weights whose sums may reach exactly `most` steps; `steps` are 0."""
     farthest = max(-low, high)
     shares = rng.dirichlet(np.ones(inputs + 1), outputs)
     weights = (shares[:, :-1] * (most // farthest)).astype(np.int64) * rng.choice([-1, 1], (outputs, inputs))
@@ -53,7 +53,7 @@ def tight(rng: np.random.Generator, low: int, high: int, inputs: int, outputs: i
 
 @st.composite
 def students(draw: st.DrawFn, bits: Sequence[int] = (24, 53)) -> GridStudent:
-    """Any student on a grid, whose sums reach to the bound of each layer or to a part of it."""
+    """A random student on a grid, whose sums reach the bound of each layer or a part of it."""
     accumulator = draw(st.sampled_from(bits))
     levels = draw(st.integers(1, accumulator // 2))
     made = draw(st.sampled_from([quadratic, squared]))
@@ -77,7 +77,7 @@ def students(draw: st.DrawFn, bits: Sequence[int] = (24, 53)) -> GridStudent:
 
 
 def rows(student: GridStudent, seed: int = 0) -> Rows:
-    """Random rows, extremes in every feature at once and mixed, and both sides of the edges of steps."""
+    """Random rows, extremes in all features and mixed, and values on both sides of step boundaries."""
     rng, width = np.random.default_rng(seed), len(student.features)
     unit = np.ldexp(1.0, -np.array(student.exponents))
     last = student.high * unit
@@ -109,7 +109,7 @@ def wide(rng: np.random.Generator, bits: int = 24) -> GridStudent:
 
 
 def squares(rng: np.random.Generator, bits: int = 24) -> GridStudent:
-    """A student with a hidden layer of five squares, whose levels end where its sums do."""
+    """A student with a hidden layer of five squares, whose sums reach the end of the levels."""
     grid = Grid(10, 8, 16, bits)
     exponents, high = grid.exponents(np.ones(5))
     first, last = tight(rng, 0, high, 5, 5, grid.most), tight(rng, 0, grid.value, 5, 1, grid.most)

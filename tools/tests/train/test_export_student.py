@@ -1,4 +1,4 @@
-"""A student as ONNX is the student: the same scores to the rounding of its arithmetic, for any finite row."""
+"""A student as ONNX gives the same scores, up to the rounding of its arithmetic, for any finite row."""
 
 import functools
 import subprocess
@@ -66,7 +66,7 @@ def teachers(ffmpeg: FFmpeg) -> Teachers:
 
 
 def student(name: str, teacher: Teacher, seed: int = 0) -> Student:
-    """A student of random numbers, as wild as a network before it is fitted, whose scores span the scale."""
+    """A student with random parameters, like an unfitted network, whose scores span the scale."""
     domain, made, rng = Domain(teacher.features), architecture(name), np.random.default_rng(seed)
     limits, clip = domain.extent(), teacher.svr.score_range
     width, chroma = len(teacher.features), teacher.svr.chroma
@@ -88,7 +88,7 @@ def student(name: str, teacher: Teacher, seed: int = 0) -> Student:
 
 
 def extremes(teacher: Teacher) -> Rows:
-    """Each extreme in every feature at once, and mixed."""
+    """Extreme values in all features at once, and mixed."""
     width = len(teacher.features)
     mixed = np.random.default_rng(9).choice(EXTREMES, (500, width))
     return np.concatenate([np.repeat(np.array(EXTREMES)[:, None], width, axis=1), mixed]).astype(np.float32)
@@ -119,7 +119,7 @@ def test_round_trip_in_float32(name: str, teacher_id: str, teachers: Teachers) -
 @pytest.mark.parametrize("teacher_id", TEACHERS)
 @pytest.mark.parametrize("name", [n for n in PER_FRAME if architecture(n).activation != "gelu"])
 def test_round_trip_in_float64(name: str, teacher_id: str, teachers: Teachers) -> None:
-    """Nothing is lost but at the output, which is float32: the nearest one to the score."""
+    """Only the float32 output rounds: it is the float32 nearest to the score."""
     teacher = teachers(teacher_id)
     rows = np.concatenate([Domain(teacher.features).sample(10_000, 1).astype(np.float32), extremes(teacher)])
     assert difference(student(name, teacher), rows, "float64") <= FLOAT32_NEAR_100
@@ -127,7 +127,7 @@ def test_round_trip_in_float64(name: str, teacher_id: str, teachers: Teachers) -
 
 @pytest.mark.parametrize("teacher_id", TEACHERS)
 def test_a_reweighted_teacher_keeps_the_teachers_precision(teacher_id: str, teachers: Teachers) -> None:
-    """Its graph is float64 inside, whatever is asked for."""
+    """Its graph always computes in float64."""
     teacher = teachers(teacher_id)
     made = student("a4", teacher)
     rows = np.concatenate([Domain(teacher.features).sample(10_000, 1).astype(np.float32), extremes(teacher)])
@@ -151,7 +151,7 @@ def test_round_trip_of_attention_clip_by_clip(teacher_id: str, teachers: Teacher
 
 
 def test_a_silent_chroma_is_told_from_a_faint_one(teachers: Teachers) -> None:
-    """Exactly 0 is corrected, the smallest number above it is not: in float32, too, and after the clip of negatives."""
+    """Exactly 0 is corrected, the smallest number above 0 is not; also in float32, and after negatives are clipped."""
     teacher = teachers("vmaf_v1.0.16_3d0h")
     made = student("tanh_24", teacher)
     rows = np.array(
@@ -208,7 +208,7 @@ def test_a_student_per_frame_keeps_the_model_contract(
 
 
 def test_a_student_per_clip_says_that_it_gives_one_score(teachers: Teachers) -> None:
-    """Which the contract, a score a row, does not allow: such a student is judged, never registered."""
+    """The contract requires one score per row, so such a student is evaluated but never registered."""
     data = student_model(student("a3", teachers(TEACHERS[0])), "m")
     model = onnx.load_model_from_string(data)
     assert [d.dim_value for d in model.graph.output[0].type.tensor_type.shape.dim] == [1, 1]
@@ -236,7 +236,7 @@ QUADRATIC = ["Gemm", "Clip", "Abs", "Sub", "Mul"]
 def test_a_graph_has_as_few_nodes_as_it_can(
     name: str, arithmetic: str, expected: list[str], teachers: Teachers
 ) -> None:
-    """At batch 1 a node costs more than its arithmetic; normalisation is in the first layer and costs none."""
+    """At batch 1 a node costs more than its arithmetic; normalisation is folded into the first layer."""
     for teacher_id, correction in zip(TEACHERS, ([], CORRECTION), strict=True):
         data = student_model(student(name, teachers(teacher_id)), "m", arithmetic=arithmetic)
         nodes = [node.op_type for node in onnx.load_model_from_string(data).graph.node]
@@ -257,7 +257,7 @@ def test_a_file_is_opset_17_with_all_its_data_and_a_symbolic_batch(name: str, te
 
 
 def test_the_same_student_gives_the_same_bytes(teachers: Teachers) -> None:
-    """Also whatever order its metadata comes in; and a number more or less is another file."""
+    """The order of metadata does not matter; another parameter gives another file."""
     teacher = teachers(TEACHERS[0])
     for name in ("tanh_24", "gelu_32", "a3", "a4"):
         one = student_model(student(name, teacher), "m", {"a": "1", "b": "2"})
@@ -266,7 +266,7 @@ def test_the_same_student_gives_the_same_bytes(teachers: Teachers) -> None:
 
 
 def test_another_process_writes_the_same_bytes() -> None:
-    """Whatever the seed of its hashes is, which orders sets and protobuf's maps."""
+    """For any hash seed, which orders sets and protobuf maps."""
     code = """
 import hashlib, numpy as np
 from tinyvmaf.train.export_student import student_model
@@ -291,7 +291,7 @@ print(hashlib.sha256(student_model(student, "m", dict.fromkeys("xyzuvw", "1"))).
 
 
 def test_onnx_runtime_has_no_gelu_in_float64(teachers: Teachers) -> None:
-    """Why a recipe must not ask for it; once this fails, that rule in recipes can go."""
+    """The reason why recipes refuse it. If this test fails, remove that rule."""
     data = student_model(student("gelu_32", teachers(TEACHERS[0])), "m", arithmetic="float64")
     with pytest.raises(ModelError, match=r"Erf\(13\)"):
         OnnxRuntimeCpu(data)

@@ -53,7 +53,7 @@ def test_a_fold_without_rows_is_refused(teacher: Teacher, corpus: Dataset, opini
 
 @pytest.mark.parametrize("decimals", [12, 6])
 def test_golden_rows_are_refused(decimals: int, teacher: Teacher, corpus: Dataset) -> None:
-    """Judges are never trained on, under whatever name, and also if they went through a log of six decimals."""
+    """Golden rows are refused under any name, also if written to a log with six decimals."""
     golden = load_rows().pairs["natural_10bit"].features[1].round(decimals)
     spiked = changed(corpus, 5, **dict(zip(CANONICAL, golden.tolist(), strict=True)))
     with pytest.raises(FitError, match=r"1 golden rows, in Bikes_.*\n  hint: .*must not be trained on"):
@@ -108,7 +108,7 @@ def test_a_fit_on_the_domain_takes_no_corpus_and_serves_every_fold(
 
 
 def test_a_student_of_the_teacher_with_chroma_keeps_its_correction(ffmpeg: FFmpeg) -> None:
-    """Where chroma is silent the teacher jumps, and so must a student of 30 steps: its layers never see the jump."""
+    """The teacher jumps where chroma is silent. So does a short fit, because the jump is outside its layers."""
     modern = load_built_in(ffmpeg, "vmaf_v1.0.16_3d0h")
     one = replace(
         recipe("tanh_24", method="B1f", optimiser=LM.model_copy(update={"steps": 30, "batch": 800}), samples=1000),
@@ -129,7 +129,7 @@ def quick_search(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def on_domain(grid: Grid) -> Recipe:
-    """With more rows than numbers, or what is rounded would be made up for by what no row is there to hold."""
+    """With more rows than parameters, so that the rows determine all parameters."""
     made = recipe("quadratic_32", method="B1f", optimiser=LM.model_copy(update={"batch": 500}), samples=500, grid=grid)
     return replace(made, architecture=Architecture("small", "mlp", (6, 6), "quadratic"), seeds=(0,))
 
@@ -154,7 +154,7 @@ def test_a_student_with_a_grid_is_put_on_it(grid: Grid, teacher: Teacher, corpus
 
 @pytest.mark.usefixtures("quick_search")
 def test_what_the_search_for_a_grid_finds_is_of_the_domain(teacher: Teacher, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rows of the domain, with the teacher's scores of them; asked for the student on its grid."""
+    """Rows of the domain with the teacher's scores, found for the student on its grid."""
     found, worst = [], run._worst
     monkeypatch.setattr(run, "_worst", lambda *args: found.append(worst(*args)) or found[-1])
     fit(on_domain(GRID), teacher)
@@ -165,7 +165,7 @@ def test_what_the_search_for_a_grid_finds_is_of_the_domain(teacher: Teacher, mon
 
 
 def test_a_teacher_that_corrects_chroma_has_no_grid_yet(ffmpeg: FFmpeg) -> None:
-    """Said before anything is fitted."""
+    """Raised before any fit."""
     modern, told = load_built_in(ffmpeg, "vmaf_v1.0.16_3d0h"), []
     one = replace(on_domain(GRID), teacher=modern.id)
     with pytest.raises(FitError, match=r"recipe quick: no grid yet for a teacher that corrects chroma, as vmaf_v1"):
@@ -175,7 +175,7 @@ def test_a_teacher_that_corrects_chroma_has_no_grid_yet(ffmpeg: FFmpeg) -> None:
 
 @pytest.mark.parametrize("kind", ["B1", "B1f"])
 def test_decay_is_passed_on(kind: Any, teacher: Teacher, corpus: Dataset) -> None:
-    """The heaviest that there could be on the first layer: next to nothing is left of its weights."""
+    """A very large decay of the first layer leaves almost nothing of its weights."""
     samples = {"samples": 300} if kind == "B1f" else {}
     how = LM.model_copy(update={"steps": 12, "decay": (1e3, 0.0)})
     for optimiser, least, most in ((how, 0.0, 1e-2), (how.model_copy(update={"decay": ()}), 1e-1, 1e9)):
@@ -187,13 +187,13 @@ def test_decay_is_passed_on(kind: Any, teacher: Teacher, corpus: Dataset) -> Non
 
 
 def distance(fitted: Fitted, data: Dataset, opinions: Opinions) -> float:
-    """The mean distance of a student's clip means from the opinions."""
+    """The mean distance between a student's clip means and the opinions."""
     clip, scores = np.array(data.table["clip"].to_pylist()), fitted.student.predict(data.columns(*CANONICAL))
     return float(np.mean([abs(scores[clip == name].mean() - mos) for name, (mos, _) in opinions.items()]))
 
 
 def test_opinions_alone_move_a_student_to_them(teacher: Teacher, corpus: Dataset, opinions: Opinions) -> None:
-    """They lie about 20 points from the teacher's scores, and a fit of 300 steps comes to within 3."""
+    """Opinions are about 20 points from the teacher's scores; a fit of 300 steps comes within 3 points."""
     how = Optimiser(name="adam", steps=300, batch=16, learning_rate=0.01)
     (far,) = fit(recipe(optimiser=how), teacher, corpus, seeds=[0])
     (near,) = fit(replace(RECIPES["opinions"], optimiser=how), teacher, corpus, seeds=[0], opinions=opinions)
@@ -213,7 +213,7 @@ def test_opinions_alone_move_a_student_to_them(teacher: Teacher, corpus: Dataset
 def test_the_penalty_holds_a_tuned_student_at_its_start(
     start: Any, teacher: Teacher, corpus: Dataset, opinions: Opinions
 ) -> None:
-    """With a penalty of a million opinions weigh nothing beside it; with none they are followed."""
+    """With a penalty of a million, opinions have no effect; without a penalty, the student follows them."""
     how = Optimiser(name="adam", steps=200, batch=32, learning_rate=0.01)
     samples = {"samples": 500} if start == "B1f" else {}
     first = recipe(method=start, optimiser=how, **samples)
@@ -232,7 +232,7 @@ def test_the_penalty_holds_a_tuned_student_at_its_start(
 def test_a_scale_that_counts_down_is_turned_round(
     kind: str, once: Callable[[str], list[Fitted]], teacher: Teacher, corpus: Dataset, opinions: Opinions
 ) -> None:
-    """DMOS of 100 - x on the scale from 100 to 0 says what x says on the scale from 0 to 100."""
+    """DMOS 100 - x on the scale from 100 to 0 means the same as x on the scale from 0 to 100."""
     one = RECIPES[kind]
     assert one.mos is not None
     down = {clip: (100.0 - mos, weight) for clip, (mos, weight) in opinions.items()}
@@ -259,7 +259,7 @@ def test_progress_reaches_its_total(kind: str, teacher: Teacher, corpus: Dataset
 @pytest.mark.parametrize("grid", [GRID, DOUBLE], ids=["24", "53"])
 @pytest.mark.usefixtures("quick_search")
 def test_progress_on_a_grid_reaches_its_total(grid: Grid, teacher: Teacher) -> None:
-    """Of the fit and of the grid, for each seed; there several steps are told at once."""
+    """Steps of the fit and of the grid, for each seed; the grid reports several steps at once."""
     told: list[tuple[int, int]] = []
     fit(replace(on_domain(grid), seeds=(0, 1)), teacher, progress=lambda *at: told.append(at))
     (total,) = {total for _, total in told}
@@ -283,7 +283,7 @@ def test_an_interrupted_fit_leaves_torch_as_it_was(kind: str, threads: int, teac
 
 
 def test_without_torch_recipes_are_read_and_a_fit_says_what_is_missing() -> None:
-    """In a process of its own, in which torch cannot be found."""
+    """In a new process, where torch cannot be imported."""
     code = """
 import sys
 class NoTorch:

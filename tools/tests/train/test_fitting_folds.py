@@ -1,4 +1,4 @@
-"""Folds and seeds fitted together are those fitted alone, and what is held out is not seen."""
+"""Folds and seeds fitted together equal those fitted alone, and held-out rows have no effect."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,7 +23,7 @@ EVERY = pytest.mark.parametrize("kind", RECIPES)
 
 
 def of(data: Dataset, source: str) -> NDArray[np.bool_]:
-    """Which rows are of a source."""
+    """Whether each row is of a source."""
     return np.array(data.table["source"].to_pylist()) == source
 
 
@@ -73,7 +73,7 @@ def test_the_same_recipe_gives_the_same_file(
     corpus: Dataset,
     opinions: Opinions,
 ) -> None:
-    """Also where somebody has set another number of threads, on which the last bits of torch's sums depend."""
+    """Also if another number of threads was set, which can change the last bits of torch's sums."""
     assert torch.get_num_threads() == threads
     again = fit(RECIPES[kind], teacher, corpus, FOLDS, opinions=opinions)
     assert files(again) == files(once(kind))
@@ -88,7 +88,7 @@ def test_another_seed_gives_another_student(once: Callable[[str], list[Fitted]])
 def test_only_ratios_of_weights_count(
     kind: str, once: Callable[[str], list[Fitted]], teacher: Teacher, corpus: Dataset, opinions: Opinions
 ) -> None:
-    """Intervals on another scale are the same opinions; by a power of two, so that no bit is lost to rounding."""
+    """Scaling all intervals does not change the fit; by a power of two, which does not round."""
     louder = {clip: (mos, 4.0 * weight) for clip, (mos, weight) in opinions.items()}
     assert files(fit(RECIPES[kind], teacher, corpus, FOLDS, opinions=louder)) == files(once(kind))
 
@@ -136,7 +136,7 @@ def test_a_fit_is_the_same_if_the_held_out_source_is_not_even_there(
 def test_one_row_of_a_training_source_changes_the_file(
     kind: str, once: Callable[[str], list[Fitted]], teacher: Teacher, corpus: Dataset, opinions: Opinions
 ) -> None:
-    """Else the two laws above would hold of a fit that looks at nothing."""
+    """Otherwise, the two tests above would pass for a fit that ignores its rows."""
     first = once(kind)[0]
     row = int(np.flatnonzero(of(corpus, first.sources[0]))[0])
     moved = fit(RECIPES[kind], teacher, changed(corpus, row, adm2=lambda x: x - 0.2), FOLDS[:1], opinions=opinions)
@@ -160,7 +160,7 @@ def test_without_folds_every_source_is_trained_on(teacher: Teacher, corpus: Data
 
 
 def test_a_clip_without_an_opinion_is_not_trained_on(teacher: Teacher, corpus: Dataset, opinions: Opinions) -> None:
-    """Of B2 and B3: so a source without any is not among the sources."""
+    """For B2 and B3, so a source without opinions is not among the sources."""
     some = {clip: opinion for clip, opinion in opinions.items() if not clip.startswith("Grain")}
     fitted = fit(RECIPES["opinions"], teacher, corpus, FOLDS, opinions=some)
     assert [f.sources for f in fitted[::2]] == [("Flower",), ("Bikes",), ("Bikes", "Flower")]

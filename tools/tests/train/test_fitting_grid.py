@@ -1,4 +1,4 @@
-"""A student that is put on a grid stays as good as the grid allows, and is what was fitted to the last step."""
+"""A student on a grid is as accurate as the grid allows, and equals the fit after its last step."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -27,7 +27,7 @@ HIGHEST = np.ones(3)
 
 
 def teacher(rows: Array) -> Array:
-    """A smooth function of three features, which ends where a scale does."""
+    """A smooth function of three features, clipped to the scale."""
     x, y, z = rows.T
     return np.clip(100.0 / (1.0 + np.exp(-(6.0 * x + 3.0 * y * z - 4.0))) + 6.0 * np.sin(5.0 * y), 0.0, 100.0)
 
@@ -78,7 +78,7 @@ def rounding_only(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def plain(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each number is rounded by itself."""
+    """Round each parameter without compensation."""
     real = fit_grid._Fit._round
     monkeypatch.setattr(fit_grid._Fit, "_round", lambda *args, **_: real(*args, compensate=False))
 
@@ -117,7 +117,7 @@ def test_what_is_still_free_makes_up_for_what_is_rounded(
 
 @pytest.mark.usefixtures("plain")
 def test_so_do_steps_between_the_roundings(student: Student, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of all that is still free. Measured: 0.41 VMAF points with them, 1.7 without."""
+    """Steps of all free parameters. Measured: 0.41 VMAF points with them, 1.7 without."""
     with_them = rmse(put(student, COARSE).predict(UNSEEN), teacher(UNSEEN))
     monkeypatch.setattr(fit_grid, "_STEPS_A_GROUP", 0)
     assert with_them < 0.6 * rmse(put(student, COARSE).predict(UNSEEN), teacher(UNSEEN))
@@ -137,7 +137,7 @@ def test_53_bits_leave_nothing_to_make_up_for(student: Student, squares: Student
 
 
 def rising(*hidden: int, activation: Activation = "quadratic") -> Student:
-    """A student all of whose weights are positive: whatever is taken off on the way, the score is lower by it."""
+    """A student with only positive weights, so that flooring anywhere lowers the score."""
     rng, made = np.random.default_rng(0), Architecture("toy", "mlp", hidden, activation)
     numbers = [rng.uniform(0.1, 0.3, shape) for shape in made.shapes(3)]
     for bias in numbers[1::2]:
@@ -165,7 +165,7 @@ def test_half_a_step_makes_up_for_flooring(what: str, grid: Grid) -> None:
 
 
 def test_half_a_step_makes_up_for_flooring_what_is_squared() -> None:
-    """Against the same without it in the bias of the first layer, where levels are few."""
+    """Compared with the same student without the half step in the first bias; there are few levels."""
     student = rising(6, activation="squared_relu")
     fit, less = (begun(student, Grid(18, 5, 10)) for _ in range(2))
     less.parameters[1] -= 0.5
@@ -224,7 +224,7 @@ def test_the_pool_is_not_touched(student: Student) -> None:
 
 @pytest.mark.parametrize("grid", [Grid(24, 12, 24), Grid(24, 12, 2), Grid(2, 12, 24)])
 def test_a_grid_with_too_few_bits_left_for_the_weights_is_refused(grid: Grid, student: Student) -> None:
-    """A feature of 24 bits leaves none for its weight; with a second feature no sum is within the bound."""
+    """A feature of 24 bits leaves no bits for its weight; with a second feature, no sum is within the bound."""
     with pytest.raises(StudentError, match=r"layer \d: partial sums reach [0-9,]+ steps, more than 16,777,216"):
         put(student, grid, seed=1)
 
@@ -233,7 +233,7 @@ def test_a_grid_with_too_few_bits_left_for_the_weights_is_refused(grid: Grid, st
 def test_rows_of_a_step_are_drawn_from_the_pool_with_their_scores(
     looked_at: int, count: int, student: Student, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The hard ones more often, and others each time; then all those that a search found."""
+    """Hard rows more often, and other rows each time; then all rows that a search found."""
     monkeypatch.setattr(fit_grid, "_CANDIDATES", looked_at)
     fit = begun(student, FINE)
     fit.add(UNSEEN[:3], np.array([7.0, 8.0, 9.0]))
@@ -250,7 +250,7 @@ def test_rows_of_a_step_are_drawn_from_the_pool_with_their_scores(
 
 
 def test_squares_fill_their_levels_and_have_room_to_move(squares: Student) -> None:
-    """Where it is begun, each unit may reach half of the levels; and what it is then, is the same student."""
+    """At the start, each unit reaches at most half of the levels, and the student is unchanged."""
     fit = begun(squares, SQUARES)
     (weights, bias), high = (p[0].numpy() for p in fit.parameters[:2]), float(fit.high)
     up = np.maximum(high * weights, 0.0).sum(axis=0) + np.maximum(bias[0], 0.0)
@@ -269,7 +269,7 @@ def test_squares_that_move_beyond_their_levels_are_refused(squares: Student, mon
 
 
 def test_a_search_is_asked_once_and_what_it_finds_is_learned(student: Student) -> None:
-    """After tuning, for the student as it is then; its rows count in every later step, drawn or not."""
+    """The search runs after tuning; every later step uses its rows."""
     odd = np.full((400, 3), 0.5)
     wanted = student.predict(odd) + 4.0
     asked: list[Array] = []
@@ -308,7 +308,7 @@ def test_the_activation_while_fitting_is_that_of_the_grid(grid: Grid) -> None:
 
 
 def test_its_slope_is_that_of_what_it_floors() -> None:
-    """By finite differences of the parabolas without floors."""
+    """Compared with finite differences of the parabolas without floors."""
     grid = Grid(4, 6, 5)
     m, h = grid.level, 1e-4
     z = np.random.default_rng(0).uniform(-1.5 * m, 1.5 * m, 500)
@@ -325,7 +325,7 @@ def test_its_slope_is_that_of_what_it_floors() -> None:
 
 
 def test_a_grid_of_other_features_is_no_grid_of_these(student: Student) -> None:
-    """Each feature has its own end: one that ends later has a smaller exponent, and the score is the same."""
+    """Each feature has its own maximum: a larger one gives a smaller exponent and the same score."""
     stretch = np.array([1.0, 1.0, 30.0])
     wide = replace(student, mean=student.mean * stretch, std=student.std * stretch)
     fit = fit_grid._Fit(

@@ -1,4 +1,4 @@
-"""Networks and how their parameters are found: the loss, early stop, and Levenberg-Marquardt."""
+"""Networks and their optimisers: the loss, early stopping, and Levenberg-Marquardt."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -30,7 +30,7 @@ Array = NDArray[np.float64]
 
 @pytest.fixture(scope="module")
 def noisy() -> Task:
-    """Few rows with noise in their targets, so that a long fit gets worse on rows that it has not seen."""
+    """Few rows with noisy targets, so that a long fit overfits."""
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(60, 6))
     targets = np.clip(50.0 + rows @ (9.0, 7.0, 0.0, 0.0, -5.0, 3.0) + rng.normal(0.0, 15.0, 60), 0.0, 100.0)
@@ -42,7 +42,7 @@ def noisy() -> Task:
 
 @pytest.mark.parametrize("patience", [2, 100], ids=["stops", "goes-on"])
 def test_early_stop_keeps_the_parameters_with_the_least_validation_error(patience: int, noisy: Task) -> None:
-    """Each look is done over by a fit of so many steps: of those that come before patience runs out the best stays."""
+    """Each validation is repeated by a shorter fit; the best one before patience runs out is the result."""
     how, every = Optimiser(name="adam", steps=60, batch=16, learning_rate=0.02, schedule="constant"), 5
     begin = initial(noisy.architecture, 6, [0, 1], torch.float64)
     got = adam(noisy, begin, how, Validation(every=every, patience=patience))
@@ -69,7 +69,7 @@ def test_early_stop_keeps_the_parameters_with_the_least_validation_error(patienc
 
 
 def test_soft_labels_have_their_least_loss_where_squares_have_it() -> None:
-    """The cross entropy of sigmoid(score / T) is least where the score is the target: a line is found exactly."""
+    """The cross entropy of sigmoid(score / T) is least when score equals target, so a line is found exactly."""
     rows = np.random.default_rng(0).uniform(-1.0, 1.0, (64, 6))
     targets = 40.0 + rows @ (10.0, -5.0, 3.0, 0.0, 2.0, -1.0)
     member = Member(0, np.zeros(6), np.ones(6), [np.arange(64)])
@@ -110,7 +110,7 @@ targets_ = st.one_of(st.sampled_from([-1.0, 1.0]), st.floats(-1.0, 1.0))
 def test_an_output_beyond_the_end_of_the_scale_costs_nothing_where_the_target_is_that_end(
     raw: list[float], target: float
 ) -> None:
-    """Scores are clipped: what lies beyond an end is as good as the end. Everything else costs its distance."""
+    """Scores are clipped, so a score beyond the end has no error if the target is that end."""
     got = error(torch.tensor(raw, dtype=torch.float64), torch.full((len(raw),), target, dtype=torch.float64)).tolist()
     for r, off in zip(raw, got, strict=True):
         free = (target == 1.0 and r >= 1.0) or (target == -1.0 and r <= -1.0)
@@ -202,7 +202,7 @@ def test_no_step_makes_the_sum_of_squares_larger(name: str, pool: tuple[Array, A
 
 @pytest.mark.parametrize("name", ["linear", "tanh_24", "quadratic_32"])
 def test_only_what_is_free_moves(name: str, pool: tuple[Array, Array]) -> None:
-    """A third of the numbers; the others keep their bits, and the sum of squares is less."""
+    """A third of the parameters; the others keep their bits, and the sum of squares decreases."""
     made, (rows, scores) = architecture(name), pool
     x, y = torch.tensor(rows), torch.tensor((scores - CENTRE) / POINTS)
     before = initial(made, 6, [0], torch.float64)
@@ -241,7 +241,7 @@ def test_decay_is_of_weights_and_not_of_biases() -> None:
 
 @pytest.mark.parametrize("decay", [1e-3, 0.1, 10.0])
 def test_decay_of_a_straight_line_is_ridge_regression(decay: float) -> None:
-    """Whose least is known: of centred rows `(X'X / n + decay) w = X'y / n`, and the bias is free of it."""
+    """The minimum is known: for centred rows `(X'X / n + decay) w = X'y / n`; the bias has no decay."""
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(200, 6))
     rows -= rows.mean(axis=0)
@@ -288,7 +288,7 @@ def test_decay_makes_the_weights_of_its_layer_smaller(layer: int, pool: tuple[Ar
 
 
 def test_of_the_students_that_a_search_judged_the_best_is_kept(pool: tuple[Array, Array]) -> None:
-    """Three searches say 3, 1 and 2 points: the student of the second is the result, not the last one."""
+    """Three searches find 3, 1 and 2 points: the result is the student of the second one."""
     largest, seen = iter([3.0, 1.0, 2.0]), []
     rows, scores = pool
 
@@ -307,7 +307,7 @@ def test_of_the_students_that_a_search_judged_the_best_is_kept(pool: tuple[Array
 
 
 def test_what_a_search_finds_is_learned(pool: tuple[Array, Array]) -> None:
-    """A row that is not in the pool, with a score that nobody would guess: without a search it is missed by far."""
+    """A row that is not in the pool, with an unexpected score: without a search, its error is large."""
     odd, odd_score, made = np.full((1, 6), 3.0), np.array([5.0]), architecture("tanh_24")
 
     def search(student: Callable[[Array], Array]) -> tuple[Array, Array, float]:

@@ -1,4 +1,4 @@
-"""A student on a grid gives the same bits in NumPy, in fractions, in any order of summation, and as ONNX anywhere."""
+"""A student on a grid gives the same bits in NumPy, in fractions, in any order of summation, and as ONNX."""
 
 import re
 from dataclasses import replace
@@ -19,7 +19,7 @@ from .grid_student_samples import Rows, quadratic, rows, squared, squares, stude
 
 
 def exactly(student: GridStudent, row: Rows) -> float:
-    """The score of a row in rational numbers: nothing can round here, until the last line."""
+    """The score of a row in rational numbers: nothing rounds before the last line."""
     grid, two = student.grid, Fraction(2)
     m = grid.level
     x = [
@@ -68,7 +68,7 @@ def test_onnx_runtime_gives_the_bits_that_numpy_gives(student: GridStudent, seed
 
 
 def test_the_scores_of_random_students_are_spread_over_the_scale() -> None:
-    """Else the two laws above would hold of scores that are all clipped."""
+    """Otherwise, the two tests above would pass for scores that are all clipped."""
     rng = np.random.default_rng(0)
     made = [wide(rng) for _ in range(20)] + [squares(rng) for _ in range(20)]
     scores = np.stack([student.predict(rows(student)) for student in made])
@@ -77,7 +77,7 @@ def test_the_scores_of_random_students_are_spread_over_the_scale() -> None:
 
 
 def test_a_row_is_taken_as_float32() -> None:
-    """As an engine gets it; 1 - 2^-40 is 1 then, and one step further."""
+    """Like the input of an engine; 1 - 2^-40 becomes 1, one step higher."""
     student = replace(
         wide(np.random.default_rng(0)),
         architecture=quadratic(()),

@@ -72,7 +72,7 @@ def random_layer(rng: np.random.Generator, inputs: int, outputs: int) -> Layer:
 def test_reach_is_the_farthest_that_any_subset_of_terms_can_come(
     inputs: int, outputs: int, low: int, high: int, seed: int
 ) -> None:
-    """By trying all: each term is absent or at one of its ends, and the bias is there or not."""
+    """Compared with all subsets: each term is absent or at one end, and the bias is present or not."""
     layer = random_layer(np.random.default_rng(seed), inputs, outputs)
     tried = [
         abs(np.array(values) @ layer.weights + with_bias * layer.bias)
@@ -87,7 +87,7 @@ def test_reach_is_the_farthest_that_any_subset_of_terms_can_come(
 @pytest.mark.parametrize("number", [0, 1, 2])
 @pytest.mark.parametrize("up", [1, -1])
 def test_one_step_beyond_the_bound_is_refused(up: int, number: int, bits: int) -> None:
-    """And rightly: with 2^24 + 1 steps there is a sum that float32 does not hold."""
+    """With 2^24 + 1 steps, there is a sum that float32 cannot represent."""
     student = wide(np.random.default_rng(1), bits)
     layers = list(student.layers)
     layer = layers[number]

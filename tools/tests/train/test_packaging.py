@@ -1,4 +1,4 @@
-"""What sidecar and card of a candidate say: what was measured, on what, and by which command."""
+"""The sidecar and card of a candidate: measured values, corpus and command."""
 
 import json
 import math
@@ -26,7 +26,7 @@ def teacher(ffmpeg: FFmpeg) -> Teacher:
 
 
 def constant(teacher: Teacher) -> FoldModel:
-    """A model that gives 50 whatever it is asked, and has seen no clip."""
+    """A model that always returns 50, and was fitted without clips."""
     numbers = np.zeros((6, 1)), np.array([50.0])
     student = Student(
         architecture("linear"), teacher.feature_names, np.zeros(6), np.ones(6), numbers, (0.0, 30.0), (0.0, 100.0)
@@ -44,7 +44,7 @@ def corpus(teacher: Teacher) -> Dataset:
 
 
 def test_a_constant_model_leaves_its_correlations_out(teacher: Teacher) -> None:
-    """They are not numbers, and strict JSON has no word for that; its errors stay."""
+    """They are NaN, which strict JSON cannot hold; the errors stay."""
     model = constant(teacher)
     report = evaluate("m", [model], corpus(teacher), teacher.feature_names, teacher.id)
     assert math.isnan(report.mean("frame", "plcc"))

@@ -1,4 +1,4 @@
-"""A recipe says everything, or it is refused with its file and the place; the same content is the same recipe."""
+"""A recipe is complete, or refused with file and place; the same content is the same recipe."""
 
 import re
 import tomllib
@@ -51,7 +51,7 @@ def write(folder: Path, text: str, name: str = "mine") -> Path:
 
 
 def changed(top: str, tables: str = ADAM) -> str:
-    """The good recipe with top-level entries instead of or beside its own, and other tables."""
+    """The valid recipe with changed or added top-level entries and other tables."""
     text = GOOD[: GOOD.index("[optimiser]")]
     for line in top.splitlines():
         name = line.split(" = ")[0]
@@ -161,7 +161,7 @@ def test_only_a_fit_on_the_domain_sees_no_clip(tmp_path: Path) -> None:
 
 
 def test_a_recipe_is_called_by_its_file_and_known_by_its_content(tmp_path: Path) -> None:
-    """A space more is another sha256: nobody has to judge which changes matter."""
+    """Any change, even a space, gives another sha256."""
     one, other = read_recipe(write(tmp_path, GOOD, "one")), read_recipe(write(tmp_path, GOOD, "other"))
     spaced = read_recipe(write(tmp_path, GOOD + " ", "spaced"))
     assert (one.id, other.id) == ("one", "other")
@@ -171,7 +171,7 @@ def test_a_recipe_is_called_by_its_file_and_known_by_its_content(tmp_path: Path)
 
 @pytest.mark.parametrize(("scale", "points"), [((0, 100), [0, 50, 100]), ((100, 0), [100, 50, 0]), ((1, 5), [-25])])
 def test_opinions_become_points_by_their_scale(scale: tuple[float, float], points: list[float]) -> None:
-    """DMOS counts down; what lies off the scale stays off it."""
+    """DMOS counts down; values outside the scale stay outside."""
     asked = (0, 50, 100)[: len(points)]
     assert [Mos(scale=scale).points(opinion) for opinion in asked] == points
     assert Mos(scale=scale).in_points({str(o): (o, 0.5) for o in asked}) == {

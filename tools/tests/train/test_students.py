@@ -1,4 +1,4 @@
-"""Architectures have the size that they are known by, and a student's numbers mean what they say."""
+"""Architectures have their published sizes, and a student's parameters give the expected scores."""
 
 from dataclasses import replace
 from typing import Any
@@ -22,7 +22,7 @@ SMALL = ("linear", "mlp_small", "tanh_24", "gelu_32", "quadratic_32", "squared_r
 
 
 def student(name: str, features: tuple[str, ...] = CANONICAL, seed: int = 0, **changes: Any) -> Student:
-    """A student of random numbers whose scores stay off the ends of the scale."""
+    """A student with random parameters whose scores are not clipped."""
     made = architecture(name)
     rng = np.random.default_rng(seed)
     width = len(features)
@@ -121,7 +121,7 @@ def test_normalisation_that_cannot_be_is_refused(numbers: dict[str, Any]) -> Non
 
 
 def nothing(teacher: Teacher) -> dict[str, Any]:
-    """The numbers of a reweighted student that leaves every feature as it is."""
+    """The parameters of a reweighted student that changes no feature."""
     width, svr = len(teacher.features), teacher.svr
     return {"parameters": (np.ones(width), np.zeros(width)), "chroma": svr.chroma, "svr": replace(svr, chroma=None)}
 
@@ -192,7 +192,7 @@ def test_a_student_of_the_four_feature_teacher_scores_its_rows(name: str, ffmpeg
 
 
 def test_a_silent_chroma_is_corrected_before_the_first_layer() -> None:
-    """Exactly 0 means no information; libvmaf then takes a multiple of what luma lacks to 1."""
+    """Exactly 0 means no information; libvmaf then uses a multiple of 1 minus luma."""
     rule = ChromaFromLuma(factor=3.0, chroma=1, luma=2)
     x = rows(100)
     x[::2, 1] = 0.0
@@ -214,7 +214,7 @@ def test_the_reweighting_of_nothing_is_the_teacher(name: str, ffmpeg: FFmpeg) ->
 
 
 def attention(made: Student, x: Array) -> tuple[Array, Array]:
-    """Each frame's score and weight, from its own two outputs."""
+    """The score and weight of each frame, from its two outputs."""
     out = np.array([[*_raw(made, frame)] for frame in x])
     weight = np.exp(out[:, 1])
     return out[:, 0], weight / weight.sum()
@@ -249,7 +249,7 @@ def test_the_order_of_frames_does_not_matter(frames: int, random) -> None:
 
 
 def test_a_clip_of_one_frame_scores_as_that_frame() -> None:
-    """Whatever the frame's weight is: it is all there is."""
+    """For any weight, because it is the only frame."""
     made = student("a3")
     for frame in rows(20):
         assert made.predict(frame[None])[0] == pytest.approx(_raw(made, frame)[0], rel=1e-13)
@@ -257,7 +257,7 @@ def test_a_clip_of_one_frame_scores_as_that_frame() -> None:
 
 
 def test_a_weight_that_only_the_exponential_could_overflow_on_is_none() -> None:
-    """Logits of thousands: the softmax takes the largest off first, and the frame with it decides alone."""
+    """Logits of thousands: the softmax subtracts the largest first, and that frame alone decides."""
     good = student("a3")
     head = good.parameters[-2].copy()
     head[:, 1] *= 1e5
