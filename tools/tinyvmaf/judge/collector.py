@@ -20,6 +20,7 @@ from typing import Any, Final
 import pytest
 
 from tinyvmaf import __version__
+from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.files import write_atomic
 from tinyvmaf.judge import report_folder, results, verdict
 from tinyvmaf.judge.properties import (
@@ -87,6 +88,21 @@ class Collector:
             entry = results.finding(suite_of(report.nodeid), model_of(report), report.nodeid, text)
         if entry not in self._found[where]:
             self._found[where].append(entry)
+
+    def pytest_sessionstart(self) -> None:
+        """Note in the report's folder that a run of suites has begun."""
+        folder = self._folder()
+        if folder is not None and self._asks_for_suites() and not self._config.option.collectonly:
+            try:
+                report_folder.begin(folder)
+            except TinyvmafError as error:
+                self.could_not(str(error))
+
+    def _asks_for_suites(self) -> bool:
+        """Whether an argument is in the folder of the suites, or around it."""
+        suites, typed_in = self._config.rootpath / "suites", self._config.invocation_params.dir
+        asked = [(typed_in / str(argument).split("::")[0]).resolve() for argument in self._config.args]
+        return any(suites in (path, *path.parents) or path in suites.parents for path in asked)
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Also where a suite itself ends the run, with a status of its own; not where one cannot be collected."""
@@ -157,6 +173,8 @@ class Collector:
         yield
         option = self._config.option
         if not self._ran or option.collectonly:
+            if (folder := self._folder()) is not None:
+                (folder / report_folder.UNFINISHED).unlink(missing_ok=True)
             return
         chosen = (("-k", option.keyword), ("-m", option.markexpr), ("--deselect", option.deselect))
         others = ("ignore", "ignore_glob", "lf", "stepwise", "recipe")

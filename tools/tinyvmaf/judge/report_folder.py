@@ -1,24 +1,26 @@
 """The folder of a report. A run of suites replaces the report of the run before, when it ends and not earlier."""
 
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from tinyvmaf.errors import TinyvmafError
+from tinyvmaf.files import write_atomic
 from tinyvmaf.judge import report, verdict
 
+UNFINISHED: Final = "unfinished.txt"
+"""Lies in the folder while a run of suites goes on, and where one was killed."""
+_NOTICE: Final = "A run of suites has begun and has not ended. This report is that of the run before.\n"
 
-def prepare(folder: Path) -> None:
-    """Make the folder, so that a run does not find out at its end that it cannot write there.
+
+def begin(folder: Path) -> None:
+    """Note in the folder that a run has begun, so that nobody takes the report there for that of a run that is killed.
 
     Raises:
         TinyvmafError: the folder cannot be written to.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        write_atomic(folder / UNFINISHED, _NOTICE)
     except OSError as error:
         raise TinyvmafError(f"{folder}: {error.strerror}", hint="--report DIR: where the report goes") from error
 
@@ -30,7 +32,7 @@ def remove(folder: Path) -> None:
         TinyvmafError: it cannot be removed.
     """
     try:
-        for name in verdict.FILES:
+        for name in (*verdict.FILES, UNFINISHED):
             (folder / name).unlink(missing_ok=True)
     except OSError as error:
         raise TinyvmafError(f"{folder}: {error.strerror}", hint="--report DIR: where the report goes") from error

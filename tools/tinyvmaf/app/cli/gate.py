@@ -76,7 +76,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if lacking := [name for name in ("pytest", "xdist", "pytest_benchmark") if find_spec(name) is None]:
         raise TinyvmafError(f"not installed: {', '.join(lacking)}", hint=install("gate"))
     folder = Path(arguments.report).absolute() if arguments.report else home() / "report"
-    report_folder.prepare(folder)
+    report_folder.begin(folder)
     run = GateRun(
         home(),
         options=handed_on(arguments),
