@@ -13,7 +13,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tinyvmaf.measure.agreement import Agreement, ConstantError, agreement, clip_means, krocc, plcc, srocc
+from tinyvmaf.measure.agreement import AgreementMetrics, ConstantError, agreement, clip_means, krocc, plcc, srocc
 
 Correlation = Callable[[NDArray[np.float64], NDArray[np.float64]], float]
 
@@ -130,7 +130,7 @@ def test_a_halved_scale_shows_in_slope() -> None:
 def test_agreement_is_its_parts() -> None:
     expected, got = scores(5)
     line = scipy.stats.linregress(expected, got)
-    assert agreement(expected, got) == Agreement(
+    assert agreement(expected, got) == AgreementMetrics(
         n=500,
         plcc=plcc(expected, got),
         srocc=srocc(expected, got),

@@ -1,10 +1,18 @@
 """Agreement of two series of scores, with confidence intervals, and clip means: pure functions on arrays."""
 
 from tinyvmaf.measure.agreement.bootstrap import Interval, cluster_bootstrap
-from tinyvmaf.measure.agreement.metrics import Agreement, ConstantError, agreement, clip_means, krocc, plcc, srocc
+from tinyvmaf.measure.agreement.metrics import (
+    AgreementMetrics,
+    ConstantError,
+    agreement,
+    clip_means,
+    krocc,
+    plcc,
+    srocc,
+)
 
 __all__ = [
-    "Agreement",
+    "AgreementMetrics",
     "ConstantError",
     "Interval",
     "agreement",

@@ -1,7 +1,7 @@
 """Metrics of agreement between expected and got values.
 
-A correlation does not see offset and scale, so `Agreement` also has error, bias and slope. All functions take float64
-`[N]` (or values convertible to it), N 3 or more, all finite; otherwise they raise ValueError.
+A correlation does not see offset and scale, so `AgreementMetrics` also has error, bias and slope. All functions take
+float64 `[N]` (or values convertible to it), N 3 or more, all finite; otherwise they raise ValueError.
 """
 
 import math
@@ -27,7 +27,7 @@ class ConstantError(ValueError):
 
 
 @dataclass(frozen=True)
-class Agreement:
+class AgreementMetrics:
     """All metrics of agreement. Errors have the unit of the values, VMAF points."""
 
     n: int
@@ -48,7 +48,9 @@ class Agreement:
         return {name: None if math.isnan(value) else value for name, value in asdict(self).items()}
 
 
-def agreement(expected: ArrayLike, got: ArrayLike, *, constant_got: Literal["raise", "nan"] = "raise") -> Agreement:
+def agreement(
+    expected: ArrayLike, got: ArrayLike, *, constant_got: Literal["raise", "nan"] = "raise"
+) -> AgreementMetrics:
     """Compute all metrics of agreement.
 
     Args:
@@ -69,7 +71,7 @@ def agreement(expected: ArrayLike, got: ArrayLike, *, constant_got: Literal["rai
         raise ConstantError("got")
     error = have - want
     centred = want - want.mean()
-    return Agreement(
+    return AgreementMetrics(
         want.size,
         *correlations,
         rmse=float(np.sqrt(np.mean(error**2))),

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tinyvmaf.data.dataset import Dataset
 from tinyvmaf.data.opinions import Opinions
 from tinyvmaf.errors import TinyvmafError
-from tinyvmaf.measure.agreement import Agreement, ConstantError, Interval, agreement, cluster_bootstrap
+from tinyvmaf.measure.agreement import AgreementMetrics, ConstantError, Interval, agreement, cluster_bootstrap
 from tinyvmaf.measure.loso.report import FoldResult, FrameScores, LosoReport
 from tinyvmaf.model.engines import OnnxRuntimeCpu
 from tinyvmaf.train.folds import FoldModel
@@ -85,7 +85,7 @@ def evaluate(
                 frames.append(FrameScores(source[mine], clip[mine], number[mine], scored.expected, scored.got))
             for reading, scored in found.items():
                 by_reading.setdefault(reading, []).append(scored)
-    pooled: dict[str, Agreement] = {}
+    pooled: dict[str, AgreementMetrics] = {}
     intervals: dict[str, Mapping[str, Interval]] = {}
     for reading, parts in by_reading.items():
         whole = _Scores(*(np.concatenate([getattr(p, name) for p in parts]) for name in ("clip", "expected", "got")))
@@ -174,7 +174,7 @@ def _readings(
     return found if opinions is not None else {"frame": _Scores(clip, scores, got), **found}
 
 
-def _agreement(where: str, scored: _Scores) -> Agreement:
+def _agreement(where: str, scored: _Scores) -> AgreementMetrics:
     try:
         # A constant model has failed; with a constant truth, no model can be evaluated.
         return agreement(scored.expected, scored.got, constant_got="nan")

@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyvmaf.measure.agreement import Agreement, Interval
+from tinyvmaf.measure.agreement import AgreementMetrics, Interval
 
 Array = NDArray[np.float64]
 
@@ -24,7 +24,7 @@ class FoldResult:
     seed: int
     sources: tuple[str, ...]
     """The sources that the model was trained on, from its file."""
-    agreements: Mapping[str, Agreement]
+    agreements: Mapping[str, AgreementMetrics]
     """By reading (`READINGS`); a reading that does not apply to the model is missing."""
 
 
@@ -50,7 +50,7 @@ class LosoReport:
 
     subject: str
     folds: tuple[FoldResult, ...]
-    pooled: Mapping[str, Agreement]
+    pooled: Mapping[str, AgreementMetrics]
     """By reading: the agreement over all held-out sources and seeds together."""
     intervals: Mapping[str, Mapping[str, Interval]]
     """By reading and metric: 95 % bootstrap intervals over clips; missing if too few clips vary."""
