@@ -1,4 +1,4 @@
-"""The page in a real browser: it asks for nothing, complains of nothing, and fits a phone, a desktop and paper.
+"""The page in a real browser: no request, no error, and it fits a phone, a desktop and paper.
 
 Chromium is not installed by pip: `$TINYVMAF_CHROMIUM`, or one that is on the PATH.
 """
@@ -24,7 +24,7 @@ from .report_samples import HOSTILE, MODELS, hostile, of_nothing, sample
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
 PHONE, DESKTOP = (360, 800), (1280, 900)
 
-# Texts of a chart that lie on one another, or that stick out of the chart, by more than a pixel.
+# Texts of a chart that overlap, or that leave the chart, by more than a pixel.
 CROWDED = """() => [...document.querySelectorAll('svg.chart')].flatMap(chart => {
   const whole = chart.getBoundingClientRect();
   const texts = [...chart.querySelectorAll('text')].map(t => [t.textContent, t.getBoundingClientRect()]);
@@ -40,7 +40,7 @@ CROWDED = """() => [...document.querySelectorAll('svg.chart')].flatMap(chart => 
   return found;
 })"""
 WIDTHS = "() => [document.scrollingElement.scrollWidth, innerWidth]"
-# Elements outside of every box that scrolls by itself, and wider than the page.
+# Elements that are wider than the page and in no box that scrolls.
 TOO_WIDE = """() => [...document.querySelectorAll('main *')].filter(e => !e.closest('.wide, pre, svg, nav') &&
   e.getBoundingClientRect().right > innerWidth + 1).map(e => e.tagName + '.' + e.className)"""
 
@@ -80,21 +80,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def opened(browser: Browser, path: Path, size: tuple[int, int], **how: Any) -> Iterator[Page]:
-    """A page, opened from its file; it must not complain and must not ask for anything but itself."""
+    """A page, opened from its file; it must log nothing and request nothing else."""
     context = browser.new_context(viewport={"width": size[0], "height": size[1]}, **how)
     page = context.new_page()
-    said: list[str] = []
-    asked: list[str] = []
-    page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("dialog", lambda dialog: said.append(f"dialog: {dialog.message}"))
-    page.on("request", lambda request: asked.append(request.url))
+    errors: list[str] = []
+    requested: list[str] = []
+    page.on("console", lambda message: errors.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("dialog", lambda dialog: errors.append(f"dialog: {dialog.message}"))
+    page.on("request", lambda request: requested.append(request.url))
     address = (path / PAGE_FILE).as_uri()
     page.goto(address)
     yield page
     context.close()
-    assert said == []
-    assert asked == [address]
+    assert errors == []
+    assert requested == [address]
 
 
 def colours(picture: bytes) -> int:
@@ -105,14 +105,12 @@ def colours(picture: bytes) -> int:
 
 def background(page: Page) -> list[int]:
     """Red, green and blue of the page's ground."""
-    said: str = page.evaluate("() => getComputedStyle(document.body).backgroundColor")
-    return [int(part) for part in re.findall(r"\d+", said)[:3]]
+    colour: str = page.evaluate("() => getComputedStyle(document.body).backgroundColor")
+    return [int(part) for part in re.findall(r"\d+", colour)[:3]]
 
 
 @pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
-def test_it_fits_and_nothing_in_a_chart_lies_on_something_else(
-    browser: Browser, folder: Path, size: tuple[int, int]
-) -> None:
+def test_it_fits_and_no_texts_of_a_chart_overlap(browser: Browser, folder: Path, size: tuple[int, int]) -> None:
     with opened(browser, folder / "failing", size) as page:
         width, inner = page.evaluate(WIDTHS)
         assert width <= inner == size[0]
@@ -133,7 +131,7 @@ def test_it_fits_and_nothing_in_a_chart_lies_on_something_else(
         assert colours(shown.nth(3).screenshot()) > 20  # bars
 
 
-def test_the_dark_is_dark_and_text_is_light(browser: Browser, folder: Path) -> None:
+def test_in_dark_mode_the_ground_is_dark_and_text_is_light(browser: Browser, folder: Path) -> None:
     with opened(browser, folder / "failing", DESKTOP, color_scheme="dark") as page:
         assert max(background(page)) < 40
         fill = page.locator("svg.chart text").first.evaluate("e => getComputedStyle(e).fill")
@@ -173,7 +171,7 @@ def test_keyboard_and_contents_lead_to_the_models(browser: Browser, folder: Path
 
 
 @pytest.mark.parametrize("name", ["passing", "nothing", "hostile"])
-def test_whatever_it_says_it_fits_a_phone(browser: Browser, folder: Path, name: str) -> None:
+def test_every_kind_of_report_fits_a_phone(browser: Browser, folder: Path, name: str) -> None:
     with opened(browser, folder / name, PHONE) as page:
         width, inner = page.evaluate(WIDTHS)
         assert width <= inner == PHONE[0]

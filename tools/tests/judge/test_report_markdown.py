@@ -1,4 +1,4 @@
-"""The comment on a pull request: what it says, its size, and that no text of a stranger is Markdown."""
+"""The comment on a pull request: its content, its size, and that a stranger's text is never Markdown."""
 
 import re
 
@@ -19,10 +19,11 @@ def rows(text: str) -> list[list[str]]:
     return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
 
 
-def test_verdict_table_failures_and_what_was_left_open() -> None:
+def test_verdict_question_table_failures_and_what_was_not_checked() -> None:
     run, _ = sample(frames=2)
     text = summary(run)
     assert text.startswith("## ❌ VERDICT: FAIL\n")
+    assert text.splitlines()[2] == run["question"]
     table = {row[0].replace("\\", ""): row[1:] for row in rows(text)[:6]}
     assert table["model"] == ["golden", "corpus", "loso", "backends", "contract", "latency", "selftest"]
     assert table["tinyvmaf_nano"] == ["✓ pass", "–", "✗ fail", "✗ fail", "✓ pass", "✓ pass", "–"]
@@ -50,8 +51,8 @@ def test_every_verdict_has_its_head(run: dict[str, object], head: str) -> None:
 def test_a_long_failure_is_shortened_and_says_so() -> None:
     run = of_nothing(failure="\n".join(f"line {n}" for n in range(100)))
     text = summary(run)
-    assert "line 13\n... 86 more lines\n</pre>" in text
-    assert "line 14" not in text
+    assert "line 23\n... 76 more lines\n</pre>" in text
+    assert "line 24" not in text
 
 
 @pytest.mark.parametrize("letter", ["x", "🎬", "|", "\n"])
@@ -64,7 +65,7 @@ def test_it_is_never_too_long_and_counts_what_it_left_out(letter: str) -> None:
     text = summary(run)
     assert len(text.encode()) < LIMIT
     last = text.rstrip().splitlines()[-1]
-    found = re.search(r"Left out for want of room: ([\d,]+) of 400 failures, ([\d,]+) of 400 texts", last)
+    found = re.search(r"Left out: ([\d,]+) of 400 failures, ([\d,]+) of 400 texts", last)
     assert found is not None
     assert int(found[1]) + text.count("<details>") == 400
 
@@ -100,7 +101,7 @@ def _is_harmless(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_texts_that_mean_harm_are_shown_and_do_nothing(text: str) -> None:
+def test_hostile_texts_are_shown_and_do_nothing(text: str) -> None:
     _is_harmless(summary(hostile(text)[0]))
 
 

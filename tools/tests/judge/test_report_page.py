@@ -1,4 +1,4 @@
-"""The page: what stands on it and in which order, what it says of gaps, and that no text of a stranger is markup."""
+"""The page: its parts and their order, its gaps, and that a stranger's text is never markup."""
 
 import re
 from html.parser import HTMLParser
@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import Field
 
 from tinyvmaf.errors import TinyvmafError
-from tinyvmaf.judge.report import JUNIT_FILE, PAGE_FILE, SUMMARY_FILE, page, write
+from tinyvmaf.judge import outcomes
+from tinyvmaf.judge.outcomes import Limit, fields
+from tinyvmaf.judge.report import JUNIT_FILE, PAGE_FILE, SUMMARY_FILE, junit, page, write
 from tinyvmaf.judge.report.charts import axes
 from tinyvmaf.judge.report.words import clean, line, number, one_minus
 from tinyvmaf.judge.verdict import check
@@ -22,7 +25,7 @@ VOID = {"meta", "br", "path", "line", "rect", "circle", "hr"}
 
 
 class Parsed(HTMLParser):
-    """Elements of a page that closes whatever it opens, its texts, and the texts of each kind of element."""
+    """The elements of a page, its texts, and tags that do not match."""
 
     def __init__(self, source: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -57,7 +60,7 @@ class Parsed(HTMLParser):
 
     @property
     def text(self) -> str:
-        """All that is shown, its white space as one space."""
+        """All text that is shown, with single spaces."""
         return " ".join("\n".join(self.texts).split())
 
 
@@ -66,8 +69,8 @@ def failing() -> Parsed:
     return Parsed(page(*sample(frames=6)))
 
 
-def test_the_verdict_comes_first_then_what_spoils_it(failing: Parsed) -> None:
-    said = [
+def test_the_verdict_comes_first_then_what_failed(failing: Parsed) -> None:
+    parts = [
         "Do these 4 models pass backends, contract, corpus, golden, latency, loso, selftest?",
         "FAIL",
         "What failed",
@@ -80,7 +83,7 @@ def test_the_verdict_comes_first_then_what_spoils_it(failing: Parsed) -> None:
         "The run",
     ]
     text = failing.text.partition("Skip to the models")[2]
-    places = [text.index(one, text.index("What was not checked") if n > 3 else 0) for n, one in enumerate(said)]
+    places = [text.index(one, text.index("What was not checked") if n > 3 else 0) for n, one in enumerate(parts)]
     assert places == sorted(places)
 
 
@@ -122,14 +125,27 @@ def test_a_failure_is_shown_whole_and_its_outcome_is_open() -> None:
     assert '<details open class="outcome pass">' not in source
 
 
-def test_every_outcome_shows_its_rows_reason_and_command() -> None:
+def test_every_outcome_shows_its_rows_and_every_field() -> None:
     run, _ = sample(MODELS[:1], frames=2)
     text = Parsed(page(run, {})).text
     for outcome in run["outcomes"]:
-        for said in (outcome["gate"], outcome["subject"], outcome["reason"], outcome["source"], outcome["reproduce"]):
-            assert said in text
+        assert outcome["gate"] in text
+        for title, value in fields(outcome):
+            assert f"{title} {value}" in text
         for row in outcome["worst"]:
             assert row["label"] in text
+
+
+class Heavy(Limit):
+    weight: float = Field(default=2.5, title="weight")
+
+
+def test_a_new_field_of_an_outcome_shows_on_the_page_and_in_junit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(outcomes.TYPES, "limit", Heavy)
+    run, _ = sample(MODELS[:1], frames=2)
+    run["outcomes"] = [one | {"weight": 2.5} if one["type"] == "limit" else one for one in run["outcomes"]]
+    assert "weight 2.5" in Parsed(page(run, {})).text
+    assert 'outcome 1: weight" value="2.5"' in junit(run)
 
 
 def test_outcomes_of_a_model_that_the_record_does_not_list_are_shown_too() -> None:
@@ -156,7 +172,7 @@ def test_each_chart_has_its_points() -> None:
     assert f"{evidence['models'][MODELS[0]]['frames']['clips'][worst]}, source" in source
 
 
-def test_the_bound_is_drawn_or_said_to_be_out_of_sight() -> None:
+def test_the_bound_is_drawn_or_named_as_outside_of_the_chart() -> None:
     run, evidence = sample(MODELS[:2], frames=6)
     text = Parsed(page(run, evidence)).text
     assert "The bound is ±0.3, by sidecar.frame_max_error." in text
@@ -167,7 +183,7 @@ def test_the_bound_is_drawn_or_said_to_be_out_of_sight() -> None:
     assert re.search(r"The bound, ±6 by loso.frame_max_error, is outside of this chart: \d+ times the largest", text)
 
 
-def test_what_was_not_measured_is_said_for_each_part() -> None:
+def test_each_part_says_if_it_was_not_measured() -> None:
     run, _ = sample(MODELS[:1], frames=2)
     run["tests"] = [test for test in run["tests"] if test["suite"] != "contract"]
     for evidence in ({}, {"schema": 1, "models": {}}, {"schema": 1, "models": {MODELS[0]: {}}}):
@@ -187,7 +203,7 @@ def test_nothing_judged_is_a_page_too() -> None:
 
 
 def _gaps(seen: dict[str, Any]) -> dict[str, Any]:
-    """Evidence in which every number that may be missing is."""
+    """Evidence without any number that may be missing."""
     seen["frames"]["got"] = [None] * len(seen["frames"]["got"])
     seen["sources"] = {name: dict.fromkeys(figures, None) for name, figures in seen["sources"].items()}
     seen["latency"] = {"1": {"ns_a_row": None, "ratios": {"floor": None, "teacher": {"value": None}}}, "16": {}}
@@ -236,7 +252,7 @@ def test_frames_that_got_no_score_are_counted() -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_texts_that_mean_harm_are_shown_and_do_nothing(text: str, failing: Parsed) -> None:
+def test_hostile_texts_are_shown_and_do_nothing(text: str, failing: Parsed) -> None:
     parsed = Parsed(page(*hostile(text)))
     assert not parsed.unbalanced
     assert parsed.tags <= failing.tags

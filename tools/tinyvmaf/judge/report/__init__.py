@@ -1,4 +1,4 @@
-"""What a run of gates found, for people and for CI: a page, a comment for a pull request, and JUnit."""
+"""What a run of gates found, for people and for CI: a page, a comment on a pull request, JUnit."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,8 +20,8 @@ def write(folder: Path, verdict: Mapping[str, Any], evidence: Mapping[str, Any])
 
     Args:
         folder: made if it is missing.
-        verdict: a record by `tinyvmaf.judge.verdict.Verdict`.
-        evidence: what only the page's pictures need.
+        verdict: as in verdict.json.
+        evidence: what only the charts of the page need.
 
     Raises:
         TinyvmafError: the folder cannot be written to.

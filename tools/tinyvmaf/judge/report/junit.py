@@ -1,10 +1,12 @@
 """The record as JUnit XML, for a CI that reads nothing else: it is green there only if the verdict is PASS."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from xml.etree import ElementTree as ET
 
+from tinyvmaf.judge.outcomes import fields
+from tinyvmaf.judge.report.digest import findings
 from tinyvmaf.judge.report.words import SENTENCES, clean, first_line
 from tinyvmaf.judge.verdict import COULD_NOT_RUN, FAIL, PASS
 
@@ -17,46 +19,57 @@ _NO_SUITE: Final = "run"
 def junit(verdict: Mapping[str, Any]) -> str:
     """The record as a JUnit document: a testsuite for each suite, a testcase for each test.
 
-    What was found outside of any test is a testcase of its own. FAIL has a failure at least, COULD NOT RUN and NONE an
-    error at least.
+    What was found outside of any test is a testcase of its own. FAIL has at least one failure, COULD NOT RUN and NONE
+    have at least one error. The fields of outcomes are properties of their test.
 
     Args:
-        verdict: a record by `tinyvmaf.judge.results.SCHEMA`.
+        verdict: as in verdict.json.
     """
-    said: dict[tuple[str | None, str], list[str]] = {}
-    for kind, status in (("failures", "fail"), ("could_not_run", "could not run"), ("not_checked", "not checked")):
-        for entry in verdict[kind]:
-            said.setdefault((entry["test"], status), []).append(entry["text"])
+    texts: dict[tuple[str | None, str], list[str]] = {}
+    for status, entry in findings(verdict):
+        texts.setdefault((entry["test"], status), []).append(entry["text"])
+    outcomes: dict[str, list[Mapping[str, Any]]] = {}
+    for found in verdict["outcomes"]:
+        outcomes.setdefault(found["test"], []).append(found)
     suites: dict[str, list[ET.Element]] = {name: [] for name in verdict["suites"]}
     known = set()
     for test in verdict["tests"]:
         known.add(test["test"])
         case = _case(test["suite"], test["model"], test["test"], test["seconds"])
-        _say(case, test["status"], "\n\n".join(said.get((test["test"], test["status"]), ())))
-        if test["status"] == "pass" and (unseen := said.get((test["test"], "not checked"))):
-            ET.SubElement(case, "system-out").text = _valid("\n".join(f"NOT CHECKED: {text}" for text in unseen))
+        _add_properties(case, outcomes.get(test["test"], ()))
+        _add_status(case, test["status"], "\n\n".join(texts.get((test["test"], test["status"]), ())))
+        if test["status"] == "pass" and (unchecked := texts.get((test["test"], "not checked"))):
+            ET.SubElement(case, "system-out").text = _valid("\n".join(f"NOT CHECKED: {text}" for text in unchecked))
         suites.setdefault(test["suite"], []).append(case)
-    for kind, status in (("failures", "fail"), ("could_not_run", "could not run"), ("not_checked", "not checked")):
-        for entry in verdict[kind]:
-            if entry["test"] not in known:
-                suite = entry["suite"] or _NO_SUITE
-                name = entry["test"] or f"{_OUTSIDE}: {first_line(entry['text'], 120)}"
-                case = _case(suite, entry["model"], name, 0.0)
-                _say(case, status, entry["text"])
-                suites.setdefault(suite, []).append(case)
+    for status, entry in findings(verdict):
+        if entry["test"] not in known:
+            suite = entry["suite"] or _NO_SUITE
+            name = entry["test"] or f"{_OUTSIDE}: {first_line(entry['text'], 120)}"
+            case = _case(suite, entry["model"], name, 0.0)
+            _add_status(case, status, entry["text"])
+            suites.setdefault(suite, []).append(case)
     _never_green(verdict, suites)
     return _document(verdict, suites)
 
 
+def _add_properties(case: ET.Element, outcomes: Sequence[Mapping[str, Any]]) -> None:
+    """Every field of every outcome, but for its rows."""
+    if outcomes:
+        properties = ET.SubElement(case, "properties")
+        for n, found in enumerate(outcomes, 1):
+            for title, text in fields(found, every=True):
+                ET.SubElement(properties, "property", name=f"outcome {n}: {title}", value=_valid(text))
+
+
 def _never_green(verdict: Mapping[str, Any], suites: dict[str, list[ET.Element]]) -> None:
-    """Give a verdict that is not PASS a testcase that says so, unless one does already."""
+    """Give a verdict that is not PASS a testcase of its own, unless there is one."""
     word = verdict["verdict"]
     needed = "failure" if word == FAIL else "error"
     if word == PASS or any(case.find(needed) is not None for cases in suites.values() for case in cases):
         return
     case = _case(_NO_SUITE, None, "verdict", 0.0)
     text = f"VERDICT: {word} ({verdict['summary']}). {SENTENCES[word]}"
-    _say(case, "fail" if word == FAIL else COULD_NOT_RUN.lower(), text)
+    _add_status(case, "fail" if word == FAIL else COULD_NOT_RUN.lower(), text)
     suites.setdefault(_NO_SUITE, []).append(case)
 
 
@@ -65,7 +78,7 @@ def _case(suite: str, model: str | None, name: str, seconds: float) -> ET.Elemen
     return ET.Element("testcase", classname=_valid(classname), name=_valid(name), time=f"{seconds:.3f}")
 
 
-def _say(case: ET.Element, status: str, text: str) -> None:
+def _add_status(case: ET.Element, status: str, text: str) -> None:
     if status not in _TAGS:
         return
     if status == "waived":

@@ -9,14 +9,14 @@ from tinyvmaf.judge.report import digest
 from tinyvmaf.judge.report.words import SENTENCES, clean, counted, duration, first_line, line, number, test_name
 
 LIMIT: Final = 65_536
-"""Characters that GitHub takes. Bytes are counted here, which are never fewer."""
+"""The characters that GitHub takes. Bytes are counted here: there are never fewer."""
 _FOR_THE_LAST_SENTENCE: Final = 600
-_LINES, _LETTERS = 14, 1_600
-"""Of a failure's text."""
+_LINES, _LETTERS = 24, 2_400
+"""What is shown of a failure's text: the ten worst rows and what follows them."""
 _SIGNS: Final = {"PASS": "✅", "FAIL": "❌", "COULD NOT RUN": "⚠️", "NONE": "⏹️"}
 _SPECIAL: Final = re.compile(r"[\\`*_{}\[\]!|~$^]|^[-+=#]")
 _NUMBERED: Final = re.compile(r"^(\d+)([.)])(?=\s|$)")
-"""What is markup anywhere, and what is at the start of a line."""
+"""Markup anywhere, and markup at the start of a line."""
 _LINKING: Final = re.compile(r"@|(?i:\bgh-)|#(?=\d)|://|(?i:\bwww\.)")
 _UNLINKED: Final = "\u200b"
 
@@ -24,11 +24,11 @@ _UNLINKED: Final = "\u200b"
 def summary(verdict: Mapping[str, Any]) -> str:
     """The record as Markdown for a comment, below GitHub's limit.
 
-    Verdict, what each suite said of each model, failures shortened, what could not run, what was not checked, waivers.
-    What there is no room for is counted in a last sentence.
+    Verdict, a table of models and suites, shortened failures, what could not run, what was not checked, waivers. A last
+    sentence counts what was left out.
 
     Args:
-        verdict: a record by `tinyvmaf.judge.results.SCHEMA`.
+        verdict: as in verdict.json.
     """
     paper = _Paper(LIMIT - _FOR_THE_LAST_SENTENCE)
     paper.always(_head(verdict))
@@ -40,15 +40,15 @@ def summary(verdict: Mapping[str, Any]) -> str:
         )
     paper.list("What failed", "", map(_failure, verdict["failures"]), "failures")
     for title, kind in (("Could not run", "could_not_run"), ("Not checked", "not_checked")):
-        said = digest.together(verdict[kind])
-        paper.list(title, "", (_said(text, names) for text, names in said), f'texts under "{title}"')
+        grouped = digest.together(verdict[kind])
+        paper.list(title, "", (_item(text, names) for text, names in grouped), f'texts under "{title}"')
     head = _row(["model", "gate", "state", "until", "owner", "reason"]) + _row(["---"] * 6)
     paper.list("Waivers", head, map(_waiver, verdict["waivers"]), "waivers")
     return paper.text()
 
 
 class _Paper:
-    """Markdown of a limited size: pieces are taken whole while there is room, and counted where there is none."""
+    """Markdown of a limited size: pieces are taken whole while there is room; the others are counted."""
 
     def __init__(self, room: int) -> None:
         self._room = room
@@ -60,7 +60,7 @@ class _Paper:
         self._pieces.append(piece)
 
     def list(self, title: str, head: str, pieces: Iterable[str], what: str) -> None:
-        """Take a heading and as many pieces below it as there is room for, in their order."""
+        """Take a heading and, in their order, as many pieces as there is room for."""
         waiting = list(pieces)
         if not waiting:
             return
@@ -76,9 +76,7 @@ class _Paper:
             self._left.append(f"{len(waiting) - taken:,} of {len(waiting):,} {what}")
 
     def text(self) -> str:
-        left = (
-            f"\n_Left out for want of room: {', '.join(self._left)}. index.html has them all._\n" if self._left else ""
-        )
+        left = f"\n_Left out: {', '.join(self._left)}. index.html has them all._\n" if self._left else ""
         return "".join(self._pieces) + left
 
 
@@ -86,7 +84,7 @@ def _head(verdict: Mapping[str, Any]) -> str:
     word, counts = verdict["verdict"], verdict["counts"]
     version = verdict["tinyvmaf"]
     commit = f" at {_text(version['commit'][:12], 20)}" if version["commit"] else ""
-    changed = ", with changes that are not committed" if version["dirty"] else ""
+    changed = ", with uncommitted changes" if version["dirty"] else ""
     numbers = ", ".join(
         counted(counts[key], *words) if isinstance(words, tuple) else f"{counts[key]:,} {words}"
         for key, words in (
@@ -99,7 +97,7 @@ def _head(verdict: Mapping[str, Any]) -> str:
         )
     )
     return (
-        f"## {_SIGNS[word]} VERDICT: {word}\n\n{SENTENCES[word]}\n\n"
+        f"## {_SIGNS[word]} VERDICT: {word}\n\n{_text(verdict['question'], 600)}\n\n{SENTENCES[word]}\n\n"
         f"{numbers}. tinyvmaf {_text(version['version'], 40)}{commit}{changed}, "
         f"{_text(verdict['started'], 40)}, {duration(verdict['seconds'])}.\n"
     )
@@ -115,7 +113,7 @@ def _failure(failure: Mapping[str, Any]) -> str:
 
 
 def _pre(text: str) -> str:
-    """The first lines of a text as they are; GitHub looks for no names and no Markdown in there."""
+    """The first lines of a text as they are; GitHub finds no names and no Markdown inside `<pre>`."""
     lines = clean(text).splitlines()
     short = "\n".join(lines[:_LINES])[:_LETTERS]
     left = len(lines) - short.count("\n") - 1
@@ -123,7 +121,7 @@ def _pre(text: str) -> str:
     return f"<pre>\n{html.escape(short, quote=False)}{cut}\n</pre>"
 
 
-def _said(text: str, names: Sequence[str]) -> str:
+def _item(text: str, names: Sequence[str]) -> str:
     shown = [*names[:6], *([f"{len(names) - 6} more"] if len(names) > 6 else [])]
     return f"- {_text('; '.join(shown), 300)}: {_text(text, 500)}\n"
 
@@ -139,13 +137,13 @@ def _row(cells: Iterable[str]) -> str:
 
 
 def _text(text: object, most: int) -> str:
-    """Any text in one line of Markdown that shows it: no markup, no link, nobody called by name."""
+    """Any text as one line of Markdown that only shows it: no markup, no link, no mention."""
     plain = _SPECIAL.sub(r"\\\g<0>", _unlinked(line(text, most)))
     return html.escape(_NUMBERED.sub(r"\1\\\2", plain), quote=False)
 
 
 def _html(text: str) -> str:
-    """The same inside of an HTML element, where GitHub still looks for names and links."""
+    """The same inside an HTML element, where GitHub still finds names and links."""
     return html.escape(_unlinked(text), quote=False)
 
 

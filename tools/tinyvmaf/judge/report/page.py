@@ -34,7 +34,7 @@ def page(verdict: Mapping[str, Any], evidence: Mapping[str, Any]) -> str:
     """The whole report as one HTML file: no script, no network, no other file.
 
     Args:
-        verdict: a record by `tinyvmaf.judge.results.SCHEMA`.
+        verdict: as in verdict.json.
         evidence: what the charts are drawn from, by model; anything may be missing, and the page says so.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Texts and numbers of a record as a person reads them; what comes from strangers' files is made harmless first."""
+"""Texts and numbers of a record for people. Texts may come from strangers' files: they are made harmless first."""
 
 import math
 import re
@@ -14,7 +14,7 @@ MARKS: Final[Mapping[str, str]] = {
     "not checked": "○",
     DASH: "",
 }
-"""A sign for each status, which stands beside the word and never for it."""
+"""A sign for each status. It stands beside the word and never replaces it."""
 
 SENTENCES: Final[Mapping[str, str]] = {
     "PASS": "Everything that was judged is within its bound.",
@@ -22,7 +22,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "COULD NOT RUN": "Nothing is outside a bound, but a gate lacked what it needs, or nothing was judged.",
     "NONE": "The run was stopped before its end, so there is no verdict.",
 }
-"""What each verdict says."""
+"""What each verdict means."""
 
 _ANSI: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
 _UNSEEN: Final = (
@@ -40,23 +40,23 @@ _PLAIN_FROM, _PLAIN_TO = 1e-4, 1e6
 
 
 def clean(text: object) -> str:
-    """A text that a page can hold and show: a terminal's colours go, control characters are drawn."""
+    """A text that a page can show: without a terminal's colours, and with signs for control characters."""
     return _ANSI.sub("", str(text).replace("\r\n", "\n")).translate(_VISIBLE)
 
 
 def line(text: object, most: int = 200) -> str:
-    """A text in one line, shortened."""
+    """A text as one line, shortened."""
     whole = " ".join(clean(text).split())
     return whole if len(whole) <= most else whole[: most - 1].rstrip() + "…"
 
 
 def first_line(text: object, most: int = 200) -> str:
-    """The first line that says something, shortened."""
+    """The first line that is not empty, shortened."""
     return next((line(one, most) for one in clean(text).splitlines() if one.strip()), "(no text)")
 
 
 def number(value: Any, digits: int = 4) -> str:
-    """A number with so many significant digits; a dash for none."""
+    """A number with so many significant digits; a dash if there is none."""
     if not finite(value):
         return DASH
     size = abs(value)
@@ -80,7 +80,7 @@ def finite_values(values: Iterable[Any]) -> list[float]:
 
 
 def one_minus(value: Any) -> str:
-    """A correlation: what it lacks, where it is so near to 1 that its digits say nothing."""
+    """A correlation; one that is almost 1 is shown as its distance from 1."""
     near = finite(value) and 0 < 1 - value < 0.01
     return f"1 − {1 - value:.1e}".replace("e-", "e−") if near else number(value)
 
@@ -99,11 +99,11 @@ def counted(n: int, one: str, many: str | None = None) -> str:
 
 
 def test_name(nodeid: str) -> str:
-    """The test of a node id, without its file."""
+    """The test in a node id, without its file."""
     return nodeid.rsplit("::", 1)[-1] if "::" in nodeid.partition("[")[0] else nodeid
 
 
 def sentence_of(nodeid: str, known: str | None = None) -> str:
-    """A test's name as words: `the file keeps the contract`; a parameter that is known already is left out."""
+    """A test's name as words, `the file keeps the contract`, without a parameter that is already known."""
     name, _, parameters = nodeid.removesuffix(f"[{known}]").partition("[")
     return name.rsplit("::", 1)[-1].removeprefix("test_").replace("_", " ") + (f" [{parameters}" if parameters else "")
