@@ -134,7 +134,7 @@ def test_each_hostile_file_fails_with_its_reason_and_never_runs(copy: Path, gate
         reasons[spoil.__name__] = reason
     register(copy, "cut", (copy / f"model/{MODEL}.onnx").read_bytes()[:9000])
     register(copy, "large")
-    reasons |= {"cut": "it is not an ONNX file, or not all of one", "large": "200000000 bytes .*; it was not read"}
+    reasons |= {"cut": "it is not an ONNX file, or not all of one", "large": "200000000 bytes; .*; it was not read"}
     status, text = gate("contract")
     assert status == FAIL, text
     assert set(re.findall(r"^FAILED .*::(\w+)\[(\S+)\]", text, re.MULTILINE)) == {(LOOKED_AT, name) for name in reasons}
