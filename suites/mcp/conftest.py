@@ -1,4 +1,4 @@
-"""Servers in processes of their own, clients of the SDK that talk to them, and the files that they may read."""
+"""Servers in processes of their own, SDK clients connected to them, and files for them."""
 
 import json
 import os
@@ -18,24 +18,24 @@ from tinyvmaf.errors import CouldNotRunError, install
 from tinyvmaf.files import write_atomic
 
 SCHEMA = Path(__file__).with_name("schema.json")
-LIMIT_S = 60.0  # until an answer must be there
+LIMIT_S = 60.0  # for an answer
 Connect = Callable[..., AbstractContextManager["Server"]]
 
 
 class Server:
-    """A server, as its one client sees it; for tests that are not asynchronous."""
+    """A server and its client, for synchronous tests."""
 
     def __init__(self, portal: Any, client: Any, mark: str) -> None:
         self._portal, self._client = portal, client
         self.mark = mark
-        """In the environment of the server and of all that it starts, and of no other process."""
+        """A value in the environment of the server and of every process it starts, and of no other."""
 
     def tools(self) -> list[Any]:
-        """What it lists."""
+        """The tools it lists."""
         return list(self._portal.call(self._client.list_tools).tools)
 
     def start(self, tool: str, *, progress: Any = None, **arguments: Any) -> Any:
-        """A future of the answer to a call. Cancelling it cancels the call, as a person's client does."""
+        """Start a call; gives a future of the answer. Cancelling the future cancels the call."""
 
         async def call() -> Any:
             return await self._client.call_tool(tool, arguments, LIMIT_S, progress)
@@ -47,7 +47,7 @@ class Server:
         return self.start(tool, **arguments).result(LIMIT_S)
 
     def ask(self, tool: str, **arguments: Any) -> dict[str, Any]:
-        """What a call found; an answer that is an error fails the test."""
+        """The result of a call; an error fails the test."""
         answer = self.call(tool, **arguments)
         assert not answer.is_error, f"{tool}: {answer.content[0].text}"
         found: dict[str, Any] = answer.structured_content
@@ -67,14 +67,14 @@ def connect(_sdk: None, pytestconfig: pytest.Config) -> Connect:
     from mcp import Client, StdioServerParameters
 
     ffmpeg = pytestconfig.getoption("--ffmpeg")
-    told = ["--ffmpeg", str(Path(ffmpeg).absolute())] if ffmpeg else []
+    options = ["--ffmpeg", str(Path(ffmpeg).absolute())] if ffmpeg else []
 
     @contextmanager
     def connected(
         *roots: Path, program: tuple[str, ...] = ("-m", "tinyvmaf"), mode: str = "auto", **variables: str
     ) -> Iterator[Server]:
         mark = uuid.uuid4().hex
-        arguments = [*program, "mcp", *told, *(word for root in roots for word in ("--root", str(root)))]
+        arguments = [*program, "mcp", *options, *(word for root in roots for word in ("--root", str(root)))]
         environment = os.environ | {"TINYVMAF_MCP_MARK": mark} | variables
         parameters = StdioServerParameters(command=sys.executable, args=arguments, env=environment)
         with ExitStack() as stack:
@@ -82,7 +82,7 @@ def connect(_sdk: None, pytestconfig: pytest.Config) -> Connect:
             client = Client(parameters, mode=mode, read_timeout_seconds=LIMIT_S)
             context = portal.wrap_async_context_manager(client)
             context.__enter__()
-            # Without the error of a test: the SDK would wrap it, and a failure would pass for something else.
+            # Do not pass a test's exception in: the SDK would wrap it and hide the failure.
             stack.callback(context.__exit__, None, None, None)
             yield Server(portal, client, mark)
 
@@ -91,13 +91,13 @@ def connect(_sdk: None, pytestconfig: pytest.Config) -> Connect:
 
 @pytest.fixture(scope="session")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder whose files may be read; patterns are written into it, and the natural files stand beside it."""
+    """The server's root. The patterns are written into it; the natural files are in a root of their own."""
     return tmp_path_factory.mktemp("root")
 
 
 @pytest.fixture(scope="session")
 def server(connect: Connect, root: Path) -> Iterator[Server]:
-    """One that most tests talk to."""
+    """The server that most tests share."""
     natural = natural_root()
     with connect(root, *([natural] if natural else [])) as started:
         yield started
@@ -105,13 +105,13 @@ def server(connect: Connect, root: Path) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def golden_files(root: Path) -> GoldenFiles:
-    """Golden files, each checked against its blob id before use."""
+    """The golden files, each checked against its blob id before use."""
     return GoldenFiles(root, natural_root())
 
 
 @pytest.fixture
 def arguments(golden_files: GoldenFiles, not_checked: Callable[[str], None]) -> Callable[[str], dict[str, str]]:
-    """A golden pair as arguments of a tool; one whose files are not at hand is NOT CHECKED."""
+    """A golden pair as arguments of a tool; NOT CHECKED if its files are missing here."""
 
     def of(pair_id: str) -> dict[str, str]:
         pair: Pair = load_pairs()[pair_id]
@@ -125,17 +125,17 @@ def arguments(golden_files: GoldenFiles, not_checked: Callable[[str], None]) -> 
 
 
 def schema_of(tools: list[Any]) -> dict[str, Any]:
-    """All that a client is told of tools, by name."""
+    """Everything that a client sees of the tools, by name."""
     return {tool.name: tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in tools}
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _record(pytestconfig: pytest.Config, request: pytest.FixtureRequest) -> None:
-    """With --record: write the schema anew and fail the run, so that no run blesses itself."""
+    """With --record: write the schema anew and fail the run, so that no run approves its own record."""
     if pytestconfig.getoption("--record"):
         found = schema_of(request.getfixturevalue("server").tools())
         write_atomic(SCHEMA, json.dumps(found, indent=1) + "\n")
         pytest.exit(
-            f"{SCHEMA.name} written anew. This run fails on purpose: look at the change, commit it, run again.",
+            f"{SCHEMA.name} is written anew. This run fails on purpose: look at the diff, commit it, run again.",
             returncode=1,
         )

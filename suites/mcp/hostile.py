@@ -1,4 +1,4 @@
-"""Two hundred calls that nobody should make, the same every time; and the files that they are after."""
+"""Two hundred hostile calls, the same every time, and the files that they try to reach."""
 
 import os
 import random
@@ -24,20 +24,20 @@ _DASH: Final = """\
 
 @dataclass(frozen=True)
 class Trap:
-    """A root full of ways out, and a folder outside of it that nobody may open."""
+    """A root full of links that lead out, and a folder outside that the server must not open."""
 
     root: Path
     outside: Path
 
     @property
     def folders(self) -> tuple[Path, ...]:
-        """Outside, for a watch."""
+        """The folders outside, to be watched."""
         return (self.outside, self.outside / "ref", self.outside / "dis")
 
 
 def lay(folder: Path) -> Trap:
-    """Lay the trap; what lies outside could all be scored, described or checked if it were not outside."""
-    trap = Trap(folder / "root", folder / "root-and-more")  # which a test for a common beginning takes for the root
+    """Write the files. All of those outside are valid: they would be scored, described or checked below a root."""
+    trap = Trap(folder / "root", folder / "root-and-more")  # begins like the root, to fool a test of prefixes
     root, outside = trap.root, trap.outside
     for one in (root, root / "folder.yuv", root / "corpus" / "ref", root / "linked" / "dis", *trap.folders):
         one.mkdir(parents=True)
@@ -81,7 +81,7 @@ def lay(folder: Path) -> Trap:
 
 
 def _paths(trap: Trap) -> list[str]:
-    """Crafted ones, each for a way in which a check may be wrong."""
+    """Crafted paths, each for one mistake that a check could make."""
     outside = str(trap.outside)
     inside = [
         "out.yuv",
@@ -224,7 +224,7 @@ _TEACHERS: Final = (
 
 
 def calls(trap: Trap) -> list[tuple[str, dict[str, Any]]]:
-    """Tool and arguments of each call. None of them may be answered with anything but an error."""
+    """Tool and arguments of each call. Each must be answered with an error."""
     luck = random.Random(_SEED)
     crafted = _paths(trap)
 
@@ -280,6 +280,6 @@ def calls(trap: Trap) -> list[tuple[str, dict[str, Any]]]:
         ("list_models", lambda: {"folder": path()}),
         (luck.choice(("__init__", "vmaf_score\0", "")), dict),
     )
-    every = [("vmaf_score", fine | {"reference": one}) for one in crafted]  # each once, whatever luck says
+    every = [("vmaf_score", fine | {"reference": one}) for one in crafted]  # each at least once
     more = [(tool, make()) for tool, make in (luck.choice(makers) for _ in range(COUNT - len(every)))]
     return [*every, *more]

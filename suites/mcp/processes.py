@@ -1,4 +1,4 @@
-"""Processes that a server has started, told by a mark in their environment, which they all inherit."""
+"""Processes that a server has started, found by a mark in the environment that they inherit."""
 
 import sys
 import time
@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 HERE = sys.platform.startswith("linux")
-"""Whether this can be told."""
+"""Whether this works here; it needs /proc."""
 _POLL_S = 0.02
 
 
 def of(mark: str) -> dict[int, str]:
-    """Process id to command line of each that runs and has the mark; zombies have neither."""
+    """Process id to command line of each running process with the mark; zombies do not count."""
     found = dict[int, str]()
     if not HERE:
         return found
@@ -29,12 +29,12 @@ def of(mark: str) -> dict[int, str]:
 
 
 def ffmpegs(mark: str) -> dict[int, str]:
-    """Those of them that are FFmpegs at work."""
+    """The scoring FFmpegs among them."""
     return {pid: command for pid, command in of(mark).items() if "-filter_complex" in command}
 
 
 def wait(until: Callable[[], bool], seconds: float) -> bool:
-    """Whether it becomes true in time."""
+    """Poll until it is true; False if it is not within the time."""
     end = time.monotonic() + seconds
     while not (true := until()) and time.monotonic() < end:
         time.sleep(_POLL_S)

@@ -1,4 +1,4 @@
-"""What a client is told, what it is refused, and what is left when it changes its mind."""
+"""What clients see: tools, results, errors; and what is left behind when they cancel."""
 
 import json
 import re
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("judged_by_assertions")
 
 @pytest.fixture(scope="session")
 def small(root: Path) -> dict[str, str]:
-    """A pair of small raw videos; beside it one that is too wide, and a link that leads out."""
+    """A pair of small raw videos; beside it a video that is too wide and a link that leads out of the root."""
     for name, level in (("small_ref.yuv", 90), ("small_dis.yuv", 99)):
         frame = bytes(range(level, level + 96)) * 96 + bytes([128]) * (96 * 96 // 2)
         (root / name).write_bytes(frame * 4)
@@ -34,7 +34,7 @@ def small(root: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def long(root: Path) -> dict[str, str]:
-    """A pair that takes a minute to score; most of it is not on the disk."""
+    """A pair that takes a minute to score; the files are sparse."""
     for name in ("long_ref.yuv", "long_dis.yuv"):
         with (root / name).open("wb") as file:
             file.truncate(1920 * 1080 * 3 // 2 * 600)
@@ -44,16 +44,16 @@ def long(root: Path) -> dict[str, str]:
 @pytest.fixture
 def linux(not_checked: Callable[[str], None]) -> None:
     if not processes.HERE:
-        not_checked("which processes an MCP server leaves: only Linux tells")
+        not_checked("processes left by an MCP server: can only be checked on Linux")
 
 
 def test_tools_are_the_recorded_ones(server: Any) -> None:
-    """What clients were configured for stays: names, arguments, results, words. `--record` writes it anew."""
+    """Names, arguments, results and descriptions are those that clients know. `--record` writes them anew."""
     assert schema_of(server.tools()) == json.loads(SCHEMA.read_text(encoding="utf-8"))
 
 
 def test_lists_say_what_is_here(server: Any) -> None:
-    """Models, engines and teachers are those of the package."""
+    """The lists of models, engines and teachers are the package's."""
     assert [row["id"] for row in server.ask("list_models")["models"]] == [one.id for one in registry.entries()]
     assert all(row["as_registered"] for row in server.ask("list_models")["models"])
     assert [row["name"] for row in server.ask("list_engines")["engines"]] == [one.name for one in engines.table()]
@@ -63,7 +63,7 @@ def test_lists_say_what_is_here(server: Any) -> None:
 
 
 def test_a_model_is_described_with_what_is_proven_and_measured(server: Any) -> None:
-    """Card, sidecar and certificate are those of the registry, and nothing is wrong with the model."""
+    """Card, sidecar and certificate are those of the registry, and the model has no faults."""
     for entry in registry.entries():
         found = server.ask("describe_model", model=entry.id)
         assert found["sidecar"] == entry.sidecar().as_dict()
@@ -111,7 +111,7 @@ def test_a_gate_gives_its_verdict_with_progress(server: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tool", "changes", "said"),
+    ("tool", "changes", "message"),
     [
         ("nothing_like_it", {}, "Unknown tool"),
         ("vmaf_score", {"reference": "/etc/passwd"}, "'/etc/passwd' is not below a root"),
@@ -133,21 +133,21 @@ def test_a_gate_gives_its_verdict_with_progress(server: Any) -> None:
         ("check_corpus", {"data_root": "/"}, "is not below a root"),
     ],
 )
-def test_what_cannot_be_done_is_said(
-    tool: str, changes: dict[str, Any], said: str, server: Any, small: dict[str, str]
+def test_a_call_that_fails_says_why(
+    tool: str, changes: dict[str, Any], message: str, server: Any, small: dict[str, str]
 ) -> None:
-    """An error that says what is wrong, and never a crash; the next call is answered."""
+    """The error says what is wrong; the server does not crash and answers the next call."""
     answer = server.call(tool, **(small if tool == "vmaf_score" else {}) | changes)
     text = answer.content[0].text
     assert answer.is_error
-    assert said in text
+    assert message in text
     assert not re.fullmatch(r"Error executing tool \w+", text)
     assert server.ask("list_models")["models"]
 
 
 @pytest.fixture
 def started() -> tuple[threading.Event, Any]:
-    """An event that is set when a call reports progress, and what to hand to the call for that."""
+    """An event that is set when a call reports progress, and the progress function to pass to the call."""
     event = threading.Event()
 
     async def progress(done: float, total: float | None, what: str | None) -> None:
@@ -159,7 +159,7 @@ def started() -> tuple[threading.Event, Any]:
 
 @pytest.mark.usefixtures("linux")
 def test_a_cancelled_call_ends_its_ffmpeg(server: Any, long: dict[str, str], started: Any) -> None:
-    """It works when it is cancelled, is gone soon after, and the server answers on."""
+    """FFmpeg runs when the call is cancelled, is gone soon after, and the server keeps answering."""
     event, progress = started
     call = server.start("vmaf_score", **long, progress=progress)
     assert event.wait(30), "no progress was reported"
@@ -172,8 +172,8 @@ def test_a_cancelled_call_ends_its_ffmpeg(server: Any, long: dict[str, str], sta
 
 
 @pytest.mark.usefixtures("linux")
-def test_a_cancelled_gate_ends_with_all_that_it_started(server: Any, started: Any) -> None:
-    """pytest, its workers and their FFmpegs."""
+def test_a_cancelled_gate_leaves_no_process(server: Any, started: Any) -> None:
+    """pytest, its workers and their FFmpegs are gone."""
     event, progress = started
     before = set(processes.of(server.mark))
     call = server.start("run_gate", suite="golden", progress=progress)
@@ -183,7 +183,7 @@ def test_a_cancelled_gate_ends_with_all_that_it_started(server: Any, started: An
     assert processes.wait(lambda: set(processes.of(server.mark)) == before, END_S), processes.of(server.mark)
 
 
-def test_two_clients_at_once_get_their_own_answers_and_one_that_goes_leaves_nothing(
+def test_two_clients_at_once_get_their_own_answers_and_one_that_leaves_leaves_no_process(
     connect: Any,
     root: Path,
     server: Any,
@@ -192,8 +192,8 @@ def test_two_clients_at_once_get_their_own_answers_and_one_that_goes_leaves_noth
     started: Any,
     also_not_checked: Callable[[str], None],
 ) -> None:
-    """Two servers on the same files, one spoken to as by clients before 2026, with several calls each under way; then
-    its client goes in the middle of a call: neither it nor its FFmpeg is left."""
+    """Two servers on the same files, one with a client of the protocol before 2026, and several calls to each at once.
+    Then that client leaves in the middle of a call: its server and FFmpeg end too."""
     event, progress = started
     alone = server.ask("vmaf_score", **small)
     turned = small | {"reference": small["distorted"], "distorted": small["reference"]}
@@ -206,6 +206,6 @@ def test_two_clients_at_once_get_their_own_answers_and_one_that_goes_leaves_noth
         assert event.wait(30), "no progress was reported"
         assert processes.ffmpegs(other.mark) or not processes.HERE
     if not processes.HERE:
-        also_not_checked("which processes an MCP server leaves: only Linux tells")
+        also_not_checked("processes left by an MCP server: can only be checked on Linux")
     else:
         assert processes.wait(lambda: not processes.of(other.mark), END_S), processes.of(other.mark)

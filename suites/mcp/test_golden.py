@@ -1,4 +1,4 @@
-"""The scores that a client gets are the published ones, and a tiny model's are those of its record."""
+"""Scores over MCP equal the published golden values and the models' golden records."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,7 +26,7 @@ PATTERN, NATURAL = "checkerboard_1px", "natural_10bit"
 
 @pytest.fixture(scope="session")
 def epoch(ffmpeg: FFmpeg) -> tuple[str, str]:
-    """The epoch of the motion feature here, and libvmaf's version."""
+    """The motion epoch of this libvmaf, and its version."""
     return motion_epoch(ffmpeg)
 
 
@@ -40,7 +40,7 @@ def test_a_client_gets_the_published_values_and_a_models_recorded_scores(
     judge: Judge,
     also_not_checked: Callable[[str], None],
 ) -> None:
-    """libvmaf's score and features, as means over the clip, are Netflix's at places=4; a tiny model's are its own."""
+    """Clip means of libvmaf's score and features equal Netflix's values at places=4; a model's equal its record."""
     model = _model_for(pair)
     found = server.ask("vmaf_score", **arguments(pair), model=model.id, per_frame=True)
     frames, published = found["per_frame"], load_pairs()[pair]
@@ -74,6 +74,6 @@ def test_a_client_gets_the_published_values_and_a_models_recorded_scores(
 
 
 def _model_for(pair: str) -> Entry:
-    """Another registered model for each pair; the golden gate judges all of them."""
+    """A different registered model for each pair; the golden gate covers all of them."""
     registered = registry.entries()
     return registered[(PATTERN, NATURAL).index(pair) % len(registered)]

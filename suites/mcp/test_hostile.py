@@ -1,4 +1,4 @@
-"""Two hundred hostile calls: no file outside the roots is opened, and the server answers on."""
+"""Two hundred hostile calls: no file outside the roots is opened, and the server keeps answering."""
 
 import json
 import re
@@ -17,8 +17,8 @@ from tinyvmaf.files import home
 from . import hostile, processes, watch
 
 WATCHED = Path(__file__).with_name("watched_server.py")
-# What the server reads of its own: Python and what is installed, the package and its models, the system's libraries and
-# facts about the machine, and its own copies.
+# Files the server may read outside the roots: Python and installed packages, tinyvmaf and its models, system libraries,
+# facts about the machine.
 OWN = (
     *(sys.prefix, sys.base_prefix, *sysconfig.get_paths().values(), *Path(tinyvmaf.__file__).parents[:1], home()),
     *("/usr/lib", "/usr/share", "/lib", "/sys", "/dev/null", "/etc/ld.so.cache", "/etc/os-release"),
@@ -28,20 +28,20 @@ _PRIVATE = re.compile(r"(tinyvmaf-[a-z-]*|tmp)[a-z0-9_]{8}(/.*)?")
 
 
 @pytest.mark.usefixtures("judged_by_assertions")
-def test_hostile_calls_open_nothing_outside_and_the_server_answers_on(
+def test_hostile_calls_open_nothing_outside_and_the_server_keeps_answering(
     connect: Any, tmp_path: Path, not_checked: Callable[[str], None]
 ) -> None:
-    """Watched by the kernel (decoys outside), by Python (what the server opens) and by FFmpeg's command lines."""
+    """Watched three ways: inotify on decoys outside, Python's audit events, and FFmpeg's command lines."""
     if not (watch.HERE and processes.HERE):
-        not_checked("hostile calls of the MCP server: only Linux tells who opens what")
+        not_checked("hostile calls of the MCP server: open files can only be watched on Linux")
     trap, log = hostile.lay(tmp_path), tmp_path / "watched.jsonl"
     made = hostile.calls(trap)
     assert len(made) == hostile.COUNT
     with watch.watching(*trap.folders) as decoys:
         with connect(trap.root, program=(str(WATCHED),), TINYVMAF_MCP_WATCH=str(log)) as server:
-            server.ask("vmaf_score", **FINE, model="tinyvmaf_nano")  # and all that is looked for only once
+            server.ask("vmaf_score", **FINE, model="tinyvmaf_nano")  # loads what is loaded only once
             begun = log.stat().st_size
-            decoys.opened()  # what laying the trap and following links in it did
+            decoys.opened()  # forget what setting up the trap opened
             for tool, arguments in made:
                 _refused(server, tool, arguments)
                 assert not (opened := decoys.opened()), f"{tool} {arguments} opened {opened}"
@@ -55,26 +55,26 @@ def test_hostile_calls_open_nothing_outside_and_the_server_answers_on(
     inputs = {Path(word[5:]) for event in events if event[0] != "open" for word in event if word.startswith("file:")}
     assert trap.root / "fine.yuv" in inputs, "the watch is blind"
     strangers = sorted(str(path) for path in opened | inputs if not _may_be_opened(path, trap.root))
-    assert not strangers, f"opened, and neither below the root nor the server's own: {strangers}"
+    assert not strangers, f"opened, but neither below the root nor allowed: {strangers}"
 
 
 def _refused(server: Any, tool: str, arguments: dict[str, Any]) -> None:
-    """The answer is an error that says something, not a crash."""
+    """The answer is an error with a reason, not a crash."""
     from mcp.shared.exceptions import MCPError
 
     try:
         answer = server.call(tool, **arguments)
-    except MCPError:  # of the protocol itself, with a message
+    except MCPError:  # refused by the protocol, with a message
         return
     text = answer.content[0].text
-    assert answer.is_error, f"{tool} {arguments} was answered: {text[:500]}"
+    assert answer.is_error, f"{tool} {arguments} was not refused: {text[:500]}"
     assert not re.fullmatch(r"Error executing tool \S+", text), f"{tool} {arguments} crashed"
 
 
 def _may_be_opened(path: Path, root: Path) -> bool:
     if path.is_relative_to(root) or any(path.is_relative_to(Path(own).resolve()) for own in OWN):
         return True
-    private = Path(tempfile.gettempdir()).resolve()  # itself, where a file without a name is made in it
+    private = Path(tempfile.gettempdir()).resolve()  # the folder itself is opened to make a file without a name
     return path == private or (
         path.is_relative_to(private) and bool(_PRIVATE.fullmatch(str(path.relative_to(private))))
     )

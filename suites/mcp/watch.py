@@ -1,4 +1,4 @@
-"""Whether anybody opens anything in a folder: the kernel tells (inotify)."""
+"""Which files in a folder any process opens, as reported by the kernel (inotify)."""
 
 import ctypes
 import os
@@ -16,13 +16,13 @@ _BUFFER = 1 << 16
 
 
 class Watch:
-    """What was opened in some folders since it was last asked."""
+    """Files opened in the watched folders."""
 
     def __init__(self, handle: int, folders: dict[int, Path]) -> None:
         self._handle, self._folders = handle, folders
 
     def opened(self) -> list[Path]:
-        """The files, and the folders themselves where they were listed."""
+        """Files opened, and folders listed, since the last call."""
         found = []
         while True:
             try:
@@ -39,7 +39,7 @@ class Watch:
 
 @contextmanager
 def watching(*folders: Path) -> Iterator[Watch]:
-    """Watch the folders and what lies directly in them.
+    """Watch the folders and the files directly in them.
 
     Raises:
         OSError: the kernel refuses.

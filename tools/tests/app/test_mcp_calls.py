@@ -20,7 +20,7 @@ ENDLESS = ["-re", "-f", "lavfi", "-i", "testsrc2=size=64x64:rate=30", "-f", "nul
 
 
 class Reports(list[Any]):
-    """A reporter that keeps what it is told."""
+    """A reporter that keeps its reports."""
 
     async def report_progress(self, progress: float, total: float | None = None, message: str | None = None) -> None:
         self.append((progress, total, message))
@@ -38,12 +38,12 @@ def call(work: Callable[[Call], Any], *, seconds: float = 30.0, reports: Reports
     return anyio.run(main)
 
 
-def test_a_call_gives_what_its_work_gives_and_reports_on_the_way() -> None:
+def test_a_call_returns_the_result_of_its_work_and_reports_progress() -> None:
     reports, seen = Reports(), threading.Event()
 
     def work(call: Call) -> str:
         call.report(1, 2)
-        seen.wait(0.5)  # longer than it takes to be sent
+        seen.wait(0.5)  # long enough for the report to be sent
         call.report(2, 2)
         return "done"
 
@@ -51,7 +51,7 @@ def test_a_call_gives_what_its_work_gives_and_reports_on_the_way() -> None:
     assert reports[0] == (1, 2, None)
 
 
-def test_an_error_of_the_work_is_the_calls() -> None:
+def test_an_error_of_the_work_is_the_error_of_the_call() -> None:
     def work(_: Call) -> None:
         raise TinyvmafError("wrong", hint="right")
 
@@ -66,15 +66,15 @@ def test_a_call_out_of_time_ends_its_ffmpeg(ffmpeg: FFmpeg, tmp_path: Path) -> N
 
 
 def test_a_cancelled_call_ends_its_ffmpeg_and_starts_no_other(ffmpeg: FFmpeg, tmp_path: Path) -> None:
-    """And the other call goes on."""
-    said: list[str] = []
+    """The other call goes on."""
+    errors: list[str] = []
 
     def twice(call: Call) -> None:
         for _ in range(2):
             try:
                 run(ffmpeg, ENDLESS, cwd=tmp_path)
             except FFmpegError as error:
-                said.append(error.message)
+                errors.append(error.message)
         with pytest.raises(TinyvmafError, match="cancelled"):
             call.report(1, 2)
 
@@ -89,12 +89,12 @@ def test_a_cancelled_call_ends_its_ffmpeg_and_starts_no_other(ffmpeg: FFmpeg, tm
             others.cancel_scope.cancel()
 
     anyio.run(main)
-    assert ["killed" in text or "not started" in text for text in said] == [True, True]
-    assert "not started: the caller was stopped" in said[1]
+    assert ["killed" in text or "not started" in text for text in errors] == [True, True]
+    assert "not started: the caller was stopped" in errors[1]
     assert not ffmpegs()
 
 
-def test_what_was_stopped_before_it_started_does_not_run(ffmpeg: FFmpeg, tmp_path: Path) -> None:
+def test_nothing_runs_after_a_stop(ffmpeg: FFmpeg, tmp_path: Path) -> None:
     stop = Stop()
     stop.stop()
     with stop.watching(), pytest.raises(FFmpegError, match="not started"):
@@ -102,35 +102,35 @@ def test_what_was_stopped_before_it_started_does_not_run(ffmpeg: FFmpeg, tmp_pat
     run(ffmpeg, ["-f", "lavfi", "-i", "testsrc2=size=64x64:duration=0.1", "-f", "null", "-"], cwd=tmp_path)
 
 
-def test_a_gate_out_of_time_ends_with_all_that_it_started() -> None:
+def test_a_gate_out_of_time_leaves_no_process() -> None:
     with pytest.raises(LimitError, match="golden: ended after"):
         anyio.run(partial(run_suite, "golden", None, Reports(), seconds=0.5))
     assert not [child for child in psutil.Process().children(recursive=True) if "pytest" in " ".join(child.cmdline())]
 
 
 @pytest.mark.parametrize(
-    ("suite", "model", "said"),
+    ("suite", "model", "message"),
     [
-        ("mcp", None, "no suite 'mcp'"),
-        ("corpus", "tinyvmaf_nano", "not about a model"),
+        ("mcp", None, "unknown suite 'mcp'"),
+        ("corpus", "tinyvmaf_nano", "judges no model"),
     ],
 )
-def test_a_gate_that_is_not_offered_is_refused(suite: Any, model: str | None, said: str) -> None:
-    with pytest.raises(TinyvmafError, match=said):
+def test_a_gate_that_is_not_offered_is_refused(suite: Any, model: str | None, message: str) -> None:
+    with pytest.raises(TinyvmafError, match=message):
         anyio.run(partial(run_suite, suite, model, Reports(), seconds=5))
 
 
 def test_a_gate_without_suites_could_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "gates.toml").touch()
     monkeypatch.setenv("TINYVMAF_HOME", str(tmp_path))
-    with pytest.raises(CouldNotRunError, match="has no suites"):
+    with pytest.raises(CouldNotRunError, match="has no suite golden"):
         anyio.run(partial(run_suite, "golden", None, Reports(), seconds=5))
 
 
-def test_a_gate_that_says_nothing_could_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gate_without_a_verdict_could_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "gates.toml").touch()
     (tmp_path / "suites" / "golden").mkdir(parents=True)
     (tmp_path / "suites" / "golden" / "conftest.py").write_text("no python", encoding="utf-8")
     monkeypatch.setenv("TINYVMAF_HOME", str(tmp_path))
-    with pytest.raises(CouldNotRunError, match="golden: the run said nothing; its last lines:"):
+    with pytest.raises(CouldNotRunError, match="golden: pytest gave no verdict; its last lines:"):
         anyio.run(partial(run_suite, "golden", None, Reports(), seconds=30))

@@ -26,7 +26,7 @@ LIMIT_S = 30.0
 
 @contextmanager
 def ended(process: "subprocess.Popen[str]") -> Iterator["subprocess.Popen[str]"]:
-    """The process, which does not outlive this."""
+    """The process; it is killed at the end of the block."""
     with process:
         try:
             yield process
@@ -41,7 +41,7 @@ def free_port() -> int:
 
 
 def test_two_clients_of_one_server_score_at_once_over_http(clip: Any, tmp_path: Path) -> None:
-    """On loopback, which --http means where it names no host; another host's name in the request is refused."""
+    """--http without a host listens on loopback; a request that names another host is refused."""
     clip("r.yuv")
     clip("d.yuv", noise=9)
     port = free_port()
@@ -86,13 +86,13 @@ def await_port(port: int) -> None:
             time.sleep(0.05)
         else:
             return
-    raise TimeoutError(f"nobody listens on port {port}")
+    raise TimeoutError(f"no server on port {port}")
 
 
 @pytest.mark.usefixtures("sigint_is_heeded")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_server_and_ffmpeg_in_the_middle_of_a_call(number: signal.Signals, tmp_path: Path) -> None:
-    """Though the client keeps its end open."""
+    """Even if the client keeps its end open."""
     with (tmp_path / "long.yuv").open("wb") as file:
         file.truncate(1920 * 1080 * 3 // 2 * 600)
     pair = {"reference": "long.yuv", "distorted": "long.yuv", "size": "1920x1080", "pix_fmt": "yuv420p"}
@@ -121,8 +121,8 @@ def test_a_signal_ends_server_and_ffmpeg_in_the_middle_of_a_call(number: signal.
     assert [path.name for path in tmp_path.iterdir()] == ["long.yuv"]
 
 
-def test_what_is_no_message_does_not_end_it() -> None:
-    """It answers every message between, and prints nothing else."""
+def test_broken_messages_do_not_end_the_server() -> None:
+    """It answers every valid message between them and prints nothing else."""
     junk = ["no json", "", "{}", "[]", '{"jsonrpc": "2.0"}', "[" * 10_000, "\x00", '{"id": 1e400}', "9" * 5000]
     wanted, answered = [70 + number for number in range(len(junk))], list[int]()
     pipes = dict.fromkeys(("stdin", "stdout"), subprocess.PIPE)
@@ -142,15 +142,15 @@ def test_what_is_no_message_does_not_end_it() -> None:
 
 
 @pytest.mark.parametrize("address", ["", "host", "host:", "1:2:x", "host:70000", "host:-1", "host:٣"])
-def test_an_address_that_is_none_is_wrong_use(address: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as said:
+def test_a_wrong_address_is_wrong_use(address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as raised:
         main(["mcp", "--http", address])
-    assert said.value.code == 2
+    assert raised.value.code == 2
     assert "is not HOST:PORT" in capsys.readouterr().err
 
 
 def test_without_the_sdk_it_says_what_to_install(tmp_path: Path) -> None:
-    """And every other command works."""
+    """Every other command works without it."""
     blind = "import sys; sys.modules['mcp'] = None; sys.meta_path.insert(0, type('B', (), {'find_spec': staticmethod("
     blind += "lambda name, *_: None)})); import importlib.util as u; u.find_spec = lambda name, _f=u.find_spec: "
     blind += "None if name == 'mcp' else _f(name); from tinyvmaf.app.cli import main; sys.exit(main(sys.argv[1:]))"
@@ -163,7 +163,7 @@ def test_without_the_sdk_it_says_what_to_install(tmp_path: Path) -> None:
     )
 
 
-def test_a_root_that_is_missing_is_said(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_root_is_an_error(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     handler = signal.getsignal(signal.SIGINT)
     try:
         assert main(["mcp", "--root", str(tmp_path / "none")]) == 1

@@ -52,15 +52,15 @@ def test_a_file_below_a_root_is_read_also_by_a_link(path: str, root: Path) -> No
         "../nothing",
     ],
 )
-def test_what_leads_out_is_refused_and_nothing_said_of_it(path: str, root: Path) -> None:
+def test_a_path_that_leads_out_is_refused_without_a_word_about_its_target(path: str, root: Path) -> None:
     outside = root.parent / "root-2"
     for name, to in {"out.yuv": outside / "a.yuv", "out": outside, "up": root.parent, "loop": root / "loop"}.items():
         (root / name).symlink_to(to)
     roots = Roots([root])
     for ask in (lambda: roots.read(path, LIMIT), lambda: roots.folder(path), lambda: roots.opened(path).__enter__()):
-        with pytest.raises(OutsideError, match=r"is not below a root|is no path") as said:
+        with pytest.raises(OutsideError, match=r"is not below a root|is not a path") as raised:
             ask()
-        assert "root-2/a.yuv" not in said.value.message.replace(path, "")
+        assert "root-2/a.yuv" not in raised.value.message.replace(path, "")
     assert not roots.exists(path)
 
 
@@ -106,7 +106,7 @@ def test_where_there_is_no_proc_an_exchange_is_found_out(root: Path, monkeypatch
     opened = reading.__enter__()
     opened.unlink()
     opened.symlink_to(root.parent / "root-2" / "a.yuv")
-    with pytest.raises(OutsideError, match="was exchanged while it was opened"):
+    with pytest.raises(OutsideError, match="was exchanged while it was being opened"):
         reading.__exit__(None, None, None)
 
 

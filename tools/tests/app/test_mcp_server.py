@@ -1,4 +1,4 @@
-"""The tools, called in this process: what they find, and how they say that they cannot."""
+"""The tools, called in this process: their results and their errors."""
 
 import shutil
 from collections.abc import Callable
@@ -39,7 +39,7 @@ def call(tmp_path: Path) -> Callable[..., Any]:
 
 @pytest.fixture
 def ask(call: Callable[..., Any]) -> Ask:
-    """What a call finds."""
+    """The result of a call."""
 
     def found(tool: str, **arguments: Any) -> dict[str, Any]:
         answer = call(tool, **arguments)
@@ -51,7 +51,7 @@ def ask(call: Callable[..., Any]) -> Ask:
 
 @pytest.fixture
 def refused(call: Callable[..., Any]) -> Callable[..., str]:
-    """What is said of a call that cannot be done."""
+    """The error text of a call that fails."""
 
     def text(tool: str, **arguments: Any) -> str:
         answer = call(tool, **arguments)
@@ -70,7 +70,7 @@ def pair(clip: Any) -> dict[str, str]:
 
 @pytest.fixture
 def own(tmp_path: Path) -> str:
-    """A model of the caller's own, with sidecar and card."""
+    """The caller's own model, with sidecar and card."""
     for suffix in ("onnx", "json", "md"):
         shutil.copy(home() / "model" / f"tinyvmaf_nano.{suffix}", tmp_path / f"own.{suffix}")
     return "own.onnx"
@@ -106,7 +106,7 @@ def test_a_model_of_the_callers_own(ask: Ask, pair: dict[str, str], own: str) ->
     assert described["measured"] == registry.find("tinyvmaf_nano").sidecar().measured
 
 
-def test_what_is_wrong_with_a_model_is_described_and_stops_it(
+def test_faults_of_a_model_are_described_and_stop_it(
     ask: Ask, refused: Callable[..., str], pair: dict[str, str], own: str, tmp_path: Path
 ) -> None:
     (tmp_path / own).write_bytes(b"no model")
@@ -118,8 +118,7 @@ def test_what_is_wrong_with_a_model_is_described_and_stops_it(
     assert "1,000,000 bytes or more" in refused("describe_model", model=own)
     (tmp_path / "own.json").unlink()
     shutil.copy(home() / "model" / "tinyvmaf_nano.onnx", tmp_path / own)
-    said = refused("vmaf_score", **pair, model=own)
-    assert "vmaf_score: own.onnx has no sidecar own.json" in said
+    assert "vmaf_score: own.onnx has no sidecar own.json" in refused("vmaf_score", **pair, model=own)
 
 
 def test_worst_frames_are_the_worst(ask: Ask, pair: dict[str, str]) -> None:
@@ -143,14 +142,14 @@ def test_models_are_compared_on_a_pair(ask: Ask, refused: Callable[..., str], pa
     expected = agreement.agreement(truth, got).as_dict()
     for name in ("rmse", "max_error", "plcc"):
         assert found["frames"][name] == pytest.approx(expected[name], abs=5e-6)
-    assert "go together" in refused("compare_models", reference="r.yuv")
+    assert "only one of reference and distorted" in refused("compare_models", reference="r.yuv")
     clip("one.yuv", frames=2)
     assert "2 values are too few" in refused("compare_models", reference="one.yuv", distorted="one.yuv", **RAW)
-    assert "nothing to correlate" in refused("compare_models", **flat(clip))
+    assert "there is no correlation" in refused("compare_models", **flat(clip))
 
 
 def flat(clip: Any) -> dict[str, str]:
-    """A pair whose every frame but the first, of which there is no motion, is scored alike."""
+    """A pair whose frames all get the same score, except the first, which has no motion."""
     path = clip("flat.yuv", frames=3)
     path.write_bytes(bytes(path.stat().st_size))
     return {"reference": "flat.yuv", "distorted": "flat.yuv", **RAW}
@@ -175,7 +174,7 @@ def test_a_corpus_is_checked(ask: Ask, refused: Callable[..., str], clip: Any, t
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"size": None}, "give both size and pix_fmt"),
         ({"reference": "x.mp4", "distorted": "y.mp4"}, "size and pix_fmt are for raw files"),
@@ -183,14 +182,14 @@ def test_a_corpus_is_checked(ask: Ask, refused: Callable[..., str], clip: Any, t
         ({"size": "128x98"}, "r.yuv: 73728 bytes are not a whole number of frames"),
     ],
 )
-def test_geometry_is_asked_for(
-    changes: dict[str, Any], said: str | None, call: Callable[..., Any], pair: dict[str, str]
+def test_raw_files_need_a_geometry_and_others_refuse_it(
+    changes: dict[str, Any], message: str | None, call: Callable[..., Any], pair: dict[str, str]
 ) -> None:
     answer = call("vmaf_score", **pair | changes)
     text = answer.content[0].text
-    assert answer.is_error == (said is not None)
-    assert (said or "") in text
-    assert "tinyvmaf-mcp-" not in text  # files are called what the caller calls them
+    assert answer.is_error == (message is not None)
+    assert (message or "") in text
+    assert "tinyvmaf-mcp-" not in text  # the message names files as the caller does
 
 
 def test_long_clips_are_not_listed(refused: Callable[..., str], ask: Ask, tmp_path: Path) -> None:
@@ -204,11 +203,11 @@ def test_long_clips_are_not_listed(refused: Callable[..., str], ask: Ask, tmp_pa
     assert "36001 frames are more than 36000" in refused("vmaf_score", **pair)
 
 
-def test_a_misspelt_argument_is_not_taken_for_none(refused: Callable[..., str], pair: dict[str, str]) -> None:
+def test_a_misspelt_argument_is_not_ignored(refused: Callable[..., str], pair: dict[str, str]) -> None:
     assert "Extra inputs are not permitted" in refused("vmaf_score", **pair, modle="tinyvmaf_nano")
 
 
-def test_a_gate_fails_a_file_that_is_no_model(ask: Ask, own: str, tmp_path: Path) -> None:
+def test_a_gate_fails_a_file_that_is_not_a_model(ask: Ask, own: str, tmp_path: Path) -> None:
     (tmp_path / own).write_bytes(b"no model")
     found = ask("run_gate", suite="contract", model=own)
     assert (found["verdict"], found["model"]) == ("FAIL", "own"), found

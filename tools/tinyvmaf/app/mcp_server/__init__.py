@@ -1,5 +1,5 @@
-"""The MCP server: the package's functions as tools for programs that talk to a model. Needs the extra `mcp`.
+"""The MCP server: the package's functions as tools for language models. Needs the extra `mcp`.
 
-Thin, but for what a stranger at the other end makes necessary: `roots` decides which files may be read, `calls` ends
-what is cancelled or takes too long, and `limits` says how much is too much.
+Three modules protect it from callers: `roots` decides which files may be read, `calls` ends calls that are cancelled or
+take too long, and `limits` bounds how much a call may ask for.
 """

@@ -1,4 +1,4 @@
-"""Work in a thread, with progress, a time limit, and an end when the caller cancels."""
+"""Calls: work in a thread, with progress, a time limit and cancellation."""
 
 import threading
 import time
@@ -19,21 +19,21 @@ _T = TypeVar("_T")
 
 
 class Reporter(Protocol):
-    """What tells the caller how far it is; a `Context` of the SDK."""
+    """Reports progress to the caller; the SDK's `Context` is one."""
 
     async def report_progress(self, progress: float, total: float | None = None, message: str | None = None) -> None:
-        """Send a notification, if the caller asked for them."""
+        """Send a progress notification, if the caller asked for them."""
 
 
 class Call:
-    """One call, as its thread sees it."""
+    """One call, as seen by its thread."""
 
     def __init__(self) -> None:
         self.stop = Stop()
         self._progress: tuple[int, int] | None = None
 
     def report(self, done: int, total: int) -> None:
-        """How far it is; ends the work of a call that nobody waits for.
+        """Store the progress.
 
         Raises:
             TinyvmafError: the call was cancelled.
@@ -42,7 +42,7 @@ class Call:
         self._progress = (done, total)
 
     def check(self) -> None:
-        """For work that is not FFmpeg's, between its parts.
+        """Work outside FFmpeg calls this between its parts, so that it can be cancelled.
 
         Raises:
             TinyvmafError: the call was cancelled.
@@ -51,7 +51,7 @@ class Call:
             raise TinyvmafError("cancelled")
 
     async def watch(self, reporter: Reporter) -> None:
-        """Send progress on; when this is cancelled, end the FFmpegs of the call."""
+        """Send progress to the caller; when cancelled, end the FFmpeg processes of the call."""
         sent = None
         try:
             while True:
@@ -66,18 +66,18 @@ class Call:
 async def in_thread(
     reporter: Reporter, work: Callable[[Call], _T], *, seconds: float, limiter: anyio.CapacityLimiter
 ) -> _T:
-    """What `work` returns, from a thread of its own.
+    """Run `work` in a thread and return its result.
 
-    A thread cannot be ended from outside. What takes its time is FFmpeg, and that is killed, at which the thread ends
-    by itself and takes its temporary files along; so this returns only then.
+    A thread cannot be ended from outside, but nearly all of its time goes to FFmpeg. So FFmpeg is killed, the thread
+    ends by itself and removes its temporary files, and only then does this return.
 
     Args:
-        seconds: after which it is ended.
-        limiter: how many may run at once; waiting counts.
+        seconds: time limit, including the wait for the limiter.
+        limiter: limits how many calls run at once.
 
     Raises:
-        TinyvmafError: that of the work.
-        LimitError: it took too long.
+        TinyvmafError: the error of `work`.
+        LimitError: the time limit passed.
     """
     call, found, failed = Call(), list[_T](), list[Exception]()
     started, idle = time.monotonic(), threading.Event()
@@ -100,12 +100,12 @@ async def in_thread(
                 await anyio.to_thread.run_sync(body, limiter=limiter)
                 group.cancel_scope.cancel()
     finally:
-        # Only at the end of the program is there something to wait for: asyncio then cancels without regard to threads.
+        # The thread is still running only when the program ends: asyncio then cancels without waiting for threads.
         call.stop.stop()
         idle.wait(_END_SECONDS)
     if limit.cancel_called and not found:
-        raise LimitError(f"ended after {time.monotonic() - started:.0f} s: no call may take longer")
-    await anyio.lowlevel.checkpoint()  # where the caller's own cancellation ends this
+        raise LimitError(f"ended after {time.monotonic() - started:.0f} s, the time limit of a call")
+    await anyio.lowlevel.checkpoint()  # if the caller cancelled, this raises
     if failed:
         raise failed[0]
     return found[0]

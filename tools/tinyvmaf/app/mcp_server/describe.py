@@ -1,23 +1,36 @@
-"""What is known of a tiny model."""
+"""Results about models, engines and teachers."""
 
 from pathlib import Path
 
-from tinyvmaf.app.mcp_server.results import Certificate, Described, ModelRow
-from tinyvmaf.errors import ModelError, RegistryError
-from tinyvmaf.model import contract, registry
+from tinyvmaf.app.mcp_server.results import (
+    AgreementResult,
+    CertificateResult,
+    EngineResult,
+    ModelAgreementResult,
+    ModelDescriptionResult,
+    RegisteredModelResult,
+    TeacherResult,
+)
+from tinyvmaf.errors import ModelError, RegistryError, TeacherError
+from tinyvmaf.measure.agreement import Agreement
+from tinyvmaf.measure.scoring import TinyModel
+from tinyvmaf.measure.teacher_agreement import ScoredFrames, teacher_agreement
+from tinyvmaf.model import contract, engines, registry
 from tinyvmaf.model.certificate import certify_file
 from tinyvmaf.model.registry import Entry
 from tinyvmaf.model.sidecar import read_sidecar
+from tinyvmaf.vmaf.ffmpeg import FFmpeg
+from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, load_built_in
 
 
-def row(entry: Entry) -> ModelRow:
-    """A registered model in a list of them.
+def registered_model(entry: Entry) -> RegisteredModelResult:
+    """A registered model, for the list.
 
     Raises:
         RegistryError: its sidecar cannot be read.
     """
     sidecar = entry.sidecar()
-    return ModelRow(
+    return RegisteredModelResult(
         id=entry.id,
         kind=sidecar.kind,
         tier=sidecar.tier,
@@ -30,14 +43,14 @@ def row(entry: Entry) -> ModelRow:
     )
 
 
-def described(name: str) -> Described:
-    """Everything about one.
+def model_description(name: str) -> ModelDescriptionResult:
+    """Everything known about one model.
 
     Args:
-        name: id of a registered model, or path of an `.onnx` file; a sidecar and a card stand beside it, or not.
+        name: id of a registered model, or path of an `.onnx` file, with or without sidecar and card beside it.
 
     Raises:
-        RegistryError: the sidecar is none.
+        RegistryError: the sidecar is not valid.
     """
     if name.endswith(".onnx"):
         onnx = Path(name)
@@ -48,7 +61,7 @@ def described(name: str) -> Described:
     beside = onnx.with_suffix(".json")
     sidecar = read_sidecar(beside) if beside.is_file() else None
     card = onnx.with_suffix(".md")
-    return Described(
+    return ModelDescriptionResult(
         id=model_id,
         sidecar=sidecar.as_dict() if sidecar else {},
         card=card.read_text(encoding="utf-8", errors="replace") if card.is_file() else "",
@@ -59,15 +72,56 @@ def described(name: str) -> Described:
     )
 
 
-def _certificate(onnx: Path) -> Certificate | None:
+def _certificate(onnx: Path) -> CertificateResult | None:
     try:
         proof = certify_file(onnx)
-    except (ModelError, RegistryError):  # which the faults say
+    except (ModelError, RegistryError):  # already among the faults
         return None
-    return Certificate(
+    return CertificateResult(
         certified=proof.certified,
         exact_in_float64=proof.exact_in_float64,
         flush_to_zero_safe=proof.flush_to_zero_safe,
         accumulator_bits=proof.accumulator_bits,
         explanation=proof.explain(),
+    )
+
+
+def model_agreement(model: TinyModel, frames: ScoredFrames) -> ModelAgreementResult:
+    """A model's agreement with its teacher; raises as `teacher_agreement`."""
+    per_frame, per_clip = teacher_agreement(model, frames)
+    return ModelAgreementResult(
+        id=model.id,
+        teacher=model.sidecar.teacher.id,
+        bytes=len(model.data),
+        frames=_agreement(per_frame),
+        clips=None if per_clip is None else _agreement(per_clip),
+    )
+
+
+def _agreement(measured: Agreement) -> AgreementResult:
+    return AgreementResult.model_validate(measured.as_dict())
+
+
+def engine_list() -> list[EngineResult]:
+    """Every known engine, the reference first."""
+    return [
+        EngineResult(name=row.name, here=row.ok, version=row.version, device=row.device, settings=row.settings)
+        for row in engines.table()
+    ]
+
+
+def teacher(name: str, ffmpeg: FFmpeg) -> TeacherResult:
+    """A published teacher, whether or not this libvmaf contains it."""
+    try:
+        found = load_built_in(ffmpeg, name)
+    except TeacherError:
+        found = None
+    return TeacherResult(
+        id=name,
+        sha256=KNOWN[name] if found is None else found.sha256,
+        here=found is not None,
+        default=name == DEFAULT,
+        support_vectors=None if found is None else len(found.svr.coefficients),
+        features=[] if found is None else list(found.feature_names),
+        bootstrap=found is not None and bool(found.bootstrap),
     )

@@ -1,4 +1,4 @@
-"""One suite of gates in a process of its own, which ends with the call."""
+"""Runs one suite of gates in a process that ends with the call."""
 
 import json
 import os
@@ -19,66 +19,66 @@ import anyio.abc
 from anyio.streams.text import TextReceiveStream
 
 from tinyvmaf.app.mcp_server.calls import Reporter
-from tinyvmaf.app.mcp_server.limits import MAX_SAID, LimitError
-from tinyvmaf.app.mcp_server.results import Verdict
+from tinyvmaf.app.mcp_server.limits import MAX_ENTRIES, LimitError
+from tinyvmaf.app.mcp_server.results import GateResult
 from tinyvmaf.errors import CouldNotRunError, TinyvmafError, install
 from tinyvmaf.files import home
 from tinyvmaf.judge.verdict import VERDICT_FILE
 
 Suite = Literal["golden", "contract", "backends", "loso", "latency", "corpus"]
-"""Not `mcp`, which would run itself, and not `selftest`, which is about the gates."""
+"""Without `mcp`, which would run itself, and `selftest`, which tests the gates and no model."""
 _WITHOUT_MODEL: Final = ("corpus",)
 _OPTIONS: Final[Mapping[str, Sequence[str]]] = {"backends": ("-n", "2"), "latency": ("--benchmark-quiet",)}
 _PERCENT: Final = re.compile(r"\[ *([0-9]{1,3})%\]")
 _TAIL: Final = 2_000
 
 
-async def run_suite(suite: Suite, model: str | None, reporter: Reporter, *, seconds: float) -> Verdict:
-    """The verdict of a suite.
+async def run_suite(suite: Suite, model: str | None, reporter: Reporter, *, seconds: float) -> GateResult:
+    """Run a suite and give its verdict.
 
     Args:
-        model: id of a registered model, path of an `.onnx` file, or None for all that are registered.
-        seconds: after which it is ended.
+        model: id of a registered model, path of an `.onnx` file, or None for all registered models.
+        seconds: time limit.
 
     Raises:
-        CouldNotRunError: there are no suites here, no pytest, or the run said nothing.
-        LimitError: it took too long.
+        CouldNotRunError: there are no suites, no pytest, or the run gave no verdict.
+        LimitError: the time limit passed.
     """
     if suite not in get_args(Suite):
-        raise TinyvmafError(f"no suite {suite!r}", hint=f"there are {', '.join(get_args(Suite))}")
+        raise TinyvmafError(f"unknown suite {suite!r}", hint=f"known: {', '.join(get_args(Suite))}")
     if model is not None and suite in _WITHOUT_MODEL:
-        raise TinyvmafError(f"the suite {suite} is not about a model", hint="leave the model out")
+        raise TinyvmafError(f"the suite {suite} judges no model", hint="leave out `model`")
     checkout = home()
     if not (checkout / "suites" / suite).is_dir():
-        raise CouldNotRunError(f"{checkout} has no suites", hint="the gates are run from a checkout")
+        raise CouldNotRunError(f"{checkout} has no suite {suite}", hint="start the server from a checkout")
     if find_spec("pytest") is None:
         raise CouldNotRunError("pytest is not installed", hint=install("gate"))
     with tempfile.TemporaryDirectory(prefix="tinyvmaf-mcp-") as scratch:
         command = _command(suite, model, Path(scratch))
-        started, said = time.monotonic(), ""
+        started, output = time.monotonic(), ""
         with anyio.move_on_after(seconds) as limit:
-            said = await _run(command, checkout, reporter)
+            output = await _run(command, checkout, reporter)
         if limit.cancelled_caught:
-            raise LimitError(f"{suite}: ended after {time.monotonic() - started:.0f} s: no gate may take longer")
+            raise LimitError(f"{suite}: ended after {time.monotonic() - started:.0f} s, the time limit of a gate")
         try:
             found: dict[str, Any] = json.loads(Path(scratch, VERDICT_FILE).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise CouldNotRunError(f"{suite}: the run said nothing; its last lines:\n{said[-_TAIL:]}") from error
+            raise CouldNotRunError(f"{suite}: pytest gave no verdict; its last lines:\n{output[-_TAIL:]}") from error
     return _verdict(suite, model, found)
 
 
 def _command(suite: str, model: str | None, scratch: Path) -> list[str]:
-    # One argument each, and no shell: a name of a file is never anything else.
-    told = [] if model is None else [f"--model={model}"] if model.endswith(".onnx") else ["-k", model]
+    # One list element each and no shell, so a file name cannot become another option.
+    chosen = [] if model is None else [f"--model={model}"] if model.endswith(".onnx") else ["-k", model]
     plain = ["-v", "--color=no", "-p", "no:cacheprovider", f"--report={scratch}"]
-    return [sys.executable, "-m", "pytest", f"suites/{suite}", *plain, *_OPTIONS.get(suite, ()), *told]
+    return [sys.executable, "-m", "pytest", f"suites/{suite}", *plain, *_OPTIONS.get(suite, ()), *chosen]
 
 
 async def _run(command: Sequence[str], cwd: Path, reporter: Reporter) -> str:
-    """Run it to its end, or end it and all that it started; gives the last of what it printed."""
-    said = ""
+    """Run the command and return the end of its output. A cancelled one is killed with all that it started."""
+    output = ""
     environment = os.environ | {"PYTHONUNBUFFERED": "1"}
-    # A session of its own, so that its workers and FFmpegs can be ended with it. Its stdout is not the protocol's.
+    # A session of its own, so that its workers and FFmpegs can be killed with it. Our own stdout carries the protocol.
     process = await anyio.open_process(
         command, cwd=cwd, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT, env=environment, start_new_session=True
     )
@@ -87,18 +87,18 @@ async def _run(command: Sequence[str], cwd: Path, reporter: Reporter) -> str:
             assert process.stdout is not None
             sent = -1
             async for text in TextReceiveStream(process.stdout, errors="replace"):
-                said = (said + text)[-2 * _TAIL :]
-                shown = [int(percent) for percent in _PERCENT.findall(said)]
+                output = (output + text)[-2 * _TAIL :]
+                shown = [int(percent) for percent in _PERCENT.findall(output)]
                 if shown and shown[-1] > sent:
                     sent = shown[-1]
                     await reporter.report_progress(sent, 100, "tests")
             await process.wait()
-    return said
+    return output
 
 
 @contextmanager
 def _ending(process: anyio.abc.Process) -> Iterator[None]:
-    """Behind it, nothing that the process started is left, also where the call was cancelled."""
+    """On exit, also of a cancelled call, kill the process and everything it started."""
     try:
         yield
     finally:
@@ -112,16 +112,16 @@ def _ending(process: anyio.abc.Process) -> Iterator[None]:
                 pass
 
 
-def _verdict(suite: str, model: str | None, found: Mapping[str, Any]) -> Verdict:
-    by_path = model is not None and model.endswith(".onnx")  # then the run is about no other
+def _verdict(suite: str, model: str | None, found: Mapping[str, Any]) -> GateResult:
+    by_path = model is not None and model.endswith(".onnx")  # then the run judged only this file
     asked = [one for one in found["models"] if by_path or one["id"] == model]
 
     def texts(name: str) -> list[str]:
         entries = list(dict.fromkeys(entry["text"] for entry in found[name]))
-        more = len(entries) - MAX_SAID
-        return entries[:MAX_SAID] + ([f"and {more} more"] if more > 0 else [])
+        more = len(entries) - MAX_ENTRIES
+        return entries[:MAX_ENTRIES] + ([f"and {more} more"] if more > 0 else [])
 
-    return Verdict(
+    return GateResult(
         suite=suite,
         model=asked[0]["id"] if asked else None,
         verdict=asked[0]["verdict"] if asked else found["verdict"],

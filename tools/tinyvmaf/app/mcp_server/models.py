@@ -1,4 +1,4 @@
-"""A tiny model that a caller names: a registered one by its id, or a file below the roots."""
+"""Models named by a caller: a registered id, or an `.onnx` file below the roots."""
 
 import os
 import tempfile
@@ -7,26 +7,27 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tinyvmaf.app.mcp_server.limits import MAX_SIDECAR_BYTES
-from tinyvmaf.app.mcp_server.roots import Roots, copied_name
+from tinyvmaf.app.mcp_server.roots import Roots
 from tinyvmaf.errors import ModelError, TinyvmafError
 from tinyvmaf.model import contract, registry
 
 
 @contextmanager
-def named(name: str, roots: Roots) -> Iterator[str]:
-    """What the package takes for a model: the id, or the path of a private copy with its sidecar and card beside it.
+def readable(name: str, roots: Roots) -> Iterator[str]:
+    """The id of a registered model, or the path of a private copy of the file, with its sidecar and card.
 
-    A copy, for a file that somebody may write to is looked at more than once: checked, read, handed to a process.
+    The file is copied because it is read more than once (checked, loaded, handed to a process), and somebody could
+    exchange it in between.
 
     Raises:
-        OutsideError: a file that is not below the roots.
-        TinyvmafError: neither registered nor a file; or it cannot be read.
+        OutsideError: the file is not below the roots.
+        TinyvmafError: no such model is registered, or the file cannot be read.
     """
     if not name.endswith(".onnx"):
         yield registry.find(name).id
         return
     with tempfile.TemporaryDirectory(prefix="tinyvmaf-mcp-") as private:
-        copy = Path(private, copied_name(name))
+        copy = Path(private, Path(name).name)
         copy.write_bytes(roots.read(name, contract.LARGEST))
         stem = name.removesuffix(".onnx")
         for beside, suffix in ((f"{stem}.json", ".json"), (f"{name}.json", ".onnx.json"), (f"{stem}.md", ".md")):
@@ -34,19 +35,19 @@ def named(name: str, roots: Roots) -> Iterator[str]:
                 copy.with_name(f"{copy.stem}{suffix}").write_bytes(roots.read(beside, MAX_SIDECAR_BYTES))
         try:
             yield str(copy)
-        except TinyvmafError as error:  # which calls the file what the caller calls it
-            said = error.message.replace(f"{copy.parent}{os.sep}", "")
-            raise type(error)(said, hint=error.hint) from error
+        except TinyvmafError as error:  # the caller knows the file by its own name
+            message = error.message.replace(f"{copy.parent}{os.sep}", "")
+            raise type(error)(message, hint=error.hint) from error
 
 
-def require_sound(name: str) -> None:
-    """Refuse a file that breaks the model contract, before anything runs it: what is in it was written by a stranger.
+def require_contract(name: str) -> None:
+    """Refuse a file that breaks the model contract, before anything runs it.
 
     Args:
-        name: of `named`.
+        name: as `readable` gives it.
 
     Raises:
-        ModelError: lists the first faults.
+        ModelError: the first faults.
     """
     if name.endswith(".onnx") and (wrong := contract.file_faults(Path(name))):
         raise ModelError(f"{Path(name).name}: {'; '.join(wrong[:3])}")

@@ -1,12 +1,12 @@
-"""What the tools answer with. Scores and errors are in VMAF points."""
+"""The results of the tools. Scores and errors are in VMAF points."""
 
 from typing import Any
 
 from pydantic import BaseModel, Field
 
 
-class Pooled(BaseModel):
-    """A per-frame score over a clip, pooled as libvmaf does."""
+class PooledResult(BaseModel):
+    """Per-frame scores of a clip, pooled as libvmaf does."""
 
     mean: float
     harmonic_mean: float
@@ -14,53 +14,53 @@ class Pooled(BaseModel):
     max: float
 
 
-class TeacherScore(BaseModel):
-    """What a VMAF model says of the clip."""
+class TeacherScoreResult(BaseModel):
+    """The score of a clip by a teacher (a VMAF model)."""
 
     id: str
-    sha256: str = Field(description="of the model's JSON text")
-    pooled: Pooled
+    sha256: str = Field(description="sha256 of the teacher's JSON text")
+    pooled: PooledResult
 
 
-class TinyScore(BaseModel):
-    """What a tiny ONNX model says of the clip."""
+class TinyScoreResult(BaseModel):
+    """The score of a clip by a tiny ONNX model."""
 
     id: str
-    sha256: str = Field(description="of the ONNX file")
+    sha256: str = Field(description="sha256 of the ONNX file")
     feature_order: list[str]
-    pooled: Pooled
-    max_abs_difference: float = Field(description="of a frame, to the first teacher listed")
+    pooled: PooledResult
+    max_abs_difference: float = Field(description="largest |model - first teacher| of a frame")
 
 
-class Frame(BaseModel):
-    """A frame."""
+class FrameResult(BaseModel):
+    """The scores and features of one frame."""
 
     frame: int
-    scores: dict[str, float] = Field(description="by teacher or model")
-    features: dict[str, float] = Field(description="canonical-6, by name")
+    scores: dict[str, float] = Field(description="by id of teacher or model")
+    features: dict[str, float] = Field(description="the canonical-6 features, by name")
 
 
-class Score(BaseModel):
-    """A scored pair."""
+class ScoreResult(BaseModel):
+    """The scores of a pair of videos."""
 
     ffmpeg: str
     libvmaf: str
     frames: int
-    teachers: list[TeacherScore]
-    tiny_model: TinyScore | None
-    per_frame: list[Frame] | None = Field(description="null unless per_frame was asked for")
+    teachers: list[TeacherScoreResult]
+    tiny_model: TinyScoreResult | None
+    per_frame: list[FrameResult] | None = Field(description="null unless per_frame is true")
 
 
-class WorstFrames(BaseModel):
-    """Frames of a pair, the worst first."""
+class WorstFramesResult(BaseModel):
+    """The worst frames of a pair, worst first."""
 
-    frames: int = Field(description="of the clip")
-    by: str
-    worst: list[Frame]
-    differences: list[float] | None = Field(description="|model - teacher| of each; null without a model")
+    frames: int = Field(description="number of frames in the clip")
+    by: str = Field(description="what the frames are sorted by")
+    worst: list[FrameResult]
+    differences: list[float] | None = Field(description="|model - teacher| of each frame; null without a model")
 
 
-class ModelRow(BaseModel):
+class RegisteredModelResult(BaseModel):
     """A registered model."""
 
     id: str
@@ -71,17 +71,17 @@ class ModelRow(BaseModel):
     teacher: str
     feature_order: list[str]
     exact: str = Field(description="certified (float32), in float64, or no")
-    as_registered: bool = Field(description="whether files and sidecar have the registered hashes")
+    as_registered: bool = Field(description="whether model file and sidecar have the registered hashes")
 
 
-class Models(BaseModel):
-    """The registry."""
+class ModelsResult(BaseModel):
+    """The registered models."""
 
-    models: list[ModelRow]
+    models: list[RegisteredModelResult]
 
 
-class Certificate(BaseModel):
-    """What is proven of a model's arithmetic now, from its graph."""
+class CertificateResult(BaseModel):
+    """What is proven about the model's arithmetic, computed now from its graph."""
 
     certified: bool
     exact_in_float64: bool
@@ -90,63 +90,63 @@ class Certificate(BaseModel):
     explanation: str
 
 
-class Described(BaseModel):
-    """A model: what it is, what is proven, what was measured."""
+class ModelDescriptionResult(BaseModel):
+    """A model: sidecar, card, proof and measurements."""
 
     id: str
     sidecar: dict[str, Any]
-    card: str = Field(description="Markdown; empty if there is none")
-    faults: list[str] = Field(description="in which the file breaks the model contract or the registry; empty if none")
-    certificate: Certificate | None = Field(description="null for what is no ONNX file")
-    measured: dict[str, float] = Field(description="by name, the unit at its end")
-    promised: dict[str, float] = Field(description="bounds that it holds itself to, beside those of gates.toml")
+    card: str = Field(description="Markdown; empty if the model has no card")
+    faults: list[str] = Field(description="breaches of the model contract or the registry; empty if there are none")
+    certificate: CertificateResult | None = Field(description="null if the file is not a valid ONNX model")
+    measured: dict[str, float] = Field(description="by name, which ends with the unit")
+    promised: dict[str, float] = Field(description="the model's own bounds, in addition to those of gates.toml")
 
 
-class EngineRow(BaseModel):
+class EngineResult(BaseModel):
     """An inference engine."""
 
     name: str
     here: bool
     version: str
-    device: str = Field(description="what it runs on, or why it does not")
+    device: str = Field(description="the device it runs on, or why it cannot run")
     settings: str
 
 
-class Engines(BaseModel):
-    """Every engine that is known; the others are held to the first."""
+class EnginesResult(BaseModel):
+    """Every known engine. The first is the reference for the others."""
 
-    engines: list[EngineRow]
+    engines: list[EngineResult]
 
 
-class TeacherRow(BaseModel):
+class TeacherResult(BaseModel):
     """A published VMAF model."""
 
     id: str
     sha256: str
-    here: bool = Field(description="whether the libvmaf in use carries it")
+    here: bool = Field(description="whether the libvmaf in use contains it")
     default: bool
     support_vectors: int | None
     features: list[str]
     bootstrap: bool
 
 
-class Teachers(BaseModel):
+class TeachersResult(BaseModel):
     """The published VMAF models."""
 
     ffmpeg: str
-    teachers: list[TeacherRow]
+    teachers: list[TeacherResult]
 
 
-class Fault(BaseModel):
+class FaultResult(BaseModel):
     """Something wrong with a corpus."""
 
     code: str
     path: str
     text: str
-    spoils: bool = Field(description="whether results would be wrong, or only fewer")
+    spoils: bool = Field(description="true: results would be wrong; false: a note")
 
 
-class Source(BaseModel):
+class SourceResult(BaseModel):
     """A source of a corpus."""
 
     reference: str
@@ -155,18 +155,18 @@ class Source(BaseModel):
     geometry: str | None
 
 
-class CorpusReport(BaseModel):
+class CorpusResult(BaseModel):
     """The findings of a corpus check."""
 
     root: str
     clips: int
-    sources: dict[str, Source]
-    faults: list[Fault]
+    sources: dict[str, SourceResult]
+    faults: list[FaultResult]
     spoils: bool
 
 
-class Agreement(BaseModel):
-    """Values of a model held against its teacher's; a correlation is null where one of the two is constant."""
+class AgreementResult(BaseModel):
+    """Agreement of a model with its teacher. A correlation is null if the model's scores are constant."""
 
     n: int
     plcc: float | None
@@ -178,25 +178,25 @@ class Agreement(BaseModel):
     slope: float | None
 
 
-class Compared(BaseModel):
-    """A model against its teacher."""
+class ModelAgreementResult(BaseModel):
+    """A model and its agreement with its teacher."""
 
     id: str
     teacher: str
     bytes: int
-    frames: Agreement
-    clips: Agreement | None = Field(description="means of clips; null where there is only one")
+    frames: AgreementResult
+    clips: AgreementResult | None = Field(description="agreement of clip means; null for a single clip")
 
 
-class Comparison(BaseModel):
-    """Models on the same frames, the smallest RMSE of a frame first."""
+class ComparisonResult(BaseModel):
+    """Models on the same frames, smallest per-frame RMSE first."""
 
     data: str
-    models: list[Compared]
+    models: list[ModelAgreementResult]
 
 
-class Verdict(BaseModel):
-    """What a suite of gates found."""
+class GateResult(BaseModel):
+    """The verdict of one suite of gates."""
 
     suite: str
     model: str | None

@@ -1,8 +1,8 @@
-"""Which files a caller may have read: those below the given roots, links followed, and nothing else.
+"""The roots: only files below these folders may be read. Links are followed, and must end below a root too.
 
-A path is resolved and looked at, then opened, and the file that is open is looked at again: between the two, somebody
-may have put a link in its place. Where the system has /proc (Linux), what FFmpeg gets is a link to that open file and
-not the path, so it cannot open another one. Elsewhere the path is looked at once more when FFmpeg is done.
+A path is resolved and checked, then opened, and the open file is checked again, because somebody may have put a link in
+its place in between. On Linux (/proc) FFmpeg gets a link to the open file instead of the path, so it cannot open
+another file. Elsewhere the path is checked once more when FFmpeg is done.
 """
 
 import os
@@ -21,14 +21,14 @@ from tinyvmaf.errors import TinyvmafError
 _FD: Final = Path("/proc/self/fd")
 _PROC: Final = _FD if sys.platform.startswith("linux") and _FD.is_dir() else None
 _SUFFIX: Final = re.compile(r"\.[A-Za-z0-9]{1,10}")
-# A FIFO would block the open itself; a link that is put there after the look must not be followed.
+# Opening a FIFO would block; a link that was put there after the check must not be followed.
 _FLAGS: Final = os.O_RDONLY | sum(
     getattr(os, name, 0) for name in ("O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_BINARY")
 )
 
 
 class OutsideError(TinyvmafError):
-    """A path that may not be read; whether anything is there is not said."""
+    """A path may not be read. The message does not tell whether the file exists."""
 
 
 class Roots:
@@ -37,7 +37,7 @@ class Roots:
     def __init__(self, folders: Sequence[Path]) -> None:
         """
         Raises:
-            TinyvmafError: one is not a folder.
+            TinyvmafError: a root is not a folder.
         """
         for folder in folders:
             if not folder.is_dir():
@@ -49,7 +49,7 @@ class Roots:
 
         Raises:
             OutsideError: not below a root.
-            TinyvmafError: no folder.
+            TinyvmafError: not a folder.
         """
         path = self._resolved(text)
         if not path.is_dir():
@@ -58,11 +58,11 @@ class Roots:
 
     @contextmanager
     def opened(self, text: str) -> Iterator[Path]:
-        """A path under which the file can be read, by FFmpeg too, for as long as this lasts.
+        """A path at which the file can be read, also by FFmpeg, inside the `with` block.
 
         Raises:
-            OutsideError: not below a root, or no longer.
-            TinyvmafError: no regular file, or not readable.
+            OutsideError: not below a root, or exchanged meanwhile.
+            TinyvmafError: not a regular file, or not readable.
         """
         path = self._resolved(text)
         with _open(path, text) as handle:
@@ -72,7 +72,7 @@ class Roots:
                 self._look_again(handle, path, text)
                 return
             with tempfile.TemporaryDirectory(prefix="tinyvmaf-mcp-") as private:
-                suffix = Path(text).suffix  # by which kinds of video are told, as on the command line
+                suffix = Path(text).suffix  # the kind of video is recognised by it
                 suffix = suffix if _SUFFIX.fullmatch(suffix) else ""
                 link = Path(private, f"video{suffix}")
                 link.symlink_to(f"/proc/{os.getpid()}/fd/{handle}")
@@ -83,7 +83,7 @@ class Roots:
 
         Raises:
             OutsideError: not below a root.
-            TinyvmafError: no regular file, not readable, or of `limit` bytes and more.
+            TinyvmafError: not a regular file, not readable, or of `limit` bytes or more.
         """
         path = self._resolved(text)
         with _open(path, text) as handle:
@@ -91,11 +91,11 @@ class Roots:
             with os.fdopen(os.dup(handle), "rb") as file:
                 data = file.read(limit)
         if len(data) >= limit:
-            raise TinyvmafError(f"{text}: {limit:,} bytes or more")
+            raise TinyvmafError(f"{text}: {limit:,} bytes or more, too large")
         return data
 
     def exists(self, text: str) -> bool:
-        """Whether a file below the roots has that path."""
+        """Whether the path is a file below the roots."""
         try:
             return self._resolved(text).is_file()
         except OutsideError:
@@ -105,7 +105,7 @@ class Roots:
         if not self.folders:
             raise OutsideError("no file may be read: the server was started without --root DIR")
         if not text or len(text) > MAX_TEXT or "\0" in text:
-            raise OutsideError(f"{_shown(text)} is no path")
+            raise OutsideError(f"{_shown(text)} is not a path")
         inside, led_out = list[Path](), False
         for root in self.folders:
             there = root / text
@@ -117,7 +117,7 @@ class Roots:
             if any(path.is_relative_to(folder) for folder in self.folders):
                 inside.append(path)
             elif known and Path(os.path.normpath(there)).is_relative_to(root):
-                led_out = True  # a link, which is told from what is not there; of other paths that is not said
+                led_out = True  # an existing link below a root, so the message may say where it leads
         for path in inside:
             if path.exists():
                 return path
@@ -126,7 +126,7 @@ class Roots:
         return inside[0]
 
     def _look_again(self, handle: int, path: Path, text: str) -> None:
-        """Whether what is open is a file below the roots."""
+        """Refuse an open file that is not a regular file below the roots."""
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
             raise TinyvmafError(f"{_shown(text)}: not a regular file")
@@ -140,7 +140,7 @@ class Roots:
             except (OSError, RuntimeError):
                 same = False
         if not same:
-            raise OutsideError(f"{_shown(text)} was exchanged while it was opened")
+            raise OutsideError(f"{_shown(text)} was exchanged while it was being opened")
 
 
 @contextmanager
@@ -157,8 +157,3 @@ def _open(path: Path, text: str) -> Iterator[int]:
 
 def _shown(text: str) -> str:
     return repr(text if len(text) <= 200 else f"{text[:200]}...")
-
-
-def copied_name(text: str) -> str:
-    """The last part of a path, for a copy of the file."""
-    return Path(text).name

@@ -1,4 +1,4 @@
-"""The tools behind the SDK's server, on stdio or HTTP."""
+"""The server: the tools, served by the MCP SDK on stdio or HTTP."""
 
 import functools
 from collections.abc import Awaitable, Callable, Sequence
@@ -19,17 +19,17 @@ from tinyvmaf.errors import TinyvmafError
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 _INSTRUCTIONS: Final = """\
-Scores video with Netflix's VMAF (the real libvmaf) and judges tiny ONNX models that are to stand in for it. Scores are
-VMAF points, 0 to 100. A score is only given for videos that can be compared; otherwise the answer says why not."""
+Scores video with Netflix's VMAF (the real libvmaf) and judges tiny ONNX models that may replace it. Scores are VMAF
+points, 0 to 100. Videos that cannot be compared get no score; the error says why."""
 _READS_ONLY: Final = ToolAnnotations(read_only_hint=True, destructive_hint=False, open_world_hint=False)
 
 
 def serve(folders: Sequence[Path], *, ffmpeg: str | None = None, http: tuple[str, int] | None = None) -> None:
-    """Serve until the client is gone.
+    """Serve until the client disconnects.
 
     Args:
-        folders: whose files may be read; none: no file.
-        ffmpeg: as `--ffmpeg`; else found when it is first needed.
+        folders: the roots; only files below them may be read.
+        ffmpeg: path, as for `--ffmpeg`; None: find one when it is first needed.
         http: host and port to listen on, without authentication; None: stdin and stdout.
 
     Raises:
@@ -43,21 +43,21 @@ def serve(folders: Sequence[Path], *, ffmpeg: str | None = None, http: tuple[str
 
 
 def build(roots: Roots, *, ffmpeg: str | None = None) -> MCPServer[Any]:
-    """The server, which nobody talks to yet."""
-    readable = ", ".join(map(str, roots.folders)) or "none: the server was started without --root"
+    """The server, not yet listening."""
+    readable = ", ".join(map(str, roots.folders)) or "none (the server was started without --root)"
     return MCPServer(
         "tinyvmaf",
         version=__version__,
-        instructions=f"{_INSTRUCTIONS}\nRoots, below which files may be read: {readable}.",
+        instructions=f"{_INSTRUCTIONS}\nOnly files below these roots may be read: {readable}.",
         tools=[_strict(function) for function in Tools(roots, ffmpeg).all()],
         log_level="WARNING",
     )
 
 
 def _strict(function: Callable[..., Awaitable[Any]]) -> Tool:
-    """A tool that refuses arguments that it does not have: one that is misspelt must not be taken for none."""
+    """A tool that refuses unknown arguments, so that a misspelt one is not silently ignored."""
     tool = Tool.from_function(
-        _telling(function), description=_in_one_line(function), annotations=_READS_ONLY, structured_output=True
+        _with_tool_errors(function), description=_in_one_line(function), annotations=_READS_ONLY, structured_output=True
     )
     known = tool.fn_metadata.arg_model
     strict = create_model(known.__name__, __base__=known, __cls_kwargs__={"extra": "forbid"})
@@ -66,17 +66,17 @@ def _strict(function: Callable[..., Awaitable[Any]]) -> Tool:
     return tool
 
 
-def _telling(function: Callable[_P, Awaitable[_T]]) -> Callable[_P, Awaitable[_T]]:
-    """With our errors as the SDK's, which it shows to the caller; of any other it shows none."""
+def _with_tool_errors(function: Callable[_P, Awaitable[_T]]) -> Callable[_P, Awaitable[_T]]:
+    """Turn our errors into the SDK's `ToolError`, the only one whose text the caller sees."""
 
     @functools.wraps(function)
-    async def told(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+    async def call(*args: _P.args, **kwargs: _P.kwargs) -> _T:
         try:
             return await function(*args, **kwargs)
         except TinyvmafError as error:
             raise ToolError(str(error)) from error
 
-    return told
+    return call
 
 
 def _in_one_line(function: Callable[..., object]) -> str:

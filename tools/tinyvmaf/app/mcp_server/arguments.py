@@ -1,0 +1,37 @@
+"""The types and descriptions of the tools' arguments."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from tinyvmaf.app.mcp_server.limits import MAX_MODELS, MAX_ROWS, MAX_TEACHERS, MAX_TEXT
+from tinyvmaf.vmaf.teacher import DEFAULT
+
+_MODEL = Field(max_length=MAX_TEXT, description="id of a registered model, or path of an .onnx file below a root")
+
+File = Annotated[
+    str, Field(max_length=MAX_TEXT, description="path of a video below a root: absolute, or relative to a root")
+]
+Size = Annotated[
+    str | None, Field(max_length=20, description="frame size of raw files (.yuv, .raw), WIDTHxHEIGHT; else null")
+]
+PixFmt = Annotated[
+    str | None,
+    Field(max_length=20, description="pixel format of raw files, such as yuv420p or yuv420p10le; else null"),
+]
+Model = Annotated[str, _MODEL]
+MaybeModel = Annotated[str | None, _MODEL]
+TeacherIds = Annotated[
+    list[Annotated[str, Field(max_length=100)]] | None,
+    Field(max_length=MAX_TEACHERS, description=f"ids of VMAF models, see list_teachers; null: {DEFAULT}"),
+]
+ModelIds = Annotated[list[Model] | None, Field(max_length=MAX_MODELS, description="null: all registered models")]
+CorpusFile = Annotated[File | None, Field(description="null: the embedded corpus")]
+DataRoot = Annotated[
+    str, Field(max_length=MAX_TEXT, description="path of a folder below a root, which contains ref/ and dis/")
+]
+AssumeDims = Annotated[
+    str | None, Field(max_length=40, description="geometry of every raw file, WIDTHxHEIGHT[:FORMAT]")
+]
+PerFrame = Annotated[bool, Field(description=f"also list every frame; for clips of up to {MAX_ROWS} frames")]
+Count = Annotated[int, Field(ge=1, le=MAX_ROWS, description="number of frames to list")]
