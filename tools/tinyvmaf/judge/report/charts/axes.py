@@ -97,7 +97,7 @@ def ticks(axes: "Axes", which: str, about: int, *, logarithmic: bool = False) ->
     axis = axes.xaxis if which == "x" else axes.yaxis
     if logarithmic:
         low, high = axis.get_view_interval()
-        axis.set_major_locator(module.LogLocator(subs=(1, 2, 5) if high / low < 30 else (1,)))
+        axis.set_major_locator(module.LogLocator(subs=(1, 2, 5) if high / low < 100 else (1,)))
         axis.set_minor_locator(module.NullLocator())
     else:
         axis.set_major_locator(module.MaxNLocator(nbins=about, steps=(1, 2, 2.5, 5, 10)))
