@@ -291,8 +291,8 @@ def test_a_recipe_edited_after_registration_fails(copy: Path, loso) -> None:
 @pytest.mark.parametrize(
     ("promise", "bound", "metric"),
     [
-        ("frame_rmse", 1e-4, "RMSE of frames, sources held out: 2 of 2 values outside <= 0.0001 VMAF points"),
-        ("worst_difference", 1e-3, "worst difference that a search of the domain finds: 1 of 1 values outside"),
+        ("frame_rmse", 1e-4, "RMSE of frames, held-out sources: 2 of 2 values outside <= 0.0001 VMAF points"),
+        ("worst_difference", 1e-3, "largest difference from the teacher found in its domain: 1 of 1 values outside"),
     ],
 )
 def test_a_promise_that_is_not_kept_fails(promise: str, bound: float, metric: str, copy: Path, loso) -> None:
