@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from tinyvmaf.judge.report import digest
-from tinyvmaf.judge.report.model import ModelView, SuiteBlock, view
+from tinyvmaf.judge.report.model import ModelView, view
 from tinyvmaf.judge.report.rendering import render
+from tinyvmaf.judge.report.suites import SuiteBlock
 from tinyvmaf.judge.report.words import DASH, SENTENCES
 from tinyvmaf.measure.charts import INK, SOURCES
 

@@ -58,7 +58,7 @@ class Chart:
     def cloud(self, axes: "Axes", x: Floats, y: Floats, colour: str, title: str) -> None:
         """Dots of one kind, in axes that have their final limits; those on the same pixel are drawn once.
 
-        They are one path with round caps, for thousands of markers would make a large page.
+        They are one path with round caps: thousands of markers would make a large page.
         """
         pixels = np.unique(axes.transData.transform(np.column_stack([x, y])).round(), axis=0)
         path = matplotlib("path").Path

@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 
 
 def plot(x_title: str, y_title: str) -> tuple[Chart, "Axes"]:
-    """A chart with a title above its y axis, so that nobody turns their head."""
+    """A chart whose y title is above the axis, where it is read without turning."""
     chart = Chart(WIDTH, _HEIGHT)
     axes = chart.panel(LEFT, TOP, RIGHT, _HEIGHT - BOTTOM)
     axes.spines["bottom"].set(visible=True, color=INK["mute"], linewidth=1)
