@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from tinyvmaf.data.dataset import Dataset
 from tinyvmaf.errors import TeacherError, TinyvmafError
-from tinyvmaf.measure.agreement import Agreement, ConstantError, agreement, clip_means
+from tinyvmaf.measure.agreement import AgreementMetrics, ConstantError, agreement, clip_means
 from tinyvmaf.measure.scoring import TinyModel
 from tinyvmaf.vmaf.libvmaf import FrameTable
 
@@ -48,7 +48,7 @@ def corpus_frames(data: Dataset, name: str) -> ScoredFrames:
     return ScoredFrames(name, lambda names: data.columns(*names), teacher, labels)
 
 
-def teacher_agreement(model: TinyModel, frames: ScoredFrames) -> tuple[Agreement, Agreement | None]:
+def teacher_agreement(model: TinyModel, frames: ScoredFrames) -> tuple[AgreementMetrics, AgreementMetrics | None]:
     """Agreement of the model with its teacher per frame, and of the means of clips if there are several.
 
     Raises:
@@ -62,7 +62,7 @@ def teacher_agreement(model: TinyModel, frames: ScoredFrames) -> tuple[Agreement
     return per_frame, _agreement(*(clip_means(frames.clips, values)[1] for values in (truth, scores)))
 
 
-def _agreement(truth: Floats, scores: Floats) -> Agreement:
+def _agreement(truth: Floats, scores: Floats) -> AgreementMetrics:
     if len(truth) < _FEWEST:
         raise TinyvmafError(f"{len(truth)} values are too few to compare models", hint=f"{_FEWEST} or more are needed")
     if not np.isfinite(scores).all():

@@ -12,7 +12,7 @@ from tinyvmaf.app.mcp_server.results import (
     TeacherResult,
 )
 from tinyvmaf.errors import ModelError, RegistryError, TeacherError
-from tinyvmaf.measure.agreement import Agreement
+from tinyvmaf.measure.agreement import AgreementMetrics
 from tinyvmaf.measure.scoring import TinyModel
 from tinyvmaf.measure.teacher_agreement import ScoredFrames, teacher_agreement
 from tinyvmaf.model import contract, engines, registry
@@ -98,7 +98,7 @@ def model_agreement(model: TinyModel, frames: ScoredFrames) -> ModelAgreementRes
     )
 
 
-def _agreement(measured: Agreement) -> AgreementResult:
+def _agreement(measured: AgreementMetrics) -> AgreementResult:
     return AgreementResult.model_validate(measured.as_dict())
 
 
