@@ -30,15 +30,20 @@ from typing import Any, NoReturn
 IMPORTED = (
     "hypothesis.extra.numpy",
     "onnx.reference",
+    "pyarrow.dataset",
     "scipy.stats",
     "tinyvmaf.measure.latency",
     "tinyvmaf.train.packaging",
     "tinyvmaf.app.cli",
+    "tinyvmaf.judge.selection",
     "tinyvmaf.measure.latency_history",
     "tinyvmaf.measure.loso",
     "tinyvmaf.measure.engine_agreement",
+    "tinyvmaf.model.certificate.proof",
+    "tinyvmaf.model.golden_records",
+    "tinyvmaf.model.third_party",
 )
-IF_INSTALLED = ("torch", "tinyvmaf.train.fitting.run")
+IF_INSTALLED = (("torch", "tinyvmaf.train.fitting.run"), ("mcp", "mcp.client.stdio"))
 # jemalloc, in pyarrow, is made for forks. So is OpenBLAS, which ends its threads before one: they are not seen here.
 HARMLESS = {"jemalloc_bg_thd"}
 
@@ -53,9 +58,10 @@ def load() -> None:
         pytest.main(["-q", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", folder, folder])
     for name in IMPORTED:
         importlib.import_module(name)
-    with suppress(ImportError):
-        for name in IF_INSTALLED:
-            importlib.import_module(name)
+    for names in IF_INSTALLED:
+        with suppress(ImportError):
+            for name in names:
+                importlib.import_module(name)
 
 
 def check() -> None:
