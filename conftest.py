@@ -17,7 +17,7 @@ from tinyvmaf.errors import CouldNotRunError, TinyvmafError
 from tinyvmaf.files import home
 from tinyvmaf.judge.bounds import Bounds, load_bounds
 from tinyvmaf.judge.options import declare_for_pytest
-from tinyvmaf.judge.selection import subjects_of
+from tinyvmaf.judge.selection import asked_subjects, leave_out, subjects_of
 from tinyvmaf.model import engines
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, find_ffmpeg
@@ -47,7 +47,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test of a suite that asks for a model runs once for each that is judged; its id begins with the model."""
     names = metafunc.fixturenames
     if metafunc.definition.nodeid.startswith("suites/") and "model" in names and "engine_name" not in names:
-        metafunc.parametrize("model", list(subjects_of(metafunc.config)), scope="session")
+        metafunc.parametrize("model", [one.id for one in asked_subjects(metafunc)], scope="session")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    leave_out(config, items)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

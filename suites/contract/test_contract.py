@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 from tinyvmaf.data.dataset import Dataset
 from tinyvmaf.errors import ModelError
 from tinyvmaf.judge.bounds import Bound, Bounds
+from tinyvmaf.judge.kinds import kind_of
 from tinyvmaf.judge.outcomes import compare, hold
 from tinyvmaf.judge.subjects import adoption_faults
-from tinyvmaf.model import contract, registry
-from tinyvmaf.model.certificate import certify
+from tinyvmaf.model import registry
 from tinyvmaf.model.engines.choose import engines_of
-from tinyvmaf.model.registry import Entry
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.model.third_party import original_scorer
 from tinyvmaf.vmaf.domain import Domain, worst_difference
@@ -28,6 +27,7 @@ from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.teacher import DEFAULT, load_built_in
 
 Judge = Callable[..., None]
+Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 LARGEST = float(np.finfo(np.float32).max)
 SUBNORMAL = float(np.finfo(np.float32).smallest_subnormal)
 EXTREMES = (0.0, -0.0, *(sign * size for size in (SUBNORMAL, 1e-20, 1.0, 1e6, LARGEST) for sign in (1, -1)))
@@ -41,9 +41,9 @@ def reproduce(model: str, test: str) -> str:
     return f"tox -e contract -- -k '{model} and {test}'"
 
 
-def certificate(data: bytes) -> dict[str, object]:
+def certificate(subject: Subject) -> dict[str, object]:
     """What can be proven of a file, for the report."""
-    proof = certify(data)
+    proof = subject.proof
     bits = proof.accumulator_bits if proof.exact_in_float64 else None
     return {
         "certified": proof.certified,
@@ -58,106 +58,98 @@ def listed(found: list[str]) -> str:
 
 
 @pytest.mark.usefixtures("judged_by_assertions")
-def test_the_file_keeps_the_contract(judged: Subject) -> None:
+def test_the_file_keeps_the_contract(subject: Subject) -> None:
     """Size, operators, opset, data, names and shapes, by looking: nothing of the model runs."""
-    if isinstance(judged.fault, ModelError):
-        pytest.fail(f"{judged.id} does not keep the model contract:{listed([judged.fault.message])}", pytrace=False)
-    if judged.entry is None:
-        raise judged.fault or AssertionError("neither model nor fault")
-    found, entry = contract.file_faults(judged.entry.onnx), judged.entry
-    if found:
-        pytest.fail(f"{entry.onnx.name} does not keep the model contract:{listed(found)}", pytrace=False)
+    if isinstance(subject.fault, ModelError):
+        pytest.fail(f"{subject.id} does not keep the model contract:{listed([subject.fault.message])}", pytrace=False)
+    if found := kind_of(subject).file_faults(subject.file):
+        pytest.fail(f"{subject.file.name} does not keep the model contract:{listed(found)}", pytrace=False)
 
 
 @pytest.mark.usefixtures("judged_by_assertions")
-def test_files_are_the_registered_ones(judged: Subject, looked_at: Entry, evidence) -> None:
+def test_files_are_the_registered_ones(looked_at: Subject, evidence) -> None:
     """Model file and sidecar have the registered hashes, agree with each other, and have a card."""
-    evidence({"certificate": certificate(looked_at.onnx.read_bytes())})
-    if judged.adopted:
-        found = adoption_faults(judged.adopted, judged.path)
+    evidence({"certificate": certificate(looked_at)})
+    if looked_at.adopted:
+        found = adoption_faults(looked_at.adopted, looked_at.path)
     else:
-        found = registry.faults(looked_at)
+        found = registry.faults(looked_at.known)
     if found:
         pytest.fail(f"{looked_at.id} is not what was registered:{listed(found)}", pytrace=False)
 
 
 @pytest.mark.usefixtures("judged_by_assertions")
-def test_the_sidecar_names_the_size_tier_of_the_file(looked_at: Entry) -> None:
-    size = looked_at.onnx.stat().st_size
-    assert looked_at.sidecar().tier == contract.tier(size), f"{looked_at.onnx.name} has {size} bytes"
+def test_the_sidecar_names_the_size_tier_of_the_file(looked_at: Subject) -> None:
+    assert looked_at.sidecar.tier == looked_at.tier, f"{looked_at.file.name} has {len(looked_at.data)} bytes"
 
 
 @pytest.mark.usefixtures("judged_by_assertions")
-def test_the_sidecar_names_features_of_its_teacher(looked_at: Entry, ffmpeg: FFmpeg) -> None:
+def test_the_sidecar_names_features_of_its_teacher(looked_at: Subject, ffmpeg: FFmpeg) -> None:
     """One that names another teacher's is held against scores that it was never meant to give."""
-    sidecar = looked_at.sidecar()
-    teacher = sidecar.teacher.id
+    teacher = looked_at.teacher_id
     takes = CANONICAL if teacher == DEFAULT else load_built_in(ffmpeg, teacher).feature_names
-    foreign = [name for name in sidecar.feature_order if name not in takes]
+    foreign = [name for name in looked_at.features if name not in takes]
     assert not foreign, f"{looked_at.id}: {teacher} does not take {', '.join(foreign)}, it takes {', '.join(takes)}"
 
 
 @pytest.mark.usefixtures("judged_by_assertions")
-def test_the_sidecar_names_the_engines_of_the_file(looked_at: Entry) -> None:
+def test_the_sidecar_names_the_engines_of_the_file(looked_at: Subject) -> None:
     """All that compute in what the file has: one that is left out is one on which `backends` never runs it."""
-    named, known = looked_at.sidecar().engines, engines_of(looked_at.onnx.read_bytes())
+    named, known = looked_at.engines, engines_of(looked_at.data)
     named = None if named is None else list(named)
     assert named == known, f"{looked_at.id}: engines is {named}, and its number types say {known} (null is any)"
 
 
 def test_the_adopted_file_is_the_original(
-    judged: Subject, candidate, data: Dataset, bounds: Bounds, judge: Judge, note: Callable[[str], None]
+    subject: Subject, run: Run, data: Dataset, bounds: Bounds, judge: Judge, note: Callable[[str], None]
 ) -> None:
     """What the gates judge in place of a third-party file gives its scores, on rows of the corpus."""
-    if judged.adopted is None:
-        assert filecmp.cmp(candidate.file, judged.path, shallow=False), (
-            "judged as it is, so it is the file that was named"
-        )
+    if subject.adopted is None:
+        same = filecmp.cmp(subject.file, subject.path, shallow=False)
+        assert same, "judged as it is, so it is the file that was named"
         return
-    for sentence in judged.adopted.sentences:
-        note(f"{judged.id}: {sentence}")
-    rows = data.columns(*candidate.features)[:: max(1, len(data.table) // OF_THE_CORPUS)].astype(np.float32)
-    original = original_scorer(judged.adopted, candidate.features)
+    for sentence in subject.adopted.sentences:
+        note(f"{subject.id}: {sentence}")
+    rows = data.columns(*subject.features)[:: max(1, len(data.table) // OF_THE_CORPUS)].astype(np.float32)
+    original = original_scorer(subject.adopted, subject.features)
     judge(
         compare(
-            bounds.for_("contract.adopted"),
-            judged.id,
+            bounds.for_subject("contract.adopted", subject),
+            subject.id,
             [f"row {i}" for i in range(len(rows))],
             original(rows),
-            candidate.run(rows),
-            reproduce=reproduce(judged.id, "adopted"),
+            run(rows),
+            reproduce=reproduce(subject.id, "adopted"),
         )
     )
 
 
-def test_a_teacher_is_that_teacher(judged: Subject, candidate, ffmpeg: FFmpeg, bounds: Bounds, judge: Judge) -> None:
-    """A file that is registered as an SVR is exempt from `loso`, so it must be the SVR; a student is none."""
-    sidecar = judged.entry.sidecar()
-    if sidecar.kind == "student":
-        return
-    teacher = load_built_in(ffmpeg, sidecar.teacher.id)
-    assert candidate.features == teacher.feature_names, f"{judged.id} takes {', '.join(candidate.features)}"
-    found = worst_difference(candidate.run, teacher.predict, Domain(teacher.features), samples=20_000, starts=50)
+def test_a_teacher_is_that_teacher(subject: Subject, run: Run, ffmpeg: FFmpeg, bounds: Bounds, judge: Judge) -> None:
+    """A registered teacher is exempt from `loso`, so it must be that teacher."""
+    teacher = load_built_in(ffmpeg, subject.teacher_id)
+    assert subject.features == teacher.feature_names, f"{subject.id} takes {', '.join(subject.features)}"
+    found = worst_difference(run, teacher.predict, Domain(teacher.features), samples=20_000, starts=50)
     off = {"worst of a search": float(found.differences[0])}
-    judge(hold(bounds.for_("contract.teacher"), judged.id, off, reproduce=reproduce(judged.id, "a_teacher")))
+    gate = bounds.for_subject("contract.teacher", subject)
+    judge(hold(gate, subject.id, off, reproduce=reproduce(subject.id, "a_teacher")))
 
 
-def test_the_batch_is_symbolic_in_truth(candidate, score_range: tuple[Bound, Bound], judge: Judge) -> None:
+def test_the_batch_is_symbolic_in_truth(
+    subject: Subject, run: Run, score_range: tuple[Bound, Bound], judge: Judge
+) -> None:
     """Any number of rows gives as many scores, in one session that has seen other numbers before."""
-    rows = np.linspace(0, 1, max(BATCHES) * len(candidate.features), dtype=np.float32).reshape(max(BATCHES), -1)
+    rows = np.linspace(0, 1, max(BATCHES) * len(subject.features), dtype=np.float32).reshape(max(BATCHES), -1)
     scores = {
-        f"row {i} of {n}": float(score)
-        for n in (*BATCHES, *reversed(BATCHES))
-        for i, score in enumerate(candidate.run(rows[:n]))
+        f"row {i} of {n}": float(score) for n in (*BATCHES, *reversed(BATCHES)) for i, score in enumerate(run(rows[:n]))
     }
-    judge(*(hold(gate, candidate.id, scores, reproduce=reproduce(candidate.id, "batch")) for gate in score_range))
+    judge(*(hold(gate, subject.id, scores, reproduce=reproduce(subject.id, "batch")) for gate in score_range))
 
 
 def test_any_finite_input_gives_a_finite_score_in_range(
-    candidate, score_range: tuple[Bound, Bound], judge: Judge
+    subject: Subject, run: Run, score_range: tuple[Bound, Bound], judge: Judge
 ) -> None:
     """Rows that hypothesis makes up, the same in each run; judged on the most extreme scores of each batch."""
-    width = len(candidate.features)
+    width = len(subject.features)
     finite = st.floats(width=32, allow_nan=False, allow_infinity=False)
     values = st.one_of(st.sampled_from(EXTREMES), st.floats(0, 1, width=32), finite)
     # fill: each element is drawn for itself; by default most of a batch is one value.
@@ -175,23 +167,23 @@ def test_any_finite_input_gives_a_finite_score_in_range(
         suppress_health_check=[HealthCheck.too_slow],
     )
     @given(batches)
-    def run(rows: NDArray[np.float32]) -> None:
-        scores = candidate.run(rows)
+    def tried(rows: NDArray[np.float32]) -> None:
+        scores = run(rows)
         for row in {int(scores.argmin()), int(scores.argmax())}:
             seen[", ".join(f"{value:.9g}" for value in rows[row])] = float(scores[row])
 
-    run()
-    judge(*(hold(gate, candidate.id, seen, reproduce=reproduce(candidate.id, "any_finite")) for gate in score_range))
+    tried()
+    judge(*(hold(gate, subject.id, seen, reproduce=reproduce(subject.id, "any_finite")) for gate in score_range))
 
 
 def test_extreme_features_give_a_finite_score_in_range(
-    candidate, score_range: tuple[Bound, Bound], judge: Judge
+    subject: Subject, run: Run, score_range: tuple[Bound, Bound], judge: Judge
 ) -> None:
     """Zeros of both signs, the smallest and the largest floats, in each feature alone and in each two at once."""
-    cases = dict(extreme_rows(candidate.features))
-    scores = candidate.run(np.array(list(cases.values()), dtype=np.float32))
+    cases = dict(extreme_rows(subject.features))
+    scores = run(np.array(list(cases.values()), dtype=np.float32))
     measured = dict(zip(cases, scores.tolist(), strict=True))
-    judge(*(hold(gate, candidate.id, measured, reproduce=reproduce(candidate.id, "extreme")) for gate in score_range))
+    judge(*(hold(gate, subject.id, measured, reproduce=reproduce(subject.id, "extreme")) for gate in score_range))
 
 
 def extreme_rows(features: tuple[str, ...]) -> Iterator[tuple[str, list[float]]]:
@@ -205,5 +197,5 @@ def extreme_rows(features: tuple[str, ...]) -> Iterator[tuple[str, list[float]]]
                     row = [backdrop] * len(features)
                     for i, value in zip(chosen, values, strict=True):
                         row[i] = value
-                    said = ", ".join(f"{features[i]} {value:.3g}" for i, value in zip(chosen, values, strict=True))
-                    yield f"{said}, others {backdrop:g}", row
+                    shown = ", ".join(f"{features[i]} {value:.3g}" for i, value in zip(chosen, values, strict=True))
+                    yield f"{shown}, others {backdrop:g}", row

@@ -14,7 +14,6 @@ from tinyvmaf.judge.outcomes import Outcome, compare
 from tinyvmaf.model import registry
 from tinyvmaf.model.engines import OnnxRuntimeCpu
 from tinyvmaf.model.golden_records import HINT, load_record, recorded_ids
-from tinyvmaf.model.registry import Entry
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN
@@ -29,30 +28,30 @@ def reproduce(model: str, pair: str) -> str:
 
 
 @pytest.fixture
-def recorded(judged: Subject, entry: Entry, not_checked: Callable[[str], None]) -> Entry:
+def recorded(subject: Subject, not_checked: Callable[[str], None]) -> Subject:
     """The model, if it is a registered one: no other has a record."""
-    if not judged.registered:
-        not_checked(f"{judged.id}: its own record on the golden pairs: only registered models have one")
-    return entry
+    if subject.known and not subject.registered:
+        not_checked(f"{subject.id}: its own record on the golden pairs: only registered models have one")
+    return subject
 
 
-def run_on(entry: Entry, frozen: GoldenRows, pair: str) -> np.ndarray:
+def run_on(subject: Subject, frozen: GoldenRows, pair: str) -> np.ndarray:
     """The model's scores on a pair's frozen rows, with its features in its own order."""
-    order = list(entry.sidecar().feature_order)
+    order = list(subject.features)
     if not set(order) <= set(CANONICAL):
-        raise CouldNotRunError(f"{entry.id} takes {order}; the golden rows have {list(CANONICAL)}")
-    return OnnxRuntimeCpu(entry.onnx).run(frozen.pairs[pair].features[:, [CANONICAL.index(name) for name in order]])
+        raise CouldNotRunError(f"{subject.id} takes {order}; the golden rows have {list(CANONICAL)}")
+    return OnnxRuntimeCpu(subject.data).run(frozen.pairs[pair].features[:, [CANONICAL.index(name) for name in order]])
 
 
-def test_files_are_the_registered_ones(recorded: Entry) -> None:
+def test_files_are_the_registered_ones(recorded: Subject) -> None:
     """Model file and sidecar have the registered hashes and agree with each other."""
-    found = registry.faults(recorded)
+    found = registry.faults(recorded.known)
     assert not found, f"{recorded.id} is not what was registered:\n  " + "\n  ".join(found)
 
 
 @pytest.mark.parametrize("pair", FROZEN)
 def test_golden_scores(
-    model: str, pair: str, recorded: Entry, frozen: GoldenRows, bounds: Bounds, judge: Judge
+    model: str, pair: str, recorded: Subject, frozen: GoldenRows, bounds: Bounds, judge: Judge
 ) -> None:
     """Each frame's score is the recorded one at places=4."""
     record = load_record(model)
@@ -74,7 +73,7 @@ def test_golden_scores(
 
 @pytest.mark.parametrize("pair", FROZEN)
 def test_frame_0_has_no_motion_and_is_scored_so(
-    model: str, pair: str, recorded: Entry, frozen: GoldenRows, bounds: Bounds, judge: Judge
+    model: str, pair: str, recorded: Subject, frozen: GoldenRows, bounds: Bounds, judge: Judge
 ) -> None:
     """motion2 of frame 0 is 0 by libvmaf's definition, so even identical videos score below 100 on it."""
     first = frozen.pairs[pair].features[0]
@@ -96,7 +95,7 @@ def test_frame_0_has_no_motion_and_is_scored_so(
 def test_svr_clip_mean_is_libvmafs(pair: str, frozen: GoldenRows, bounds: Bounds, judge: Judge) -> None:
     """The registered SVR as ONNX gives libvmaf's clip mean at places=4, whichever models are judged."""
     svr = f"{DEFAULT}_svr"
-    mean = run_on(registry.find(svr), frozen, pair).astype(np.float64).mean()
+    mean = run_on(Subject.at(registry.find(svr).onnx), frozen, pair).astype(np.float64).mean()
     expected = frozen.pairs[pair].scores.mean()
     judge(
         compare(
@@ -114,8 +113,7 @@ def test_svr_clip_mean_is_libvmafs(pair: str, frozen: GoldenRows, bounds: Bounds
 def test_golden_frames_are_scored_about_as_libvmaf_does(
     model: str,
     pair: str,
-    judged: Subject,
-    entry: Entry,
+    subject: Subject,
     frozen: GoldenRows,
     bounds: Bounds,
     judge: Judge,
@@ -123,9 +121,9 @@ def test_golden_frames_are_scored_about_as_libvmaf_does(
     not_checked: Callable[[str], None],
 ) -> None:
     """A model without a record is held to the truth, if loosely; and no record can bless nonsense."""
-    if (teacher := entry.sidecar().teacher.id) != DEFAULT:
+    if (teacher := subject.teacher_id) != DEFAULT:
         not_checked(f"{model}: the golden pairs, whose scores are those of {DEFAULT}, not of {teacher}")
-    truth, scores = frozen.pairs[pair].scores, run_on(entry, frozen, pair).astype(np.float64)
+    truth, scores = frozen.pairs[pair].scores, run_on(subject, frozen, pair).astype(np.float64)
     off = np.abs(scores - truth)
     evidence(
         {
@@ -135,7 +133,7 @@ def test_golden_frames_are_scored_about_as_libvmaf_does(
                     "teacher_mean": float(truth.mean()),
                     "model_mean": float(scores.mean()),
                     "max_frame_error": float(off.max()),
-                    "recorded": _as_recorded(judged, pair, scores, bounds),
+                    "recorded": _as_recorded(subject, pair, scores, bounds),
                 }
             }
         }
@@ -146,10 +144,10 @@ def test_golden_frames_are_scored_about_as_libvmaf_does(
     )
 
 
-def _as_recorded(judged: Subject, pair: str, scores: np.ndarray, bounds: Bounds) -> bool | None:
-    if not judged.registered:
+def _as_recorded(subject: Subject, pair: str, scores: np.ndarray, bounds: Bounds) -> bool | None:
+    if not subject.registered:
         return None
-    record = load_record(judged.id).get(pair)
+    record = load_record(subject.id).get(pair)
     return record is not None and all(bounds.for_("golden.record").accepts(d) for d in np.abs(record - scores))
 
 
@@ -160,7 +158,7 @@ def test_records_and_registry_name_the_same_models() -> None:
     assert not left_over, f"records of models that are not registered: {', '.join(left_over)}"
 
 
-def test_record_is_of_this_model_and_these_rows(recorded: Entry, frozen: GoldenRows) -> None:
+def test_record_is_of_this_model_and_these_rows(recorded: Subject, frozen: GoldenRows) -> None:
     """The record has each frozen pair, each frame of it, and nothing else."""
     record = load_record(recorded.id)
     lengths = {pair: len(scores) for pair, scores in record.items()}

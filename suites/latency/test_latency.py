@@ -8,6 +8,7 @@ import pytest
 
 from tinyvmaf.errors import CouldNotRunError
 from tinyvmaf.judge.bounds import Bounds
+from tinyvmaf.judge.model_failed import model_failed
 from tinyvmaf.judge.outcomes import Outcome, compare, hold
 from tinyvmaf.measure import latency
 from tinyvmaf.measure.latency import (
@@ -17,11 +18,14 @@ from tinyvmaf.measure.latency import (
     PASSES,
     REPEATS,
     TEACHER,
+    Measured,
+    ModelLane,
     Race,
     RatioBound,
     RatioVerdict,
     ratio,
 )
+from tinyvmaf.model.subject import Subject
 
 Judge = Callable[..., None]
 
@@ -29,57 +33,58 @@ WORDS = {FLOOR: "times the Identity floor", TEACHER: "of the teacher's time", BA
 BATCH_OF_PATH = 1  # a player or an encoder has one frame at a time
 
 
-def reproduce(candidate, test: str) -> str:
+def reproduce(subject: Subject, test: str) -> str:
     # Tests of a file are called after its path, which -k does not take.
-    chosen = (
-        f"-k '{candidate.subject.id} and {test}'" if candidate.registered else f"--model {candidate.path} -k '{test}'"
-    )
+    chosen = f"-k '{subject.id} and {test}'" if subject.registered else f"--model {subject.path} -k '{test}'"
     return f"tox -e latency -- {chosen}"
 
 
-def test_graph_has_not_grown(candidate, baseline: bytes | None, bounds: Bounds, judge: Judge, note, or_fail) -> None:
+def test_graph_has_not_grown(subject: Subject, baseline: bytes | None, bounds: Bounds, judge: Judge, note) -> None:
     """Bytes, nodes and multiply-adds are counted, not timed: no noise, so no room either."""
-    now = or_fail(candidate.subject, lambda: latency.cost(candidate.subject.data))
-    note(
-        f"{candidate.subject.id}: {now.bytes:,} bytes, {now.nodes} nodes run, {now.multiply_adds:,} multiply-adds a row"
-    )
+    with model_failed(subject.id):
+        now = latency.cost(subject.data)
+    note(f"{subject.id}: {now.bytes:,} bytes, {now.nodes} nodes run, {now.multiply_adds:,} multiply-adds a row")
     if baseline is None:
         return  # NOT CHECKED says so
     then, grown = latency.cost(baseline), []
     for what in ("bytes", "nodes", "multiply_adds"):
-        gate = bounds.for_("latency.growth").named(f"growth of {what.replace('_', '-')} over the baseline")
+        gate = bounds.for_subject("latency.growth", subject).named(
+            f"growth of {what.replace('_', '-')} over the baseline"
+        )
         before, after = getattr(then, what), getattr(now, what)
         counted = {f"{before:,} before, {after:,} now": float(max(0, after - before))}
-        grown.append(hold(gate, candidate.subject.id, counted, reproduce=reproduce(candidate, "grown")))
+        grown.append(hold(gate, subject.id, counted, reproduce=reproduce(subject, "grown")))
     judge(*grown)
 
 
 def test_is_fast_enough(
-    candidate,
+    subject: Subject,
     batch: int,
     race_bounds,
     timer,
-    measured,
+    measured: Measured,
     bounds: Bounds,
     judge: Judge,
     note,
     also_not_checked,
-    or_fail,
     evidence,
 ) -> None:
     """Interleaved with an Identity model, the teacher and the baseline; outputs are looked at while it is timed."""
-    subject, races = candidate.subject, list[Race]()
+    races = list[Race]()
 
     def start() -> Race:
-        races.append(subject.race(batch))
+        races.append(latency.race_of(subject.data, measured.against, batch))
         return races[-1]
 
-    first = or_fail(subject, start)
+    with model_failed(subject.id):
+        first = start()
     timed = timer()
-    or_fail(subject, lambda: timed.pedantic(first.round, rounds=PASSES * REPEATS, iterations=1))
+    with model_failed(subject.id):
+        timed.pedantic(first.round, rounds=PASSES * REPEATS, iterations=1)
     if first.passes != PASSES:
         raise CouldNotRunError(f"{subject.id}: pytest-benchmark ran {first.passes} passes, not {PASSES}")
-    verdicts = or_fail(subject, lambda: latency.judge(start, list(race_bounds), first))
+    with model_failed(subject.id):
+        verdicts = latency.judge(start, list(race_bounds), first)
     race = races[-1]  # where the first was red, the last that had to confirm it
     # What pytest-benchmark saves is the model's time a call, one a pass, not that of a round of everything.
     timed.stats.stats.data[:] = [ns * batch / 1e9 for ns in race.times[MODEL]]
@@ -93,13 +98,13 @@ def test_is_fast_enough(
     )
     measured.batches[batch] = race
     measured.judged += verdicts.values()
-    said = ", ".join(f"{race.ratio(MODEL, to)} {WORDS[to]}" for to in race.times if to != MODEL)
-    note(f"{subject.id}, batch {batch}: {race.median(MODEL):,.0f} ns a row, {said}")
+    ratios = ", ".join(f"{race.ratio(MODEL, to)} {WORDS[to]}" for to in race.times if to != MODEL)
+    note(f"{subject.id}, batch {batch}: {race.median(MODEL):,.0f} ns a row, {ratios}")
 
     evidence({"latency": {str(batch): shown(race, verdicts)}})
 
-    again = reproduce(candidate, f"fast and {batch}]")
-    found = [outputs(bounds, candidate, one.lanes[0], again) for one in races]
+    again = reproduce(subject, f"fast and {batch}]")
+    found = [outputs(bounds, subject, measured, one.lanes[0], again) for one in races]
     for one, judged in verdicts.items():
         if judged.verdict == "unresolved":
             also_not_checked(
@@ -113,7 +118,7 @@ def test_is_fast_enough(
         assert found[-1].failed == (judged.verdict == "regressed"), judged
     if batch == BATCH_OF_PATH:
         speed = {"frames a second, one at a time": 1e9 / race.median(MODEL)}
-        gate = bounds.for_("latency.frames_a_second", tier=candidate.tier)
+        gate = bounds.for_subject("latency.frames_a_second", subject)
         found.append(hold(gate, subject.id, speed, reproduce=again))
     judge(*found)
 
@@ -124,17 +129,16 @@ def shown(race: Race, verdicts: Mapping[RatioBound, RatioVerdict]) -> dict[str, 
     for to in race.times:
         if to != MODEL:
             found = race.ratio(MODEL, to)
-            judged = next(((one.bound, said.verdict) for one, said in verdicts.items() if one.to == to), (None, None))
+            judged = next(((one.bound, each.verdict) for one, each in verdicts.items() if one.to == to), (None, None))
             low, high = (value if math.isfinite(value) else None for value in (found.low, found.high))
             ratios[to] = {"value": found.value, "low": low, "high": high, "bound": judged[0], "verdict": judged[1]}
     return {"ns_a_row": race.median(MODEL), "ratios": ratios}
 
 
-def outputs(bounds: Bounds, candidate, lane, again: str) -> Outcome:
+def outputs(bounds: Bounds, subject: Subject, measured: Measured, lane: ModelLane, again: str) -> Outcome:
     """What the model computed while it was timed, against the teacher."""
-    subject = candidate.subject
-    model = subject.id if candidate.own_bounds else None
-    gate = bounds.for_("latency.output", model=model).tightened(subject.expected.most, "promised in the sidecar")
+    most = measured.against.expected.most
+    gate = bounds.for_subject("latency.output", subject).tightened(most, "promised in the sidecar")
     if lane.wrong:
         labels = [one.label for one in lane.wrong.values()]
         return compare(
@@ -157,10 +161,11 @@ def details(judged: RatioVerdict) -> str:
 
 
 def test_whole_path_costs_what_libvmaf_costs(
-    candidate, model: str, path_times, bounds: Bounds, judge: Judge, note, evidence
+    subject: Subject, measured: Measured, path_times, bounds: Bounds, judge: Judge, note, evidence
 ) -> None:
     """libvmaf's features and score of 1080p, and the model behind it, against libvmaf alone."""
-    found, subject = path_times[model], candidate.subject
+    del measured  # a model that cannot be raced has failed before
+    found = path_times[subject.id]
     assert subject.id not in found.failed, f"{subject.id}: {found.failed[subject.id]}"
     whole = [a + b for a, b in zip(found.libvmaf_s, found.models_s[subject.id], strict=True)]
     times = ratio(whole, found.libvmaf_s)
@@ -168,13 +173,15 @@ def test_whole_path_costs_what_libvmaf_costs(
     note(f"{subject.id}: whole path {speed:.1f} frames/s at 1080p, {times} times libvmaf alone")
     evidence({"whole_path": times.value})
     cost = {f"{found.frames} frames of 1080p, whole path over libvmaf": times.value}
-    judge(hold(bounds.for_("latency.whole_path"), subject.id, cost, reproduce=reproduce(candidate, "whole")))
+    judge(
+        hold(bounds.for_subject("latency.whole_path", subject), subject.id, cost, reproduce=reproduce(subject, "whole"))
+    )
 
 
-def test_footprint_is_known(candidate, measured, note, also_not_checked, or_fail) -> None:
+def test_footprint_is_known(subject: Subject, measured: Measured, note, also_not_checked) -> None:
     """Memory and the time to make a session: recorded, not judged."""
-    subject = candidate.subject
-    found = or_fail(subject, lambda: latency.footprint(candidate.file, len(subject.teacher.features)))
+    with model_failed(subject.id):
+        found = latency.footprint(subject.file, len(measured.against.teacher.features))
     measured.footprint = found
     memory = "peak memory not known" if found.peak_kib is None else f"{found.peak_kib:,} KiB at most"
     note(
@@ -185,13 +192,13 @@ def test_footprint_is_known(candidate, measured, note, also_not_checked, or_fail
 
 
 @pytest.mark.usefixtures("judged_by_assertions")
-def test_this_machine_can_tell(candidate, measured, not_checked) -> None:
+def test_this_machine_can_tell(subject: Subject, measured: Measured, not_checked) -> None:
     """Where noise leaves most bounds unresolved, nothing was judged, and nobody may call that a pass."""
-    if set(measured.batches) != set(latency.BATCHES):
-        not_checked(f"{candidate.subject.id}: whether this machine is quiet enough: not every batch size was timed")
-    told = sum(one.verdict != "unresolved" for one in measured.judged)
+    if not measured.every_batch:
+        not_checked(f"{subject.id}: whether this machine is quiet enough: not every batch size was timed")
+    told = len(measured.judged) - measured.unresolved
     if told < 1 or told < math.ceil(len(measured.judged) / 2):
         raise CouldNotRunError(
-            f"{candidate.subject.id}: {len(measured.judged) - told} of {len(measured.judged)} bounds are unresolved",
+            f"{subject.id}: {measured.unresolved} of {len(measured.judged)} bounds are unresolved",
             hint="let the machine do less beside it, and run it again",
         )

@@ -382,7 +382,7 @@ def wrong_where_no_clip_is(made: Made) -> None:
 @broken(REGISTERED, "contract.teacher", green="golden")
 def called_a_teacher(made: Made) -> None:
     """The sidecar calls it an SVR, which nobody asks to leave a source out."""
-    made.said |= {"kind": "svr", "training": None, "promised": {}}
+    made.said |= {"kind": "teacher", "training": None, "promised": {}}
 
 
 @broken(REGISTERED, "loso.registered_model_is_of_this_recipe", green="golden contract", says="has changed since")

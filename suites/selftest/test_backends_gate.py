@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from textwrap import dedent
 
 import onnx
 import pytest
@@ -55,14 +56,13 @@ def only(copy: Path) -> Callable[..., None]:
 
 
 @pytest.fixture
-def edit(copy: Path) -> Callable[[str, str], None]:
-    """Changes the gate's own fixtures in the copy."""
+def also(copy: Path) -> Callable[[str], None]:
+    """Lines more at the end of the gate's fixtures, for a part of the package that goes wrong."""
 
-    def change(old: str, new: str) -> None:
+    def change(lines: str) -> None:
         path = copy / "suites/backends/conftest.py"
-        text = path.read_text(encoding="utf-8")
-        assert text.count(old) == 1, f"{old!r} is there {text.count(old)} times"
-        path.write_text(text.replace(old, new), encoding="utf-8")
+        start = "from tinyvmaf.measure.engine_agreement import inputs as made, runs as code"
+        path.write_text("\n".join([path.read_text(encoding="utf-8"), start, dedent(lines)]), encoding="utf-8")
 
     return change
 
@@ -167,25 +167,32 @@ def test_a_sidecar_may_not_choose_its_engines(gate: Run, only, plain: bytes, nam
         assert "- plain on openvino: it is here and computes in float32, and the model's sidecar leaves it out" in out
 
 
-def test_rows_of_which_the_first_are_all_of_one_kind_are_refused(gate: Run, edit) -> None:
+def test_rows_of_which_the_first_are_all_of_one_kind_are_refused(gate: Run, also) -> None:
     """What takes long is tried on the first rows only."""
-    edit(
-        "Tried(np.concatenate(list(chosen.values())), some, of)",
-        "Tried(np.concatenate(list(chosen.values())), some[np.argsort(of)], of[np.argsort(of)])",
+    also(
+        """
+        def sorted_by_group(*arguments, right=made.mixed, **more):
+            rows, groups = right(*arguments, **more)
+            return rows[np.argsort(groups)], groups[np.argsort(groups)]
+        made.mixed = sorted_by_group
+        """
     )
     status, out = gate("backends", "-k", "every_kind and nano")
     assert status == FAIL, out
     assert "tinyvmaf_nano: rows 0 to 120 hold none of ['corpus', 'extreme', 'golden', 'inside', 'outside']" in out
 
 
-def test_what_differs_only_in_a_batch_or_with_two_threads_is_found(gate: Run, edit) -> None:
-    edit(
-        "        return session\n",
-        """        if engine.name == "numpy" or settings.threads > 1:
-            alone = session.run
-            session.run = lambda rows: alone(rows) if len(rows) == 1 else np.nextafter(alone(rows), np.float32(200))
-        return session
-""",
+def test_what_differs_only_in_a_batch_or_with_two_threads_is_found(gate: Run, also) -> None:
+    also(
+        """
+        def load(subject, engine, settings=DEFAULT, right=code.load):
+            session = right(subject, engine, settings)
+            if engine.name == "numpy" or settings.threads > 1:
+                alone = session.run
+                session.run = lambda rows: alone(rows) if len(rows) == 1 else np.nextafter(alone(rows), np.float32(200))
+            return session
+        code.load = load
+        """
     )
     chosen = "nano and (search and numpy or (its_batch or change_nothing) and onnxruntime)"
     status, out = gate("backends", *TWO, "-k", chosen)
@@ -195,16 +202,22 @@ def test_what_differs_only_in_a_batch_or_with_two_threads_is_found(gate: Run, ed
     assert re.search(r"threads 2, batch 1, \d+ rows", out), out
 
 
-def test_a_model_that_is_proven_exact_and_is_not_fails(gate: Run, edit, only, plain: bytes) -> None:
+def test_a_model_that_is_proven_exact_and_is_not_fails(gate: Run, also, only, plain: bytes) -> None:
     """A wrong proof: certified, and engines differ. Without one the distance from float64 is told, not judged."""
     only(plain)
     status, out = gate("backends", *TWO, "-k", "distance")
     assert status == COULD_NOT_RUN, out
     assert re.search(r"plain: \d+ ULP from the same graph in float64", out), out
     assert "VERDICT: COULD NOT RUN (nothing was judged)" in out
-    edit("proof = certify(data)", "proof = replace(certify(data), certified=True, exact_in_float64=True)")
-    edit("import dataclass\n", "import dataclass, replace\n")
-    edit("1_000_000, 50_000", "50_000, 50_000")
+    also(
+        """
+        import tinyvmaf.model.subject as model_subject
+        from dataclasses import replace
+        right = model_subject.certify
+        model_subject.certify = lambda data: replace(right(data), certified=True, exact_in_float64=True)
+        made.EXACT_ROWS = 50_000
+        """
+    )
     status, out = gate("backends", *TWO, "-k", "search and numpy or distance")
     assert status == FAIL, out
     assert failed_tests(out) == {"test_a_search_finds_no_row_that_differs", "test_distance_from_float64_is_known"}
@@ -219,12 +232,15 @@ def test_bytes_that_are_no_model_fail(gate: Run, copy: Path) -> None:
     assert re.search(r"^tinyvmaf_nano: .*ONNX", out, re.MULTILINE), out
 
 
-def test_a_model_of_some_features_is_judged_and_one_of_unknown_ones_fails(gate: Run, edit, only) -> None:
+def test_a_model_of_some_features_is_judged_and_one_of_unknown_ones_fails(gate: Run, also, only) -> None:
     """Two of its teacher's six; and an engine that it is not for is not loaded, as the reference neither."""
-    edit(
-        "            session = engine.load",
-        """            assert engine.name != "onnxruntime-cpu"
-            session = engine.load""",
+    also(
+        """
+        def load(subject, engine, *rest, right=code.load):
+            assert engine.name != "onnxruntime-cpu"
+            return right(subject, engine, *rest)
+        code.load = load
+        """
     )
     for_these = ["numpy", "openvino"]
     only(_of_two_features(), feature_order=["motion2", "adm2"], engines=for_these)

@@ -35,9 +35,11 @@ _c.worst_difference.__kwdefaults__.update(samples=10_000, starts=50, steps=20)
 """
 # nano's recipe sees no clip, so that one fit serves every fold; and it gives the registered file, as suites/loso says.
 FITTED = f"""
+import tinyvmaf.measure.loso.trial as _t
 from tinyvmaf.files import home
-def fold_models(request, store):
-    return [FoldModel(None, 0, (home() / "model/{MODEL}.onnx").read_bytes())]
+def fitted(request, store):
+    return [_t.FoldModel(None, 0, (home() / "model/{MODEL}.onnx").read_bytes())]
+_t.fold_models = fitted
 """
 
 
@@ -189,11 +191,9 @@ def test_files_that_are_broken(copy: Path, gate) -> None:
 
 def test_what_only_engines_tell(copy: Path, gate) -> None:
     """Files that other gates pass, on two engines and few rows."""
-    few = (
-        "EXACT_ROWS, OTHER_ROWS = 1_000_000, 50_000\nLEAST_OF_A_KIND = 3_000",
-        "EXACT_ROWS = OTHER_ROWS = 9_000\nLEAST_OF_A_KIND = 1_000",
-    )
-    edit(copy / "suites/backends/conftest.py", *few)
+    few = "import tinyvmaf.measure.engine_agreement.inputs as _i\n_i.EXACT_ROWS = _i.OTHER_ROWS = 9_000\n"
+    conftest = copy / "suites/backends/conftest.py"
+    conftest.write_text(f"{conftest.read_text(encoding='utf-8')}\n{few}_i.LEAST_OF_A_GROUP = 1_000\n", encoding="utf-8")
     breaks = of_kind(ENGINES)
     options = [text for path in put(breaks, copy / "own", ENGINES) for text in ("--model", str(path))]
     options += ["--engine", "onnxruntime-cpu", "--engine", "numpy"]

@@ -132,7 +132,7 @@ def test_a_file_of_ones_own_is_judged_and_compared_with_another(gate: Run, copy:
     nano.graph.initializer.append(numpy_helper.from_array(np.float32(-1), "below"))
     mine.write_bytes(behind(nano, "Max", "below", times=40))
     sidecar = json.loads(mine.with_suffix(".json").read_text(encoding="utf-8"))
-    sidecar |= {"sha256": hashlib.sha256(mine.read_bytes()).hexdigest(), "id": "mine", "kind": "svr"}
+    sidecar |= {"sha256": hashlib.sha256(mine.read_bytes()).hexdigest(), "id": "mine", "kind": "teacher"}
     mine.with_suffix(".json").write_text(json.dumps(sidecar), encoding="utf-8")
     status, out = gate("latency", *QUIET, "--model", str(mine), "--baseline", str(slower), "-k", "1]")
     assert status == FAIL, out
@@ -184,12 +184,13 @@ def test_a_fast_model_with_a_wrong_output_fails_inside_the_benchmark(
         nano.graph.initializer.append(numpy_helper.from_array(np.float32(7), "seven"))
         only(behind(nano, "Sub", "seven"))
     else:
-        from tinyvmaf.measure import latency
+        from tinyvmaf.judge.opponents import opponents_of
         from tinyvmaf.model import registry
+        from tinyvmaf.model.subject import Subject
 
-        subject, _ = latency.read_subject(registry.find(MODEL).onnx, ffmpeg)
-        row = int(np.argmax(np.abs(subject.expected.scores - 50) < 10))
-        only(one_row(nano, subject.expected.rows[row], "Sqrt" if "nan" in wrong else "Abs", -90.0))
+        expected = opponents_of(Subject.at(registry.find(MODEL).onnx), ffmpeg).expected
+        row = int(np.argmax(np.abs(expected.scores - 50) < 10))
+        only(one_row(nano, expected.rows[row], "Sqrt" if "nan" in wrong else "Abs", -90.0))
     status, out = gate("latency", *QUIET, "-k", "fast and 256]")
     assert status == FAIL, out
     assert failed_tests(out) == {"test_is_fast_enough"}

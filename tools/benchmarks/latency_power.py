@@ -24,9 +24,11 @@ import onnx
 from onnx import helper, numpy_helper
 
 from tinyvmaf.judge.bounds import load_bounds
+from tinyvmaf.judge.opponents import opponents_of
 from tinyvmaf.measure import latency
-from tinyvmaf.measure.latency import BASELINE, MODEL, PASSES, RatioBound, Subject
+from tinyvmaf.measure.latency import BASELINE, MODEL, PASSES, Opponents, RatioBound, race_of
 from tinyvmaf.model import registry
+from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 
 LEAST_RED = 19 / 20
@@ -74,14 +76,14 @@ def _ended(model: onnx.ModelProto, op: str, other: str) -> bytes:
 
 
 def calibrated(
-    subject: Subject, batch: int, goal: float, make: Callable[[bytes, int], bytes], sizes: range
-) -> tuple[Subject, float]:
+    data: bytes, against: Opponents, batch: int, goal: float, make: Callable[[bytes, int], bytes], sizes: range
+) -> tuple[bytes, float]:
     """Bisect for the variant whose time is nearest to `goal` times the model's; returns it and its ratio."""
-    low, high, best = sizes.start, sizes.stop, (np.inf, subject, 0.0)
+    low, high, best = sizes.start, sizes.stop, (np.inf, data, 0.0)
     while low < high:
         size = (low + high) // 2
-        variant = replace(subject, data=make(subject.data, size), baseline=subject.data)
-        race = variant.race(batch)
+        variant = make(data, size)
+        race = race_of(variant, against, batch)
         race.run(PASSES)
         got = race.ratio(MODEL, BASELINE).value
         best = min(best, (abs(got - goal), variant, got), key=lambda one: one[0])
@@ -113,20 +115,23 @@ def _burn() -> None:
         time.sleep(rng.uniform(0.05, 1.0))
 
 
-def verdict(subject: Subject, batch: int, bound: float) -> str:
+def verdict(data: bytes, against: Opponents, batch: int, bound: float) -> str:
     """The verdict of the gate."""
-    first = subject.race(batch)
+    first = race_of(data, against, batch)
     first.run(PASSES)
-    (judged,) = latency.judge(lambda: subject.race(batch), [RatioBound(MODEL, BASELINE, bound)], first).values()
+    bounds = [RatioBound(MODEL, BASELINE, bound)]
+    (judged,) = latency.judge(lambda: race_of(data, against, batch), bounds, first).values()
     return judged.verdict
 
 
-def series(what: str, subject: Subject, batches: tuple[int, ...], bound: float, runs: int) -> Counter[str]:
+def series(
+    what: str, data: bytes, against: Opponents, batches: tuple[int, ...], bound: float, runs: int
+) -> Counter[str]:
     """Verdicts of the runs; a run has the worst verdict of its batch sizes."""
     told: Counter[str] = Counter()
     begin = time.monotonic()
     for done in range(runs):
-        found = [verdict(subject, batch, bound) for batch in batches]
+        found = [verdict(data, against, batch, bound) for batch in batches]
         told[next((one for one in ("regressed", "unresolved") if one in found), "pass")] += 1
         print(f"\r{what}: {done + 1} of {runs}", end="", file=sys.stderr, flush=True)
     print(f"\r{what}: {dict(told)} in {time.monotonic() - begin:.0f} s", flush=True)
@@ -141,23 +146,19 @@ def main() -> int:
     parser.add_argument("--slow-runs", type=int, default=20, help="runs of each slower model")
     parser.add_argument("--idle", action="store_true", help="no second process")
     arguments = parser.parse_args()
-    subject, _ = latency.read_subject(registry.find(arguments.model).onnx, find_ffmpeg())
+    subject = Subject.at(registry.find(arguments.model).onnx)
+    data, against = subject.data, replace(opponents_of(subject, find_ffmpeg()), baseline=subject.data)
     bound = load_bounds().for_("latency.baseline").value
     largest, least = max(latency.BATCHES), min(latency.BATCHES)
-    bulk, by_bulk = calibrated(subject, largest, 1.15, slower_in_bulk, range(1, 512))
-    call, by_call = calibrated(subject, least, 1.25, slower_a_call, range(1, 64))
+    bulk, by_bulk = calibrated(data, against, largest, 1.15, slower_in_bulk, range(1, 512))
+    call, by_call = calibrated(data, against, least, 1.25, slower_a_call, range(1, 64))
     print(f"{subject.id}: slower in bulk: {by_bulk:.3f} times at {largest} rows; a call: {by_call:.3f} times at 1 row")
     with load(arguments.idle):
-        same = series(
-            "unchanged, every batch size",
-            replace(subject, baseline=subject.data),
-            latency.BATCHES,
-            bound,
-            arguments.runs,
-        )
+        batches = latency.BATCHES
+        same = series("unchanged, every batch size", data, against, batches, bound, arguments.runs)
         slow = [
-            series(f"{by_bulk:.3f} times at {largest} rows", bulk, (largest,), bound, arguments.slow_runs),
-            series(f"{by_call:.3f} times at 1 row", call, (least,), bound, arguments.slow_runs),
+            series(f"{by_bulk:.3f} times at {largest} rows", bulk, against, (largest,), bound, arguments.slow_runs),
+            series(f"{by_call:.3f} times at 1 row", call, against, (least,), bound, arguments.slow_runs),
         ]
     missed = [told for told in slow if told["regressed"] < LEAST_RED * arguments.slow_runs]
     return int(bool(same["regressed"] or missed))

@@ -280,10 +280,10 @@ def test_models_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert status == 0
     rows = [line.split()[:3] for line in out.splitlines()[1:]]
     assert rows == [
-        ["tinyvmaf_exact", "student", "nano"],
-        ["tinyvmaf_nano", "student", "nano"],
-        ["tinyvmaf_tiny", "student", "nano"],
-        ["vmaf_v0.6.1_svr", "svr", "tiny"],
+        ["tinyvmaf_exact", "regressor", "nano"],
+        ["tinyvmaf_nano", "regressor", "nano"],
+        ["tinyvmaf_tiny", "regressor", "nano"],
+        ["vmaf_v0.6.1_svr", "teacher", "tiny"],
     ]
 
 

@@ -10,10 +10,13 @@ import pytest
 from onnx import helper, numpy_helper
 
 from tinyvmaf.errors import ModelError, TinyvmafError
+from tinyvmaf.judge.kinds import Material, find
+from tinyvmaf.judge.opponents import opponents_of
 from tinyvmaf.measure import latency
-from tinyvmaf.measure.latency import ANY_SCORE, BaselineError, Expected, FloorLane, ModelLane, Subject, floor_model
+from tinyvmaf.measure.latency import BaselineError, Expected, FloorLane, ModelLane, Opponents, floor_model, race_of
 from tinyvmaf.model import registry
 from tinyvmaf.model.engines import EngineError
+from tinyvmaf.model.subject import Subject
 from tinyvmaf.model.writer.graph import Graph
 
 MODEL = "tinyvmaf_nano"
@@ -21,13 +24,18 @@ ROWS = 300
 
 
 @pytest.fixture
-def subject(ffmpeg) -> Subject:
-    return latency.read_subject(registry.find(MODEL).onnx, ffmpeg)[0]
+def subject() -> Subject:
+    return Subject.at(registry.find(MODEL).onnx)
 
 
 @pytest.fixture
-def few(subject: Subject) -> Expected:
-    return Expected(subject.expected.rows[:ROWS], subject.expected.scores[:ROWS], 1.0)
+def against(subject: Subject, ffmpeg) -> Opponents:
+    return opponents_of(subject, ffmpeg)
+
+
+@pytest.fixture
+def few(against: Opponents) -> Expected:
+    return Expected(against.expected.rows[:ROWS], against.expected.scores[:ROWS], 1.0)
 
 
 def wrong_on(data: bytes, row: np.ndarray, score: float) -> bytes:
@@ -80,12 +88,12 @@ def test_one_wrong_row_is_found_whatever_the_batch(subject: Subject, few: Expect
     assert lane.worst == pytest.approx(abs(few.scores[row] - wrong), abs=1e-3)
 
 
-def test_every_row_is_in_some_window_of_every_batch_that_is_not_tiny(subject: Subject) -> None:
+def test_every_row_is_in_some_window_of_every_batch_that_is_not_tiny(subject: Subject, against: Opponents) -> None:
     for batch in (256, 4096):
-        lane = ModelLane("model", subject.data, subject.expected, batch)
-        covered = np.zeros(len(subject.expected.rows), dtype=bool)
+        lane = ModelLane("model", subject.data, against.expected, batch)
+        covered = np.zeros(len(against.expected.rows), dtype=bool)
         for start, rows in lane._windows:
-            assert (rows == subject.expected.rows[start : start + batch]).all()
+            assert (rows == against.expected.rows[start : start + batch]).all()
             covered[start : start + batch] = True
         assert covered.all()
 
@@ -119,13 +127,15 @@ def test_a_batch_that_cannot_be_is_refused(subject: Subject, few: Expected, batc
         ModelLane("model", subject.data, few, batch)
 
 
-def test_only_the_model_under_test_is_blamed(subject: Subject, few: Expected, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_model_under_test_is_blamed(
+    subject: Subject, against: Opponents, few: Expected, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for data in (b"nothing", floor_model(6), wrong_on(subject.data, few.rows[0], 99.0)):
         with pytest.raises(BaselineError, match="baseline"):
             ModelLane("baseline", data, few, 1, fault=BaselineError)
-    monkeypatch.setattr("tinyvmaf.measure.latency.subject.teacher_model", lambda _: subject.data)
+    monkeypatch.setattr("tinyvmaf.measure.latency.contest.teacher_model", lambda _: subject.data)
     with pytest.raises(EngineError, match=r"teacher, batch 16, row \d+: expected \S+, got \S+"):
-        subject.race(16)
+        race_of(subject.data, against, 16)
 
     class Full:
         def __init__(self, *_: object) -> None:
@@ -140,16 +150,14 @@ def test_only_the_model_under_test_is_blamed(subject: Subject, few: Expected, mo
 
 
 def test_a_model_that_does_not_run_says_nothing_of_the_others_on_the_whole_path(
-    subject: Subject, ffmpeg, tmp_path: Path
+    subject: Subject, against: Opponents, ffmpeg, tmp_path: Path
 ) -> None:
-    inf = replace(subject, id="inf", data=wrong_on(subject.data, np.zeros(6, np.float32), np.inf))
-    broken = replace(subject, id="broken", data=b"nothing")
-    found = latency.whole_path([subject, broken, inf], ffmpeg, tmp_path, passes=1)
-    assert (found.frames, len(found.libvmaf_s), set(found.models_s)) == (15, 1, {subject.id, "inf"})
+    inf = wrong_on(subject.data, np.zeros(6, np.float32), np.inf)
+    models = {"good": subject.data, "broken": b"nothing", "inf": inf}
+    found = latency.whole_path(models, against.teacher, ffmpeg, tmp_path, passes=1)
+    assert (found.frames, len(found.libvmaf_s), set(found.models_s)) == (15, 1, {"good", "inf"})
     assert "cannot load it" in found.failed["broken"]
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(ValueError, match="two models of one id"):
-        latency.whole_path([subject, subject], ffmpeg, tmp_path, passes=1)
 
 
 def test_another_lane_makes_as_many_calls(subject: Subject, few: Expected) -> None:
@@ -157,20 +165,20 @@ def test_another_lane_makes_as_many_calls(subject: Subject, few: Expected) -> No
     assert ModelLane("baseline", subject.data, few, 1, like=like).calls == like.calls > 1
 
 
-def test_a_race_has_the_baseline_only_if_there_is_one(subject: Subject) -> None:
-    alone = replace(subject, baseline=None)
-    assert [lane.name for lane in alone.race(16).lanes] == ["model", "floor", "teacher"]
-    both = replace(subject, baseline=subject.data).race(16)
+def test_a_race_has_the_baseline_only_if_there_is_one(subject: Subject, against: Opponents) -> None:
+    alone = race_of(subject.data, replace(against, baseline=None), 16)
+    assert [lane.name for lane in alone.lanes] == ["model", "floor", "teacher"]
+    both = race_of(subject.data, replace(against, baseline=subject.data), 16)
     assert [lane.name for lane in both.lanes] == ["model", "floor", "teacher", "baseline"]
 
 
-def test_a_corpus_with_fewer_rows_than_a_batch_is_refused(subject: Subject) -> None:
+def test_a_corpus_with_fewer_rows_than_a_batch_is_refused(subject: Subject, against: Opponents) -> None:
     class Small:
         def columns(self, *names: str) -> np.ndarray:
             return np.zeros((100, len(names)))
 
     with pytest.raises(TinyvmafError, match="100 rows, and the largest batch has 4096"):
-        latency.expected_of(Small(), subject.teacher, ANY_SCORE)
+        find(subject.kind).latency_inputs(subject, Material(Small(), lambda _: against.teacher))
 
 
 def narrow() -> bytes:
@@ -187,20 +195,20 @@ def copied(tmp_path: Path) -> Path:
 
 
 def test_a_subject_is_read_with_its_sidecar_or_not_at_all(copied: Path, ffmpeg, tmp_path: Path) -> None:
-    assert latency.read_subject(copied, ffmpeg)[0].id == MODEL
+    assert Subject.at(copied).id == MODEL
     other = tmp_path / "other.onnx"
     other.write_bytes(b"nothing")
     with pytest.raises(BaselineError, match=r"other\.onnx does not keep the contract"):
-        latency.read_subject(copied, ffmpeg, other)
+        opponents_of(Subject.at(copied), ffmpeg, other)
     other.write_bytes(narrow())
     with pytest.raises(BaselineError, match="takes 5 features, not 6"):
-        latency.read_subject(copied, ffmpeg, other)
+        opponents_of(Subject.at(copied), ffmpeg, other)
     text = copied.with_suffix(".json").read_text(encoding="utf-8")
 
     def refused(change: Callable[[str], str], message: str) -> None:
         copied.with_suffix(".json").write_text(change(text), encoding="utf-8")
         with pytest.raises(ModelError, match=message):
-            latency.read_subject(copied, ffmpeg)
+            opponents_of(Subject.at(copied), ffmpeg)
 
     refused(lambda t: t.replace(registry.find(MODEL).sha256, "0" * 64), "its sidecar is of another file")
     swapped = {'"adm2"': '"vif_scale0"', '"vif_scale0"': '"adm2"'}
@@ -208,4 +216,4 @@ def test_a_subject_is_read_with_its_sidecar_or_not_at_all(copied: Path, ffmpeg, 
     refused(lambda _: "\n".join(lines), "not in its teacher's order")
     copied.with_suffix(".json").unlink()
     with pytest.raises(TinyvmafError, match="No such file"):
-        latency.read_subject(copied, ffmpeg)
+        opponents_of(Subject.at(copied), ffmpeg)

@@ -132,7 +132,7 @@ def test_what_is_too_large_is_no_tiny_model() -> None:
 def test_a_sidecar_that_would_be_wrong_is_not_written(folder: Path) -> None:
     data = registry.find(MODEL, folder).onnx.read_bytes()
     with pytest.raises(RegistryError, match="sidecar of new"):
-        registry.register("new", data, {"kind": "svr"}, "", folder)
+        registry.register("new", data, {"kind": "teacher"}, "", folder)
     assert not (folder / "new.onnx").exists()
 
 

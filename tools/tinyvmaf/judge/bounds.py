@@ -16,6 +16,7 @@ from tinyvmaf.errors import CouldNotRunError
 from tinyvmaf.files import home
 from tinyvmaf.judge.gates import GATES, Gate
 from tinyvmaf.model.contract import TIERS
+from tinyvmaf.model.subject import Subject
 from tinyvmaf.train.recipes import PROMISES
 from tinyvmaf.vmaf.teacher import KNOWN
 
@@ -94,6 +95,13 @@ class Bounds:
             told = ", ".join(f"{name} {value}" for name, value in asked.items() if value is not None)
             raise CouldNotRunError(f"gates.toml has no bound {gate}" + (f" for {told}" if told else ""))
         return min(fit, key=lambda one: [name not in dict(one.selectors) for name in SELECTORS])
+
+    def for_subject(self, gate: str, subject: Subject, *, engine: str | None = None) -> Bound:
+        """The bound of a gate for a model, perhaps on an engine; see `for_`."""
+        own = subject.id if subject.registered else None
+        return self.for_(
+            gate, model=own, engine=engine, kind=subject.kind, teacher=subject.teacher_id, tier=subject.tier
+        )
 
 
 def load_bounds(path: Path | None = None) -> Bounds:

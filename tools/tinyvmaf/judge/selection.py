@@ -7,7 +7,8 @@ from typing import Final
 
 import pytest
 
-from tinyvmaf.judge import subjects
+from tinyvmaf.errors import CouldNotRunError
+from tinyvmaf.judge import kinds, subjects
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.model.third_party import FeedOptions
 from tinyvmaf.vmaf.features import Feature
@@ -28,6 +29,39 @@ def subjects_of(config: pytest.Config) -> dict[str, Subject]:
     if _SUBJECTS not in config.stash:
         config.stash[_SUBJECTS] = {one.id: one for one in _find(config)}
     return config.stash[_SUBJECTS]
+
+
+def asked_subjects(metafunc: pytest.Metafunc) -> list[Subject]:
+    """The models that a suite judges, by their kinds. One with a fault is left if there is none, for a suite must not
+    pass on nothing.
+    """
+    found = subjects_of(metafunc.config)
+    suite = _test(metafunc.definition.nodeid).partition(".")[0]
+    asked = [one for one in found.values() if suite in kinds.suites_of(one)]
+    if not asked:
+        name = f"no model for {suite}"
+        fault = CouldNotRunError(f"no model here is of a kind that {suite} judges", hint="tinyvmaf models lists them")
+        found[name] = Subject(name, Path(), None, registered=True, fault=fault)
+        asked = [found[name]]
+    return asked
+
+
+def leave_out(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Take away the tests that a model's kind does not ask of it."""
+    found = subjects_of(config)
+
+    def stays(item: pytest.Item) -> bool:
+        params = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        subject = found.get(str(params.get("model", params.get("subject_id"))))
+        return subject is None or kinds.asked(subject, _test(item.nodeid))
+
+    items[:] = [item for item in items if stays(item)]
+
+
+def _test(nodeid: str) -> str:
+    """`suites/golden/test_models.py::test_golden_scores[a]` is `golden.golden_scores`."""
+    name = nodeid.split("::")[-1].partition("[")[0]
+    return f"{nodeid.split('/')[1]}.{name.removeprefix('test_')}" if nodeid.count("/") > 1 else name
 
 
 def _find(config: pytest.Config) -> Iterable[Subject]:

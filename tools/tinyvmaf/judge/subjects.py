@@ -3,11 +3,13 @@
 import re
 import shutil
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from tinyvmaf.errors import CouldNotRunError, ModelError, RegistryError, TinyvmafError
 from tinyvmaf.files import file_sha256, sha256
+from tinyvmaf.judge.kinds import kind_of
 from tinyvmaf.model import contract, registry
 from tinyvmaf.model.contract.words import in_one_line, quoted
 from tinyvmaf.model.engines.choose import engines_of
@@ -27,7 +29,7 @@ _CARD: Final = "Adopted for a run of the gates.\n"
 def registered() -> list[Subject]:
     """The registered models; one stand-in with a fault if there is none, for a gate over none would pass on nothing."""
     try:
-        return [Subject(entry.id, entry.onnx, entry, registered=True) for entry in registry.entries()]
+        return [_of_known_kind(Subject(one.id, one.onnx, one, registered=True)) for one in registry.entries()]
     except RegistryError as error:
         fault = CouldNotRunError(f"no model is registered: {error.message}", hint=error.hint)
         return [Subject(NO_MODEL, registry.model_folder(), None, registered=True, fault=fault)]
@@ -47,7 +49,7 @@ def named(paths: Sequence[Path], folder: Path, features_of: Features, options: F
     for number, path in enumerate(dict.fromkeys(paths)):
         own = folder / str(number)  # nothing that one file brings may come to stand for another
         try:
-            one = _own(path, own, options) or _adopted(path, own, features_of, options)
+            one = _of_known_kind(_own(path, own, options) or _adopted(path, own, features_of, options))
             if one.id in found:
                 raise CouldNotRunError(f"{path} and {found[one.id].path} are both called {one.id}")
         except TinyvmafError as error:
@@ -56,6 +58,17 @@ def named(paths: Sequence[Path], folder: Path, features_of: Features, options: F
             one = _at_fault(path, CouldNotRunError(f"{path} cannot be judged: {in_one_line(error)}"), found)
         found[one.id] = one
     return list(found.values())
+
+
+def _of_known_kind(subject: Subject) -> Subject:
+    """The model, with a fault if its kind is not known or asks nothing of it."""
+    try:
+        kind_of(subject)
+    except CouldNotRunError as error:
+        return replace(subject, entry=None, fault=error)
+    except RegistryError:  # its sidecar cannot be read, which is for the gates to say
+        pass
+    return subject
 
 
 def _at_fault(path: Path, fault: TinyvmafError, others: Collection[str]) -> Subject:
@@ -106,7 +119,7 @@ def _adopted(path: Path, folder: Path, features_of: Features, options: FeedOptio
     if wrong := contract.faults(adopted.data):  # before anything else opens it
         raise ModelError(f"{path}: {'; '.join(wrong[:3])}")
     sidecar = {
-        "kind": "student",
+        "kind": "regressor",
         "feature_order": list(features),
         "teacher": {"id": feed.teacher, "sha256": KNOWN[feed.teacher]},
         "engines": None,

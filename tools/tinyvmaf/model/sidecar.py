@@ -6,9 +6,9 @@ This module alone reads and writes sidecars.
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from tinyvmaf.errors import ModelError, RegistryError
 from tinyvmaf.files import sha256
@@ -21,6 +21,12 @@ if TYPE_CHECKING:  # slow to import, and most commands do not need it
 
 ModelId = Annotated[str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Count = Annotated[int, Field(ge=1)]
+_OLD_KINDS: Final = {"svr": "teacher", "student": "regressor"}
+KindName = Annotated[
+    str,
+    Field(pattern="^[a-z][a-z0-9_]{0,63}$"),
+    BeforeValidator(lambda value: _OLD_KINDS.get(value, value) if isinstance(value, str) else value),
+]
 
 
 class Tensor(Strict):
@@ -68,7 +74,8 @@ class Sidecar(Strict):
 
     schema_: Version1 = Field(alias="schema")
     id: ModelId
-    kind: Literal["svr", "student"]
+    kind: KindName
+    """The name of one of `judge.kinds`."""
     tier: Tier
     sha256: Sha256
     """Of the ONNX file."""

@@ -11,7 +11,7 @@ from tinyvmaf.files import file_sha256, home
 from tinyvmaf.model import contract
 from tinyvmaf.model.certificate import ExactnessCertificate, certify
 from tinyvmaf.model.registry import Entry
-from tinyvmaf.model.sidecar import Sidecar, Training
+from tinyvmaf.model.sidecar import Sidecar, Training, read_sidecar
 from tinyvmaf.model.third_party import AdoptedModel
 
 
@@ -33,6 +33,18 @@ class Subject:
     """Of a third-party model: the file that was made from it."""
     fault: TinyvmafError | None = None
     """Why it cannot be judged: a `ModelError` is the model's own fault, any other kept the gates from running."""
+
+    @classmethod
+    def at(cls, path: Path) -> "Subject":
+        """A file with a sidecar of this project beside it, registered or not.
+
+        Raises:
+            RegistryError: no sidecar, or a wrong one.
+        """
+        sidecar = path.with_suffix(".json")
+        claims = read_sidecar(sidecar)
+        entry = Entry(path.stem, claims.sha256, file_sha256(sidecar), path.parent)
+        return cls(claims.id, path, entry, registered=False)
 
     @cached_property
     def known(self) -> Entry:

@@ -27,7 +27,7 @@ def export_teacher(teacher: Teacher, folder: Path | None = None) -> Entry:
     data = svr_model(teacher, model_id)
     measured = _measure(teacher, OnnxRuntimeCpu(data))
     described: dict[str, Any] = {
-        "kind": "svr",
+        "kind": "teacher",
         "feature_order": list(teacher.feature_names),
         "teacher": {"id": teacher.id, "sha256": teacher.sha256},
         "engines": engines_of(data),

@@ -60,7 +60,7 @@ def write_candidate(
         judged: whether leave-one-source-out was measured.
     """
     described = {
-        "kind": "student",
+        "kind": "regressor",
         "feature_order": list(teacher.feature_names),
         "teacher": {"id": teacher.id, "sha256": teacher.sha256},
         "engines": engines_of(model.data),

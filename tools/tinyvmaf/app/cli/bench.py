@@ -46,20 +46,23 @@ def add_commands(commands: Commands) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     # ONNX and its runtime take longer to import than everything else here.
+    from tinyvmaf.judge.opponents import opponents_of
     from tinyvmaf.measure import latency
     from tinyvmaf.model import registry
+    from tinyvmaf.model.subject import Subject
     from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 
     path = Path(arguments.model)
     if path.suffix != ".onnx":
         path = registry.find(arguments.model).onnx
-    subject, _ = latency.read_subject(path, find_ffmpeg(arguments.ffmpeg), arguments.baseline)
+    subject = Subject.at(path)
+    against = opponents_of(subject, find_ffmpeg(arguments.ffmpeg), arguments.baseline)
     counted = latency.cost(subject.data)
-    found = latency.footprint(path, len(subject.teacher.features))
+    found = latency.footprint(path, len(against.teacher.features))
     table = []
     with progress_bar(subject.id, "batch sizes") as report:
         for done, batch in enumerate(latency.BATCHES):
-            race = subject.race(batch)
+            race = latency.race_of(subject.data, against, batch)
             race.run(latency.PASSES)
             report(done + 1, len(latency.BATCHES))
             others = (latency.FLOOR, latency.TEACHER, latency.BASELINE)

@@ -1,13 +1,17 @@
 """Whether a score depends on the engine: test rows, runs in all settings, and a search for rows that differ."""
 
 from tinyvmaf.measure.engine_agreement.float64_reference import in_float64
+from tinyvmaf.measure.engine_agreement.inputs import Arrays, Inputs, rows_for, sole
 from tinyvmaf.measure.engine_agreement.rows import boundaries, extremes, inside, mixed, outside
-from tinyvmaf.measure.engine_agreement.runs import BATCHES, in_batches, settings_of, threads_of
+from tinyvmaf.measure.engine_agreement.runs import BATCHES, Sessions, in_batches, settings_of, threads_of
 from tinyvmaf.measure.engine_agreement.search import Disagreement, search
 
 __all__ = [
     "BATCHES",
+    "Arrays",
     "Disagreement",
+    "Inputs",
+    "Sessions",
     "boundaries",
     "extremes",
     "in_batches",
@@ -15,7 +19,9 @@ __all__ = [
     "inside",
     "mixed",
     "outside",
+    "rows_for",
     "search",
     "settings_of",
+    "sole",
     "threads_of",
 ]

@@ -1,5 +1,6 @@
 """The rows on which a model of feature rows is tried: of the corpus, of the golden pairs, and made ones."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -8,8 +9,9 @@ from numpy.typing import NDArray
 
 from tinyvmaf.data.dataset import Dataset
 from tinyvmaf.data.golden import load_rows
-from tinyvmaf.errors import ModelError
+from tinyvmaf.errors import CouldNotRunError, ModelError
 from tinyvmaf.measure.engine_agreement.rows import boundaries, extremes, inside, mixed, outside
+from tinyvmaf.model.contract import INPUT
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.domain import Domain
 from tinyvmaf.vmaf.features import CANONICAL
@@ -21,20 +23,35 @@ SOME_ROWS: Final = 4_500  # more than the largest batch
 GROUPS: Final = ("corpus", "extreme", "golden", "boundary", "inside", "outside")
 
 
+Arrays = Mapping[str, NDArray[Any]]
+"""What a model takes, by the names of the graph's inputs. The first axis of each is the item: a frame, or a picture."""
+
+
 @dataclass(frozen=True)
 class Inputs:
-    """What a model is tried on."""
+    """What a model is tried on: N items, and n of them for what takes long."""
 
-    every: NDArray[np.float32]
-    """`[N, F]`, in the model's order."""
-    some: NDArray[np.float32]
-    """`[n, F]`: some of each group, mixed, for what takes long."""
+    every: Arrays
+    some: Arrays
+    """Some of each group, mixed: the first few hundred are of each group too."""
     groups: NDArray[np.str_]
     """`[n]`: the group of each of `some`."""
     wanted: frozenset[str]
     """The groups that have to be there."""
     left_out: str = ""
     """The group that this model cannot have, and why; empty if it has all."""
+
+
+def sole(arrays: Arrays) -> NDArray[np.float32]:
+    """The one array of a model with one input.
+
+    Raises:
+        CouldNotRunError: it takes several; no engine here does.
+    """
+    if len(arrays) != 1:
+        raise CouldNotRunError(f"the model takes {', '.join(arrays)}; engines take models with one input")
+    (found,) = arrays.values()
+    return found
 
 
 def count_of(subject: Subject) -> int:
@@ -67,4 +84,5 @@ def rows_for(subject: Subject, domain: Domain, corpus: Dataset) -> Inputs:
     chosen = {group: np.asarray(rows, dtype=np.float32)[:, order] for group, rows in found.items()}
     some, of = mixed(chosen, SOME_ROWS, 0, whole=[group for group in chosen if group == "golden"])
     wanted = frozenset(GROUPS) - ({"golden"} if left_out else set())
-    return Inputs(np.concatenate(list(chosen.values())), some, of, wanted, left_out)
+    every = np.concatenate(list(chosen.values()))
+    return Inputs({INPUT: every}, {INPUT: some}, of, wanted, left_out)

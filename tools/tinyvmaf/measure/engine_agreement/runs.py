@@ -6,10 +6,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyvmaf.model.engines import Engine, Session, Settings
+from tinyvmaf.errors import CouldNotRunError, ModelError
+from tinyvmaf.model.engines import Engine, EngineError, Session, Settings, UnsupportedModelError
+from tinyvmaf.model.subject import Subject
 
 BATCHES: Final = (1, 2, 7, 64, 4096)
 THREADS: Final = (1, 2)
+DEFAULT: Final = Settings()
 
 
 def settings_of(engine: Engine) -> list[Settings]:
@@ -36,3 +39,52 @@ def in_batches(session: Session, rows: NDArray[np.float32], batch: int) -> NDArr
         ModelError: as `Session.run`.
     """
     return np.concatenate([session.run(rows[i : i + batch]) for i in range(0, len(rows), batch)])
+
+
+def load(subject: Subject, engine: Engine, settings: Settings = DEFAULT) -> Session:
+    """A model in an engine, to be closed by the caller.
+
+    Raises:
+        CouldNotRunError: the engine itself fails.
+        ModelError: the model does not load; also if an engine that it is for by its sidecar lacks what it takes.
+    """
+    try:
+        return engine.load(subject.data, settings)
+    except EngineError as error:
+        raise CouldNotRunError(error.message, hint=error.hint) from error
+    except ModelError as error:
+        reason = f"{subject.id} on {engine.name}: {error.message}"
+        if isinstance(error, UnsupportedModelError):
+            named = "any engine" if subject.engines is None else ", ".join(subject.engines)
+            reason += f"; by its sidecar it is for {named}"
+        raise ModelError(reason) from error
+
+
+class Sessions:
+    """Sessions that tests share, since compiling one takes seconds."""
+
+    def __init__(self) -> None:
+        self._shared: dict[tuple[bytes, str, Settings], Session] = {}
+        self._fresh: list[Session] = []
+
+    def load(self, subject: Subject, engine: Engine, settings: Settings = DEFAULT, *, fresh: bool = False) -> Session:
+        """As `load`; `fresh` for one that nothing shares."""
+        key = (subject.data, engine.name, settings)
+        if fresh or key not in self._shared:
+            session = load(subject, engine, settings)
+            if fresh:
+                self._fresh.append(session)
+                return session
+            self._shared[key] = session
+        return self._shared[key]
+
+    def close_fresh(self) -> None:
+        """Close those that nothing shares."""
+        while self._fresh:
+            self._fresh.pop().close()
+
+    def close(self) -> None:
+        """Close all."""
+        self.close_fresh()
+        for session in self._shared.values():
+            session.close()

@@ -5,23 +5,24 @@ noise only adds time (Chen and Revels, Robust benchmarking in noisy environments
 """
 
 from tinyvmaf.measure.latency.baseline import Baseline, BaselineError, accept, baselines
-from tinyvmaf.measure.latency.cost import Cost, cost
-from tinyvmaf.measure.latency.footprints import Footprint, footprint
-from tinyvmaf.measure.latency.lanes import ANY_SCORE, BATCHES, SETTINGS, Expected, FloorLane, ModelLane, Wrong
-from tinyvmaf.measure.latency.race import PASSES, REPEATS, Race, RatioBound, RatioVerdict, disturbed, judge
-from tinyvmaf.measure.latency.ratio import Ratio, ratio
-from tinyvmaf.measure.latency.references import floor_model, teacher_model
-from tinyvmaf.measure.latency.subject import (
+from tinyvmaf.measure.latency.contest import (
     BASELINE,
     FLOOR,
     MODEL,
     TEACHER,
-    Subject,
+    Opponents,
     WholePath,
-    expected_of,
-    read_subject,
+    opponents,
+    race_of,
     whole_path,
 )
+from tinyvmaf.measure.latency.cost import Cost, cost
+from tinyvmaf.measure.latency.footprints import Footprint, footprint
+from tinyvmaf.measure.latency.lanes import ANY_SCORE, BATCHES, SETTINGS, Expected, FloorLane, ModelLane, Wrong
+from tinyvmaf.measure.latency.measured import Measured
+from tinyvmaf.measure.latency.race import PASSES, REPEATS, Race, RatioBound, RatioVerdict, disturbed, judge
+from tinyvmaf.measure.latency.ratio import Ratio, ratio
+from tinyvmaf.measure.latency.references import floor_model, teacher_model
 
 __all__ = [
     "ANY_SCORE",
@@ -39,24 +40,25 @@ __all__ = [
     "Expected",
     "FloorLane",
     "Footprint",
+    "Measured",
     "ModelLane",
+    "Opponents",
     "Race",
     "Ratio",
     "RatioBound",
     "RatioVerdict",
-    "Subject",
     "WholePath",
     "Wrong",
     "accept",
     "baselines",
     "cost",
     "disturbed",
-    "expected_of",
     "floor_model",
     "footprint",
     "judge",
+    "opponents",
+    "race_of",
     "ratio",
-    "read_subject",
     "teacher_model",
     "whole_path",
 ]

@@ -1,0 +1,97 @@
+"""Kinds of models: what each takes and gives, what is true of it, and which tests are asked of it."""
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from typing import Final
+
+from tinyvmaf.errors import CouldNotRunError, RegistryError
+from tinyvmaf.extensions import extensions
+from tinyvmaf.judge.kinds.base import Kind, Material, Truth
+from tinyvmaf.model.subject import Subject
+
+__all__ = ["GROUP", "OURS", "SUITES", "Kind", "Material", "Truth", "asked", "find", "kind_of", "kinds", "suites_of"]
+
+GROUP: Final = "tinyvmaf.kinds"
+OURS: Final = {
+    "regressor": "tinyvmaf.judge.kinds.regressor:REGRESSOR",
+    "teacher": "tinyvmaf.judge.kinds.teacher:TEACHER",
+}
+"""As pyproject.toml lists them."""
+SUITES: Final = ("contract", "golden", "backends", "loso", "latency")
+"""The suites that judge models."""
+
+
+def kinds() -> dict[str, Kind]:
+    """Every kind, by name: ours, and those of other packages.
+
+    Raises:
+        CouldNotRunError: another package's kind does not load, or has a name that is taken.
+    """
+    return extensions(GROUP, OURS)
+
+
+def find(name: str) -> Kind:
+    """The kind of that name.
+
+    Raises:
+        CouldNotRunError: there is none; names those that there are.
+    """
+    known = kinds()
+    if name not in known:
+        raise CouldNotRunError(
+            f"kind {name[:80]!r} is not known; known: {', '.join(known)}",
+            hint="correct it in the sidecar, or install the package that brings it",
+        )
+    return known[name]
+
+
+def kind_of(subject: Subject) -> Kind:
+    """The kind of a model.
+
+    Raises:
+        CouldNotRunError: it is not known, asks nothing, or the model has a fault.
+        RegistryError: the sidecar cannot be read.
+    """
+    kind = find(subject.kind)
+    if not _suites(_patterns(kind, subject)):
+        raise CouldNotRunError(
+            f"{subject.id}: its kind, {kind.name}, asks no suite of it, so nothing would be judged",
+            hint=f"suites: {', '.join(SUITES)}",
+        )
+    return kind
+
+
+def asked(subject: Subject, test: str) -> bool:
+    """Whether a test, called `SUITE.NAME`, is asked of a model; of one with a fault each is, so that it says why."""
+    try:
+        return _fits(_patterns(kind_of(subject), subject), test)
+    except (CouldNotRunError, RegistryError):
+        return True
+
+
+def suites_of(subject: Subject) -> list[str]:
+    """The suites that ask something of a model; all of them if it has a fault."""
+    try:
+        return _suites(_patterns(kind_of(subject), subject))
+    except (CouldNotRunError, RegistryError):
+        return list(SUITES)
+
+
+def _patterns(kind: Kind, subject: Subject) -> Sequence[str]:
+    return kind.asked if subject.registered else kind.asked_of_strangers
+
+
+def _fits(patterns: Sequence[str], test: str) -> bool:
+    matching = [one for one in patterns if fnmatchcase(test, one.removeprefix("!"))]
+    return bool(matching) and not matching[-1].startswith("!")
+
+
+def _suites(patterns: Sequence[str]) -> list[str]:
+    """The suites that patterns leave something of."""
+    found = []
+    for suite in SUITES:
+        named = [one for one in patterns if fnmatchcase(suite, one.removeprefix("!").partition(".")[0])]
+        whole = [one for one in named if one.removeprefix("!") in ("*", "*.*", f"{suite}.*") or not one.startswith("!")]
+        if whole and not whole[-1].startswith("!"):
+            found.append(suite)
+    return found

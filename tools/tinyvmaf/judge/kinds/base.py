@@ -1,0 +1,89 @@
+"""What a kind of model is. To add one: a class with all of this, and an entry point in group `tinyvmaf.kinds`.
+
+```toml
+[project.entry-points."tinyvmaf.kinds"]
+no_reference = "my_package.kinds:NO_REFERENCE"
+```
+
+The sidecar of a model names its kind. Nothing outside of a kind looks at that name: whoever needs to know asks the
+kind. `regressor` and `teacher` are the shipped examples.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyvmaf.data.dataset import Dataset
+from tinyvmaf.measure.engine_agreement import Arrays, Inputs
+from tinyvmaf.model.subject import Subject
+from tinyvmaf.vmaf.teacher import Teacher
+
+Truth = Callable[[Arrays], NDArray[np.float64]]
+"""The right answers `[N]` to N items, in VMAF points."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a kind makes inputs and truth from."""
+
+    corpus: Dataset
+    """Rows of a corpus: features and scores. Where its clips are on disk stands in its provenance."""
+    teacher: Callable[[str], Teacher]
+    """Teachers by id; raises `TeacherError` for one that the libvmaf here lacks."""
+
+
+class Kind(Protocol):
+    """What models of one sort take and give, what is true of them, and which gates are asked of them."""
+
+    @property
+    def name(self) -> str:
+        """As sidecars call it: lower case and underscores."""
+
+    @property
+    def summary(self) -> str:
+        """One sentence for people, in lists and reports."""
+
+    @property
+    def takes(self) -> str:
+        """The graph's inputs in words: name, dtype, shape, meaning of each axis."""
+
+    @property
+    def gives(self) -> str:
+        """The graph's outputs in words."""
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The tests of the suites that are asked of a registered model: patterns of `fnmatch`, the last fit decides.
+
+        A test is called `SUITE.NAME`, without `test_`, as `golden.golden_scores`; `!` in front of a pattern takes tests
+        away. Asking nothing is a fault: a model that is asked nothing must not pass.
+        """
+
+    @property
+    def asked_of_strangers(self) -> tuple[str, ...]:
+        """The same, of a file that is not registered, whose sidecar may name any kind to be asked less."""
+
+    def file_faults(self, file: Path) -> list[str]:
+        """Everything in which the file breaks the contract of the kind, by looking: nothing of the model runs."""
+
+    def truth(self, subject: Subject, material: Material) -> Truth | None:
+        """What its scores are compared with; None if nothing is known to be right."""
+
+    def engine_inputs(self, subject: Subject, material: Material) -> Inputs:
+        """What every engine has to give the same scores on: usual, extreme and adversarial inputs, in groups.
+
+        Raises:
+            ModelError: it takes something that does not exist.
+        """
+
+    def latency_inputs(self, subject: Subject, material: Material) -> Arrays:
+        """What it is timed on: real inputs, at least as many items as the largest batch, in random order.
+
+        Raises:
+            ModelError: it takes something that does not exist.
+            TinyvmafError: there are too few.
+        """

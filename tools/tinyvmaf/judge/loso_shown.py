@@ -1,0 +1,67 @@
+"""What people see of a trial of the leave-one-source-out gate: a line of figures, and what the report draws."""
+
+import math
+
+import numpy as np
+
+from tinyvmaf.judge.bounds import Bound
+from tinyvmaf.measure.agreement import cluster_bootstrap
+from tinyvmaf.measure.loso import LosoReport, Trial, shown
+
+
+def summary(report: LosoReport, reading: str, preferred: Bound) -> str:
+    """One line: what a person wants to know of a subject."""
+    pooled, worst = report.pooled[reading], report.worst(reading)
+    plcc, srocc = report.mean(reading, "plcc"), report.mean(reading, "srocc")
+    interval = report.intervals.get(reading, {}).get("rmse")
+    between = f" (95 % {interval.low:.3g} to {interval.high:.3g})" if interval else ""
+    liked = "" if preferred.accepts(plcc) and preferred.accepts(srocc) else f", preferred {preferred} not met"
+    return (
+        f"{report.subject}, {reading}s: PLCC {shown(plcc)} +- {report.std(reading, 'plcc'):.1g}, SROCC {shown(srocc)}, "
+        f"KROCC {shown(report.mean(reading, 'krocc'))}, RMSE {pooled.rmse:.4g}{between}, max {pooled.max_error:.3g}, "
+        f"bias {pooled.bias:+.2g}, slope {pooled.slope:.5f}, worst source {worst.held_out} "
+        f"({worst.agreements[reading].rmse:.4g}){liked}"
+    )
+
+
+def pictures(trial: Trial) -> dict[str, object]:
+    """What the report draws of a model: every frame, and each source with its interval."""
+    report = trial.shown
+    frames = report.frames
+    assert frames is not None
+    names, clips = (sorted(set(column.tolist())) for column in (frames.source, frames.clip))
+    how = "each source scored by a fit that has not seen it"
+    if trial.recipe is None:
+        how = "the file itself on every source, which it may have seen: without a recipe nothing can be held out"
+    elif not trial.registered and trial.recipe.sees_clips:
+        how = "the file itself on every source, which it has seen; what its recipe does without is judged beside it"
+    elif not trial.recipe.sees_clips:
+        how = "its recipe sees no clip of any corpus, so that no source has been seen"
+    finite = [value if math.isfinite(value) else None for value in frames.got.tolist()]
+    each = {}
+    for fold in report.folds:
+        if fold.seed == report.folds[0].seed:
+            found, part = fold.agreements["frame"], frames.of(fold.held_out)
+            low: float | None
+            high: float | None
+            try:
+                interval = cluster_bootstrap(part.clip.tolist(), part.expected, part.got)["rmse"]
+                low, high = interval.low, interval.high
+            except ValueError:  # constant scores, or too few clips
+                low = high = None
+            values = {name: value for name, value in found.as_dict().items() if isinstance(value, float | None)}
+            each[fold.held_out] = values | {"low": low, "high": high}
+    return {
+        "frames": {
+            "how": how,
+            "teacher": trial.teacher.id,
+            "sources": names,
+            "clips": clips,
+            "source": np.searchsorted(names, frames.source).tolist(),
+            "clip": np.searchsorted(clips, frames.clip).tolist(),
+            "frame": frames.frame.tolist(),
+            "expected": frames.expected.tolist(),
+            "got": finite,
+        },
+        "sources": each,
+    }

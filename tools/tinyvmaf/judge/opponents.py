@@ -1,0 +1,45 @@
+"""What a model is raced against: rows and right answers as its kind makes them."""
+
+from functools import partial
+from pathlib import Path
+
+from tinyvmaf.data import dataset
+from tinyvmaf.errors import CouldNotRunError, ModelError
+from tinyvmaf.files import home, sha256
+from tinyvmaf.judge.kinds import Material, find
+from tinyvmaf.measure.engine_agreement import sole
+from tinyvmaf.measure.latency import ANY_SCORE, Expected, Opponents, opponents
+from tinyvmaf.model.subject import Subject
+from tinyvmaf.vmaf.ffmpeg import FFmpeg
+from tinyvmaf.vmaf.teacher import load_built_in
+
+
+def opponents_of(
+    subject: Subject, ffmpeg: FFmpeg, baseline: Path | None = None, *, most: float = ANY_SCORE
+) -> Opponents:
+    """The opponents of a model on the embedded corpus.
+
+    Args:
+        ffmpeg: its libvmaf has the teacher.
+        baseline: the file that it may not be slower than; None for the stored one, if there is one.
+        most: by how much an output may be off, VMAF points.
+
+    Raises:
+        ModelError: it does not keep the contract, or is not the sidecar's.
+        BaselineError: the baseline does not keep it, or takes other features.
+        CouldNotRunError: the kind is not known, or nothing is true of its models.
+        RegistryError, TeacherError: no sidecar, or what it claims cannot be.
+    """
+    kind = find(subject.kind)
+    if wrong := kind.file_faults(subject.file):
+        raise ModelError(f"{subject.file} does not keep the contract, so it is not run: {wrong[0]}")
+    if subject.sidecar.sha256 != sha256(subject.data):
+        raise ModelError(f"{subject.file}: its sidecar is of another file", hint="tinyvmaf verify says what differs")
+    material = Material(
+        dataset.read(home() / "fixtures" / "corpus" / "features.parquet"), partial(load_built_in, ffmpeg)
+    )
+    arrays, truth = kind.latency_inputs(subject, material), kind.truth(subject, material)
+    if truth is None:
+        raise CouldNotRunError(f"{subject.id}: nothing is known to be right for kind {kind.name}, so it is not timed")
+    expected = Expected(sole(arrays), truth(arrays), most)
+    return opponents(subject.id, material.teacher(subject.teacher_id), expected, baseline)

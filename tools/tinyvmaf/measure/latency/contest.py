@@ -1,0 +1,143 @@
+"""What a model is raced against, and the whole path around it."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyvmaf.errors import ModelError
+from tinyvmaf.measure.latency.baseline import BaselineError, baselines
+from tinyvmaf.measure.latency.cost import features_of
+from tinyvmaf.measure.latency.lanes import ANY_SCORE, Expected, FloorLane, ModelLane
+from tinyvmaf.measure.latency.race import Race
+from tinyvmaf.measure.latency.references import floor_model, teacher_model
+from tinyvmaf.model import contract
+from tinyvmaf.model.engines import EngineError, OnnxRuntimeCpu
+from tinyvmaf.vmaf.ffmpeg import FFmpeg
+from tinyvmaf.vmaf.libvmaf import score_pair
+from tinyvmaf.vmaf.patterns import HEIGHT, WIDTH, checkerboard
+from tinyvmaf.vmaf.teacher import Teacher
+
+MODEL: Final = "model"
+FLOOR: Final = "floor"
+TEACHER: Final = "teacher"
+BASELINE: Final = "baseline"
+
+_TEACHER_OFF: Final = 1e-3  # VMAF points; it and `Teacher.predict` are the same numbers in another order
+_SHIFTS: Final = (0, 1)  # of the golden pair of checkerboards
+_TIMES_OVER: Final = 5  # a pattern has 3 frames
+
+
+@dataclass(frozen=True)
+class Opponents:
+    """What a model is raced against, and on which rows."""
+
+    teacher: Teacher
+    expected: Expected
+    baseline: bytes | None
+    """The model file that it may not be slower than; None if there is none."""
+
+
+def opponents(model_id: str, teacher: Teacher, expected: Expected, baseline: Path | None = None) -> Opponents:
+    """The opponents of a model.
+
+    Args:
+        baseline: the file that it may not be slower than; None for the stored one, if there is one.
+
+    Raises:
+        BaselineError: the baseline does not keep the contract, or takes other features.
+    """
+    if baseline is not None and (wrong := contract.file_faults(baseline)):
+        raise BaselineError(f"{baseline} does not keep the contract, so it is not run: {wrong[0]}")
+    stored = baselines().get(model_id) if baseline is None else None
+    before = stored.data() if stored else baseline.read_bytes() if baseline else None
+    if before is not None and (takes := features_of(before)) != len(teacher.features):
+        raise BaselineError(f"the baseline of {model_id} takes {takes} features, not {len(teacher.features)}")
+    return Opponents(teacher, expected, before)
+
+
+def race_of(data: bytes, against: Opponents, batch: int) -> Race:
+    """A race at a batch size: a model, an Identity model, the teacher, and the baseline if there is one.
+
+    Raises:
+        ModelError: the model does not load or run.
+        BaselineError, EngineError: another one does not, or memory is lacking.
+    """
+    expected = against.expected
+    model = ModelLane(MODEL, data, expected, batch)
+    floor = FloorLane(FLOOR, floor_model(expected.rows.shape[1]), expected, batch, fault=EngineError)
+    exact = Expected(expected.rows, expected.scores, _TEACHER_OFF)
+    teacher = ModelLane(TEACHER, teacher_model(against.teacher), exact, batch, fault=EngineError)
+    lanes: list[ModelLane] = [model, floor, teacher]
+    if against.baseline is not None:
+        # It was good enough once; whether it is right is not the question here.
+        loose = Expected(expected.rows, expected.scores, ANY_SCORE)
+        lanes.append(ModelLane(BASELINE, against.baseline, loose, batch, like=model, fault=BaselineError))
+    return Race(lanes)
+
+
+@dataclass(frozen=True)
+class WholePath:
+    """libvmaf on a pair of 1080p, and what models add to it, pass by pass."""
+
+    frames: int
+    libvmaf_s: tuple[float, ...]
+    """Seconds: opening the files, features, the teacher's score in libvmaf, reading its log."""
+    models_s: dict[str, tuple[float, ...]]
+    """Seconds, right behind: loading the model and scoring the frames; of those that did."""
+    failed: dict[str, str]
+    """Models that did not run, and why."""
+
+
+def whole_path(
+    models: Mapping[str, bytes],
+    teacher: Teacher,
+    ffmpeg: FFmpeg,
+    folder: Path,
+    *,
+    passes: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> WholePath:
+    """Time the whole path, from two files to scores.
+
+    libvmaf and a model run one after the other, so the whole path takes the sum, and what the model adds is measured
+    by itself: the difference of two whole paths would drown in libvmaf's own variation, which is larger.
+
+    Args:
+        models: the files of one teacher's models, by id.
+        folder: for the clips, 90 MB.
+        progress: told the passes done, and all.
+
+    Raises:
+        FFmpegError: libvmaf did not run.
+    """
+    clips = [folder / f"checkerboard_{shift}.yuv" for shift in _SHIFTS]
+    libvmaf, taken, failed = list[float](), {name: list[float]() for name in models}, dict[str, str]()
+    try:
+        for shift, path in zip(_SHIFTS, clips, strict=True):
+            path.write_bytes(checkerboard(shift) * _TIMES_OVER)
+        for done in range(passes):
+            begin = time.perf_counter()
+            table = score_pair(
+                *clips, size=f"{WIDTH}x{HEIGHT}", pix_fmt="yuv420p", models=[teacher.model()], ffmpeg=ffmpeg
+            )
+            libvmaf.append(time.perf_counter() - begin)
+            for name, data in models.items():
+                begin = time.perf_counter()
+                rows: NDArray[np.float64] = table.features(teacher.feature_names)
+                try:
+                    OnnxRuntimeCpu(data).run(rows)
+                except ModelError as error:  # says nothing of the others
+                    failed[name] = error.message
+                taken[name].append(time.perf_counter() - begin)
+            if progress is not None:
+                progress(done + 1, passes)
+    finally:
+        for path in clips:
+            path.unlink(missing_ok=True)
+    times = {name: tuple(values) for name, values in taken.items() if name not in failed}
+    return WholePath(len(table), tuple(libvmaf), times, failed)

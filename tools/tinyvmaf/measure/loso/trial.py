@@ -1,0 +1,142 @@
+"""One trial of the leave-one-source-out gate: a recipe and its fits, or one file, held against unseen sources."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from tinyvmaf.data.corpus.splits import leave_one_source_out
+from tinyvmaf.data.dataset import Dataset
+from tinyvmaf.data.opinions import Opinions
+from tinyvmaf.data.store import Store, default_folder
+from tinyvmaf.errors import CouldNotRunError
+from tinyvmaf.measure.loso.evaluate import LosoError, evaluate, evaluate_recipe
+from tinyvmaf.measure.loso.report import LosoReport
+from tinyvmaf.model.engines import OnnxRuntimeCpu
+from tinyvmaf.model.subject import Subject
+from tinyvmaf.train.folds import FitRequest, FoldModel, fold_models
+from tinyvmaf.train.recipes import Recipe, read_recipe, recipe_ids
+from tinyvmaf.vmaf.domain import largest_difference
+from tinyvmaf.vmaf.teacher import Teacher
+
+Found = tuple[float, list[float]]
+"""The largest difference that a search found, and its row."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A recipe, and the model that it made if there is one; or a model without a recipe. Computed once, when asked."""
+
+    id: str
+    recipe: Recipe | None
+    """None for a model that cannot be made again here: then no source can be held out."""
+    teacher: Teacher
+    data: Dataset
+    subject: Subject | None = None
+    """None where a recipe alone is judged."""
+    opinions: Opinions | None = None
+    """If the recipe fits them."""
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """In the order in which the model takes them."""
+        return self.subject.features if self.subject else self.teacher.feature_names
+
+    @property
+    def registered(self) -> bool:
+        """Whether its model is."""
+        return self.subject is not None and self.subject.registered
+
+    @property
+    def file(self) -> FoldModel:
+        """Its model's file, which holds nothing out."""
+        assert self.subject is not None
+        training = self.subject.training
+        return FoldModel(None, training.seed if training else 0, self.subject.data)
+
+    @cached_property
+    def models(self) -> list[FoldModel]:
+        """One a fold and seed: fitted now, or before; without a recipe the file."""
+        if self.recipe is None:
+            return [self.file]
+        folds = leave_one_source_out(self.data.table["source"].to_pylist())
+        training = self.subject.training if self.subject else None
+        seeds = [training.seed] if training else None
+        request = FitRequest(self.recipe, self.teacher, self.data, folds, seeds, self.opinions, self.id)
+        return fold_models(request, Store(default_folder()))
+
+    @cached_property
+    def report(self) -> LosoReport:
+        """What the models score on the sources that they have not seen.
+
+        Raises:
+            CouldNotRunError: a fold cannot be judged.
+        """
+        try:
+            return self._evaluated(self.models)
+        except LosoError as error:
+            raise CouldNotRunError(error.message, hint=error.hint) from error
+
+    @cached_property
+    def reports(self) -> dict[str, LosoReport]:
+        """The folds' report, and that of the model's own file, which is what a merge would ship.
+
+        A file whose recipe sees clips has seen them all: its scores of them show less than its folds do, but a file
+        that is not what its recipe makes is caught by it.
+        """
+        if self.subject is None:
+            return {"folds": self.report}
+        if self.recipe is None:
+            return {"file, each source": self.report}
+        same = self.models == [self.file]  # the same bytes on the same rows
+        return {"folds": self.report, "registered file": self.report if same else self._evaluated([self.file])}
+
+    @property
+    def shown(self) -> LosoReport:
+        """What a person sees: the folds, and of a file that is not registered always the file's own scores."""
+        return self.report if self.registered else self.reports.get("registered file", self.report)
+
+    @cached_property
+    def searched(self) -> Found:
+        """The largest difference of the file from its teacher in the teacher's domain."""
+        assert self.subject is not None
+        engine = OnnxRuntimeCpu(self.subject.data)
+        inverse = np.argsort([self.features.index(feature) for feature in self.teacher.feature_names])
+        return largest_difference(lambda rows: engine.run(rows[:, inverse]), self.teacher)
+
+    def _evaluated(self, models: list[FoldModel]) -> LosoReport:
+        if self.recipe is None:
+            facts = {"recipe": None, "teacher": self.teacher.id, "evaluation": "per source, the file itself"}
+            return evaluate(self.id, models, self.data, self.features, self.teacher.id, facts=facts)
+        return evaluate_recipe(
+            self.id, self.recipe, self.teacher, models, self.data, features=self.features, opinions=self.opinions
+        )
+
+
+def trial_of_recipe(name: str, teacher_of: Callable[[str], Teacher], data: Dataset, opinions: Opinions | None) -> Trial:
+    """The trial of a recipe: a TOML file, or a name. Opinions are of no account if it fits none."""
+    recipe = read_recipe(name)
+    return Trial(recipe.id, recipe, teacher_of(recipe.teacher), data, opinions=opinions if recipe.needs_mos else None)
+
+
+def trial_of(subject: Subject, teacher_of: Callable[[str], Teacher], data: Dataset) -> Trial:
+    """The trial of a model.
+
+    A model that is not registered may claim a recipe. The claim is checked: the recipe has to make the file again. One
+    that sees clips is taken as claimed, for its folds are judged as well.
+
+    Raises:
+        CouldNotRunError: a registered model names no recipe, so that nothing can be held out.
+        RecipeError: it names one that is not here.
+    """
+    training = subject.training
+    if training is None and subject.registered:
+        raise CouldNotRunError(f"{subject.id} says of no recipe that it was made by, so no source can be held out")
+    claimed = training is not None and (subject.registered or training.recipe in recipe_ids())
+    recipe = read_recipe(training.recipe) if training is not None and claimed else None
+    teacher = teacher_of(recipe.teacher if recipe else subject.teacher_id)
+    trial = Trial(subject.id, recipe, teacher, data, subject)
+    if recipe is None or subject.registered or recipe.sees_clips or trial.models == [trial.file]:
+        return trial
+    return Trial(subject.id, None, teacher, data, subject)
