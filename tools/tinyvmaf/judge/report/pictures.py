@@ -91,8 +91,8 @@ def _size(batch: tuple[str, Any]) -> float:
 def _ratio_bounds(batches: Mapping[str, Mapping[str, Any]]) -> dict[str, float | None]:
     """The bound of each line of the history: that of batch 1, for the teacher that of the largest batch."""
     found: dict[str, float | None] = {}
-    for kind in charts.RATIOS:
-        ratios = [(size, ((batch.get("ratios") or {}).get(kind) or {}).get("bound")) for size, batch in batches.items()]
-        chosen = ratios[-1:] if kind == "teacher" else [r for r in ratios if r[0] == "1"]
-        found[kind] = float(chosen[0][1]) if chosen and finite(chosen[0][1]) else None
+    for to in charts.RATIOS:
+        ratios = [(size, ((batch.get("ratios") or {}).get(to) or {}).get("bound")) for size, batch in batches.items()]
+        chosen = ratios[-1:] if to == "teacher" else [r for r in ratios if r[0] == "1"]
+        found[to] = float(chosen[0][1]) if chosen and finite(chosen[0][1]) else None
     return found
