@@ -63,7 +63,6 @@ def _environment() -> Environment:
         "together": digest.together,
         "who": digest.who,
     }
-    made.tests["multiline"] = lambda text: "\n" in text
     return made
 
 
@@ -79,7 +78,11 @@ def _row_groups(text: str) -> list[tuple[bool, str]]:
 
 
 def _measured(outcome: Mapping[str, Any]) -> str:
-    """What an outcome's line says before its bound."""
+    """What was measured, and the bound."""
+    if outcome["type"] == "assertion":
+        return "does not hold" if outcome["failures"] else "holds"
     if outcome["type"] == "limit":
-        return f"worst {words.number(outcome['worst_value'])}, "
-    return f"at most {words.number(outcome['max_difference'], 3)} off, " if outcome["type"] == "comparison" else ""
+        worst = f"worst {words.number(outcome['worst_value'])}"
+    else:
+        worst = f"at most {words.number(outcome['max_difference'], 3)} off"
+    return f"{worst}, bound {words.line(outcome['bound'], 60)}"
