@@ -1,4 +1,4 @@
-"""A picture of a report for the README, its head and its models: `python tools/plots/report.py [PAGE.html] [OUT.png]`.
+"""A picture for the README, of a report's head and models: `python tools/plots/report.py [PAGE.html] [OUT.png]`.
 
 Needs Playwright (extra `tests`) and a Chromium: $TINYVMAF_CHROMIUM, or one on the path.
 """
@@ -15,7 +15,7 @@ from playwright.sync_api import sync_playwright
 from tinyvmaf.files import home
 
 WIDTH, HEAD, BODY, MARGIN = 1280, 326, 1500, 16  # pixels
-COLOURS = 96  # a page of text needs no more, and a smaller file
+COLOURS = 96  # enough for a page of text, and a small file
 
 
 def main(page: Path, out: Path) -> None:
@@ -26,7 +26,7 @@ def main(page: Path, out: Path) -> None:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         shown = browser.new_page(viewport={"width": WIDTH, "height": 1000})
         shown.goto(page.resolve().as_uri())
-        # What was not checked stands between the two, and is longer than the picture.
+        # Between the two is what was not checked, which is too long for the picture.
         top = shown.screenshot(clip={"x": 0, "y": 0, "width": WIDTH, "height": HEAD})
         box = shown.locator("#models").bounding_box()
         assert box is not None, "the page has no models"

@@ -1,4 +1,4 @@
-"""Records and evidence as a real run would leave them, made by arithmetic; and texts that mean harm."""
+"""Records and evidence as a real run would leave them, made by arithmetic; and hostile texts."""
 
 from typing import Any
 
@@ -69,7 +69,7 @@ def sample(
 
 
 def of_nothing(*, stopped: bool = False, could_not_run: str | None = None, failure: str | None = None) -> Record:
-    """A record in which nothing was judged."""
+    """A record without any outcome."""
     run = _begun()
     if could_not_run is not None:
         run["could_not_run"].append(results.finding(None, None, None, could_not_run))
@@ -79,7 +79,7 @@ def of_nothing(*, stopped: bool = False, could_not_run: str | None = None, failu
 
 
 def hostile(text: str) -> tuple[Record, dict[str, Any]]:
-    """A small failing record with one text wherever a stranger's text may stand."""
+    """A small failing record with one text in every place that a stranger's text can reach."""
     run, evidence = sample(MODELS[:2], frames=2)
     for model in run["models"]:
         model |= dict.fromkeys(("tier", "path", "sha256", "teacher", "recipe"), text)

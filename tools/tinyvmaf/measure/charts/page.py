@@ -81,8 +81,6 @@ class Chart:
         Args:
             label: what a screen reader says.
         """
-        for artist in self._figure.findobj():
-            artist.set_clip_on(False)
         drawn = ET.fromstring(render(self._figure, "svg", {"svg.fonttype": "none"}, transparent=True))
         about = {"viewBox": f"0 0 {self.width:g} {self.height:g}", "role": "img", "aria-label": label, "class": "chart"}
         chart = ET.Element("svg", about)
