@@ -201,7 +201,7 @@ def no_bounds(copy: Path) -> None:
 
 @pytest.mark.parametrize(
     ("spoil", "message"),
-    [(empty_registry, "registry.json lists no model"), (no_bounds, "gates.toml has no bound 'contract.range_low'")],
+    [(empty_registry, "registry.json lists no model"), (no_bounds, "gates.toml: no bound for golden.published")],
 )
 def test_a_gate_without_what_it_needs_could_not_run(
     spoil: Callable[[Path], None], message: str, copy: Path, gate

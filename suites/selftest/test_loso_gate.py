@@ -228,7 +228,7 @@ def test_a_held_out_source_that_was_trained_on_fails(wrong: list[str], copy: Pat
     assert status == FAIL, text
     assert failed(text) == {SEEN}
     assert "on_clips: share of a held-out source's distinct rows that its model was trained on: 9 of 9 values" in text
-    assert re.search(r"  Carphone, seed 0 +0\.010000 +1\.000000 +9\.90e-01 <", text), text
+    assert re.search(r"  Carphone, seed 0 +1 +-0\.99 +<", text), text
 
 
 def renamed(columns: Columns) -> None:
@@ -250,7 +250,7 @@ def test_a_source_that_leaks_in_under_another_name_fails(copy: Path, loso) -> No
     assert failed(text) == {SEEN}
     assert "trained on: 2 of 10 values outside" in text
     for source in ("Carphone", "Copy"):
-        assert re.search(rf"  {source}, seed 0 +0\.010000 +1\.000000 +9\.90e-01 <", text), text
+        assert re.search(rf"  {source}, seed 0 +1 +-0\.99 +<", text), text
 
 
 def test_features_in_another_order_fail(copy: Path, loso) -> None:
@@ -274,7 +274,7 @@ def test_a_constant_model_fails(copy: Path, loso) -> None:
     status, text = loso()
     assert status == FAIL, text
     assert PROMISES in failed(text)
-    assert re.search(rf"{ID}: .*, sources held out: 1 of 2 values outside .*\n.*\n +registered file .* <", text), text
+    assert re.search(rf"{ID}: .*, sources held out: 1 of 2 values outside .*\n.*\n +registered file .* +<", text), text
 
 
 def test_a_file_that_is_not_what_its_recipe_makes_fails_whatever_it_promises(copy: Path, loso) -> None:
@@ -381,7 +381,7 @@ def no_bounds(copy: Path) -> None:
     [
         (without_students, "no model here is of a kind that loso judges\n  hint: tinyvmaf models lists them"),
         (one_source_does_not_vary, f"{ID}, frame, source Grain: .*\n  hint: a source needs clips of different quality"),
-        (no_bounds, r"gates\.toml has no bound 'loso\."),
+        (no_bounds, r"gates\.toml: no bound for .*loso\."),
     ],
 )
 def test_a_gate_without_what_it_needs_could_not_run(

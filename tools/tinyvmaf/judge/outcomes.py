@@ -15,6 +15,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.fields import FieldInfo
 
 from tinyvmaf.errors import CouldNotRunError
 from tinyvmaf.judge.bounds import Bound
@@ -41,7 +42,7 @@ class Row(_Shown):
     """One value that was judged."""
 
     label: str = Field(title="value", description="what was measured")
-    accepted: bool = Field(title="within", description="whether it is within the bound")
+    accepted: bool = Field(title="", description="whether it is within the bound; `<` marks a value outside")
 
 
 class ComparedRow(Row):
@@ -49,7 +50,9 @@ class ComparedRow(Row):
 
     expected: Number = Field(title="expected", description="the value that it should have")
     got: Number = Field(title="got", description="the value that it has")
-    difference: Number = Field(title="|d|", description="distance from the expected value")
+    difference: Number = Field(
+        title="|d|", description="distance from the expected value", json_schema_extra={"format": ".2e"}
+    )
 
 
 class LimitRow(Row):
@@ -213,15 +216,19 @@ def columns(found: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     """
     if not found.get("worst"):
         return [], []
-    row = TYPES[found["type"]].row
-    shown = {name: field.title or name for name, field in row.model_fields.items()}
-    return list(shown.values()), [[_cell(one[name]) for name in shown] for one in found["worst"]]
+    row = TYPES[found["type"]].row.model_fields
+    names = sorted(row, key=lambda name: name == "accepted")  # the mark stands last
+    return [row[name].title or "" for name in names], [
+        [_cell(one[name], row[name]) for name in names] for one in found["worst"]
+    ]
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, field: FieldInfo) -> str:
     if isinstance(value, bool):
-        return "yes" if value else "NO"
-    return _number(value) if value is None or isinstance(value, float) else str(value)
+        return "" if value else "<"
+    extra = field.json_schema_extra
+    style = str(extra["format"]) if isinstance(extra, dict) and "format" in extra else ".9g"
+    return f"{value:{style}}" if isinstance(value, float) else "not finite" if value is None else str(value)
 
 
 def _number(value: float | None) -> str:

@@ -1,4 +1,4 @@
-"""Agreement of a tiny model with its teacher, on a corpus or on one scored pair."""
+"""AgreementMetrics of a tiny model with its teacher, on a corpus or on one scored pair."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ def corpus_frames(data: Dataset, name: str) -> ScoredFrames:
 
 
 def teacher_agreement(model: TinyModel, frames: ScoredFrames) -> tuple[AgreementMetrics, AgreementMetrics | None]:
-    """Agreement of the model with its teacher per frame, and of the means of clips if there are several.
+    """AgreementMetrics of the model with its teacher per frame, and of the means of clips if there are several.
 
     Raises:
         TeacherError: the frames have no scores by this teacher.
