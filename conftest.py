@@ -15,6 +15,7 @@ from tinyvmaf.data.corpus.scan import ENV
 from tinyvmaf.data.dataset import Dataset
 from tinyvmaf.errors import CouldNotRunError, TinyvmafError
 from tinyvmaf.files import home
+from tinyvmaf.judge import kinds
 from tinyvmaf.judge.bounds import Bounds, load_bounds
 from tinyvmaf.judge.options import declare_for_pytest
 from tinyvmaf.judge.selection import asked_subjects, leave_out, subjects_of
@@ -25,7 +26,7 @@ from tinyvmaf.vmaf.teacher import DEFAULT
 
 pytest_plugins = ["tinyvmaf.judge.plugin"]
 
-_VARIABLES = ("TINYVMAF_HOME", "TINYVMAF_FFMPEG", "TINYVMAF_GOLDEN_ROOT", "TINYVMAF_DATA_ROOT", "VMAF_DATA_ROOT")
+_VARIABLES = ("TINYVMAF_HOME", "TINYVMAF_FFMPEG", "TINYVMAF_GOLDEN_ROOT", *ENV)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,10 +35,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Find the models that are judged, and tell the verdict of them."""
-    models = [one.as_dict() for one in subjects_of(config).values()]
-    verdict = config.pluginmanager.get_plugin("tinyvmaf-verdict")
-    if verdict is not None:
-        verdict.under_test(models, pytest_report_header(config))
+    subjects = subjects_of(config).values()
+    if (verdict := config.pluginmanager.get_plugin("tinyvmaf-verdict")) is not None:
+        verdict.under_test(map(kinds.listed, subjects), pytest_report_header(config))
     elif not hasattr(config, "workerinput"):  # of xdist, which has none
         raise pytest.UsageError("the verdict was switched off, and without it a run that checked nothing looks green")
 
@@ -45,8 +45,8 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test of a suite that asks for a model runs once for each that is judged; its id begins with the model."""
-    names = metafunc.fixturenames
-    if metafunc.definition.nodeid.startswith("suites/") and "model" in names and "engine_name" not in names:
+    asks = {"model", "engine_name"}.intersection(metafunc.fixturenames)
+    if metafunc.definition.nodeid.startswith("suites/") and asks == {"model"}:
         metafunc.parametrize("model", [one.id for one in asked_subjects(metafunc)], scope="session")
 
 
@@ -57,16 +57,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """What a report needs to say where it comes from."""
-    lines = [f"tinyvmaf home: {home()}"]
-    lines += [f"{name}={os.environ[name]}" for name in _VARIABLES if name in os.environ]
+    named = (f"{name}={os.environ[name]}" for name in _VARIABLES if name in os.environ)
+    lines = [f"tinyvmaf home: {home()}", *named]
     try:
         lines.append(str(find_ffmpeg(config.getoption("--ffmpeg"))))
     except TinyvmafError as error:
         lines.append(f"FFmpeg: {error.message}")
     if _runs(config, "suites/backends"):
         lines += [f"engine {row}" for row in engines.table()]
-    adopted = [one for one in subjects_of(config).values() if one.adopted]
-    return lines + [f"{one.id}: {sentence}" for one in adopted for sentence in one.as_dict()["adaptor"]]
+    subjects = subjects_of(config).values()
+    lines += [f"{one.id}: {text}" for one in subjects if one.adopted for text in one.adopted.sentences]
+    return [*lines, *filter(None, map(kinds.not_asked, subjects))]
 
 
 def _runs(config: pytest.Config, suite: str) -> bool:
@@ -80,16 +81,6 @@ def _runs(config: pytest.Config, suite: str) -> bool:
 def subject(model: str, pytestconfig: pytest.Config) -> Subject:
     """The model under test."""
     return subjects_of(pytestconfig)[model]
-
-
-@pytest.fixture
-def judged(model: str, pytestconfig: pytest.Config) -> Subject:
-    return subjects_of(pytestconfig)[model]
-
-
-@pytest.fixture
-def entry(judged: Subject) -> object:
-    return judged.known
 
 
 @pytest.fixture(scope="session")
@@ -107,10 +98,10 @@ def bounds() -> Bounds:
 @pytest.fixture(scope="session")
 def on_disk(pytestconfig: pytest.Config) -> Corpus | None:
     """The corpus of --data-root or its variables; None judges the embedded one."""
-    option = pytestconfig.getoption("--data-root")
+    option, assume = (pytestconfig.getoption(f"--{name}") for name in ("data-root", "assume-dims"))
     if option is None and not any(os.environ.get(name) for name in ENV):
         return None
-    return scan(data_root(None if option is None else Path(option)), assume=pytestconfig.getoption("--assume-dims"))
+    return scan(data_root(None if option is None else Path(option)), assume=assume)
 
 
 @pytest.fixture(scope="session")
@@ -120,9 +111,8 @@ def data(on_disk: Corpus | None, pytestconfig: pytest.Config, tmp_path_factory: 
         return dataset.read(home() / "fixtures" / "corpus" / "features.parquet")
     out = tmp_path_factory.mktemp("corpus") / "features.parquet"
     arguments = ["extract", "--data-root", str(on_disk.root), "--out", str(out), "--teacher", DEFAULT]
-    for name in ("ffmpeg", "assume-dims"):
-        value = pytestconfig.getoption(f"--{name}")
-        arguments += [f"--{name}", value] if value else []
+    given = {name: pytestconfig.getoption(f"--{name}") for name in ("ffmpeg", "assume-dims")}
+    arguments += [f"--{name}={value}" for name, value in given.items() if value]
     main(arguments)  # clips that fail are missing from the file, and test_every_clip_is_there says so
     if not out.is_file():
         raise CouldNotRunError(f"{on_disk.root}: no clip gave features; tinyvmaf corpus check says why")

@@ -6,6 +6,7 @@ import numpy as np
 
 from tinyvmaf.judge import results
 from tinyvmaf.judge.bounds import load_bounds, promise
+from tinyvmaf.judge.kinds import SUITES as SUITES_OF_MODELS
 from tinyvmaf.judge.outcomes import Outcome, compare, hold
 
 Record = dict[str, Any]
@@ -221,6 +222,7 @@ def _judge(run: Record, model: str, seen: dict[str, Any], *, waived: bool) -> No
     bounds = load_bounds()
     about = {"path": f"model/{model}.onnx", "sha256": "619626ad" * 8, "bytes": _BYTES.get(model, 4000)}
     about |= {"tier": model.rpartition("_")[2], "teacher": "vmaf_v0.6.1", "recipe": model, "registered": True}
+    about |= {"kind": "regressor", "asked": list(SUITES_OF_MODELS)}
     about |= {"measured": {"loso_frame_rmse_points": 0.0236}, "promised": {"frame_rmse": 0.06, "frame_max_error": 0.3}}
     run["models"].append({"id": model, "adaptor": [], **about})
     frames, again = seen["frames"], f"pytest suites/loso --model model/{model}.onnx"

@@ -30,6 +30,8 @@ MODEL = {
     "tier": None,
     "teacher": None,
     "recipe": None,
+    "kind": "regressor",
+    "asked": ["contract", "golden", "backends", "loso", "latency"],
     "registered": True,
     "adaptor": [],
     "measured": {},

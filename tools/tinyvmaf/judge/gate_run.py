@@ -15,7 +15,6 @@ from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.judge import results, selftest_cache
 from tinyvmaf.judge.verdict import EXIT, FAIL, PASS, SUITES
 
-_OF_MODELS: Final = ("contract", "golden", "backends", "loso", "latency")
 _JUDGED: Final = ("pass", "fail", "waived", "could not run")
 _NO_TESTS: Final = 5
 _INTERRUPTED: Final = (2, -signal.SIGINT, 128 + signal.SIGINT)
@@ -162,10 +161,9 @@ def _not_judged(whole: Mapping[str, Any], suites: Sequence[str]) -> list[dict[st
     ran = {name for name, _ in judged}
     found = [results.finding(name, None, None, f"{name}: no test of it ran") for name in suites if name not in ran]
     for model in whole["models"]:
-        exempt = {"loso"} if model["registered"] and model["recipe"] is None else set()  # a teacher, not a student
         found += [
             results.finding(suite, model["id"], None, f"{suite}: nothing was judged of {model['id']}")
             for suite in suites
-            if suite in _OF_MODELS and suite not in exempt and (suite, model["id"]) not in judged
+            if suite in model["asked"] and (suite, model["id"]) not in judged
         ]
     return found

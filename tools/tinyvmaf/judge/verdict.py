@@ -75,6 +75,10 @@ class ModelResult(_Part):
     tier: str | None
     teacher: str | None
     recipe: str | None
+    kind: str | None
+    """The name of its kind; null if the model has a fault."""
+    asked: list[str]
+    """The suites that its kind asks something of it."""
     registered: bool
     adaptor: list[str]
     measured: dict[str, Finite]

@@ -145,6 +145,7 @@ class Subject:
             "tier": claims.get("tier"),
             "teacher": claims.get("teacher", {}).get("id"),
             "recipe": (claims.get("training") or {}).get("recipe"),
+            "kind": claims.get("kind"),
             "registered": self.registered,
             "adaptor": list(self.adopted.sentences) if self.adopted else [],
             "measured": claims.get("measured", {}),

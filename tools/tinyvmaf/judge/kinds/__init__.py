@@ -2,14 +2,28 @@
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Any, Final
 
 from tinyvmaf.errors import CouldNotRunError, RegistryError
 from tinyvmaf.extensions import extensions
 from tinyvmaf.judge.kinds.base import Kind, Material, Truth
 from tinyvmaf.model.subject import Subject
 
-__all__ = ["GROUP", "OURS", "SUITES", "Kind", "Material", "Truth", "asked", "find", "kind_of", "kinds", "suites_of"]
+__all__ = [
+    "GROUP",
+    "OURS",
+    "SUITES",
+    "Kind",
+    "Material",
+    "Truth",
+    "asked",
+    "find",
+    "kind_of",
+    "kinds",
+    "listed",
+    "not_asked",
+    "suites_of",
+]
 
 GROUP: Final = "tinyvmaf.kinds"
 OURS: Final = {
@@ -75,6 +89,17 @@ def suites_of(subject: Subject) -> list[str]:
         return _suites(_patterns(kind_of(subject), subject))
     except (CouldNotRunError, RegistryError):
         return list(SUITES)
+
+
+def listed(subject: Subject) -> dict[str, Any]:
+    """A model for the verdict, with the suites that its kind asks of it."""
+    return {**subject.as_dict(), "asked": suites_of(subject)}
+
+
+def not_asked(subject: Subject) -> str:
+    """A sentence on the suites that its kind does not ask of a model; empty if there are none."""
+    left = [suite for suite in SUITES if suite not in suites_of(subject)]
+    return f"{subject.id}: a model of kind {subject.kind} is not asked {', '.join(left)}" if left else ""
 
 
 def _patterns(kind: Kind, subject: Subject) -> Sequence[str]:
