@@ -1,4 +1,4 @@
-"""Broken candidates (breaks.py): the gate that is there for a break catches it, and the others are not red for nothing.
+"""Broken candidates (breaks/): the gate that is there for a break catches it, and the others are not red for nothing.
 
 Many candidates a run, for a gate's start costs more than a candidate does. A good one runs along in each.
 """
@@ -67,30 +67,30 @@ def of_kind(*kinds: str) -> list[Break]:
 def made(name: str, kind: str) -> Made:
     """The good model with its sidecar, under that id."""
     folder = home() / "model"
-    model, said = onnx.load(folder / f"{MODEL}.onnx"), read_sidecar(folder / f"{MODEL}.json").as_dict()
+    model, sidecar = onnx.load(folder / f"{MODEL}.onnx"), read_sidecar(folder / f"{MODEL}.json").as_dict()
     if kind == ADOPTED:  # names of its own
         for node in model.graph.node:
             node.input[:] = ["x" if one == "features" else one for one in node.input]
         model.graph.input[0].name = "x"
-        return Made(model, {"features": [f"integer_{one}" for one in said["feature_order"]]})
+        return Made(model, {"features": [f"integer_{one}" for one in sidecar["feature_order"]]})
     if kind in (FILE, ENGINES):
-        said |= {"training": None, "promised": {}}
+        sidecar |= {"training": None, "promised": {}}
     else:
-        said["promised"].pop("worst_difference")  # a search of seconds
-    return Made(model, said | {"id": name})
+        sidecar["promised"].pop("worst_difference")  # a search of seconds
+    return Made(model, sidecar | {"id": name})
 
 
 def write(one: Made, path: Path) -> None:
     """The files of a candidate; what its sidecar says of the file is true but for its claims."""
     data = one.data if one.data is not None else one.model.SerializeToString(deterministic=True)
     path.write_bytes(data)
-    if "schema" in one.said:
+    if "schema" in one.sidecar:
         try:
-            one.said |= graph_facts(data)
+            one.sidecar |= graph_facts(data)
         except RegistryError:
-            one.said |= {"sha256": sha256(data), "bytes": max(1, len(data))}
-        one.said |= one.claims
-    path.with_suffix(".json").write_text(json.dumps(one.said), encoding="utf-8")
+            one.sidecar |= {"sha256": sha256(data), "bytes": max(1, len(data))}
+        one.sidecar |= one.claims
+    path.with_suffix(".json").write_text(json.dumps(one.sidecar), encoding="utf-8")
     path.with_suffix(".md").write_text("card", encoding="utf-8")
 
 
@@ -221,4 +221,4 @@ def test_the_table_is_large_and_the_page_has_all_of_it() -> None:
     page = (home() / "docs/gates.md").read_text(encoding="utf-8")
     section = page.split("## Broken candidates\n")[1].split("\n## ")[0]
     rows = [line for line in section.splitlines() if line.startswith("| `")]
-    assert rows == [row(one) for one in TABLE], "python suites/selftest/breaks.py prints the table"
+    assert rows == [row(one) for one in TABLE], "python -m suites.selftest.breaks prints the table"
