@@ -14,7 +14,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 from tinyvmaf.errors import ModelError
 from tinyvmaf.model.certificate import ExactnessCertificate, certify
 
-from ..effort import tries
+from ..effort import THOROUGH, tries
 from .certificate_samples import DOUBLE, FLOAT, build, integers, node, refused, weights
 
 # Hostile files, and files that are not models.
@@ -132,6 +132,7 @@ BOMBS: dict[str, tuple[list[NodeProto], dict[str, Any]]] = {
 }
 
 
+@pytest.mark.fuzz
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_small_files_do_not_take_much_time_or_memory(bomb: str) -> None:
     nodes, constants = BOMBS[bomb]
@@ -140,12 +141,14 @@ def test_small_files_do_not_take_much_time_or_memory(bomb: str) -> None:
         constants,
     )
     started = time.process_time()
-    tracemalloc.start()
     certify(data)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
     assert time.process_time() - started < 20
-    assert peak < 300_000_000
+    if THOROUGH:  # tracing memory takes six times as long
+        tracemalloc.start()
+        certify(data)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 300_000_000
 
 
 @pytest.mark.fuzz
