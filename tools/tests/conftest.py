@@ -3,7 +3,7 @@
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +11,10 @@ import pytest
 
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, find_ffmpeg
 
+from .fixture_types import Clip, Encode
+
 SIZE, WIDTH, HEIGHT = "128x96", 128, 96
 OLD_ENV = "TINYVMAF_TESTS_OLD_FFMPEG"
-
-Clip = Callable[..., Path]
-Encode = Callable[..., Path]
 
 
 @pytest.fixture(autouse=True)

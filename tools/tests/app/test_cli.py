@@ -18,11 +18,13 @@ from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.teacher import KNOWN, load_built_in
 
+from ..fixture_types import Clip
+
 RAW = ["--size", "128x96", "--pix-fmt", "yuv420p"]
 
 
 @pytest.fixture
-def pair(clip) -> list[str]:
+def pair(clip: Clip) -> list[str]:
     return [str(clip("r.yuv")), str(clip("d.yuv", noise=9))]
 
 

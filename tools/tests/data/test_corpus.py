@@ -26,11 +26,13 @@ from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.patterns import build
 
+from ..fixture_types import Clip
+
 DIMS = "128x96"
 
 
 @pytest.fixture
-def root(tmp_path: Path, clip) -> Path:
+def root(tmp_path: Path, clip: Clip) -> Path:
     """Two sources with two clips each."""
     folder = tmp_path / "root"
     for name in ("ref", "dis"):
@@ -211,7 +213,9 @@ def test_each_fault_has_its_own_message(
     ],
     ids=["unused", "extension", "lossless", "folder", "settings"],
 )
-def test_a_fault_that_spoils_no_result_is_a_note(spoil, code: str, path: str, root: Path, ffmpeg: FFmpeg) -> None:
+def test_a_fault_that_spoils_no_result_is_a_note(
+    spoil: Callable[[Path], object], code: str, path: str, root: Path, ffmpeg: FFmpeg
+) -> None:
     spoil(root)
     if code == "unused":
         (root / "dis/Tennis_2_180_200.yuv").unlink()
@@ -241,7 +245,7 @@ def test_the_command_reports_all_faults_at_once(root: Path, capsys: pytest.Captu
     }
 
 
-def test_a_file_outside_the_root_is_never_opened(root: Path, ffmpeg: FFmpeg, clip, tmp_path: Path) -> None:
+def test_a_file_outside_the_root_is_never_opened(root: Path, ffmpeg: FFmpeg, clip: Clip, tmp_path: Path) -> None:
     """Not even to hash it or to look at its header."""
     outside = clip("outside.yuv", folder=tmp_path)
     before = outside.stat().st_atime_ns
@@ -266,7 +270,7 @@ def test_the_folders_and_settings_may_not_lie_outside_the_root(name: str, root: 
 
 
 def test_a_file_replaced_by_a_link_out_after_the_scan_is_not_opened(
-    root: Path, ffmpeg: FFmpeg, clip, tmp_path: Path
+    root: Path, ffmpeg: FFmpeg, clip: Clip, tmp_path: Path
 ) -> None:
     corpus = scan(root, assume=DIMS)
     (root / CLIP).unlink()

@@ -20,6 +20,7 @@ from tinyvmaf.data import dataset
 from tinyvmaf.data.corpus import Corpus, scan
 from tinyvmaf.data.extract import ExtractionRequest, extract, measure
 from tinyvmaf.data.extract.dask import dask_cluster
+from tinyvmaf.data.extract.job import Columns, Job
 from tinyvmaf.data.store import Store
 from tinyvmaf.errors import MediaError, TinyvmafError
 from tinyvmaf.vmaf.features import CANONICAL
@@ -27,12 +28,13 @@ from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.libvmaf import score_pair
 
 from ..effort import tries
+from ..fixture_types import Clip
 
 DIMS = "128x96"
 
 
 @pytest.fixture
-def root(tmp_path: Path, clip) -> Path:
+def root(tmp_path: Path, clip: Clip) -> Path:
     """Three sources with three clips each; the files are old enough for their digests to be stored."""
     folder = tmp_path / "root"
     for name in ("ref", "dis"):
@@ -122,7 +124,7 @@ def test_a_clip_that_fails_is_named_and_the_rest_is_kept(corpus: Corpus, store: 
     assert seen[-1] == (9, 9, 32)
 
 
-def test_features_full_gives_every_column_that_libvmaf_logs(tmp_path: Path, clip, store: Store) -> None:
+def test_features_full_gives_every_column_that_libvmaf_logs(tmp_path: Path, clip: Clip, store: Store) -> None:
     for name in ("ref", "dis"):
         (tmp_path / "full" / name).mkdir(parents=True)
     size = (320, 192)
@@ -200,7 +202,7 @@ def test_killed_again_and_again_it_finishes_with_the_same_bytes(root: Path, tmp_
 @pytest.mark.usefixtures("sigint_is_heeded")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_all_children_and_keeps_finished_clips(
-    number: signal.Signals, clip, root: Path, tmp_path: Path
+    number: signal.Signals, clip: Clip, root: Path, tmp_path: Path
 ) -> None:
     long = clip("long.yuv", frames=3000)
     for name in ("ref/L_25fps.yuv", "dis/L_1_90_100.yuv", "dis/L_2_90_100.yuv", "dis/L_3_90_100.yuv"):
@@ -235,7 +237,7 @@ def test_two_runs_at_once_share_the_work(root: Path, tmp_path: Path) -> None:
 
 
 def test_the_command_names_the_clips_that_failed(
-    root: Path, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TINYVMAF_CACHE", str(tmp_path / "cache"))
     (root / "dis/B_2_180_200.yuv").write_bytes(b"x")
@@ -373,7 +375,7 @@ def test_a_worker_without_the_data_root_or_the_same_ffmpeg_is_an_error(
 ) -> None:
     jobs = []
 
-    def keep(job):
+    def keep(job: Job) -> tuple[str, Columns]:
         jobs.append(job)
         return measure(job)
 

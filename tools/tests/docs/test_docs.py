@@ -11,6 +11,7 @@ import pytest
 
 from tinyvmaf.files import home
 from tinyvmaf.model.registry import entries
+from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.libvmaf import motion_epoch
 
 # Hidden folders belong to tools and hold environments and caches; report/ is what a run says.
@@ -144,7 +145,7 @@ def test_what_is_to_be_installed_is_there_to_be_installed() -> None:
     assert "tinyvmaf[" not in text
 
 
-def test_the_epochs_of_the_decision_record_are_measured(ffmpeg, old_ffmpeg) -> None:
+def test_the_epochs_of_the_decision_record_are_measured(ffmpeg: FFmpeg, old_ffmpeg: FFmpeg) -> None:
     record = (home() / "docs/decisions/0004-epoch-by-measurement.md").read_text(encoding="utf-8")
     for build in (ffmpeg, old_ffmpeg):
         assert motion_epoch(build)[1] in record

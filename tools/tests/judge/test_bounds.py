@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tinyvmaf.errors import CouldNotRunError, TinyvmafError
 from tinyvmaf.files import home
-from tinyvmaf.judge.bounds import SELECTORS, load_bounds
+from tinyvmaf.judge.bounds import SELECTORS, Bound, load_bounds
 from tinyvmaf.judge.gates import GATES
 
 TOML = (home() / "gates.toml").read_text(encoding="utf-8")
@@ -43,7 +43,7 @@ def test_places_is_unittests(a: float, d: float) -> None:
 
 
 @pytest.mark.parametrize("bound", [PLACES, POINTS, LEAST], ids=str)
-def test_what_is_not_finite_is_never_within_a_bound(bound) -> None:
+def test_what_is_not_finite_is_never_within_a_bound(bound: Bound) -> None:
     for value in (float("nan"), float("inf"), float("-inf")):
         assert not bound.accepts(value)
 

@@ -14,6 +14,7 @@ from tinyvmaf.judge import kinds, subjects
 from tinyvmaf.judge.kinds import SUITES
 from tinyvmaf.model import registry
 from tinyvmaf.model.subject import Subject
+from tinyvmaf.vmaf.ffmpeg import FFmpeg
 
 from .kind_package import install
 
@@ -97,7 +98,7 @@ def test_a_name_is_one_kind(theirs) -> None:
         kinds.kinds()
 
 
-def test_inputs_are_named_arrays_and_truth_is_that_of_the_teacher(ffmpeg) -> None:
+def test_inputs_are_named_arrays_and_truth_is_that_of_the_teacher(ffmpeg: FFmpeg) -> None:
     from tinyvmaf.data import dataset
     from tinyvmaf.vmaf.teacher import load_built_in
 

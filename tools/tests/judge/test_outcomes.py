@@ -11,7 +11,7 @@ from pydantic import Field, TypeAdapter
 
 from tinyvmaf.errors import CouldNotRunError
 from tinyvmaf.judge import outcomes
-from tinyvmaf.judge.bounds import load_bounds
+from tinyvmaf.judge.bounds import Bound, load_bounds
 from tinyvmaf.judge.outcomes import AnyOutcome, Comparison, Limit, columns, compare, fields, hold
 
 BOUNDS = load_bounds()
@@ -77,7 +77,7 @@ def test_one_value_outside_fails_wherever_it_is(values: list[float], data: st.Da
 
 
 @given(st.lists(st.floats(-10, 10), min_size=1, max_size=40), st.sampled_from([LEAST, MOST]))
-def test_the_worst_rows_of_a_limit_are_those_nearest_to_the_wrong_side(values: list[float], bound) -> None:
+def test_the_worst_rows_of_a_limit_are_those_nearest_to_the_wrong_side(values: list[float], bound: Bound) -> None:
     """A one-sided bound once listed the values furthest from it, so that the ten best stood as the ten worst."""
     outcome = hold(bound, "m", {str(n): value for n, value in enumerate(values)}, reproduce="x")
     worst = (min if bound.gate.direction == "at least" else max)(values)

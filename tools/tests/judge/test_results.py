@@ -109,7 +109,9 @@ def test_a_model_is_judged_by_what_is_its_own() -> None:
         ("not asked", ["contract"], False, "not asked", "PASS"),
     ],
 )
-def test_a_waiver_that_is_expired_or_of_no_use_fails(state, suites, selected, after, word) -> None:
+def test_a_waiver_that_is_expired_or_of_no_use_fails(
+    state: str, suites: list[str], selected: bool, after: str, word: str
+) -> None:
     whole = results.finish(
         found(outcomes=[outcome()], suites=suites, waivers=[WAIVER | {"state": state}]), selected=selected
     )

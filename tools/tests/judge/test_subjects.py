@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -115,7 +116,7 @@ def test_what_a_file_brings_about_is_its_own(tmp_path: Path, monkeypatch: pytest
     bad = write(tmp_path, network(), PLAIN, name="bad")
     real = subjects.read_original
 
-    def read_original(path: Path, width: int):
+    def read_original(path: Path, width: int) -> Any:
         if path == bad:
             raise MemoryError("hostile")
         return real(path, width)

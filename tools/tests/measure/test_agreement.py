@@ -5,6 +5,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Callable
+from random import Random
 
 import numpy as np
 import pytest
@@ -63,21 +64,27 @@ def test_a_correlation_is_bounded_and_symmetric(
 
 @ALL
 @given(pair=pairs(), random=st.randoms(use_true_random=False))
-def test_the_order_of_rows_does_not_matter(correlation: Correlation, pair, random) -> None:
+def test_the_order_of_rows_does_not_matter(
+    correlation: Correlation, pair: tuple[NDArray[np.float64], NDArray[np.float64]], random: Random
+) -> None:
     expected, got = pair
     order = random.sample(range(expected.size), expected.size)
     assert correlation(expected[order], got[order]) == pytest.approx(correlation(expected, got), abs=1e-12)
 
 
 @given(pairs(), st.floats(0.1, 10), st.floats(-100, 100))
-def test_plcc_does_not_see_a_positive_scale_and_an_offset(pair, scale: float, offset: float) -> None:
+def test_plcc_does_not_see_a_positive_scale_and_an_offset(
+    pair: tuple[NDArray[np.float64], NDArray[np.float64]], scale: float, offset: float
+) -> None:
     expected, got = pair
     assert plcc(expected, scale * got + offset) == pytest.approx(plcc(expected, got), abs=1e-9)
 
 
 @pytest.mark.parametrize("correlation", [srocc, krocc])
 @given(pair=pairs())
-def test_rank_correlations_do_not_see_a_monotone_map(correlation: Correlation, pair) -> None:
+def test_rank_correlations_do_not_see_a_monotone_map(
+    correlation: Correlation, pair: tuple[NDArray[np.float64], NDArray[np.float64]]
+) -> None:
     expected, got = pair
     assert correlation(expected, np.exp(got / 20)) == pytest.approx(correlation(expected, got), abs=1e-12)
 

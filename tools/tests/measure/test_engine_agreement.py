@@ -1,5 +1,7 @@
 """Test rows, runs in batches, and a search that finds planted differences."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -26,7 +28,9 @@ def domain(ffmpeg: FFmpeg) -> Domain:
 
 @pytest.mark.parametrize("kind", [engine_agreement.inside, engine_agreement.outside, engine_agreement.boundaries])
 @pytest.mark.parametrize("count", [1, 7, 3000])
-def test_rows_are_finite_as_many_as_asked_and_the_same_again(domain: Domain, kind, count: int) -> None:
+def test_rows_are_finite_as_many_as_asked_and_the_same_again(
+    domain: Domain, kind: Callable[[Domain, int, int], NDArray[np.float32]], count: int
+) -> None:
     rows = kind(domain, count, 3)
     assert rows.dtype == np.float32
     assert rows.shape == (count, 6)

@@ -10,11 +10,12 @@ from tinyvmaf.files import home
 from tinyvmaf.measure.latency import Cost, cost, floor_model, teacher_model
 from tinyvmaf.model.registry import entries
 from tinyvmaf.model.writer.graph import Graph
+from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.teacher import Teacher, load_built_in
 
 
 @pytest.fixture
-def teacher(ffmpeg) -> Teacher:
+def teacher(ffmpeg: FFmpeg) -> Teacher:
     return load_built_in(ffmpeg)
 
 

@@ -18,6 +18,7 @@ from tinyvmaf.model import registry
 from tinyvmaf.model.engines import EngineError
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.model.writer.graph import Graph
+from tinyvmaf.vmaf.ffmpeg import FFmpeg
 
 MODEL = "tinyvmaf_nano"
 ROWS = 300
@@ -29,7 +30,7 @@ def subject() -> Subject:
 
 
 @pytest.fixture
-def against(subject: Subject, ffmpeg) -> Opponents:
+def against(subject: Subject, ffmpeg: FFmpeg) -> Opponents:
     return opponents_of(subject, ffmpeg)
 
 
@@ -150,7 +151,7 @@ def test_only_the_model_under_test_is_blamed(
 
 
 def test_a_model_that_does_not_run_says_nothing_of_the_others_on_the_whole_path(
-    subject: Subject, against: Opponents, ffmpeg, tmp_path: Path
+    subject: Subject, against: Opponents, ffmpeg: FFmpeg, tmp_path: Path
 ) -> None:
     inf = wrong_on(subject.data, np.zeros(6, np.float32), np.inf)
     models = {"good": subject.data, "broken": b"nothing", "inf": inf}
@@ -194,7 +195,7 @@ def copied(tmp_path: Path) -> Path:
     return tmp_path / f"{MODEL}.onnx"
 
 
-def test_a_subject_is_read_with_its_sidecar_or_not_at_all(copied: Path, ffmpeg, tmp_path: Path) -> None:
+def test_a_subject_is_read_with_its_sidecar_or_not_at_all(copied: Path, ffmpeg: FFmpeg, tmp_path: Path) -> None:
     assert Subject.at(copied).id == MODEL
     other = tmp_path / "other.onnx"
     other.write_bytes(b"nothing")

@@ -1,5 +1,7 @@
 """The SVR as ONNX is the teacher: same scores, the contract's shape, the same bytes each time."""
 
+from pathlib import Path
+
 import numpy as np
 import onnx
 import pytest
@@ -69,7 +71,7 @@ def test_structure(name: str, ffmpeg: FFmpeg, snapshot: SnapshotAssertion) -> No
     } == snapshot
 
 
-def test_what_is_no_model_is_refused(tmp_path) -> None:
+def test_what_is_no_model_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.onnx"
     with pytest.raises(ModelError, match=r"a\.onnx: ONNX Runtime .* cannot load it"):
         OnnxRuntimeCpu(path)

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -112,7 +113,9 @@ def test_an_unknown_model_names_the_known_ones() -> None:
         (".md", lambda p: p.unlink(), ["no model card"]),
     ],
 )
-def test_each_disagreement_is_named(name: str, spoil, messages: list[str], folder: Path) -> None:
+def test_each_disagreement_is_named(
+    name: str, spoil: Callable[[Path], object], messages: list[str], folder: Path
+) -> None:
     spoil(folder / f"{MODEL}{name}")
     found = "\n".join(registry.faults(registry.find(MODEL, folder)))
     for message in messages:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from tinyvmaf.model.third_party import (
     original_scorer,
     read_original,
 )
+from tinyvmaf.model.third_party.wrap import AdoptedModel
 from tinyvmaf.vmaf.features import CANONICAL, CANONICAL_FEATURES
 
 from .third_party_files import PLAIN, network, truth, write
@@ -36,7 +38,7 @@ def never(teacher: str) -> list[object]:
     raise AssertionError(f"{teacher} was asked for its features")
 
 
-def adopted(path: Path, options: FeedOptions | None = None):
+def adopted(path: Path, options: FeedOptions | None = None) -> AdoptedModel:
     feed = describe_feed(path, never, options)
     return adopt(read_original(path, len(feed.features)), feed, CANONICAL)
 
@@ -154,7 +156,7 @@ def test_the_order_of_features_is_the_sidecars(order: list[str], tmp_path_factor
     ],
 )
 def test_a_missing_or_contradictory_feed_is_an_error(
-    sidecar, options: FeedOptions, message: str, tmp_path: Path
+    sidecar: dict[str, object] | None, options: FeedOptions, message: str, tmp_path: Path
 ) -> None:
     with pytest.raises(UndescribedError) as caught:
         describe_feed(write(tmp_path, network(), sidecar), never, options)
@@ -238,7 +240,7 @@ def test_a_large_file_is_not_read(tmp_path: Path) -> None:
         adopted(path)
 
 
-def changed(change) -> onnx.ModelProto:
+def changed(change: Callable[[onnx.ModelProto], object]) -> onnx.ModelProto:
     model = network()
     change(model)
     return model

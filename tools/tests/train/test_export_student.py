@@ -180,7 +180,9 @@ def engines(teachers: Teachers) -> Callable[[str], tuple[OnnxRuntimeCpu, tuple[f
 @pytest.mark.parametrize("name", [*PER_FRAME, "a4"])
 @given(rows=arrays(np.float32, (4, 6), elements=st.floats(width=32, allow_nan=False, allow_infinity=False)))
 @settings(max_examples=40, deadline=None)
-def test_any_finite_row_scores_within_the_clip(name: str, engines, rows: Rows) -> None:
+def test_any_finite_row_scores_within_the_clip(
+    name: str, engines: Callable[[str], tuple[OnnxRuntimeCpu, tuple[float, float]]], rows: Rows
+) -> None:
     model, (low, high) = engines(name)
     scores = model.run(rows)
     assert np.isfinite(scores).all()
@@ -189,7 +191,9 @@ def test_any_finite_row_scores_within_the_clip(name: str, engines, rows: Rows) -
 
 @given(frames=st.integers(1, 6), data=st.data())
 @settings(max_examples=40, deadline=None)
-def test_any_finite_clip_scores_within_the_clip(engines, frames: int, data: st.DataObject) -> None:
+def test_any_finite_clip_scores_within_the_clip(
+    engines: Callable[[str], tuple[OnnxRuntimeCpu, tuple[float, float]]], frames: int, data: st.DataObject
+) -> None:
     elements = st.floats(width=32, allow_nan=False, allow_infinity=False)
     model, (low, high) = engines("a3")
     assert low <= model.run_clip(data.draw(arrays(np.float32, (frames, 6), elements=elements))) <= high

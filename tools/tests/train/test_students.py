@@ -1,6 +1,8 @@
 """Architectures have their published sizes, and a student's parameters give the expected scores."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -96,7 +98,7 @@ def test_an_unknown_architecture_names_the_known_ones() -> None:
     ],
     ids=["one-less", "one-more", "transposed", "bias-of-rank-2"],
 )
-def test_parameters_of_other_shapes_are_refused(spoil) -> None:
+def test_parameters_of_other_shapes_are_refused(spoil: Callable[[Sequence[Array]], Sequence[Array]]) -> None:
     parameters = student("mlp_small").parameters
     with pytest.raises(StudentError, match=r"mlp_small: parameters of shapes \(.*\), not \(\(6, 16\), \(16,\),"):
         student("mlp_small", parameters=tuple(spoil(parameters)))
@@ -242,7 +244,7 @@ def test_a_clip_scores_the_weighted_mean_of_its_frames(frames: int, seed: int) -
 
 @given(frames=st.integers(2, 40), random=st.randoms(use_true_random=False))
 @settings(max_examples=30, deadline=None)
-def test_the_order_of_frames_does_not_matter(frames: int, random) -> None:
+def test_the_order_of_frames_does_not_matter(frames: int, random: Random) -> None:
     made, x = student("a3"), rows(frames)
     order = random.sample(range(frames), frames)
     assert made.predict(x[order])[0] == pytest.approx(made.predict(x)[0], rel=1e-13)

@@ -13,6 +13,8 @@ import pytest
 from tinyvmaf.errors import FFmpegError, FFmpegNotFoundError
 from tinyvmaf.vmaf.ffmpeg import ENV, FFmpeg, file_url, find_ffmpeg, run, tail
 
+from ..fixture_types import Clip
+
 ENDLESS = ["-re", "-f", "lavfi", "-i", "testsrc2=size=64x64:rate=30", "-f", "null", "-"]
 
 
@@ -108,7 +110,7 @@ def test_an_exception_in_on_frame_ends_ffmpeg(ffmpeg: FFmpeg, tmp_path: Path) ->
 @pytest.mark.usefixtures("sigint_is_heeded")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_to_the_command_leaves_nothing_behind(
-    number: signal.Signals, status: int, clip, tmp_path: Path
+    number: signal.Signals, status: int, clip: Clip, tmp_path: Path
 ) -> None:
     """SIGINT and SIGTERM end FFmpeg and remove the temporary folder."""
     video, scratch = clip(frames=600), tmp_path / "scratch"

@@ -2,6 +2,7 @@
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,11 +14,13 @@ from tinyvmaf.vmaf.libvmaf import VmafModel, motion_epoch, score_pair
 from tinyvmaf.vmaf.pooling import pool
 from tinyvmaf.vmaf.teacher import KNOWN, load_built_in
 
+from ..fixture_types import Clip, Encode
+
 LARGE = (640, 360)  # cambi and speed_chroma need larger frames
-RAW = {"size": "128x96", "pix_fmt": "yuv420p"}
+RAW: dict[str, Any] = {"size": "128x96", "pix_fmt": "yuv420p"}
 
 
-def test_one_pass_gives_features_and_scores_of_several_teachers(clip, ffmpeg: FFmpeg) -> None:
+def test_one_pass_gives_features_and_scores_of_several_teachers(clip: Clip, ffmpeg: FFmpeg) -> None:
     models = [load_built_in(ffmpeg, name).model() for name in ("vmaf_v0.6.1neg", "vmaf_v1.0.16_3d0h")]
     seen: list[tuple[int, int]] = []
     table = score_pair(
@@ -36,7 +39,7 @@ def test_one_pass_gives_features_and_scores_of_several_teachers(clip, ffmpeg: FF
     assert seen[-1] == (4, 4)
 
 
-def test_features_to_12_decimals_round_to_those_of_the_log(clip, ffmpeg: FFmpeg) -> None:
+def test_features_to_12_decimals_round_to_those_of_the_log(clip: Clip, ffmpeg: FFmpeg) -> None:
     table = score_pair(clip("r.yuv"), clip("d.yuv", noise=9), ffmpeg=ffmpeg, **RAW)
     for feature in CANONICAL_FEATURES:
         precise = table.features([feature.name])[:, 0]
@@ -44,19 +47,19 @@ def test_features_to_12_decimals_round_to_those_of_the_log(clip, ffmpeg: FFmpeg)
         assert feature.name == "motion2" or (precise != table.column(feature.column)).any()
 
 
-def test_without_models_there_are_only_features(clip, ffmpeg: FFmpeg) -> None:
+def test_without_models_there_are_only_features(clip: Clip, ffmpeg: FFmpeg) -> None:
     table = score_pair(clip(), clip(), models=[], ffmpeg=ffmpeg, **RAW)
     assert table.features(CANONICAL).shape == (4, 6)
     assert "vmaf" not in table.columns
 
 
-def test_threads_do_not_change_a_digit(clip, ffmpeg: FFmpeg) -> None:
+def test_threads_do_not_change_a_digit(clip: Clip, ffmpeg: FFmpeg) -> None:
     one, two = (score_pair(clip("r.yuv"), clip("d.yuv", noise=5), threads=n, ffmpeg=ffmpeg, **RAW) for n in (1, 3))
     for name in one.columns:
         np.testing.assert_array_equal(one.column(name), two.column(name))
 
 
-def test_pooling_equals_that_of_libvmaf(clip, ffmpeg: FFmpeg) -> None:
+def test_pooling_equals_that_of_libvmaf(clip: Clip, ffmpeg: FFmpeg) -> None:
     table = score_pair(clip("r.yuv"), clip("d.yuv", noise=9), ffmpeg=ffmpeg, **RAW)
     for name, ours in ((name, pool(values)) for name, values in table.columns.items()):
         for key, value in table.pooled[name].items():
@@ -85,7 +88,7 @@ def test_pooling_equals_that_of_libvmaf(clip, ffmpeg: FFmpeg) -> None:
 )
 @pytest.mark.parametrize("suffix", [".yuv", ".mkv"])
 def test_no_character_in_a_path_is_special(
-    name: str, suffix: str, clip, encode, ffmpeg: FFmpeg, tmp_path: Path
+    name: str, suffix: str, clip: Clip, encode: Encode, ffmpeg: FFmpeg, tmp_path: Path
 ) -> None:
     folder = tmp_path / name
     folder.mkdir()
@@ -95,13 +98,13 @@ def test_no_character_in_a_path_is_special(
     assert len(table) == 2
 
 
-def test_a_relative_path_works(clip, ffmpeg: FFmpeg, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_relative_path_works(clip: Clip, ffmpeg: FFmpeg, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     clip("-clip.yuv")
     monkeypatch.chdir(tmp_path)
     assert len(score_pair(Path("-clip.yuv"), Path("-clip.yuv"), ffmpeg=ffmpeg, **RAW)) == 4
 
 
-def test_timestamps_do_not_matter(encode, ffmpeg: FFmpeg) -> None:
+def test_timestamps_do_not_matter(encode: Encode, ffmpeg: FFmpeg) -> None:
     """Frame n is compared with frame n, even if the containers play it at different times."""
     reference = encode("r.mkv", "-c:v", "ffv1")
     shifted = encode("d.mkv", "-c:v", "ffv1", "-vf", "setpts=PTS*1.7+0.5/TB", "-fps_mode", "passthrough")
@@ -109,7 +112,7 @@ def test_timestamps_do_not_matter(encode, ffmpeg: FFmpeg) -> None:
     assert table.column("psnr_y").min() == 60.0
 
 
-def test_raw_y4m_and_container_of_one_video_score_alike(encode, ffmpeg: FFmpeg) -> None:
+def test_raw_y4m_and_container_of_one_video_score_alike(encode: Encode, ffmpeg: FFmpeg) -> None:
     """A PSNR of 60 means identical frames."""
     kinds = [encode("a.yuv", "-f", "rawvideo"), encode("a.y4m"), encode("a.mkv", "-c:v", "ffv1")]
     for other in kinds[1:]:
@@ -118,7 +121,7 @@ def test_raw_y4m_and_container_of_one_video_score_alike(encode, ffmpeg: FFmpeg) 
 
 
 @pytest.mark.parametrize("suffix", ["yuv", "mkv", "webm"])
-def test_different_frame_counts_are_refused(suffix: str, encode, ffmpeg: FFmpeg) -> None:
+def test_different_frame_counts_are_refused(suffix: str, encode: Encode, ffmpeg: FFmpeg) -> None:
     """libvmaf's filter would repeat the last frame and give a score."""
     options = ("-f", "rawvideo") if suffix == "yuv" else ()
     raw = RAW if suffix == "yuv" else {}
@@ -126,21 +129,21 @@ def test_different_frame_counts_are_refused(suffix: str, encode, ffmpeg: FFmpeg)
         score_pair(encode(f"r.{suffix}", *options), encode(f"d.{suffix}", *options, frames=9), ffmpeg=ffmpeg, **raw)
 
 
-def test_different_sizes_are_refused_and_scaled_when_asked(encode, ffmpeg: FFmpeg) -> None:
+def test_different_sizes_are_refused_and_scaled_when_asked(encode: Encode, ffmpeg: FFmpeg) -> None:
     reference, small = encode("r.mkv", size="128x96"), encode("d.mkv", size="64x48")
     with pytest.raises(NotComparableError, match=r"frame size 128x96 against 64x48(.|\n)*--scale bicubic"):
         score_pair(reference, small, ffmpeg=ffmpeg)
     assert len(score_pair(reference, small, scale="bicubic", ffmpeg=ffmpeg)) == 10
 
 
-def test_different_pixel_formats_are_refused(encode, ffmpeg: FFmpeg) -> None:
+def test_different_pixel_formats_are_refused(encode: Encode, ffmpeg: FFmpeg) -> None:
     with pytest.raises(NotComparableError, match="bit depth 8 against 10"):
         score_pair(encode("r.mkv"), encode("d.mkv", "-pix_fmt", "yuv420p10le"), ffmpeg=ffmpeg)
     with pytest.raises(NotComparableError, match="chroma layout yuv420p against yuv444p"):
         score_pair(encode("r.mkv"), encode("e.mkv", "-pix_fmt", "yuv444p"), ffmpeg=ffmpeg)
 
 
-def test_full_range_is_compared_sample_by_sample(encode, ffmpeg: FFmpeg) -> None:
+def test_full_range_is_compared_sample_by_sample(encode: Encode, ffmpeg: FFmpeg) -> None:
     """libvmaf's filter does not know FFmpeg's full-range formats; a conversion would change samples."""
     full = "-vf", "setparams=range=pc", "-color_range", "pc"
     pair = encode("r.mkv", *full, "-qp", "0"), encode("d.mkv", *full, "-crf", "40")
@@ -158,13 +161,13 @@ def test_full_range_is_compared_sample_by_sample(encode, ffmpeg: FFmpeg) -> None
     np.testing.assert_array_equal(mixed.column("vmaf_v0.6.1"), plain.column("vmaf_v0.6.1"))
 
 
-def test_different_ranges_are_refused(encode, ffmpeg: FFmpeg) -> None:
+def test_different_ranges_are_refused(encode: Encode, ffmpeg: FFmpeg) -> None:
     ranges = [("-vf", f"setparams=range={r}", "-color_range", r) for r in ("pc", "tv")]
     with pytest.raises(NotComparableError, match="range full against limited"):
         score_pair(encode("r.mkv", *ranges[0]), encode("d.mkv", *ranges[1]), ffmpeg=ffmpeg)
 
 
-def test_a_size_that_changes_midway_is_an_error(encode, ffmpeg: FFmpeg, tmp_path: Path) -> None:
+def test_a_size_that_changes_midway_is_an_error(encode: Encode, ffmpeg: FFmpeg, tmp_path: Path) -> None:
     reference = encode("r.h264", frames=20)
     changing = tmp_path / "d.h264"
     first, second = encode("1.h264"), encode("2.h264", size="64x48")
@@ -173,7 +176,7 @@ def test_a_size_that_changes_midway_is_an_error(encode, ffmpeg: FFmpeg, tmp_path
         score_pair(reference, changing, ffmpeg=ffmpeg)
 
 
-def test_missing_or_wrong_arguments_are_errors(clip, ffmpeg: FFmpeg, tmp_path: Path) -> None:
+def test_missing_or_wrong_arguments_are_errors(clip: Clip, ffmpeg: FFmpeg, tmp_path: Path) -> None:
     good = clip()
     with pytest.raises(MediaError, match="no such file"):
         score_pair(good, tmp_path / "none.yuv", ffmpeg=ffmpeg, **RAW)
@@ -190,28 +193,28 @@ def test_missing_or_wrong_arguments_are_errors(clip, ffmpeg: FFmpeg, tmp_path: P
 
 
 @pytest.mark.parametrize("name", ["psnr|name=x", "psnr':log_path=/x", "PSNR", "", "psnr:a", "psnr:a=b,c", "psnr]"])
-def test_a_feature_cannot_smuggle_options_in(name: str, clip) -> None:
+def test_a_feature_cannot_smuggle_options_in(name: str, clip: Clip) -> None:
     with pytest.raises(TinyvmafError, match="is not a libvmaf feature"):
         score_pair(clip(), clip(), features=[name], **RAW)
 
 
-def test_a_model_id_cannot_smuggle_options_in(clip) -> None:
+def test_a_model_id_cannot_smuggle_options_in(clip: Clip) -> None:
     with pytest.raises(TinyvmafError, match="is not a model id"):
         score_pair(clip(), clip(), models=[VmafModel("a':log_path=x")], **RAW)
 
 
-def test_a_feature_with_an_option_is_passed_on(clip, ffmpeg: FFmpeg) -> None:
+def test_a_feature_with_an_option_is_passed_on(clip: Clip, ffmpeg: FFmpeg) -> None:
     table = score_pair(clip(), clip(), features=["psnr:enable_chroma=false"], ffmpeg=ffmpeg, **RAW)
     assert {"psnr_y"} == {name for name in table.columns if name.startswith("psnr")}
 
 
-def test_a_value_that_is_not_finite_is_an_error(clip, ffmpeg: FFmpeg) -> None:
+def test_a_value_that_is_not_finite_is_an_error(clip: Clip, ffmpeg: FFmpeg) -> None:
     """psnr_hvs of identical planes is infinite."""
     with pytest.raises(LogError, match=r"'psnr_hvs_?\w*' at frame 0 .*not a finite number\n  hint: "):
         score_pair(clip(), clip(), features=["psnr_hvs"], ffmpeg=ffmpeg, **RAW)
 
 
-def test_a_time_limit_ends_the_run(clip, ffmpeg: FFmpeg) -> None:
+def test_a_time_limit_ends_the_run(clip: Clip, ffmpeg: FFmpeg) -> None:
     video = clip(frames=200, size=(640, 360))
     with pytest.raises(FFmpegError, match="time limit"):
         score_pair(
@@ -226,13 +229,13 @@ def test_a_time_limit_ends_the_run(clip, ffmpeg: FFmpeg) -> None:
         )
 
 
-def test_frames_too_small_for_a_feature_are_an_error_with_the_reason(clip, ffmpeg: FFmpeg) -> None:
+def test_frames_too_small_for_a_feature_are_an_error_with_the_reason(clip: Clip, ffmpeg: FFmpeg) -> None:
     with pytest.raises(LogError, match=r"no log for frames of 128x96 yuv420p; its last lines:(.|\n)*hint: .*cambi"):
         score_pair(clip(), clip(), models=[VmafModel("vmaf_v1.0.16_3d0h")], ffmpeg=ffmpeg, **RAW)
 
 
 @pytest.mark.parametrize("name", [name for name in KNOWN if name != "vmaf_b_v0.6.3"])
-def test_each_teacher_in_float64_equals_libvmaf_to_the_last_digit(name: str, clip, ffmpeg: FFmpeg) -> None:
+def test_each_teacher_in_float64_equals_libvmaf_to_the_last_digit(name: str, clip: Clip, ffmpeg: FFmpeg) -> None:
     teacher = load_built_in(ffmpeg, name)
     pair = clip("r.yuv", size=LARGE), clip("d.yuv", noise=9, size=LARGE)
     table = score_pair(*pair, size="640x360", pix_fmt="yuv420p", models=[teacher.model()], ffmpeg=ffmpeg)
@@ -252,7 +255,7 @@ def test_an_unknown_epoch_is_an_error(ffmpeg: FFmpeg, monkeypatch: pytest.Monkey
         motion_epoch(ffmpeg)
 
 
-def test_no_temporary_file_is_left(clip, ffmpeg: FFmpeg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_temporary_file_is_left(clip: Clip, ffmpeg: FFmpeg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     video, scratch = clip(), tmp_path / "scratch"
     scratch.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(scratch))
@@ -260,7 +263,7 @@ def test_no_temporary_file_is_left(clip, ffmpeg: FFmpeg, tmp_path: Path, monkeyp
     assert not list(scratch.iterdir())
 
 
-def test_the_command_is_in_the_table(clip, ffmpeg: FFmpeg) -> None:
+def test_the_command_is_in_the_table(clip: Clip, ffmpeg: FFmpeg) -> None:
     command = score_pair(clip(), clip(), ffmpeg=ffmpeg, **RAW).command
     assert command[0] == str(ffmpeg.path)
     assert subprocess.list2cmdline(command).count("-i ") == 2

@@ -20,6 +20,8 @@ from tinyvmaf.vmaf.media import (
     require_comparable,
 )
 
+from ..fixture_types import Encode
+
 QCIF = Geometry(176, 144, PIXEL_FORMATS["yuv420p"])
 
 
@@ -136,7 +138,7 @@ def test_y4m_is_counted_frame_by_frame(tmp_path: Path, ffmpeg: FFmpeg) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.mov", "a.webm", "a.y4m", "spaces and é.mp4"])
-def test_containers_are_read(name: str, encode, ffmpeg: FFmpeg) -> None:
+def test_containers_are_read(name: str, encode: Encode, ffmpeg: FFmpeg) -> None:
     video = count_by_decoding(open_video(encode(name), ffmpeg), ffmpeg)
     assert (video.frames, str(video.geometry)) == (10, "128x96 yuv420p")
 
@@ -159,7 +161,7 @@ HLS = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:1,\n{film}\n#EXT-X-ENDLIST\n"
     ],
 )
 def test_a_playlist_or_pattern_is_refused(
-    name: str, film: str, content: str, encode, ffmpeg: FFmpeg, tmp_path: Path
+    name: str, film: str, content: str, encode: Encode, ffmpeg: FFmpeg, tmp_path: Path
 ) -> None:
     """FFmpeg goes by content: it would read the film that a playlist lists, under any file name."""
     (tmp_path / name).write_text(content.format(film=encode(film)), encoding="utf-8")
@@ -167,7 +169,7 @@ def test_a_playlist_or_pattern_is_refused(
         open_video(tmp_path / name, ffmpeg)
 
 
-def test_hidden_packets_are_not_frames(encode, ffmpeg: FFmpeg, tmp_path: Path) -> None:
+def test_hidden_packets_are_not_frames(encode: Encode, ffmpeg: FFmpeg, tmp_path: Path) -> None:
     """VP8's alternate reference frames are packets without a visible frame."""
     log = str(tmp_path / "log")
     options = ("-c:v", "libvpx", "-auto-alt-ref", "1", "-lag-in-frames", "10", "-passlogfile", log)
@@ -178,7 +180,7 @@ def test_hidden_packets_are_not_frames(encode, ffmpeg: FFmpeg, tmp_path: Path) -
     assert count_by_decoding(video, ffmpeg).frames == 18
 
 
-def test_a_damaged_stream_is_refused(encode, ffmpeg: FFmpeg) -> None:
+def test_a_damaged_stream_is_refused(encode: Encode, ffmpeg: FFmpeg) -> None:
     path = encode("a.mkv", frames=30)
     data = bytearray(path.read_bytes())
     middle = len(data) // 2
@@ -188,7 +190,7 @@ def test_a_damaged_stream_is_refused(encode, ffmpeg: FFmpeg) -> None:
         count_by_decoding(open_video(path, ffmpeg), ffmpeg)
 
 
-def test_an_rgb_video_is_refused(encode, ffmpeg: FFmpeg) -> None:
+def test_an_rgb_video_is_refused(encode: Encode, ffmpeg: FFmpeg) -> None:
     path = encode("a.mkv", "-pix_fmt", "bgr0", "-c:v", "ffv1")
     with pytest.raises(MediaError, match=r"a\.mkv: unknown pixel format 'bgr0'"):
         open_video(path, ffmpeg)
