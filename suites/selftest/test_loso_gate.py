@@ -274,7 +274,7 @@ def test_a_constant_model_fails(copy: Path, loso) -> None:
     status, text = loso()
     assert status == FAIL, text
     assert PROMISES in failed(text)
-    assert re.search(rf"{ID}: .*, sources held out: 1 of 2 values outside .*\n.*\n +registered file .* +<", text), text
+    assert re.search(rf"{ID}: .*, held-out sources: 1 of 2 values outside .*\n.*\n +registered file .* +<", text), text
 
 
 def test_a_file_that_is_not_what_its_recipe_makes_fails_whatever_it_promises(copy: Path, loso) -> None:
