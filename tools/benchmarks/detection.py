@@ -33,9 +33,9 @@ MODEL, GOOD = "tinyvmaf_nano", "good"
 FITTED = f"""
 from tinyvmaf.files import home
 import tinyvmaf.measure.agreement.bootstrap as _b
+import tinyvmaf.train.folds as _f
 _b.cluster_bootstrap.__kwdefaults__['resamples'] = 20
-def fold_models(request, store):
-    return [FoldModel(None, 0, (home() / "model/{MODEL}.onnx").read_bytes())]
+_f._fit = lambda *_: [_f.FoldModel(None, 0, (home() / "model/{MODEL}.onnx").read_bytes())]
 """
 Break = Callable[[Any, float], None]
 
