@@ -1,17 +1,20 @@
-"""The command line as its users meet it: in a process of its own, with exit statuses and text."""
+"""The command line: output, errors and exit statuses."""
 
+import argparse
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from tinyvmaf.app.cli import main
+from tinyvmaf.app.cli import main, parser
 from tinyvmaf.data.golden.files import natural_root
 from tinyvmaf.files import home
 from tinyvmaf.vmaf.features import CANONICAL
@@ -48,6 +51,7 @@ def test_it_runs_as_a_process(way: list[str]) -> None:
 
 COMMANDS = [
     "",
+    "gate",
     "score",
     "info",
     "export-teacher",
@@ -87,8 +91,29 @@ def test_help_teaches(
     monkeypatch.setenv("NO_COLOR", "1")
     status, out, _ = run(capsys, *command.split(), "--help")
     assert status == 0
-    words = " ".join(out.split())  # argparse breaks lines differently from one Python to the next
+    words = " ".join(out.split())  # Python versions break lines differently
     assert words == snapshot
+
+
+def leaves(command: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """The commands that have none below them."""
+    inner = [action for action in command._actions if isinstance(action, argparse._SubParsersAction)]
+    for action in inner:
+        for one in action.choices.values():
+            yield from leaves(one)
+    if not inner:
+        yield command
+
+
+@pytest.mark.parametrize("command", list(leaves(parser())), ids=lambda command: command.prog)
+def test_examples_of_the_help_are_commands_that_work(command: argparse.ArgumentParser) -> None:
+    """Each command has one, and the parser takes it."""
+    assert command.epilog is not None
+    examples = [line for line in command.epilog.splitlines() if line.startswith(f"  {command.prog}")]
+    assert examples
+    for example in examples:
+        _, *words = shlex.split(example.partition(" > ")[0])
+        assert parser().parse_args(words).run
 
 
 def test_score_prints_tables(pair: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -106,7 +131,7 @@ def test_score_prints_tables(pair: list[str], capsys: pytest.CaptureFixture[str]
 def test_json_is_libvmafs_layout(
     pair: list[str], capsys: pytest.CaptureFixture[str], snapshot: SnapshotAssertion
 ) -> None:
-    """What readers of libvmaf's log look for is where they look for it."""
+    """Programs that read libvmaf's log find everything where they expect it."""
     arguments = ["--json", "--teacher", "vmaf_v0.6.1", "--teacher", "vmaf_v0.6.1neg", "--model", "vmaf_v0.6.1_svr"]
     status, out, _ = run(capsys, "score", *pair, *RAW, *arguments)
     assert status == 0
@@ -123,15 +148,15 @@ def test_json_is_libvmafs_layout(
     assert [frame["frameNum"] for frame in log["frames"]] == [0, 1, 2, 3]
     scores = [frame["metrics"]["vmaf"] for frame in log["frames"]]
     tiny = [frame["score"] for frame in log["tiny_model"]["frames"]]
-    np.testing.assert_allclose(tiny, scores, atol=3e-5)  # what its exact form is off by: docs/exactness.md
+    np.testing.assert_allclose(tiny, scores, atol=3e-5)  # the error of its exact form: docs/exactness.md
     assert log["pooled_metrics"]["vmaf"]["mean"] == pytest.approx(np.mean(scores), abs=1e-6)
     assert log["teachers"]["vmaf"] == {"id": "vmaf_v0.6.1", "sha256": KNOWN["vmaf_v0.6.1"]}
 
 
-def test_json_of_a_log_is_libvmafs_log(
+def test_json_equals_libvmafs_own_log(
     pair: list[str], capsys: pytest.CaptureFixture[str], ffmpeg: FFmpeg, tmp_path: Path
 ) -> None:
-    """Held against the log that the bare FFmpeg command writes: every metric, every digit."""
+    """Every metric and digit equals the log that a bare FFmpeg command writes."""
     raw = ["-f", "rawvideo", "-video_size", "128x96", "-pixel_format", "yuv420p", "-i"]
     subprocess.run(
         [
@@ -177,15 +202,13 @@ def test_a_teacher_from_a_file(
     assert "vmaf_4k_v0.6.1" in out
 
 
-def test_a_model_by_path_takes_its_sidecar_along(
-    pair: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_a_model_by_path_needs_its_sidecar(pair: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     source = home() / "model"
     shutil.copy(source / "vmaf_v0.6.1_svr.onnx", tmp_path / "mine.onnx")
     path = str(tmp_path / "mine.onnx")
     status, _, err = run(capsys, "score", *pair, *RAW, "--model", path)
     assert status == 1
-    assert "no sidecar mine.json, so the order of its features is not known" in err
+    assert "mine.onnx has no sidecar mine.json" in err
     shutil.copy(source / "vmaf_v0.6.1_svr.json", tmp_path / "mine.json")
     status, out, _ = run(capsys, "score", *pair, *RAW, "--model", path)
     assert status == 0
@@ -199,13 +222,13 @@ def test_a_model_by_path_takes_its_sidecar_along(
         (["score", "a.yuv", "b.yuv"], "give both --size WxH and --pix-fmt FORMAT"),
         (["score", "a.mp4", "b.mp4", "--size", "1x1"], "--size and --pix-fmt are for raw files"),
         (["score", "a.mp4", "b.mp4", "--teacher", "vmaf"], "unknown teacher 'vmaf'; known: "),
-        (["score", "a.mp4", "b.mp4", "--teacher-sha256", "0"], "goes with --teacher-json"),
+        (["score", "a.mp4", "b.mp4", "--teacher-sha256", "0"], "--teacher-sha256 needs --teacher-json FILE"),
         (["score", "a.mp4", "b.mp4", "--threads", "0"], "is not positive"),
         (["score", "a.mp4", "b.mp4", "--timeout", "nan"], "is not a positive number"),
         (["score", "a.mp4", "b.mp4", "--timeout", "soon"], "invalid"),
         (["score", "a.mp4", "b.mp4", "--scale", "lanczos"], "invalid choice"),
         (["score", "a.mp4", "b.mp4", "--jso"], "unrecognized arguments"),
-        (["golden", "fetch", "--to", "x", "no.yuv"], "unknown no.yuv; known: src01_hrc00"),
+        (["golden", "fetch", "--to", "x", "no.yuv"], "unknown file no.yuv; known: src01_hrc00"),
         (["shrink"], "invalid choice"),
         ([], "required: COMMAND"),
     ],
@@ -228,7 +251,7 @@ def test_wrong_use_is_status_2(arguments: list[str], message: str, capsys: pytes
         (["verify", "nano"], "no model 'nano' is registered"),
     ],
 )
-def test_what_cannot_be_done_is_status_1_and_prints_no_number(
+def test_what_cannot_be_done_is_status_1_and_prints_no_score(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     status, out, err = run(capsys, *arguments)
@@ -270,7 +293,7 @@ def test_info_says_what_is_in_use(capsys: pytest.CaptureFixture[str]) -> None:
         assert name in out
 
 
-def test_info_of_an_older_libvmaf_says_what_it_lacks(capsys: pytest.CaptureFixture[str], old_ffmpeg: FFmpeg) -> None:
+def test_info_of_an_older_libvmaf_says_what_is_missing(capsys: pytest.CaptureFixture[str], old_ffmpeg: FFmpeg) -> None:
     status, out, _ = run(capsys, "info", "--ffmpeg", str(old_ffmpeg.path))
     assert status == 0
     assert "motion epoch before" in out
@@ -297,11 +320,11 @@ def test_patterns_can_be_scored(capsys: pytest.CaptureFixture[str], tmp_path: Pa
     assert out.splitlines()[-1].split()[1] == "35.068667"
 
 
-def test_fetch_keeps_what_is_right_and_names_what_is_not(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_fetch_keeps_right_files_and_names_wrong_ones(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     root = natural_root()
     name = "src01_hrc00_576x324.yuv420p10le.yuv"
     if root is None:
-        pytest.skip("no natural golden file is at hand")
+        pytest.skip("the natural golden files are missing here")
     other = "src01_hrc01_576x324.yuv420p10le.yuv"
     status, out, err = run(capsys, "golden", "fetch", "--from", str(root), "--to", str(tmp_path), name, other)
     assert (status, err) == (0, "")
@@ -318,12 +341,12 @@ def test_fetch_keeps_what_is_right_and_names_what_is_not(capsys: pytest.CaptureF
         "src01_hrc00_576x324.yuv",
     )
     assert status == 1
-    assert f"{name}: there already, verified" in out
+    assert f"{name}: already there, verified" in out
     assert "src01_hrc00_576x324.yuv: failed" in out
     assert "No such file" in err
 
 
-def test_a_reader_that_goes_away_is_no_crash(pair: list[str]) -> None:
+def test_a_closed_pipe_is_no_crash(pair: list[str]) -> None:
     command = subprocess.Popen(
         [sys.executable, "-m", "tinyvmaf", "score", *pair, *RAW, "--json"],
         stdout=subprocess.PIPE,

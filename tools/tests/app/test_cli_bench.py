@@ -15,7 +15,7 @@ MODEL = "tinyvmaf_nano"
 
 @pytest.fixture
 def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home whose baseline may be moved."""
+    """A copy of the home, whose baseline may be changed."""
     folder = tmp_path / "home"
     shutil.copytree(home() / "model", folder / "model")
     shutil.copytree(home() / "fixtures", folder / "fixtures")
@@ -45,7 +45,7 @@ def test_a_model_is_timed_and_nothing_is_judged(copy: Path, capsys: pytest.Captu
     assert "no baseline" not in capsys.readouterr().out
 
 
-def test_a_model_that_is_none_is_an_error_with_its_place(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_or_broken_model_is_named(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "run", "unknown"]) == 1
     assert "no model 'unknown' is registered" in capsys.readouterr().err
     (copy / "model/broken.onnx").write_bytes(b"nothing")
@@ -53,19 +53,19 @@ def test_a_model_that_is_none_is_an_error_with_its_place(copy: Path, capsys: pyt
     assert "broken.onnx does not keep the contract" in capsys.readouterr().err
 
 
-def test_the_baseline_is_listed_and_moved_on_purpose(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_baseline_is_listed_and_accepted(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.rmtree(copy / "model/baseline")
     assert main(["bench", "baseline"]) == 0
     assert capsys.readouterr().out.count("no baseline") == 4
     assert main(["bench", "baseline", "--accept", MODEL]) == 1
     assert "a new baseline needs a reason" in capsys.readouterr().err
     assert main(["bench", "baseline", "--reason", "why"]) == 1
-    assert "--reason goes with --accept" in capsys.readouterr().err
+    assert "--reason needs --accept ID" in capsys.readouterr().err
     assert main(["bench", "baseline", "--accept", MODEL, "--accept", MODEL, "--reason", "fewer nodes"]) == 0
-    assert capsys.readouterr().out.count("is the baseline") == 1
+    assert capsys.readouterr().out.count("is now the baseline") == 1
     assert main(["bench", "baseline"]) == 0
     listed = next(line for line in capsys.readouterr().out.splitlines() if line.startswith(MODEL))
-    assert re.fullmatch(rf"{MODEL} +\d{{4}}-\d\d-\d\d +the same +fewer nodes", listed), listed
+    assert re.fullmatch(rf"{MODEL} +\d{{4}}-\d\d-\d\d +same file +fewer nodes", listed), listed
     assert main(["bench", "baseline", "--accept", "all", "--reason", "all of them"]) == 0
     assert set(latency.baselines()) == {path.stem for path in (copy / "model").glob("*.onnx")}
     (copy / f"model/{MODEL}.onnx").write_bytes(b"another")

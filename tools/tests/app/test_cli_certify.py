@@ -1,4 +1,4 @@
-"""`tinyvmaf certify` as its users meet it: verdicts, statuses, JSON."""
+"""`tinyvmaf certify`: verdicts, exit statuses, JSON."""
 
 import argparse
 import json
@@ -13,7 +13,7 @@ from tinyvmaf.model import registry
 
 
 def run(*arguments: str) -> int:
-    """The command, on a parser of its own."""
+    """Run the command on a parser of its own; gives the exit status."""
     parser = argparse.ArgumentParser()
     command.add_commands(parser.add_subparsers())
     parsed = parser.parse_args(["certify", *arguments])
@@ -22,7 +22,7 @@ def run(*arguments: str) -> int:
 
 
 def write(path: Path, *, clip: bool) -> str:
-    """Rounded features, clipped or not, in one layer."""
+    """Write a model of one layer on rounded features, clipped or not."""
     weights = {
         "low": np.float32(0),
         "high": np.float32(255),
@@ -47,7 +47,7 @@ def write(path: Path, *, clip: bool) -> str:
 
 
 def test_a_certified_model_shows_its_accumulators(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """3 * 255 * 5 + 7 = 3832 is the largest sum: 12 bits; 8 bits of the activations by 3 of the weights."""
+    """The largest sum is 3 * 255 * 5 + 7 = 3832: 12 bits. Activations have 8 bits, weights 3."""
     name = write(tmp_path / "m.onnx", clip=True)
     assert run(name) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -59,7 +59,9 @@ def test_a_certified_model_shows_its_accumulators(tmp_path: Path, capsys: pytest
     ]
 
 
-def test_another_model_shows_where_it_breaks_and_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_model_that_is_not_certified_shows_where_it_breaks_and_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     name = write(tmp_path / "m.onnx", clip=False)
     assert run(name) == 1
     lines = capsys.readouterr().out.splitlines()
@@ -81,7 +83,7 @@ def test_the_worst_of_several_decides(tmp_path: Path, capsys: pytest.CaptureFixt
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"\x08\x08hostile"])
-def test_what_is_no_model_could_not_be_looked_at(
+def test_a_file_that_is_not_a_model_is_status_2(
     content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "m.onnx"
@@ -93,7 +95,7 @@ def test_what_is_no_model_could_not_be_looked_at(
     assert "hint: " in err
 
 
-def test_a_folder_could_not_be_looked_at_either(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_is_status_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(str(tmp_path)) == 2
     assert "not a regular file" in capsys.readouterr().err
 
@@ -116,8 +118,8 @@ def test_json_has_everything(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert (found[bad]["broken"]["node"], found[bad]["broken"]["op"]) == ("layer", "Gemm")
 
 
-def test_registered_models_go_by_their_ids(capsys: pytest.CaptureFixture[str]) -> None:
-    """And what their sidecars say of them is what is proven here."""
+def test_registered_models_are_named_by_id(capsys: pytest.CaptureFixture[str]) -> None:
+    """The proof agrees with their sidecars."""
     for entry in registry.entries():
         assert run(entry.id, "--json") in (0, 1)
         found = json.loads(capsys.readouterr().out)[entry.id]

@@ -1,4 +1,4 @@
-"""One command over two runs of pytest: what is told to them, and what becomes of one that says nothing."""
+"""`tinyvmaf gate`: what it passes to pytest, and what it makes of a run that gives no result."""
 
 import json
 import shutil
@@ -170,7 +170,7 @@ def test_without_a_report_there_is_no_verdict(
 
     monkeypatch.setattr(command.report, "write", write)
     assert main(["gate", "--jobs", "1"]) == 10
-    assert "no report, and so no verdict: OverflowError" in capsys.readouterr().err
+    assert "the report could not be written, so there is no verdict: OverflowError" in capsys.readouterr().err
     assert not (checkout / "report" / VERDICT_FILE).exists()
 
 

@@ -1,4 +1,4 @@
-"""`history` and `plot` as their users meet them, below a parser of their own."""
+"""`tinyvmaf bench history` and `plot`, on a parser of their own."""
 
 import argparse
 import json
@@ -139,7 +139,7 @@ def test_without_a_history_it_says_how_to_make_one(
     assert json.loads(bench("history", "--json")) == []
     path.touch()
     assert bench("history") == expected
-    with pytest.raises(TinyvmafError, match=r"nothing is drawn: there is no history yet at .*none\.jsonl") as raised:
+    with pytest.raises(TinyvmafError, match=r"nothing to draw: there is no history yet at .*none\.jsonl") as raised:
         bench("plot", "--out", str(tmp_path / "latency.svg"))
     assert raised.value.hint == "`tox -e latency` measures the models and adds a run"
     assert [file.name for file in tmp_path.iterdir()] == ["none.jsonl"]
@@ -175,7 +175,7 @@ def test_the_suffix_is_looked_at_first(tmp_path: Path, bench: Bench) -> None:
         bench("plot", "--history", str(tmp_path / "none.jsonl"), "--out", str(tmp_path / "latency.gif"))
 
 
-def test_a_list_needs_neither_matplotlib_nor_its_second() -> None:
+def test_a_list_does_not_import_matplotlib() -> None:
     code = "import sys, tinyvmaf.app.cli.history; print(*{'matplotlib', 'onnxruntime'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == ""

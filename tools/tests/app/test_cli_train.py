@@ -265,7 +265,7 @@ def test_two_recipes_of_one_name_are_refused(recipe: Path, tmp_path: Path, capsy
     twin.parent.mkdir()
     shutil.copy(recipe, twin)
     assert train("--recipe", recipe, "--recipe", twin, "--out", tmp_path / "out") == 1
-    assert "two recipes of the same name" in capsys.readouterr().err
+    assert "two recipes have the same id" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("sigint_is_heeded")
@@ -332,7 +332,7 @@ def _renamed_input(path: Path) -> None:
         (_renamed_input, "features"),
         (_of_another, "sha256 is"),
         (lambda p: p.with_suffix(".json").unlink(), "No such file"),
-        (lambda p: p.with_suffix(".md").unlink(), "a model has a card"),
+        (lambda p: p.with_suffix(".md").unlink(), "write a card"),
         (lambda p: p.unlink(), "quick.onnx"),
     ],
 )
@@ -353,7 +353,7 @@ def test_recipes_that_come_along_are_listed(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_a_fitted_file_says_where_it_comes_from(candidate: Path) -> None:
-    said = {entry.key: entry.value for entry in onnx.load(candidate).metadata_props}
-    assert said["recipe"] == "quick"
-    assert json.loads(said["sources"]) == ["Bikes", "Flower", "Grain"]
-    assert said["feature_order"].split(",")[0] == "adm2"
+    metadata = {entry.key: entry.value for entry in onnx.load(candidate).metadata_props}
+    assert metadata["recipe"] == "quick"
+    assert json.loads(metadata["sources"]) == ["Bikes", "Flower", "Grain"]
+    assert metadata["feature_order"].split(",")[0] == "adm2"

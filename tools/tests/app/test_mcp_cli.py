@@ -146,7 +146,7 @@ def test_a_wrong_address_is_wrong_use(address: str, capsys: pytest.CaptureFixtur
     with pytest.raises(SystemExit) as raised:
         main(["mcp", "--http", address])
     assert raised.value.code == 2
-    assert "is not HOST:PORT" in capsys.readouterr().err
+    assert "is not [HOST:]PORT, such as 8000" in capsys.readouterr().err
 
 
 def test_without_the_sdk_it_says_what_to_install(tmp_path: Path) -> None:

@@ -233,7 +233,7 @@ def test_the_command_reports_all_faults_at_once(root: Path, capsys: pytest.Captu
     assert main(arguments) == 1
     text = capsys.readouterr().out
     assert text.count("FAULT") == 4
-    assert text.splitlines()[-1] == "4 faults that would spoil results, 1 notes"
+    assert text.splitlines()[-1] == "4 faults that make results wrong, 1 notes"
     assert main([*arguments, "--json"]) == 1
     content = json.loads(capsys.readouterr().out)
     assert {fault["code"] for fault in content["faults"]} == {"differs", "duplicate", "outside", "name", "unused"}

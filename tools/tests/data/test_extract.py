@@ -252,7 +252,7 @@ def test_the_command_names_the_clips_that_failed(
         path.write_bytes(b"x")
     out.unlink()
     assert main(command(root, out)[3:]) == 1
-    assert "no clip came through" in capsys.readouterr().err
+    assert "every clip failed" in capsys.readouterr().err
     assert not out.exists()
 
 

@@ -18,11 +18,11 @@ class Option:
     help: str
     repeatable: bool = False
     is_path: bool = False
-    """pytest runs in the checkout, wherever the command was typed, so the gate makes it absolute."""
+    """The gate makes it absolute, because pytest runs in the checkout."""
     of_suites: bool = False
-    """Only pytest has it."""
+    """Only pytest has it, `tinyvmaf gate` does not."""
     handed_on: bool = True
-    """`tinyvmaf gate` hands it on as it is; else it acts on it by itself."""
+    """`tinyvmaf gate` passes it to pytest; else the gate handles it."""
 
     def declare(self, add: Callable[..., object], **more: Any) -> None:
         """Declare it: `add` is argparse's `add_argument` or pytest's `addoption`."""
@@ -34,31 +34,31 @@ class Option:
             add(f"--{self.name}", metavar=self.metavar, help=self.help, **more)
 
     def words(self, arguments: argparse.Namespace) -> Iterator[str]:
-        """It and its value, for pytest; nothing if it was not given."""
+        """The option with its value, for pytest's command line; nothing if it was not given."""
         value = getattr(arguments, self.name.replace("-", "_"))
         for one in (value or ()) if self.repeatable else () if value is None else (value,):
             yield f"--{self.name}={Path(one).absolute() if self.is_path else one}"
 
 
 OPTIONS: Final = (
-    Option("model", "PATH", "judge this ONNX file instead of the registered models; again for more", True, True),
-    Option("feature-order", "A,B,...", "features that --model takes, if no sidecar says so"),
-    Option("input-mean", "X,Y,...", "subtracted from them before the graph of --model"),
-    Option("input-std", "X,Y,...", "what the rest is divided by"),
-    Option("waivers", "FILE", "known, dated exceptions (default: waivers.toml, if it is there)", is_path=True),
-    Option("report", "DIR", "where the report goes (default: report/)", is_path=True, handed_on=False),
-    Option("fail-not-checked", None, "fail where something could not be checked", handed_on=False),
-    Option("engine", "NAME", "backends: only this engine; again for more; two families or it fails", True),
-    Option("require-engine", "NAME", "backends: could not run without it; again for more", True),
-    Option("mos", "FILE", "loso: opinions, clip,mos[,ci], for recipes that fit them", is_path=True),
-    Option("baseline", "PATH", "latency: what models may not be slower than, instead of the stored ones", is_path=True),
-    Option("data-root", "DIR", "corpus on disk to judge instead of the embedded one", is_path=True),
+    Option("model", "PATH", "judge this ONNX file instead of the registered models; repeatable", True, True),
+    Option("feature-order", "A,B,...", "features that --model takes, in input order, if it has no sidecar"),
+    Option("input-mean", "X,Y,...", "mean of each feature, subtracted before the graph of --model"),
+    Option("input-std", "X,Y,...", "standard deviation of each feature, divided by after the mean"),
+    Option("waivers", "FILE", "known exceptions with an expiry (default: waivers.toml, if it exists)", is_path=True),
+    Option("report", "DIR", "folder to write the report to (default: report/)", is_path=True, handed_on=False),
+    Option("fail-not-checked", None, "fail if anything is NOT CHECKED", handed_on=False),
+    Option("engine", "NAME", "backends: only this engine; repeatable; needs engines of two families", True),
+    Option("require-engine", "NAME", "backends: COULD NOT RUN if this engine is missing; repeatable", True),
+    Option("mos", "FILE", "loso: opinion scores for recipes that fit them, a CSV file: clip,mos[,ci]", is_path=True),
+    Option("baseline", "PATH", "latency: compare with this ONNX file instead of the stored baselines", is_path=True),
+    Option("data-root", "DIR", "corpus on disk to check instead of the embedded one", is_path=True),
     Option("assume-dims", "WxH[:FMT]", "geometry of the raw files under --data-root"),
-    Option("ffmpeg", "PATH", "FFmpeg with the libvmaf filter (else $TINYVMAF_FFMPEG, else found)"),
+    Option("ffmpeg", "PATH", "FFmpeg with the libvmaf filter (default: $TINYVMAF_FFMPEG, else one is found)"),
     Option("record", None, "write golden records anew; such a run always fails", of_suites=True),
-    Option("recipe", "R", "loso: recipe to judge: TOML file, name, or all", True, of_suites=True),
-    Option("history", "FILE", "latency: add the run to a history", of_suites=True),
-    Option("part", "FILE", "give no verdict, and write what was found here: tinyvmaf gate joins it", of_suites=True),
+    Option("recipe", "R", "loso: recipe to judge: TOML file, built-in name, or all; repeatable", True, of_suites=True),
+    Option("history", "FILE", "latency: add the run to this history", of_suites=True),
+    Option("part", "FILE", "for tinyvmaf gate: write the results to this file and give no verdict", of_suites=True),
 )
 _MORE_FOR_PYTEST: Final[dict[str, dict[str, Any]]] = {
     "report": {"default": "report"},
@@ -68,19 +68,19 @@ _MORE_FOR_PYTEST: Final[dict[str, dict[str, Any]]] = {
 
 
 def declare_for_pytest(add: Callable[..., object]) -> None:
-    """Declare all of them."""
+    """Declare all options."""
     for option in OPTIONS:
         option.declare(add, **_MORE_FOR_PYTEST.get(option.name, {}))
 
 
 def declare_for_gate(add: Callable[..., object]) -> None:
-    """Declare those that are not of suites only."""
+    """Declare the options of `tinyvmaf gate`."""
     for option in OPTIONS:
         if not option.of_suites:
             option.declare(add)
 
 
 def handed_on(arguments: argparse.Namespace) -> list[str]:
-    """What `tinyvmaf gate` was told, for pytest, with its `-k` and all that stands behind `--`."""
+    """The options of `tinyvmaf gate` to pass to pytest, with `-k` and everything after `--`."""
     found = [word for one in OPTIONS if one.handed_on and not one.of_suites for word in one.words(arguments)]
     return [*found, *(("-k", arguments.k) if arguments.k is not None else ()), *arguments.pytest]

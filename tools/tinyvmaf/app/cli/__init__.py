@@ -1,4 +1,4 @@
-"""The command line: thin shells around the package, one file a group of commands."""
+"""The command line: thin shells around the package, one file per group of commands."""
 
 import argparse
 import signal
@@ -14,8 +14,9 @@ _INTERRUPTED = 128 + signal.SIGINT
 _DESCRIPTION = """\
 May this small ONNX model stand in for Netflix's VMAF?
 
-Score video with the real libvmaf, extract features of a corpus, fit tiny students to VMAF's SVR, write them as ONNX,
-and keep the registry of models that the quality gates judge. tinyvmaf gate judges them: every suite, one verdict."""
+`tinyvmaf gate` answers it: it runs every suite of quality gates on a model and gives one verdict. The other commands
+score video with the real libvmaf, extract features of a corpus, fit tiny students to VMAF's SVR, write them as ONNX,
+and keep the registry of models."""
 _EXAMPLES = """\
 examples:
   tinyvmaf gate --model candidate.onnx
@@ -24,7 +25,7 @@ examples:
   tinyvmaf train --recipe tinyvmaf_nano --out candidates
   tinyvmaf info
 
-exit status: 0 done, 1 could not be done (the reason is on stderr), 2 wrong use"""
+exit status: 0 done, 1 could not be done (stderr says why), 2 wrong use"""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -48,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def ended(number: int, frame: FrameType | None) -> None:
         del frame
-        raise SystemExit(128 + number)  # so that child processes and temporary files go too
+        raise SystemExit(128 + number)  # unwinds, so that child processes are ended and temporary files removed
 
     signal.signal(signal.SIGTERM, ended)
     arguments = parser().parse_args(argv)
@@ -61,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("tinyvmaf: interrupted", file=sys.stderr)
         return _INTERRUPTED
     except BrokenPipeError:
-        # The reader has gone (`| head`); give Python nothing more to flush into the pipe.
+        # The reader is gone (`| head`): Python must not flush into the closed pipe at exit.
         sys.stdout = None
         return 1
     return status

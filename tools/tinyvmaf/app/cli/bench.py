@@ -1,51 +1,65 @@
-"""`tinyvmaf bench`: how fast a model is, the baseline, and the history."""
+"""`tinyvmaf bench`: latency of a model, its baseline and its history."""
 
 import argparse
 from pathlib import Path
 from typing import Final
 
 from tinyvmaf.app.cli import history
-from tinyvmaf.app.cli.common import Commands, add_command, add_ffmpeg_option, print_table, progress_bar
+from tinyvmaf.app.cli.common import Commands, add_command, add_ffmpeg_option, add_group, print_table, progress_bar
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.files import sha256
 
 _BENCH: Final = """\
-How fast a model is. Times are taken side by side in one process, in turns, and compared as ratios: to an Identity model
-(the cost of a session call), to the teacher's SVR as ONNX, and to the baseline, the model of the same id that a new one
-may not be slower than. The gate that judges them is a suite: tox -e latency."""
+Measure the latency of a model, and manage its baseline and history.
+
+Latency is a ratio of times that are measured interleaved in one process: model / Identity model (the cost of a session
+call), model / teacher's SVR as ONNX, and model / baseline (the accepted version of the same model, which a new version
+may not be slower than). To judge a model against the bounds, run: tox -e latency"""
 _RUN: Final = """\
-Time a model as the gate does, and print a table; nothing is judged. A ratio is the median over 21 passes, with a 99 %
-interval; a time is that of a row. Let the machine do nothing else."""
+Time a model as the latency gate does and print a table. Nothing is judged.
+
+Times are in ns a row. A ratio is the median over 21 passes, with a 99 % interval. Run nothing else on the machine."""
 _BASELINE: Final = """\
-List the baseline: for each model the file that a new one of the same id may not be slower than, and why it was
-accepted. --accept makes registered models, as they are now, the baseline; commit what it writes in model/baseline."""
+List the baselines: for each registered model the accepted version, which a new version may not be slower than.
+
+--accept makes the registered version the baseline. Commit the change in model/baseline/."""
 
 
 def add_commands(commands: Commands) -> None:
     """Add `bench` with `run`, `baseline`, `history` and `plot`."""
-    summary = "how fast a model is, its baseline and its history"
-    group: argparse.ArgumentParser = commands.add_parser(
-        "bench",
-        help=summary,
-        description=_BENCH,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+    inner = add_group(commands, "bench", summary="latency of a model, its baseline and history", description=_BENCH)
+    run = add_command(
+        inner,
+        "run",
+        _run,
+        summary="time a model and print a table",
+        description=_RUN,
+        examples="tinyvmaf bench run tinyvmaf_nano",
     )
-    inner = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    run = add_command(inner, "run", _run, summary="time a model and print a table", description=_RUN)
-    run.add_argument("model", metavar="MODEL", help="a registered id, or an ONNX file with its sidecar beside it")
-    run.add_argument("--baseline", type=Path, metavar="PATH", help="compare with this file, not the stored one")
+    run.add_argument(
+        "model", metavar="MODEL", help="id of a registered model, or an ONNX file with its sidecar beside it"
+    )
+    run.add_argument(
+        "--baseline", type=Path, metavar="PATH", help="compare with this ONNX file (default: the stored baseline)"
+    )
     add_ffmpeg_option(run)
     baseline = add_command(
-        inner, "baseline", _baseline, summary="list the baseline, or move it on purpose", description=_BASELINE
+        inner,
+        "baseline",
+        _baseline,
+        summary="list the baselines, or accept new ones",
+        description=_BASELINE,
+        examples="tinyvmaf bench baseline\ntinyvmaf bench baseline --accept tinyvmaf_nano --reason 'fewer nodes'",
     )
-    baseline.add_argument("--accept", action="append", metavar="ID", help="a registered model; again for more, or all")
-    baseline.add_argument("--reason", default="", metavar="TEXT", help="why; goes into the list")
+    baseline.add_argument(
+        "--accept", action="append", metavar="ID", help="id of a registered model, or all; repeatable"
+    )
+    baseline.add_argument("--reason", default="", metavar="TEXT", help="why it is accepted; needed by --accept")
     history.add_commands(inner)
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    # ONNX and its runtime take longer to import than everything else here.
+    # Imported here: ONNX and its runtime are slow to import.
     from tinyvmaf.judge.opponents import opponents_of
     from tinyvmaf.measure import latency
     from tinyvmaf.model import registry
@@ -68,10 +82,10 @@ def _run(arguments: argparse.Namespace) -> int:
             others = (latency.FLOOR, latency.TEACHER, latency.BASELINE)
             ratios = [str(race.ratio(latency.MODEL, to)) if to in race.times else "no baseline" for to in others]
             table.append([str(batch), f"{race.median(latency.MODEL):.1f}", *ratios])
-    memory = "" if found.peak_kib is None else f", {found.peak_kib:,} KiB at most"
+    memory = "" if found.peak_kib is None else f", peak memory {found.peak_kib:,} KiB"
     print(f"{subject.id}  sha256 {sha256(subject.data)}")
     print(f"{counted.bytes:,} bytes, {counted.nodes} nodes run, {counted.multiply_adds:,} multiply-adds a row")
-    print(f"a session in {found.creation_ms:.2f} ms, {found.creation_floor:.1f} times Identity's{memory}")
+    print(f"a session starts in {found.creation_ms:.2f} ms, {found.creation_floor:.1f} times Identity's{memory}")
     print(f"{latency.SETTINGS}\n")
     print_table(["batch", "ns/row", "/ Identity", "/ teacher", "/ baseline"], table)
     return 0
@@ -85,16 +99,16 @@ def _baseline(arguments: argparse.Namespace) -> int:
     if arguments.accept:
         ids = list(registered) if "all" in arguments.accept else list(dict.fromkeys(arguments.accept))
         for one in latency.accept(ids, arguments.reason):
-            print(f"{one.id}: sha256 {one.sha256} is the baseline")
+            print(f"{one.id}: sha256 {one.sha256} is now the baseline")
         return 0
     if arguments.reason:
-        raise TinyvmafError("--reason goes with --accept")
+        raise TinyvmafError("--reason needs --accept ID")
     known = latency.baselines()
     rows = [
         [
             name,
             known[name].accepted if name in known else "",
-            "no baseline" if name not in known else "the same" if known[name].sha256 == digest else "another file",
+            "no baseline" if name not in known else "same file" if known[name].sha256 == digest else "another file",
             known[name].reason if name in known else f"tinyvmaf bench baseline --accept {name} --reason '...'",
         ]
         for name, digest in registered.items()

@@ -1,4 +1,4 @@
-"""`tinyvmaf certify`: does a model give the same bits on every engine?"""
+"""`tinyvmaf certify`: prove that a model gives the same bits on every engine."""
 
 import argparse
 import json
@@ -10,22 +10,21 @@ from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.model.certificate import ExactnessCertificate, certify_file
 
 _DESCRIPTION = """\
-Prove that an ONNX model gives bit-identical results on every engine that computes float32 as IEEE 754 says, whatever
-the order in which it adds, FMA, threads, batch size and rewriting of the graph. Nothing of the model runs. Or name the
-first operation at which the proof ends, why, and what to do instead.
+Prove that an ONNX model gives the same bits on every engine with IEEE 754 float32, for every order of summation, with
+or without FMA, for any threads, batch size and graph optimisation. The model is not run. If there is no proof, name the
+first operation that breaks it, why, and what to do instead.
 
-A model is certified if every sum in it is exact: activations and weights of few bits on grids of powers of two, as
-Clip(Round(x * 2^a)) in front of each Gemm makes them, and no partial sum above 2^24 steps of the grid. Functions that
-engines approximate (Tanh, Exp, ...) and divisions but by powers of two break it.
+A model is certified if every sum in it is exact: activations and weights have few bits, on grids of powers of two (put
+Clip(Round(x * 2^a)) in front of each Gemm), and no partial sum exceeds 2^24 grid steps. Functions that engines
+approximate (Tanh, Exp, ...) and divisions by anything but a power of two break the proof.
 
-The table lists the sums. accumulator: bits that the largest partial sum takes, of 24. operands: significant bits of the
-two factors; where both are at most 11, TF32 is exact as well, and at most 8, bfloat16.
+The table lists the sums. accumulator: bits of the largest partial sum; float32 has 24. operands: significant bits of
+the two factors; if both are at most 11, TF32 is exact too, and if both are at most 8, bfloat16.
 
-A model with float64 inside is not certified, as there are engines that compute float64 in float32; whether it is exact
-on the others is said."""
+A model with float64 inside is not certified, because some engines compute float64 in float32. The output says whether
+it is exact on the others."""
 
-_EPILOG = """\
-exit status: 0 all are certified, 1 one is not, 2 one could not be looked at (the reason is on stderr), or wrong use"""
+_EXIT_STATUS = "0 all certified, 1 at least one is not, 2 a model could not be read (stderr says why), or wrong use"
 
 
 def add_commands(commands: Commands) -> None:
@@ -36,10 +35,11 @@ def add_commands(commands: Commands) -> None:
         _run,
         summary="prove that a model gives the same bits on every engine",
         description=_DESCRIPTION,
+        examples="tinyvmaf certify tinyvmaf_exact\ntinyvmaf certify candidates/tinyvmaf_nano.onnx --json",
+        exit_status=_EXIT_STATUS,
     )
-    command.epilog = _EPILOG
-    command.add_argument("models", nargs="+", metavar="MODEL", help="ONNX file, or id of a registered model")
-    command.add_argument("--json", action="store_true", help="print JSON, an object with an entry for each MODEL")
+    command.add_argument("models", nargs="+", metavar="MODEL", help="id of a registered model, or an ONNX file")
+    command.add_argument("--json", action="store_true", help="print a JSON object with one entry per MODEL")
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -64,7 +64,7 @@ def _run(arguments: argparse.Namespace) -> int:
 def _path(name: str) -> Path:
     if name.endswith(".onnx") or Path(name).exists():
         return Path(name)
-    from tinyvmaf.model import registry  # it needs more than a file does
+    from tinyvmaf.model import registry  # imported here: a file does not need it
 
     return registry.find(name).onnx
 

@@ -1,4 +1,4 @@
-"""What several commands share: options, progress and error style."""
+"""Shared by the commands: how they are declared, options, progress bars, tables."""
 
 import argparse
 import sys
@@ -16,9 +16,36 @@ Commands = Any
 
 
 def add_command(
-    commands: Commands, name: str, run: Callable[[argparse.Namespace], int], *, summary: str, description: str
+    commands: Commands,
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    *,
+    summary: str,
+    description: str,
+    examples: str,
+    exit_status: str = "",
 ) -> argparse.ArgumentParser:
-    """Add a command whose `run` takes the parsed arguments and returns the exit status."""
+    """Add a command whose `run` takes the parsed arguments and returns the exit status.
+
+    Args:
+        examples: command lines that work as they are, one a line; they are shown below the options.
+        exit_status: what each status means, if there are others than 0 done, 1 could not be done, 2 wrong use.
+    """
+    lines = examples.strip().splitlines()
+    epilog = "\n".join([f"example{'s' if len(lines) > 1 else ''}:", *(f"  {line}" for line in lines)])
+    command = _add(commands, name, summary, description)
+    command.epilog = f"{epilog}\n\nexit status: {exit_status}" if exit_status else epilog
+    command.set_defaults(run=run)
+    return command
+
+
+def add_group(commands: Commands, name: str, *, summary: str, description: str) -> Commands:
+    """Add a command that only has commands of its own; gives what those are added to."""
+    group = _add(commands, name, summary, description)
+    return group.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+
+def _add(commands: Commands, name: str, summary: str, description: str) -> argparse.ArgumentParser:
     command: argparse.ArgumentParser = commands.add_parser(
         name,
         help=summary,
@@ -26,26 +53,25 @@ def add_command(
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    command.set_defaults(run=run)
     return command
 
 
 def add_ffmpeg_option(command: argparse.ArgumentParser) -> None:
-    """--ffmpeg."""
+    """Add --ffmpeg."""
     command.add_argument(
         "--ffmpeg",
         metavar="PATH",
-        help="FFmpeg with the libvmaf filter; else $TINYVMAF_FFMPEG, else the one of imageio-ffmpeg, else PATH's",
+        help="FFmpeg with the libvmaf filter (default: $TINYVMAF_FFMPEG, else imageio-ffmpeg's, else the one on $PATH)",
     )
 
 
 def add_corpus_options(command: argparse.ArgumentParser) -> None:
-    """--data-root and --assume-dims."""
+    """Add --data-root and --assume-dims."""
     command.add_argument(
         "--data-root",
         type=Path,
         metavar="DIR",
-        help="folder with ref/ and dis/; else $TINYVMAF_DATA_ROOT, else $VMAF_DATA_ROOT",
+        help="folder with ref/ and dis/ (default: $TINYVMAF_DATA_ROOT, else $VMAF_DATA_ROOT)",
     )
     command.add_argument(
         "--assume-dims",
@@ -55,7 +81,7 @@ def add_corpus_options(command: argparse.ArgumentParser) -> None:
 
 
 def positive_int(text: str) -> int:
-    """For argparse: a whole number above 0."""
+    """argparse type: a whole number above 0."""
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not positive")
@@ -63,7 +89,7 @@ def positive_int(text: str) -> int:
 
 
 def positive_float(text: str) -> float:
-    """For argparse: a finite number above 0."""
+    """argparse type: a finite number above 0."""
     value = float(text)
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not a positive number")
@@ -72,7 +98,7 @@ def positive_float(text: str) -> float:
 
 @contextmanager
 def progress_bar(what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr, if that is a terminal; gives a function that takes what is done and the total."""
+    """A progress bar on stderr, if that is a terminal; gives a function of (done, total)."""
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
@@ -88,7 +114,7 @@ def progress_bar(what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def clip_bar(what: str) -> Iterator[Callable[[int, int, int], None]]:
-    """As `progress_bar`, for clips: the function takes clips done, clips in all, and frames done."""
+    """As `progress_bar`, with a frame rate; gives a function of (clips done, total clips, frames done)."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -107,7 +133,7 @@ def clip_bar(what: str) -> Iterator[Callable[[int, int, int], None]]:
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a plain table: columns of numbers to the right, columns of words to the left."""
+    """Print a plain table: numbers aligned right, words left."""
     lines = [header, *rows]
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
     words = [any(not _is_number(row[i]) for row in rows) for i in range(len(header))]

@@ -1,4 +1,4 @@
-"""`tinyvmaf corpus`: checks, the embedded ladder, splits."""
+"""`tinyvmaf corpus`: check a corpus, build an encoding ladder, print splits."""
 
 import argparse
 import json
@@ -11,6 +11,7 @@ from tinyvmaf.app.cli.common import (
     add_command,
     add_corpus_options,
     add_ffmpeg_option,
+    add_group,
     positive_int,
     print_table,
     progress_bar,
@@ -31,44 +32,76 @@ from tinyvmaf.files import home
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 
 _CHECK = """\
-Look at every file of a corpus and say all that is wrong with it at once: names, pairs, links out of the root, sizes,
-frame counts, geometry, unreadable files, duplicates by content, golden files.
+Check every file of a corpus and list everything that is wrong: names, pairs, links out of the root, sizes, frame
+counts, geometry, unreadable files, duplicates by content, golden files.
 
-A data root holds ref/ and dis/. References: <source>_<fps>fps.<ext> or <source>_0_<height>_0.<ext>; distorted clips:
-<source>_<quality>_<height>_<kbps>.<ext>; ext is yuv, y4m, mkv, mp4, mov or webm. Raw files are 1920x1080 yuv420p unless
---assume-dims or a corpus.toml at the root says otherwise:
+The data root contains ref/ and dis/. Name references <source>_<fps>fps.<ext> or <source>_0_<height>_0.<ext>, and
+distorted clips <source>_<quality>_<height>_<kbps>.<ext>; <ext> is yuv, y4m, mkv, mp4, mov or webm. Raw files are
+1920x1080 yuv420p, unless --assume-dims or corpus.toml in the data root says otherwise:
 
     geometry = "640x360:yuv420p"
     [sources.Tennis]
-    geometry = "1920x1080:yuv420p10le"
-
-exit status: 0 nothing that would spoil results, 1 a fault that would, 2 wrong use"""
+    geometry = "1920x1080:yuv420p10le\""""
 _BUILD = """\
-Build an encoding ladder from a spec: pictures and video found in installed packages (in a checkout:
-pip install -c constraints.txt -e '.[corpus]') and FFmpeg's generators, encoded at several sizes and bitrates with x264
-and x265, scaled back. The same FFmpeg gives the same bytes. Stopped and started again, it goes on where it stopped."""
+Build an encoding ladder from a spec: sources encoded at several sizes and bitrates with x264 and x265, then scaled
+back.
+
+Sources are pictures and video from installed packages (in a checkout: pip install -c constraints.txt -e '.[corpus]')
+and FFmpeg's test patterns. The same FFmpeg gives the same bytes. A stopped run continues where it stopped."""
 _SPLIT = """\
-Print a split that depends on names alone: leave-one-source-out, or by hash of the source. By hash of the path, clips of
-one source fall on both sides, so a model is then judged on sources that it has seen."""
+Print a split of a corpus into training and test clips as JSON. It depends only on file names.
+
+--by loso: leave-one-source-out. --by source: by hash of the source. --by path: by hash of the path; clips of one source
+are then on both sides, so a model is judged on sources that it has seen."""
 
 
 def add_commands(commands: Commands) -> None:
     """Add `corpus` with `check`, `build` and `split`."""
-    group = commands.add_parser("corpus", help="check, build or split a corpus", allow_abbrev=False)
-    inner = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    check = add_command(inner, "check", _check, summary="say what is wrong with a corpus", description=_CHECK)
+    summary = "check, build or split a corpus"
+    inner = add_group(commands, "corpus", summary=summary, description="Check, build or split a corpus.")
+    check = add_command(
+        inner,
+        "check",
+        _check,
+        summary="list everything that is wrong with a corpus",
+        description=_CHECK,
+        examples="tinyvmaf corpus check --data-root ~/netflix",
+        exit_status="0 no fault that makes results wrong, 1 such a fault, 2 wrong use",
+    )
     add_corpus_options(check)
     check.add_argument("--json", action="store_true", help="print JSON instead of tables")
     add_ffmpeg_option(check)
-    build = add_command(inner, "build", _build, summary="build an encoding ladder", description=_BUILD)
-    build.add_argument("--spec", type=Path, metavar="F.toml", help="default: the embedded ladder's")
-    build.add_argument("--out", type=Path, required=True, metavar="DIR", help="data root to write")
-    build.add_argument("--jobs", type=positive_int, metavar="N", help="encodes at a time (default: one a core)")
+    build = add_command(
+        inner,
+        "build",
+        _build,
+        summary="build an encoding ladder",
+        description=_BUILD,
+        examples="tinyvmaf corpus build --out ladder9",
+    )
+    build.add_argument(
+        "--spec", type=Path, metavar="F.toml", help="the ladder's spec (default: that of the embedded corpus)"
+    )
+    build.add_argument("--out", type=Path, required=True, metavar="DIR", help="data root to write to")
+    build.add_argument("--jobs", type=positive_int, metavar="N", help="encodes at a time (default: one per core)")
     add_ffmpeg_option(build)
-    split = add_command(inner, "split", _split, summary="print a split", description=_SPLIT)
+    split = add_command(
+        inner,
+        "split",
+        _split,
+        summary="print a split into training and test clips",
+        description=_SPLIT,
+        examples="tinyvmaf corpus split --data-root ~/netflix --by source --test-share 0.25",
+    )
     add_corpus_options(split)
-    split.add_argument("--by", choices=("loso", "source", "path"), default="loso", help="default loso")
-    split.add_argument("--test-share", type=float, default=0.2, metavar="X", help="of a split by hash (default 0.2)")
+    split.add_argument("--by", choices=("loso", "source", "path"), default="loso", help="kind of split (default loso)")
+    split.add_argument(
+        "--test-share",
+        type=float,
+        default=0.2,
+        metavar="X",
+        help="share of test clips, with --by source or path (default 0.2)",
+    )
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -98,7 +131,7 @@ def _print(corpus: Corpus, found: CorpusFindings) -> None:
     for fault in found.faults:
         print(f"{'FAULT' if fault.spoils else 'note '}  {fault.path} {fault.text}")
     spoiling = sum(fault.spoils for fault in found.faults)
-    print(f"{spoiling} faults that would spoil results, {len(found.faults) - spoiling} notes")
+    print(f"{spoiling} faults that make results wrong, {len(found.faults) - spoiling} notes")
 
 
 def _build(arguments: argparse.Namespace) -> int:
@@ -116,10 +149,10 @@ def _split(arguments: argparse.Namespace) -> int:
         folds = leave_one_source_out(clip.source for clip in corpus.clips)
         print(json.dumps([{"held_out": fold.held_out, "train": fold.train} for fold in folds], indent=2))
         return 0
-    with warnings.catch_warnings(record=True) as said:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         named = [(clip.source, corpus.relative(clip.path)) for clip in corpus.clips]
         split = hash_split(named, by=arguments.by, test_share=arguments.test_share)
-    content = {"by": split.by, "warnings": [str(warning.message) for warning in said]}
+    content = {"by": split.by, "warnings": [str(warning.message) for warning in caught]}
     print(json.dumps(content | {"train": split.train, "test": split.test}, indent=2))
     return 0

@@ -1,4 +1,4 @@
-"""`tinyvmaf extract`: features and teacher scores of a whole corpus."""
+"""`tinyvmaf extract`: features and teacher scores of a corpus."""
 
 import argparse
 import os
@@ -27,37 +27,50 @@ from tinyvmaf.data.store import Store, default_folder, key_of
 from tinyvmaf.files import file_sha256
 from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, find_ffmpeg
-from tinyvmaf.vmaf.frame_features import FRAME_FEATURES
 from tinyvmaf.vmaf.libvmaf import motion_epoch
 from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN
 
 _DESCRIPTION = f"""\
-Extract features and teacher scores of every clip of a corpus into a parquet file, one row a frame, with its provenance.
+Extract features and teacher scores of every clip of a corpus into a parquet file: one row per frame, with provenance.
 
-One libvmaf pass a clip, one process a core. What was measured before comes out of the store ({
-    " or ".join(("$TINYVMAF_CACHE", "the user's cache folder"))
-}), unless a clip, the request or the FFmpeg build changed; so a run that was stopped goes on where
-it stopped. Clips that fail are listed at the end, with the reason; the others are kept.
+libvmaf reads each clip once; one process runs per core. Clips that were measured before come from the store (see:
+tinyvmaf store ls), unless the clip, the request or the FFmpeg build changed. So a stopped run continues where it
+stopped. Clips that fail are listed at the end with the reason; the other clips are still written.
 
-features: canonical ({", ".join(CANONICAL)}; with those of the teachers), full (everything that this libvmaf logs), or
-names of further features, separated by commas: {", ".join((*FULL, *FRAME_FEATURES))}.
-teachers: {", ".join(KNOWN)}
-
-exit status: 0 every clip came through, 1 some did not or nothing could be done, 2 wrong use"""
+features: canonical ({", ".join(CANONICAL)}; and those that the teachers need), full (all features of this libvmaf), or
+names of further libvmaf features, separated by commas: {", ".join(FULL)}
+teachers: {", ".join(KNOWN)}"""
 
 
 def add_commands(commands: Commands) -> None:
     """Add `extract`."""
-    command = add_command(commands, "extract", _run, summary="features of a whole corpus", description=_DESCRIPTION)
+    command = add_command(
+        commands,
+        "extract",
+        _run,
+        summary="extract features and teacher scores of a corpus",
+        description=_DESCRIPTION,
+        examples="tinyvmaf extract --data-root ~/netflix --out netflix.parquet",
+        exit_status="0 every clip is in the file, 1 a clip failed or the corpus has faults, 2 wrong use",
+    )
     add_corpus_options(command)
     command.add_argument("--out", type=Path, required=True, metavar="F.parquet", help="file to write")
-    command.add_argument("--features", default="canonical", metavar="NAMES", help="canonical (default), full, or names")
     command.add_argument(
-        "--teacher", action="append", choices=KNOWN, metavar="ID", help=f"repeatable (default {DEFAULT})"
+        "--features",
+        default="canonical",
+        metavar="NAMES",
+        help="features to extract: canonical (default), full, or names",
     )
-    command.add_argument("--jobs", type=positive_int, metavar="N", help="clips at a time (default: one a core)")
+    command.add_argument(
+        "--teacher",
+        action="append",
+        choices=KNOWN,
+        metavar="ID",
+        help=f"teacher to score with; repeatable (default {DEFAULT})",
+    )
+    command.add_argument("--jobs", type=positive_int, metavar="N", help="clips at a time (default: one per core)")
     command.add_argument("--dask", metavar="ADDRESS", help="run on this Dask scheduler, such as tcp://host:8786")
-    command.add_argument("--timeout", type=positive_float, metavar="S", help="give a clip up after this many seconds")
+    command.add_argument("--timeout", type=positive_float, metavar="S", help="time limit per clip, in seconds")
     add_ffmpeg_option(command)
 
 
@@ -93,7 +106,7 @@ def _finish(
     result: Extraction,
     seconds: float,
 ) -> None:
-    """Write the file and say what happened."""
+    """Write the file and print what happened."""
     if result.table is not None:
         provenance = _provenance(corpus, request, store, ffmpeg, result, arguments.features)
         dataset.write(arguments.out, result.table, provenance)
@@ -103,19 +116,19 @@ def _finish(
             f"{result.computed} clips measured, {clips - result.computed} from the store, {seconds:.2f} s"
         )
     for key in result.damaged:
-        print(f"tinyvmaf: store entry {key[:16]} was damaged and was measured again", file=sys.stderr)
+        print(f"tinyvmaf: store entry {key[:16]} was damaged; measured again", file=sys.stderr)
     for fault in corpus.faults:
         print(f"tinyvmaf: {fault.path} {fault.text}", file=sys.stderr)
     for failure in result.failures:
         print(f"tinyvmaf: {failure.clip} failed: {failure.reason}", file=sys.stderr)
     if result.table is None:
-        print(f"tinyvmaf: no clip came through; {arguments.out} was not written", file=sys.stderr)
+        print(f"tinyvmaf: every clip failed; {arguments.out} was not written", file=sys.stderr)
 
 
 def _provenance(
     corpus: Corpus, request: ExtractionRequest, store: Store, ffmpeg: FFmpeg, result: Extraction, features: str
 ) -> dict[str, Any]:
-    """What the dataset is made of; nothing of this machine, so that the same content gives the same bytes."""
+    """The dataset's provenance. Nothing in it depends on the machine, so the same content gives the same bytes."""
     assert result.table is not None
     measured = set(result.table["clip"].unique().to_pylist())
     files = {corpus.relative(clip.path): store.digest(clip.path) for clip in corpus.clips if clip.id in measured}
@@ -137,7 +150,7 @@ def _provenance(
 
 
 def _epoch(store: Store, ffmpeg: FFmpeg) -> str:
-    """The motion epoch, measured once a build."""
+    """The motion epoch; measured once per FFmpeg build, then kept in the store."""
     key = key_of({"measurement": "motion epoch", "ffmpeg": store.digest(ffmpeg.path)})
     known = store.about(key)
     if not known:

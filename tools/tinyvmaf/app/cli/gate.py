@@ -1,4 +1,4 @@
-"""`tinyvmaf gate`: every suite, one verdict, one report."""
+"""`tinyvmaf gate`: run every suite, give one verdict and one report."""
 
 import argparse
 import os
@@ -22,59 +22,61 @@ from tinyvmaf.judge.options import declare_for_gate, handed_on
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 
 _DESCRIPTION: Final = """\
-Run every suite on the registered models, or on the files of --model, and give one verdict.
+Run every suite of quality gates on the registered models, or on the files of --model, and give one verdict.
 
-What may run side by side does; latency runs by itself at the end. The report is a folder: index.html for people,
-verdict.json for programs, junit.xml for CI, summary.md for a pull request."""
+Suites run in parallel; latency runs alone at the end. The report is a folder: index.html for people, verdict.json for
+programs, junit.xml for CI, summary.md for a pull request.
+
+The features of a --model, their order and their normalisation come from the sidecar beside it, or from --feature-order,
+--input-mean and --input-std: docs/candidates.md."""
 _EXAMPLES: Final = """\
-examples:
-  tinyvmaf gate
-  tinyvmaf gate --model candidates/tinyvmaf_nano.onnx
-  tinyvmaf gate --model their.onnx --feature-order adm2,motion2,vif_scale0,vif_scale1,vif_scale2,vif_scale3
-  tinyvmaf gate -k 'contract and nano'
-  tinyvmaf gate -- --durations=10
-
-pytest gets what follows --. A sidecar beside a model of --model, or options, say which features it takes, in which
-order, and how they are normalised: docs/candidates.md.
-
-exit status: 0 PASS, 1 FAIL, 10 COULD NOT RUN, 2 wrong use, 130 interrupted"""
+tinyvmaf gate
+tinyvmaf gate --model candidates/tinyvmaf_nano.onnx
+tinyvmaf gate --model their.onnx --feature-order adm2,motion2,vif_scale0,vif_scale1,vif_scale2,vif_scale3
+tinyvmaf gate -k 'contract and nano'
+tinyvmaf gate -- --durations=10"""
 _COLOUR: Final = {verdict.PASS: "bold green", verdict.FAIL: "bold red"}
 _INTERRUPTED: Final = 128 + signal.SIGINT
-_MOST_JOBS: Final = 8  # each takes up to a GB
+_MOST_JOBS: Final = 8  # each uses up to 1 GB
 
 
 def add_commands(commands: Commands) -> None:
-    """gate."""
+    """Add `gate`."""
     command = add_command(
-        commands, "gate", _gate, summary="run every suite and give one verdict", description=_DESCRIPTION
+        commands,
+        "gate",
+        _gate,
+        summary="run every suite and give one verdict",
+        description=_DESCRIPTION,
+        examples=_EXAMPLES,
+        exit_status="0 PASS, 1 FAIL, 10 COULD NOT RUN, 2 wrong use, 130 interrupted",
     )
-    command.epilog = _EXAMPLES
     declare_for_gate(command.add_argument)
     command.add_argument(
-        "--jobs", type=positive_int, metavar="N", help="processes side by side (default: one a core, up to 8)"
+        "--jobs", type=positive_int, metavar="N", help="parallel processes (default: one per core, at most 8)"
     )
     command.add_argument(
-        "--fresh", action="store_true", help="run the gates' own tests, even if they are known to pass"
+        "--fresh", action="store_true", help="run the gates' own tests (selftest) even if they passed before"
     )
-    command.add_argument("-k", metavar="EXPRESSION", help="only tests whose names match, as pytest's -k")
-    command.add_argument("pytest", nargs="*", metavar="-- ...", help="what pytest is told as well")
+    command.add_argument("-k", metavar="EXPRESSION", help="run only tests that match, as pytest's -k")
+    command.add_argument("pytest", nargs="*", metavar="-- ...", help="further options for pytest")
 
 
 def _gate(arguments: argparse.Namespace) -> int:
     try:
         return _run(arguments)
-    except TinyvmafError as error:  # whoever reads the exit status must not take it for a model that failed
+    except TinyvmafError as error:  # exit status 1 would say that the model failed
         print(f"tinyvmaf gate: COULD NOT RUN: {error}", file=sys.stderr)
         return verdict.EXIT[verdict.COULD_NOT_RUN]
 
 
 def _run(arguments: argparse.Namespace) -> int:
     if strange := [one for one in arguments.pytest if not one.startswith("-")]:
-        raise TinyvmafError(f"not an option: {' '.join(strange)}", hint="--model PATH names a model, -k chooses tests")
+        raise TinyvmafError(f"not an option: {' '.join(strange)}", hint="name a model with --model PATH, tests with -k")
     if not arguments.model and any((arguments.feature_order, arguments.input_mean, arguments.input_std)):
         raise TinyvmafError("--feature-order, --input-mean and --input-std need --model PATH")
-    if lacking := [name for name in ("pytest", "xdist", "pytest_benchmark") if find_spec(name) is None]:
-        raise TinyvmafError(f"not installed: {', '.join(lacking)}", hint=install("gate"))
+    if missing := [name for name in ("pytest", "xdist", "pytest_benchmark") if find_spec(name) is None]:
+        raise TinyvmafError(f"not installed: {', '.join(missing)}", hint=install("gate"))
     folder = Path(arguments.report).absolute() if arguments.report else home() / "report"
     report_folder.begin(folder)
     run = GateRun(
@@ -85,7 +87,7 @@ def _run(arguments: argparse.Namespace) -> int:
         strict=arguments.fail_not_checked,
     )
     if arguments.model:
-        run.leave_out_selftest("they are not about a model")
+        run.leave_out_selftest("they judge no model")
     elif not (arguments.k or arguments.pytest):
         run.use_selftest_cache(Store(default_folder()), str(find_ffmpeg(arguments.ffmpeg)), fresh=arguments.fresh)
     try:
@@ -94,9 +96,9 @@ def _run(arguments: argparse.Namespace) -> int:
     except TinyvmafError:
         report_folder.remove(folder)
         raise
-    except Exception as error:  # a stranger's file may bring anything into a page
+    except Exception as error:  # a third-party model can break the page in ways we do not know
         report_folder.remove(folder)
-        raise TinyvmafError(f"no report, and so no verdict: {error!r}") from error
+        raise TinyvmafError(f"the report could not be written, so there is no verdict: {error!r}") from error
     _print(whole, folder)
     return _INTERRUPTED if run.interrupted else int(whole["exit_status"])
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from tinyvmaf.app.cli.common import Commands, add_command, add_ffmpeg_option, progress_bar
+from tinyvmaf.app.cli.common import Commands, add_command, add_ffmpeg_option, add_group, progress_bar
 from tinyvmaf.data.golden import GoldenFiles, freeze, load_files
 from tinyvmaf.data.golden.fetch import DEFAULT_SOURCE, fetch
 from tinyvmaf.data.golden.files import natural_root, write_pattern
@@ -16,30 +16,54 @@ from tinyvmaf.errors import GoldenError
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 
 _FETCH = f"""\
-Copy or download Netflix's natural golden files and keep only what is the published content: size and git blob id are
-checked while a file comes in. What was there before the connection broke is continued from.
+Download (or copy) Netflix's natural golden files. Size and git blob id of each are checked on the way; a file with
+other content is not kept. An interrupted download continues where it stopped.
 
-Then let the golden gate find them: export TINYVMAF_GOLDEN_ROOT=DIR
+Then tell the golden gate where they are: export TINYVMAF_GOLDEN_ROOT=DIR
 
 default source: {DEFAULT_SOURCE}"""
 _PATTERNS = "Write Netflix's synthetic golden clips, rebuilt bit for bit, as raw 1920x1080 yuv420p files (47 MB)."
 _FREEZE = """\
-Extract the feature rows of every golden pair that is at hand with the libvmaf here, and write them, with their
-provenance, to fixtures/golden/rows.json. Refused if this libvmaf does not give the published values. Every model's
-golden record is on these rows: look at what changed before you commit it."""
+Extract the feature rows of every golden pair whose files are here, and write them to fixtures/golden/rows.json.
+
+Refused if this libvmaf does not reproduce the published values. Every model's golden record is computed from these
+rows: look at the diff before you commit it."""
 
 
 def add_commands(commands: Commands) -> None:
     """Add `golden` with `fetch`, `patterns` and `freeze`."""
-    group = commands.add_parser("golden", help="files and rows of the golden gate", allow_abbrev=False)
-    inner = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    fetcher = add_command(inner, "fetch", _run_fetch, summary="bring the natural golden files", description=_FETCH)
-    fetcher.add_argument("--from", dest="source", metavar="URL|DIR", default=DEFAULT_SOURCE, help="where they are")
+    summary = "files and feature rows of the golden gate"
+    inner = add_group(commands, "golden", summary=summary, description="Get or write the files of the golden gate.")
+    fetcher = add_command(
+        inner,
+        "fetch",
+        _run_fetch,
+        summary="download the natural golden files",
+        description=_FETCH,
+        examples="tinyvmaf golden fetch --to golden",
+    )
+    fetcher.add_argument(
+        "--from", dest="source", metavar="URL|DIR", default=DEFAULT_SOURCE, help="where to get them from"
+    )
     fetcher.add_argument("--to", type=Path, metavar="DIR", required=True, help="folder to put them in")
-    fetcher.add_argument("names", nargs="*", metavar="NAME", help="files to bring (default: all)")
-    patterns = add_command(inner, "patterns", _run_patterns, summary="write the synthetic clips", description=_PATTERNS)
+    fetcher.add_argument("names", nargs="*", metavar="NAME", help="files to get (default: all)")
+    patterns = add_command(
+        inner,
+        "patterns",
+        _run_patterns,
+        summary="write the synthetic golden clips",
+        description=_PATTERNS,
+        examples="tinyvmaf golden patterns --to golden",
+    )
     patterns.add_argument("--to", type=Path, metavar="DIR", required=True, help="folder to put them in")
-    freezer = add_command(inner, "freeze", _run_freeze, summary="write the frozen feature rows", description=_FREEZE)
+    freezer = add_command(
+        inner,
+        "freeze",
+        _run_freeze,
+        summary="write the frozen feature rows",
+        description=_FREEZE,
+        examples="tinyvmaf golden freeze",
+    )
     add_ffmpeg_option(freezer)
 
 
@@ -47,7 +71,7 @@ def _run_fetch(arguments: argparse.Namespace) -> int:
     natural = {name: file for name, file in load_files().items() if file.kind == "natural"}
     if unknown := set(arguments.names) - set(natural):
         print(
-            f"tinyvmaf golden fetch: unknown {', '.join(sorted(unknown))}; known: {', '.join(natural)}",
+            f"tinyvmaf golden fetch: unknown file {', '.join(sorted(unknown))}; known: {', '.join(natural)}",
             file=sys.stderr,
         )
         return 2
@@ -61,7 +85,7 @@ def _run_fetch(arguments: argparse.Namespace) -> int:
                 faults.append(error)
                 print(f"{name}: failed", flush=True)
                 continue
-        print(f"{name}: {'fetched and verified' if new else 'there already, verified'}", flush=True)
+        print(f"{name}: {'fetched and verified' if new else 'already there, verified'}", flush=True)
     for fault in faults:
         print(f"tinyvmaf: {fault}", file=sys.stderr)
     return int(bool(faults))
@@ -83,5 +107,5 @@ def _run_freeze(arguments: argparse.Namespace) -> int:
         written, left_out = freeze(GoldenFiles(Path(folder), natural_root()), find_ffmpeg(arguments.ffmpeg))
     print(f"{rows_path()}: {', '.join(written)}")
     if left_out:
-        print(f"not at hand, left out: {', '.join(left_out)}")
+        print(f"left out, files missing: {', '.join(left_out)}")
     return 0

@@ -12,8 +12,8 @@ from tinyvmaf.measure.charts import known_suffix
 
 _MAKE = "`tox -e latency` measures the models and adds a run"
 _ABOUT = """
-A level changes where a piecewise-constant fit in the L1 norm (the method of asv) begins a new piece; a piece has three
-runs or more, so a change shows from its third run on."""
+Changes are found as asv does: the steps of a piecewise-constant fit in the L1 norm. A piece has at least three runs, so
+a change shows from its third run on."""
 
 
 def add_commands(commands: Commands) -> None:
@@ -22,8 +22,9 @@ def add_commands(commands: Commands) -> None:
         commands,
         "history",
         _history,
-        summary="list the runs, and where a level changes",
-        description=f"List the runs of the history, the newest last, and where the level of a ratio changes.\n{_ABOUT}",
+        summary="list the runs and the changes of latency",
+        description=f"List the runs of the latency history, newest last, and where a ratio changed.\n{_ABOUT}",
+        examples="tinyvmaf bench history --model tinyvmaf_nano --batch 1",
     )
     _add_selection(history)
     history.add_argument("--json", action="store_true", help="print a JSON array of series, with runs and changes")
@@ -32,11 +33,16 @@ def add_commands(commands: Commands) -> None:
         "plot",
         _plot,
         summary="draw the history",
-        description=f"Draw a ratio over the runs of the history, a panel for each model and batch.\n{_ABOUT}",
+        description=f"Draw a ratio over the runs of the latency history, one panel per model and batch size.\n{_ABOUT}",
+        examples="tinyvmaf bench plot --ratio svr --out latency.png",
     )
     _add_selection(plot)
     plot.add_argument(
-        "--out", type=Path, default=Path("latency.svg"), metavar="FILE", help="SVG or PNG (default: latency.svg)"
+        "--out",
+        type=Path,
+        default=Path("latency.svg"),
+        metavar="FILE",
+        help="SVG or PNG file to write (default: latency.svg)",
     )
 
 
@@ -45,18 +51,18 @@ def _add_selection(command: argparse.ArgumentParser) -> None:
         "--history",
         type=Path,
         metavar="FILE",
-        help="else $TINYVMAF_HISTORY, else .benchmarks/history.jsonl in the checkout",
+        help="history to read (default: $TINYVMAF_HISTORY, else .benchmarks/history.jsonl in the checkout)",
     )
-    command.add_argument("--model", metavar="ID", help="this model alone")
-    command.add_argument("--batch", type=positive_int, metavar="N", help="batches of N rows alone")
+    command.add_argument("--model", metavar="ID", help="only this model")
+    command.add_argument("--batch", type=positive_int, metavar="N", help="only batches of N rows")
     command.add_argument(
         "--ratio",
         choices=latency_history.RATIOS,
         default="floor",
-        help="time over that of an Identity, of the SVR, or of the stored baseline (default: floor)",
+        help="model / Identity (floor, the default), model / SVR (svr), or model / baseline (baseline)",
     )
     command.add_argument(
-        "--machine", metavar="ID", help="runs of this machine, or `all` (default: that of the last run)"
+        "--machine", metavar="ID", help="only runs of this machine, or `all` (default: the machine of the last run)"
     )
 
 
@@ -75,7 +81,7 @@ def _plot(arguments: argparse.Namespace) -> int:
     known_suffix(arguments.out)
     path, runs = _read(arguments)
     if not runs:
-        raise TinyvmafError(f"nothing is drawn: there is no history yet at {path}", hint=_MAKE)
+        raise TinyvmafError(f"nothing to draw: there is no history yet at {path}", hint=_MAKE)
     latency_history.draw(arguments.out, runs, _select(arguments, runs))
     print(f"wrote {arguments.out}")
     return 0

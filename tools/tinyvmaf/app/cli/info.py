@@ -1,4 +1,4 @@
-"""`tinyvmaf info`: which FFmpeg, which libvmaf, which teachers."""
+"""`tinyvmaf info`: the FFmpeg, libvmaf and teachers in use."""
 
 import argparse
 
@@ -10,13 +10,22 @@ from tinyvmaf.vmaf.libvmaf import motion_epoch
 from tinyvmaf.vmaf.teacher import KNOWN, load_built_in
 
 _DESCRIPTION = """\
-Say which FFmpeg and libvmaf are in use, which motion feature that libvmaf has (the one of before spring 2026 or the
-one with the mirror fix: golden values depend on it), and which published teachers it carries."""
+Show which FFmpeg and libvmaf are in use, and which published teachers this libvmaf contains.
+
+The motion epoch says which motion feature it computes: before spring 2026, or with the mirror fix. Golden values depend
+on it."""
 
 
 def add_commands(commands: Commands) -> None:
     """Add `info`."""
-    command = add_command(commands, "info", _run, summary="say what is in use", description=_DESCRIPTION)
+    command = add_command(
+        commands,
+        "info",
+        _run,
+        summary="show the FFmpeg, libvmaf and teachers in use",
+        description=_DESCRIPTION,
+        examples="tinyvmaf info",
+    )
     add_ffmpeg_option(command)
 
 

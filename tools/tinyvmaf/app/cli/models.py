@@ -1,4 +1,4 @@
-"""`tinyvmaf export-teacher`, `models`, `register` and `verify`: what is in the registry."""
+"""`tinyvmaf export-teacher`, `models`, `register` and `verify`: the registry of models."""
 
 import argparse
 from pathlib import Path
@@ -11,31 +11,40 @@ from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, load_built_in, load_json
 
 _EXPORT = f"""\
-Write a teacher's SVR as an ONNX model with sidecar and card, and register it as <teacher>_svr. opset 17, input
-`features` float32 [N, F], output `score` float32 [N, 1], float64 inside. The same teacher gives the same bytes.
+Write a teacher's SVR as an ONNX model with sidecar and card, and register it as <teacher>_svr.
+
+Opset 17, input `features` float32 [N, F], output `score` float32 [N, 1], float64 inside. The same teacher gives the
+same bytes.
 
 teachers: {", ".join(KNOWN)}"""
-
-
 _REGISTER = """\
-Enter a candidate into the registry: MODEL.onnx with its sidecar MODEL.json and its card MODEL.md beside it, as
-tinyvmaf train writes them. It must keep the model contract, and the sidecar must be that of the file. A registered
-model is judged by every gate from then on; nothing is written if anything is wrong."""
+Add a candidate to the registry: MODEL.onnx, with its sidecar MODEL.json and its card MODEL.md beside it, as tinyvmaf
+train writes them. From then on every gate judges it.
 
-
+The model must keep the model contract and match its sidecar; otherwise nothing is written."""
 _NEXT = """\
-a new model has no golden record and no baseline yet: tox -e golden -- --record, and
-tinyvmaf bench baseline --accept {id} --reason 'the first'"""
+a new model needs a golden record and a baseline:
+  tox -e golden -- --record
+  tinyvmaf bench baseline --accept {id} --reason 'first version'"""
 
 
 def add_commands(commands: Commands) -> None:
     """Add `export-teacher`, `models`, `register` and `verify`."""
     export = add_command(
-        commands, "export-teacher", _export, summary="write a teacher's SVR as ONNX", description=_EXPORT
+        commands,
+        "export-teacher",
+        _export,
+        summary="write a teacher's SVR as ONNX",
+        description=_EXPORT,
+        examples="tinyvmaf export-teacher vmaf_v0.6.1neg",
     )
-    export.add_argument("teacher", nargs="?", metavar="ID", default=DEFAULT, help=f"default {DEFAULT}")
-    export.add_argument("--teacher-json", type=Path, metavar="FILE", help="the published model file, instead of ID")
-    export.add_argument("--out", type=Path, metavar="DIR", help="registry to write to (default: the model/ in use)")
+    export.add_argument(
+        "teacher", nargs="?", metavar="ID", default=DEFAULT, help=f"teacher to export (default {DEFAULT})"
+    )
+    export.add_argument(
+        "--teacher-json", type=Path, metavar="FILE", help="the teacher's published JSON file, instead of ID"
+    )
+    export.add_argument("--out", type=Path, metavar="DIR", help="registry to write to (default: model/)")
     add_ffmpeg_option(export)
     add_command(
         commands,
@@ -43,28 +52,32 @@ def add_commands(commands: Commands) -> None:
         _models,
         summary="list the registered models",
         description="List the registered models.",
+        examples="tinyvmaf models",
     )
     verify = add_command(
         commands,
         "verify",
         _verify,
         summary="check registered models against their hashes",
-        description="Check that model files and sidecars have the registered hashes and agree with each other.",
+        description="Check that model files and sidecars have the registered hashes and match each other.",
+        examples="tinyvmaf verify\ntinyvmaf verify tinyvmaf_nano",
+        exit_status="0 all as registered, 1 a model has faults or is unknown, 2 wrong use",
     )
-    verify.add_argument("model", nargs="?", metavar="ID", help="default: all")
+    verify.add_argument("model", nargs="?", metavar="ID", help="model to check (default: all)")
     register = add_command(
         commands,
         "register",
         _register,
-        summary="enter a candidate into the registry",
+        summary="add a candidate to the registry",
         description=_REGISTER,
+        examples="tinyvmaf register candidates/tinyvmaf_nano.onnx",
     )
-    register.add_argument("model", type=Path, metavar="MODEL.onnx", help="with its sidecar MODEL.json and its card")
-    register.add_argument("--into", type=Path, metavar="DIR", help="registry to write to (default: the model/ in use)")
+    register.add_argument("model", type=Path, metavar="MODEL.onnx", help="the candidate")
+    register.add_argument("--into", type=Path, metavar="DIR", help="registry to write to (default: model/)")
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from tinyvmaf.train.export_teacher import export_teacher  # onnx is slow to import, and only this command needs it
+    from tinyvmaf.train.export_teacher import export_teacher  # imported here: slow
 
     ffmpeg = find_ffmpeg(arguments.ffmpeg)
     if arguments.teacher_json is not None:
@@ -103,7 +116,9 @@ def _register(arguments: argparse.Namespace) -> int:
     try:
         card = path.with_suffix(".md").read_text(encoding="utf-8")
     except OSError as error:
-        raise RegistryError(f"{path.with_suffix('.md')}: {error.strerror}", hint="a model has a card") from error
+        raise RegistryError(
+            f"{path.with_suffix('.md')}: {error.strerror}", hint="write a card: Markdown that describes the model"
+        ) from error
     entry = registry.register(sidecar.id, path.read_bytes(), sidecar.as_dict(), card, arguments.into)
     print(f"{entry.onnx}  {entry.onnx.stat().st_size} bytes  sha256 {entry.sha256}")
     print(_NEXT.format(id=entry.id))

@@ -1,4 +1,4 @@
-"""`tinyvmaf score`: one pair, scored by libvmaf and, if asked, by a tiny model."""
+"""`tinyvmaf score`: score one pair with libvmaf, and with a tiny model if asked."""
 
 import argparse
 import json
@@ -30,42 +30,57 @@ from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, Teacher, load_built_in, load_j
 _DESCRIPTION = f"""\
 Score a distorted video against its reference with the real libvmaf, frame n against frame n.
 
-Both videos are read first and compared only if frame size, pixel format, bit depth and frame count are the same.
-Raw files (.yuv, .raw) have no header: give --size and --pix-fmt. y4m and containers say it themselves.
+Videos that differ in frame size, pixel format, bit depth or frame count are refused. Raw files (.yuv, .raw) have no
+header, so they need --size and --pix-fmt.
 
 teachers: {", ".join(KNOWN)}
 
---json prints libvmaf's own log layout: frames[].metrics and pooled_metrics. The score of the first teacher is
-`vmaf`, as in libvmaf's log; further teachers stand under their ids. With --model there is a block `tiny_model`."""
+--json prints the layout of libvmaf's log: frames[].metrics and pooled_metrics. The score of the first teacher is called
+`vmaf`, as in libvmaf's log; scores of further teachers are called by their ids. --model adds a block `tiny_model`."""
+_EXAMPLES = """\
+tinyvmaf score ref.mp4 dis.mp4
+tinyvmaf score ref.mp4 dis.mp4 --model tinyvmaf_nano
+tinyvmaf score ref.yuv dis.yuv --size 1920x1080 --pix-fmt yuv420p --json > vmaf.json"""
 
 
 def add_commands(commands: Commands) -> None:
     """Add `score`."""
-    command = add_command(commands, "score", _run, summary="score a distorted video", description=_DESCRIPTION)
-    command.add_argument("reference", type=Path, metavar="REF", help="the pristine video")
-    command.add_argument("distorted", type=Path, metavar="DIS", help="the video to score")
+    command = add_command(
+        commands,
+        "score",
+        _run,
+        summary="score a distorted video against its reference",
+        description=_DESCRIPTION,
+        examples=_EXAMPLES,
+    )
+    command.add_argument("reference", type=Path, metavar="REF", help="the reference (pristine) video")
+    command.add_argument("distorted", type=Path, metavar="DIS", help="the distorted video, to be scored")
     command.add_argument("--size", metavar="WxH", help="frame size of raw files, such as 1920x1080")
     command.add_argument(
         "--pix-fmt", metavar="FORMAT", help="pixel format of raw files, such as yuv420p or yuv420p10le"
     )
-    command.add_argument("--teacher", action="append", metavar="ID", help=f"VMAF model, repeatable (default {DEFAULT})")
-    command.add_argument("--teacher-json", type=Path, metavar="FILE", help="VMAF model from a JSON file")
     command.add_argument(
-        "--teacher-sha256", metavar="HEX", help="hash of --teacher-json, if Netflix did not publish it"
+        "--teacher", action="append", metavar="ID", help=f"teacher to score with; repeatable (default {DEFAULT})"
+    )
+    command.add_argument("--teacher-json", type=Path, metavar="FILE", help="teacher from a VMAF model's JSON file")
+    command.add_argument(
+        "--teacher-sha256",
+        metavar="HEX",
+        help="expected sha256 of --teacher-json, needed if Netflix did not publish the file",
     )
     command.add_argument(
         "--feature",
         action="append",
         default=[],
         metavar="NAME",
-        help="further libvmaf feature, repeatable: psnr, float_ssim, ciede, cambi, ... with options as name:key=value",
+        help="further libvmaf feature: psnr, float_ssim, ciede, cambi, ...; options as name:key=value; repeatable",
     )
     command.add_argument(
-        "--model", metavar="ID|PATH", help="tiny model to run on the features: registered id or .onnx file"
+        "--model", metavar="ID|PATH", help="tiny model to score with: id of a registered model, or .onnx file"
     )
     command.add_argument("--scale", choices=SCALERS, help="scale the distorted video to the reference's size")
-    command.add_argument("--threads", type=positive_int, metavar="N", help="libvmaf's threads (default: one a core)")
-    command.add_argument("--timeout", type=positive_float, metavar="S", help="give up after this many seconds")
+    command.add_argument("--threads", type=positive_int, metavar="N", help="threads of libvmaf (default: one per core)")
+    command.add_argument("--timeout", type=positive_float, metavar="S", help="time limit, in seconds")
     command.add_argument("--json", action="store_true", help="print JSON instead of tables")
     add_ffmpeg_option(command)
 
@@ -73,11 +88,11 @@ def add_commands(commands: Commands) -> None:
 def _wrong_use(arguments: argparse.Namespace) -> str | None:
     raw = is_raw(arguments.reference) or is_raw(arguments.distorted)
     if (arguments.size or arguments.pix_fmt) and not raw:
-        return "--size and --pix-fmt are for raw files; y4m and containers say it themselves"
+        return "--size and --pix-fmt are for raw files; leave them out"
     if raw and not (arguments.size and arguments.pix_fmt):
         return "raw files have no header: give both --size WxH and --pix-fmt FORMAT"
     if arguments.teacher_sha256 and not arguments.teacher_json:
-        return "--teacher-sha256 goes with --teacher-json"
+        return "--teacher-sha256 needs --teacher-json FILE"
     for name in arguments.teacher or []:
         if name not in KNOWN:
             return f"unknown teacher {name!r}; known: {', '.join(KNOWN)}"
@@ -85,8 +100,8 @@ def _wrong_use(arguments: argparse.Namespace) -> str | None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    if complaint := _wrong_use(arguments):
-        print(f"tinyvmaf score: {complaint}", file=sys.stderr)
+    if wrong := _wrong_use(arguments):
+        print(f"tinyvmaf score: {wrong}", file=sys.stderr)
         return 2
     ffmpeg = find_ffmpeg(arguments.ffmpeg)
     teachers = _teachers(arguments, ffmpeg)
@@ -128,7 +143,7 @@ def _log(
     tiny: TinyScores | None,
     ffmpeg: FFmpeg,
 ) -> dict[str, Any]:
-    """libvmaf's log layout, with the first teacher's score under the name that libvmaf's readers look for."""
+    """The layout of libvmaf's log; the first teacher's score is called `vmaf`, as programs expect."""
     names = {teacher.id: "vmaf" if i == 0 else teacher.id for i, teacher in enumerate(teachers)}
     columns = {name: values for name, values in table.columns.items() if name not in names}
     columns |= {names[teacher_id]: values for teacher_id, values in scores.items()}

@@ -1,29 +1,48 @@
-"""`tinyvmaf store`: what was measured and is remembered."""
+"""`tinyvmaf store`: the cache of measurements."""
 
 import argparse
 import time
 
-from tinyvmaf.app.cli.common import Commands, add_command, positive_float, print_table
+from tinyvmaf.app.cli.common import Commands, add_command, add_group, positive_float, print_table
 from tinyvmaf.data.store import Store, default_folder
 
 _DAY_S = 86400.0
-_WHERE = "The store lies in $TINYVMAF_CACHE, else $VMAF_TINY_AI_CACHE, else the user's cache folder."
+_WHERE = "The store is in $TINYVMAF_CACHE, else $VMAF_TINY_AI_CACHE, else the user's cache folder."
 
 
 def add_commands(commands: Commands) -> None:
     """Add `store` with `ls`, `verify` and `prune`."""
-    group = commands.add_parser("store", help="what was measured and is remembered", allow_abbrev=False)
-    inner = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    add_command(inner, "ls", _ls, summary="list the entries", description=f"List the entries. {_WHERE}")
+    summary = "the store (cache) of measurements and fits"
+    about = f"List, check or prune the store: measurements and fits that later runs reuse. {_WHERE}"
+    inner = add_group(commands, "store", summary=summary, description=about)
+    add_command(
+        inner,
+        "ls",
+        _ls,
+        summary="list the entries",
+        description=f"List the entries of the store. {_WHERE}",
+        examples="tinyvmaf store ls",
+    )
     add_command(
         inner,
         "verify",
         _verify,
         summary="check every entry",
-        description=f"Read every entry and remove those that are damaged; exit status 1 if there was one. {_WHERE}",
+        description=f"Read every entry of the store and remove damaged ones. {_WHERE}",
+        examples="tinyvmaf store verify",
+        exit_status="0 no entry was damaged, 1 damaged entries were removed, 2 wrong use",
     )
-    prune = add_command(inner, "prune", _prune, summary="remove entries", description=f"Remove old entries. {_WHERE}")
-    prune.add_argument("--days", type=positive_float, metavar="N", help="those not used for N days (default: all)")
+    prune = add_command(
+        inner,
+        "prune",
+        _prune,
+        summary="remove entries",
+        description=f"Remove entries from the store. {_WHERE}",
+        examples="tinyvmaf store prune --days 30",
+    )
+    prune.add_argument(
+        "--days", type=positive_float, metavar="N", help="only entries that were not used for N days (default: all)"
+    )
 
 
 def _ls(arguments: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""`tinyvmaf train` and `recipes`: candidates from recipes, and what they are worth on sources not seen."""
+"""`tinyvmaf train` and `recipes`: fit candidates by recipes and judge them on held-out sources."""
 
 import argparse
 import json
@@ -25,21 +25,20 @@ if TYPE_CHECKING:
     from tinyvmaf.train.packaging import Origin
 
 _TRAIN = """\
-Fit the students of one or more recipes and write them as ONNX candidates with sidecar and card. With --folds loso
-(the default) each recipe is also fitted with one source held out at a time, and judged on that source; the table at
-the end says how it did. What was fitted before, by the same recipe on the same rows, comes from the store.
+Fit the students of one or more recipes and write them as ONNX candidates with sidecar and card.
 
-A recipe is a TOML file, or the name of one that comes along (tinyvmaf recipes). B1 and B2 see the clips of a corpus,
-B1f sees samples of the teacher's domain only, B2 and B3 need opinions (--mos)."""
+A recipe is a TOML file, or the name of a built-in one (tinyvmaf recipes). B1 and B2 fit the clips of a corpus, B1f fits
+samples of the teacher's domain, B2 and B3 need opinions (--mos).
+
+With --folds loso (the default) each recipe is also fitted with one source held out at a time and evaluated on that
+source; the table at the end shows the results. Fits of the same recipe on the same rows come from the store.
+
+--out DIR will contain, for each model, ID.onnx, ID.json (sidecar) and ID.md (card); for each recipe, RECIPE.loso.json
+(all folds, all metrics) and folds/RECIPE/SOURCE-seedN.onnx."""
 _EXAMPLES = """\
-examples:
-  tinyvmaf train --recipe tinyvmaf_nano --out candidates
-  tinyvmaf train --recipe all --out candidates
-  tinyvmaf train --recipe mine.toml --features netflix.parquet --mos dmos.csv --out candidates
-  tinyvmaf register candidates/tinyvmaf_nano.onnx
-
-DIR then holds ID.onnx, ID.json (sidecar) and ID.md (card) of each model, RECIPE.loso.json (every fold, every
-measure), and folds/RECIPE/SOURCE-seedN.onnx."""
+tinyvmaf train --recipe tinyvmaf_nano --out candidates
+tinyvmaf train --recipe all --out candidates
+tinyvmaf train --recipe mine.toml --features netflix.parquet --mos dmos.csv --out candidates"""
 _Row = dict[str, Any]
 _HEADER = (
     *("recipe", "method", "numbers", "bytes", "frame PLCC", "frame SROCC", "frame RMSE", "max error"),
@@ -49,27 +48,31 @@ _HEADER = (
 
 def add_commands(commands: Commands) -> None:
     """Add `train` and `recipes`."""
-    train = add_command(commands, "train", _train, summary="fit students by recipes", description=_TRAIN)
-    train.epilog = _EXAMPLES
-    train.add_argument(
-        "--recipe", action="append", required=True, metavar="R", help="TOML file, name, or all; may be repeated"
+    train = add_command(
+        commands, "train", _train, summary="fit students by recipes", description=_TRAIN, examples=_EXAMPLES
     )
-    train.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the candidates go")
     train.add_argument(
-        "--features", type=Path, metavar="FILE", help="parquet of tinyvmaf extract (default: the embedded corpus)"
+        "--recipe", action="append", required=True, metavar="R", help="TOML file, built-in name, or all; repeatable"
     )
-    train.add_argument("--folds", choices=("loso", "none"), default="loso", help="default loso")
-    train.add_argument("--mos", type=Path, metavar="FILE", help="opinions: CSV with clip,mos[,ci], for B2 and B3")
+    train.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write the candidates to")
+    train.add_argument(
+        "--features", type=Path, metavar="FILE", help="parquet file of tinyvmaf extract (default: the embedded corpus)"
+    )
+    train.add_argument("--folds", choices=("loso", "none"), default="loso", help="evaluation (default loso)")
+    train.add_argument(
+        "--mos", type=Path, metavar="FILE", help="opinion scores for B2 and B3, a CSV file: clip,mos[,ci]"
+    )
     train.add_argument("--seeds", type=positive_int, metavar="N", help="seeds 0 to N-1 instead of the recipe's")
-    train.add_argument("--fresh", action="store_true", help="fit anew, whatever the store has")
-    train.add_argument("--json", action="store_true", help="the table as JSON")
+    train.add_argument("--fresh", action="store_true", help="fit anew, without the store")
+    train.add_argument("--json", action="store_true", help="print the table as JSON")
     add_ffmpeg_option(train)
     add_command(
         commands,
         "recipes",
         _recipes,
-        summary="list the recipes that come along",
-        description="List the recipes that come along, with what each makes.",
+        summary="list the built-in recipes",
+        description="List the built-in recipes and what each one makes.",
+        examples="tinyvmaf recipes",
     )
 
 
@@ -102,24 +105,26 @@ def _chosen(arguments: argparse.Namespace) -> list[Recipe]:
     recipes = [read_recipe(name) for name in dict.fromkeys(names)]
     without = [recipe.id for recipe in recipes if recipe.needs_mos and arguments.mos is None]
     if without and "all" not in arguments.recipe:
-        raise TinyvmafError(f"{', '.join(without)}: opinions are needed", hint="--mos FILE: clip,mos[,ci]")
+        raise TinyvmafError(
+            f"{', '.join(without)}: opinions are needed", hint="pass --mos FILE, a CSV file: clip,mos[,ci]"
+        )
     ids = [recipe.id for recipe in recipes]
     if len(set(ids)) != len(ids):
-        raise TinyvmafError(f"two recipes of the same name: {', '.join(ids)}", hint="files are named after recipes")
+        raise TinyvmafError(f"two recipes have the same id: {', '.join(ids)}", hint="rename one of the files")
     return [recipe for recipe in recipes if recipe.id not in without]
 
 
 def _one(recipe: Recipe, data: dataset.Dataset, opinions: Opinions | None, arguments: argparse.Namespace) -> _Row:
     from tinyvmaf.measure.loso import evaluate_recipe, measured_values
     from tinyvmaf.train.folds import FitRequest, fold_models
-    from tinyvmaf.train.packaging import write_candidate  # onnx is slow to import, and only this command needs it
+    from tinyvmaf.train.packaging import write_candidate  # imported here: slow
     from tinyvmaf.vmaf.teacher import load_built_in
 
     teacher = load_built_in(find_ffmpeg(arguments.ffmpeg), recipe.teacher)
     store = None if arguments.fresh else Store(default_folder())
     seeds = range(arguments.seeds) if arguments.seeds else None
     request = FitRequest(recipe, teacher, data, (), seeds, opinions if recipe.needs_mos else None)
-    # A recipe that sees no clip has one fit, of which every source is held out.
+    # A recipe that sees no clip needs no folds: every source is held out of its one fit.
     loso = arguments.folds == "loso" and recipe.sees_clips
     folds = leave_one_source_out(data.table["source"].to_pylist()) if loso else []
     started = time.perf_counter()
@@ -189,12 +194,12 @@ def _cell(name: str, value: Any) -> str:
 
 
 def _json(value: Any) -> Any:
-    # JSON has no NaN, which is what a constant student correlates with.
+    # JSON has no NaN, the correlation of a constant student.
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _commit() -> str | None:
-    """The commit of the checkout that this runs from, `-dirty` if it was changed since; None outside of one."""
+    """The commit of the checkout, with `-dirty` if files changed since; None outside a checkout."""
 
     def git(*arguments: str) -> str:
         return subprocess.run(
