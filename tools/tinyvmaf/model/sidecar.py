@@ -113,8 +113,10 @@ def read_sidecar(path: Path) -> Sidecar:
     """
     try:
         content = read_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise RegistryError(f"no sidecar {path}", hint=f"put {path.name} beside the model") from error
     except (OSError, ValueError) as error:
-        raise RegistryError(f"{path}: {error}") from error
+        raise RegistryError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
     return parse(Sidecar, content, str(path), RegistryError)
 
 
