@@ -61,7 +61,7 @@ def test_golden_scores(
     each = [f"frame {frame}" for frame in range(len(scores))]
     judge(
         compare(
-            bounds.for_("golden.record"),
+            bounds.for_subject("golden.record", recorded),
             f"{model} on {pair}",
             each,
             record[pair],
@@ -81,7 +81,7 @@ def test_frame_0_has_no_motion_and_is_scored_so(
     score = run_on(recorded, frozen, pair)[0]
     judge(
         compare(
-            bounds.for_("golden.record"),
+            bounds.for_subject("golden.record", recorded),
             f"{model} on frame 0 of {pair}",
             ["frame 0"],
             load_record(model)[pair][:1],
@@ -94,13 +94,13 @@ def test_frame_0_has_no_motion_and_is_scored_so(
 @pytest.mark.parametrize("pair", FROZEN)
 def test_svr_clip_mean_is_libvmafs(pair: str, frozen: GoldenRows, bounds: Bounds, judge: Judge) -> None:
     """The registered SVR as ONNX gives libvmaf's clip mean at places=4, whichever models are judged."""
-    svr = f"{DEFAULT}_svr"
-    mean = run_on(Subject.at(registry.find(svr).onnx), frozen, pair).astype(np.float64).mean()
+    svr = Subject.at(registry.find(f"{DEFAULT}_svr").onnx)
+    mean = run_on(svr, frozen, pair).astype(np.float64).mean()
     expected = frozen.pairs[pair].scores.mean()
     judge(
         compare(
-            bounds.for_("golden.svr_clip_mean"),
-            f"{svr} on {pair}",
+            bounds.for_subject("golden.svr_clip_mean", svr),
+            f"{svr.id} on {pair}",
             ["clip mean"],
             [expected],
             [mean],
@@ -139,16 +139,16 @@ def test_golden_frames_are_scored_about_as_libvmaf_does(
         }
     )
     each = [f"frame {frame}" for frame in range(len(scores))]
-    judge(
-        compare(bounds.for_("golden.near"), f"{model} on {pair}", each, truth, scores, reproduce=reproduce(model, pair))
-    )
+    bound = bounds.for_subject("golden.near", subject)
+    judge(compare(bound, f"{model} on {pair}", each, truth, scores, reproduce=reproduce(model, pair)))
 
 
 def _as_recorded(subject: Subject, pair: str, scores: np.ndarray, bounds: Bounds) -> bool | None:
     if not subject.registered:
         return None
     record = load_record(subject.id).get(pair)
-    return record is not None and all(bounds.for_("golden.record").accepts(d) for d in np.abs(record - scores))
+    bound = bounds.for_subject("golden.record", subject)
+    return record is not None and all(bound.accepts(d) for d in np.abs(record - scores))
 
 
 def test_records_and_registry_name_the_same_models() -> None:
