@@ -8,9 +8,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
-from tinyvmaf import __version__
 from tinyvmaf.app.cli.common import (
     Commands,
     add_command,
@@ -22,12 +19,10 @@ from tinyvmaf.app.cli.common import (
 )
 from tinyvmaf.data import dataset
 from tinyvmaf.data.corpus import Corpus, data_root, scan
-from tinyvmaf.data.extract import FULL, Extraction, ExtractionRequest, extract
-from tinyvmaf.data.store import Store, default_folder, key_of
-from tinyvmaf.files import file_sha256
+from tinyvmaf.data.extract import FULL, Extraction, ExtractionRequest, extract, provenance_of
+from tinyvmaf.data.store import Store, default_folder
 from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, find_ffmpeg
-from tinyvmaf.vmaf.libvmaf import motion_epoch
 from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN
 
 _DESCRIPTION = f"""\
@@ -108,7 +103,7 @@ def _finish(
 ) -> None:
     """Write the file and print what happened."""
     if result.table is not None:
-        provenance = _provenance(corpus, request, store, ffmpeg, result, arguments.features)
+        provenance = provenance_of(result, corpus, request, store, ffmpeg, features=arguments.features)
         dataset.write(arguments.out, result.table, provenance)
         clips = len(corpus.clips) - len(result.failures)
         print(
@@ -123,37 +118,3 @@ def _finish(
         print(f"tinyvmaf: {failure.clip} failed: {failure.reason}", file=sys.stderr)
     if result.table is None:
         print(f"tinyvmaf: every clip failed; {arguments.out} was not written", file=sys.stderr)
-
-
-def _provenance(
-    corpus: Corpus, request: ExtractionRequest, store: Store, ffmpeg: FFmpeg, result: Extraction, features: str
-) -> dict[str, Any]:
-    """The dataset's provenance. Nothing in it depends on the machine, so the same content gives the same bytes."""
-    assert result.table is not None
-    measured = set(result.table["clip"].unique().to_pylist())
-    files = {corpus.relative(clip.path): store.digest(clip.path) for clip in corpus.clips if clip.id in measured}
-    files |= {corpus.relative(c.reference): store.digest(c.reference) for c in corpus.clips if c.id in measured}
-    teachers = " ".join(f"--teacher {name}" for name in request.teachers)
-    return {
-        "tinyvmaf": __version__,
-        "libvmaf": result.libvmaf,
-        "motion_epoch": _epoch(store, ffmpeg),
-        "ffmpeg": ffmpeg.version,
-        "ffmpeg_sha256": store.digest(ffmpeg.path, file_sha256),
-        "teachers": {name: KNOWN[name] for name in request.teachers},
-        "features": features,
-        "corpus_sha256": key_of(files),
-        "files_blake3": dict(sorted(files.items())),
-        "geometry": {source: str(geometry) for source, geometry in corpus.geometries.items()},
-        "command": f"tinyvmaf extract --features {features} {teachers}",
-    }
-
-
-def _epoch(store: Store, ffmpeg: FFmpeg) -> str:
-    """The motion epoch; measured once per FFmpeg build, then kept in the store."""
-    key = key_of({"measurement": "motion epoch", "ffmpeg": store.digest(ffmpeg.path)})
-    known = store.about(key)
-    if not known:
-        known = {"motion_epoch": motion_epoch(ffmpeg)[0]}
-        store.put(key, pa.table({}), known)
-    return str(known["motion_epoch"])

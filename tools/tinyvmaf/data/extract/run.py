@@ -21,7 +21,7 @@ _LAYOUT: Final = 1  # version of the stored tables' layout; part of every key
 
 
 @dataclass(frozen=True)
-class Failure:
+class FailedClip:
     """A clip that could not be measured, and why."""
 
     clip: str
@@ -35,7 +35,7 @@ class Extraction:
     table: pa.Table | None
     """One row per frame: source, clip, frame, features, teacher scores; sorted. None if every clip failed."""
     libvmaf: str
-    failures: list[Failure] = field(default_factory=list)
+    failures: list[FailedClip] = field(default_factory=list)
     computed: int = 0
     """Clips measured in this run; the store had the others."""
     damaged: list[str] = field(default_factory=list)
@@ -81,7 +81,7 @@ def extract(
                         result.computed += computed
                         frames += tables[clip.id].num_rows
                     except (TinyvmafError, OSError) as error:
-                        result.failures.append(Failure(clip.id, str(error)))
+                        result.failures.append(FailedClip(clip.id, str(error)))
                     if on_clip is not None:
                         on_clip(len(corpus.clips) - len(pending), len(corpus.clips), frames)
         except BaseException:
