@@ -54,10 +54,11 @@ def trial_by_id(whole: Dataset, ffmpeg: FFmpeg, pytestconfig: pytest.Config) -> 
 
     @functools.cache
     def made(subject_id: str) -> Trial:
-        if not pytestconfig.getoption("--recipe"):
-            return trial_of(subjects_of(pytestconfig)[subject_id], teacher_of, whole)
-        mos = pytestconfig.getoption("--mos")
-        return trial_of_recipe(subject_id, teacher_of, whole, None if mos is None else Path(mos))
+        named = pytestconfig.getoption("--mos")
+        mos = None if named is None else Path(named)
+        if pytestconfig.getoption("--recipe"):
+            return trial_of_recipe(subject_id, teacher_of, whole, mos)
+        return trial_of(subjects_of(pytestconfig)[subject_id], teacher_of, whole, mos)
 
     return made
 

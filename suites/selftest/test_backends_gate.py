@@ -185,13 +185,13 @@ def test_rows_of_which_the_first_are_all_of_one_kind_are_refused(gate: Run, also
 def test_what_differs_only_in_a_batch_or_with_two_threads_is_found(gate: Run, also) -> None:
     also(
         """
-        def load(subject, engine, settings=DEFAULT, right=code.load):
+        def wrapped(subject, engine, settings=DEFAULT, right=code.load):
             session = right(subject, engine, settings)
             if engine.name == "numpy" or settings.threads > 1:
                 alone = session.run
                 session.run = lambda rows: alone(rows) if len(rows) == 1 else np.nextafter(alone(rows), np.float32(200))
             return session
-        code.load = load
+        code.load = wrapped
         """
     )
     chosen = "nano and (search and numpy or (its_batch or change_nothing) and onnxruntime)"
@@ -236,10 +236,10 @@ def test_a_model_of_some_features_is_judged_and_one_of_unknown_ones_fails(gate: 
     """Two of its teacher's six; and an engine that it is not for is not loaded, as the reference neither."""
     also(
         """
-        def load(subject, engine, *rest, right=code.load):
+        def wrapped(subject, engine, *rest, right=code.load):
             assert engine.name != "onnxruntime-cpu"
             return right(subject, engine, *rest)
-        code.load = load
+        code.load = wrapped
         """
     )
     for_these = ["numpy", "openvino"]

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
 from tinyvmaf.data.corpus.splits import leave_one_source_out
 from tinyvmaf.data.dataset import Dataset
-from tinyvmaf.data.opinions import Opinions
+from tinyvmaf.data.opinions import Opinions, read_opinions
 from tinyvmaf.data.store import Store, default_folder
 from tinyvmaf.errors import CouldNotRunError
 from tinyvmaf.measure.loso.evaluate import LosoError, evaluate, evaluate_recipe
@@ -114,13 +115,13 @@ class Trial:
         )
 
 
-def trial_of_recipe(name: str, teacher_of: Callable[[str], Teacher], data: Dataset, opinions: Opinions | None) -> Trial:
-    """The trial of a recipe: a TOML file, or a name. Opinions are of no account if it fits none."""
+def trial_of_recipe(name: str, teacher_of: Callable[[str], Teacher], data: Dataset, mos: Path | None) -> Trial:
+    """The trial of a recipe, which is a TOML file or a name; with the opinions of `mos` if it fits them."""
     recipe = read_recipe(name)
-    return Trial(recipe.id, recipe, teacher_of(recipe.teacher), data, opinions=opinions if recipe.needs_mos else None)
+    return Trial(recipe.id, recipe, teacher_of(recipe.teacher), data, opinions=_opinions(recipe, mos))
 
 
-def trial_of(subject: Subject, teacher_of: Callable[[str], Teacher], data: Dataset) -> Trial:
+def trial_of(subject: Subject, teacher_of: Callable[[str], Teacher], data: Dataset, mos: Path | None) -> Trial:
     """The trial of a model.
 
     A model that is not registered may claim a recipe. The claim is checked: the recipe has to make the file again. One
@@ -136,7 +137,11 @@ def trial_of(subject: Subject, teacher_of: Callable[[str], Teacher], data: Datas
     claimed = training is not None and (subject.registered or training.recipe in recipe_ids())
     recipe = read_recipe(training.recipe) if training is not None and claimed else None
     teacher = teacher_of(recipe.teacher if recipe else subject.teacher_id)
-    trial = Trial(subject.id, recipe, teacher, data, subject)
+    trial = Trial(subject.id, recipe, teacher, data, subject, _opinions(recipe, mos))
     if recipe is None or subject.registered or recipe.sees_clips or trial.models == [trial.file]:
         return trial
     return Trial(subject.id, None, teacher, data, subject)
+
+
+def _opinions(recipe: Recipe | None, mos: Path | None) -> Opinions | None:
+    return read_opinions(mos) if recipe is not None and recipe.needs_mos and mos is not None else None
