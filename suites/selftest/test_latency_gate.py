@@ -229,7 +229,7 @@ def one_row(model: onnx.ModelProto, row: np.ndarray, op: str, of: float) -> byte
         (("--benchmark-disable",), "pytest-benchmark was switched off, so nothing would be timed"),
         (("-p", "no:benchmark"), "pytest-benchmark is not here, or was switched off"),
         (("--benchmark-skip",), "skipped without an account"),
-        (("--model", "nowhere.onnx"), "nowhere.onnx is no file"),
+        (("--model", "nowhere.onnx"), "nowhere.onnx: no such file"),
         (("--baseline", "nowhere.onnx"), "nowhere.onnx does not keep the contract"),
     ],
 )

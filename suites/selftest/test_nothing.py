@@ -228,7 +228,7 @@ def test_models_that_are_no_files(copy: Path, gate) -> None:
     status, text = gate("contract", *(f"--model={copy / name}.onnx" for name in names))
     assert (status, verdict(copy)) == (COULD_NOT_RUN, "COULD NOT RUN"), text
     for name in names[:-1]:
-        assert f"{name}.onnx is no file" in text
+        assert f"{name}.onnx: no such file" in text
     assert "empty.onnx: no sidecar says which features the model takes" in text
     assert "nothing was judged" in text
 

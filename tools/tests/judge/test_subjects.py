@@ -90,7 +90,7 @@ def test_an_id_is_a_name_and_no_path(name: object, nano: Path, tmp_path: Path) -
     if name == 7:
         assert one.entry is not None  # the schema's to refuse
     else:
-        assert "is no name of a model" in str(one.fault)
+        assert "is not a valid model id" in str(one.fault)
 
 
 def test_what_cannot_be_judged_is_there_with_its_fault(tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_one_name_is_one_model(tmp_path: Path) -> None:
 def test_a_stranger_may_not_take_the_name_of_a_registered_model(tmp_path: Path) -> None:
     """Bounds and waivers go by names."""
     (one,) = of([write(tmp_path, network(), PLAIN, name="vmaf_v0.6.1_svr")], tmp_path)
-    assert "is called like a registered model" in str(one.fault)
+    assert "has the name of a registered model" in str(one.fault)
 
 
 def test_no_registry_leaves_one_that_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The models that a run judges: the registered ones, or the files of `--model`, whoever made them."""
+"""Finds the models that a run judges: the registered ones, or the files of `--model`."""
 
 import re
 import shutil
@@ -23,11 +23,11 @@ from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN
 NO_MODEL: Final = "no model"
 _LONGEST: Final = 100
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_CARD: Final = "Adopted for a run of the gates.\n"
+_CARD: Final = "Adopted for one run of the gates.\n"
 
 
 def registered() -> list[Subject]:
-    """The registered models; one stand-in with a fault if there is none, for a gate over none would pass on nothing."""
+    """The registered models. If there is none, one stand-in with a fault: no gate may pass on nothing."""
     try:
         return [_of_known_kind(Subject(one.id, one.onnx, one, registered=True)) for one in registry.entries()]
     except RegistryError as error:
@@ -36,37 +36,37 @@ def registered() -> list[Subject]:
 
 
 def named(paths: Sequence[Path], folder: Path, features_of: Features, options: FeedOptions) -> list[Subject]:
-    """The models of files.
+    """The models of named files.
 
-    A file with a sidecar of this project is judged as it is; any other is adopted.
+    A file with a tinyvmaf sidecar is judged as it is. Any other file is adopted.
 
     Args:
-        folder: where adopted ones are written.
-        features_of: the features of a teacher, by its id.
-        options: how to feed those that are adopted.
+        folder: adopted models are written here.
+        features_of: gives the features of a teacher, by its id.
+        options: how to feed the adopted models.
     """
     found: dict[str, Subject] = {}
     for number, path in enumerate(dict.fromkeys(paths)):
-        own = folder / str(number)  # nothing that one file brings may come to stand for another
+        own = folder / str(number)  # so that one file cannot replace what another brought
         try:
             one = _of_known_kind(_own(path, own, options) or _adopted(path, own, features_of, options))
             if one.id in found:
                 raise CouldNotRunError(f"{path} and {found[one.id].path} are both called {one.id}")
         except TinyvmafError as error:
             one = _at_fault(path, error, found)
-        except Exception as error:  # whatever a stranger's file brings about must not take the others with it
+        except Exception as error:  # one bad file must not stop the others
             one = _at_fault(path, CouldNotRunError(f"{path} cannot be judged: {in_one_line(error)}"), found)
         found[one.id] = one
     return list(found.values())
 
 
 def _of_known_kind(subject: Subject) -> Subject:
-    """The model, with a fault if its kind is not known or asks nothing of it."""
+    """The model, with a fault if its kind is unknown or asks no test of it."""
     try:
         kind_of(subject)
     except CouldNotRunError as error:
         return replace(subject, entry=None, fault=error)
-    except RegistryError:  # its sidecar cannot be read, which is for the gates to say
+    except RegistryError:  # the sidecar cannot be read; the contract gate reports it
         pass
     return subject
 
@@ -77,42 +77,42 @@ def _at_fault(path: Path, fault: TinyvmafError, others: Collection[str]) -> Subj
 
 
 def _id(path: Path) -> str:
-    """A name that a registry takes, of a file that may be called anything."""
+    """A valid model id made from the file's name."""
     return re.sub(r"[^A-Za-z0-9._-]", "_", path.stem).lstrip("._-")[:_LONGEST] or "model"
 
 
 def _own(path: Path, folder: Path, options: FeedOptions) -> Subject | None:
-    """A model with a sidecar of this project; None if it has another, or none."""
+    """A model with a tinyvmaf sidecar; None if it has another sidecar or none."""
     sidecar = sidecar_of(path)
-    said = read_sidecar(sidecar)
-    if sidecar is None or "schema" not in said or not {"id", "kind"} & set(said):
+    content = read_sidecar(sidecar)
+    if sidecar is None or "schema" not in content or not {"id", "kind"} & set(content):
         return None
     if options:
         raise UndescribedError(
-            f"{path} has a sidecar of tinyvmaf, which says how it is fed", hint="leave out the options"
+            f"{path} has a tinyvmaf sidecar, which says how the model is fed", hint="leave out the options"
         )
-    name = str(said.get("id"))
+    name = str(content.get("id"))
     if not _ID.fullmatch(name):
-        raise UndescribedError(f"{sidecar}: id {name[:80]!r} is no name of a model")
-    if name != path.stem or sidecar != path.with_suffix(".json"):  # a registry finds the files by the id
+        raise UndescribedError(f"{sidecar}: id {name[:80]!r} is not a valid model id")
+    if name != path.stem or sidecar != path.with_suffix(".json"):  # a registry finds files by the id
         if wrong := contract.file_faults(path):  # before it is copied
             raise ModelError(f"{path}: {'; '.join(wrong[:3])}")
         folder.mkdir(parents=True, exist_ok=True)
         for source, suffix in ((path, "onnx"), (sidecar, "json"), (path.with_suffix(".md"), "md")):
             if source.is_file():
                 shutil.copyfile(source, folder / f"{name}.{suffix}")
-        entry = Entry(name, str(said.get("sha256")), file_sha256(sidecar), folder)
+        entry = Entry(name, str(content.get("sha256")), file_sha256(sidecar), folder)
     else:
-        entry = Entry(name, str(said.get("sha256")), file_sha256(sidecar), path.parent)
+        entry = Entry(name, str(content.get("sha256")), file_sha256(sidecar), path.parent)
     return Subject(name, path, entry, registered=False)
 
 
 def _adopted(path: Path, folder: Path, features_of: Features, options: FeedOptions) -> Subject:
     if not path.is_file():
-        raise CouldNotRunError(f"{path} is no file")
+        raise CouldNotRunError(f"{path}: no such file")
     name = _id(path)
     if any(one.id == name for one in registered()):
-        raise CouldNotRunError(f"{path} is called like a registered model", hint="call it something else")
+        raise CouldNotRunError(f"{path} has the name of a registered model", hint="rename the file")
     feed = describe_feed(path, features_of, options)
     features = CANONICAL if feed.teacher == DEFAULT else tuple(one.name for one in features_of(feed.teacher))
     adopted = adopt(read_original(path, len(feed.features)), feed, features)
@@ -126,7 +126,7 @@ def _adopted(path: Path, folder: Path, features_of: Features, options: FeedOptio
         "training": None,
         "measured": {},
         "promised": {},
-        "licence": "not said",
+        "licence": "unknown",
     }
     try:
         entry = registry.register(name, adopted.data, sidecar | {"engines": engines_of(adopted.data)}, _CARD, folder)
@@ -136,8 +136,8 @@ def _adopted(path: Path, folder: Path, features_of: Features, options: FeedOptio
 
 
 def adoption_faults(one: AdoptedModel, path: Path) -> list[str]:
-    """In what a third-party sidecar and its file disagree."""
-    found, said = [], one.feed.sidecar
+    """Where a third-party sidecar and its file disagree."""
+    found, content = [], one.feed.sidecar
     actual = sha256(path.read_bytes())
     if one.feed.sha256 is not None and one.feed.sha256.lower() != actual:
         found.append(f"the sidecar is of another file: it says sha256 {quoted(one.feed.sha256)}, the file has {actual}")
@@ -146,6 +146,6 @@ def adoption_faults(one: AdoptedModel, path: Path) -> list[str]:
         ("input_name", one.original.input),
         ("output_name", one.original.output),
     ):
-        if said.get(key) is not None and said[key] != value:
-            found.append(f"the sidecar says {key} {quoted(said[key])}, the file has {quoted(value)}")
+        if content.get(key) is not None and content[key] != value:
+            found.append(f"the sidecar says {key} {quoted(content[key])}, the file has {quoted(value)}")
     return found
