@@ -37,7 +37,7 @@ FAILS = "def test_b(judged_by_assertions):\n    assert 1 == 2, 'one is not two'\
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A checkout whose suites judge nothing but themselves."""
+    """A checkout whose suites contain one trivial test each."""
     folder = tmp_path / "checkout"
     for suite in SUITES_OF_ALL:
         (folder / "suites" / suite).mkdir(parents=True)
@@ -80,7 +80,7 @@ def test_two_runs_have_one_verdict(checkout: Path) -> None:
 
 
 def test_the_gates_own_tests_are_run_once_for_the_same_gates(checkout: Path) -> None:
-    """By all that they depend on: a changed gate is shown anew to catch what it is there for. A model is no gate."""
+    """They run again if any file that they depend on changes, or with --fresh. A new model changes nothing."""
 
     def ran(*options: str) -> bool:
         status, out, verdict = gate(checkout, *options)
@@ -116,8 +116,8 @@ def test_only_a_run_that_passed_is_remembered(states: list[str], whole: bool, tm
     assert (selftest_cache.when(store, "0" * 64) is not None) is whole
 
 
-def test_suites_that_ran_no_test_are_missed(checkout: Path) -> None:
-    """One that is empty, and one that is not there any more."""
+def test_suites_that_ran_no_test_could_not_run(checkout: Path) -> None:
+    """One is empty, and one was deleted."""
     (checkout / "suites/latency/test_it.py").write_text("", encoding="utf-8")
     shutil.rmtree(checkout / "suites/loso")
     status, out, verdict = gate(checkout)
@@ -127,7 +127,7 @@ def test_suites_that_ran_no_test_are_missed(checkout: Path) -> None:
 
 
 def test_a_run_that_dies_is_no_pass(checkout: Path) -> None:
-    """And what an earlier run found is not left lying."""
+    """The verdict of an earlier run is removed."""
     (checkout / "report").mkdir()
     (checkout / "report/verdict.json").write_text('{"verdict": "PASS"}', encoding="utf-8")
     killed = "import os, signal\n\n\ndef test_k():\n    os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -163,7 +163,7 @@ def test_ctrl_c_ends_it_without_a_verdict(checkout: Path) -> None:
 def test_without_a_report_there_is_no_verdict(
     checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Nor a traceback, whose exit status is that of a model that failed."""
+    """And no traceback: its exit status 1 would say that the model failed."""
 
     def write(*_: object) -> None:
         raise OverflowError("int too large to convert to float")
@@ -213,7 +213,7 @@ def test_a_suite_that_is_not_asked_of_a_model_is_not_missed() -> None:
     assert gate_run._not_judged(whole, SUITES) == []
 
 
-def test_a_part_that_is_missing_is_put_down() -> None:
+def test_a_missing_part_could_not_run() -> None:
     lost = gate_run._nothing([{"record": found(outcomes=[outcome()])}], "latency", -9)
     whole = results.finish(results.join([found(outcomes=[outcome()]), lost["record"]]))
     assert whole["verdict"] == "COULD NOT RUN"

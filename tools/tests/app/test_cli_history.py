@@ -21,7 +21,7 @@ Bench = Callable[..., str]
 
 
 def runs_of(n: int, step: int) -> list[Run]:
-    """Runs of a model, the first without a baseline, that is 25 % slower from run `step` on."""
+    """Runs of one model; the first has no baseline, and from run `step` on the model is 25 % slower."""
     runs = []
     for i in range(n):
         floor = (2.0 if i < step else 2.5) + (i % 3) / 100
@@ -41,7 +41,7 @@ def history(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def bench(capsys: pytest.CaptureFixture[str]) -> Bench:
-    """Run a command; gives what it prints."""
+    """Run a command; gives its output."""
 
     def run(*words: str) -> str:
         parser = argparse.ArgumentParser(prog="bench")
@@ -84,7 +84,7 @@ def test_the_table_has_the_newest_last_and_marks_the_change(history: Path, bench
     assert [(number, line.split("  ")[-1]) for number, line in enumerate(lines[1:]) if "%" in line] == [(12, "+24.9 %")]
 
 
-def test_batches_take_turns_in_the_table(history: Path, bench: Bench) -> None:
+def test_rows_of_one_run_are_together_in_the_table(history: Path, bench: Bench) -> None:
     lines = bench("history", "--history", str(history)).splitlines()[1:]
     assert [line.split()[4] for line in lines[:4]] == ["1", "16", "1", "16"]
     assert sum("%" in line for line in lines) == 2
@@ -119,7 +119,7 @@ def test_a_run_without_the_ratio_is_not_in_its_series(history: Path, bench: Benc
     assert found["changes"] == []
 
 
-def test_the_machine_is_that_of_the_last_run(history: Path, bench: Bench) -> None:
+def test_the_default_machine_is_that_of_the_last_run(history: Path, bench: Bench) -> None:
     other = replace(runs_of(1, 5)[0], machine=replace(MACHINE, id="f" * 12))
     append(history, other)
     options = ("history", "--history", str(history), "--batch", "1")
@@ -170,7 +170,7 @@ def test_the_picture_is_written(history: Path, bench: Bench, tmp_path: Path) -> 
     assert out.read_bytes().startswith(b"<?xml")
 
 
-def test_the_suffix_is_looked_at_first(tmp_path: Path, bench: Bench) -> None:
+def test_the_suffix_is_checked_first(tmp_path: Path, bench: Bench) -> None:
     with pytest.raises(TinyvmafError, match=r"cannot draw \.gif"):
         bench("plot", "--history", str(tmp_path / "none.jsonl"), "--out", str(tmp_path / "latency.gif"))
 

@@ -136,17 +136,17 @@ def test_measured_values_in_sidecar_and_card_are_those_of_the_report(
     assert sidecar.training.recipe_sha256 == json.loads((tmp_path / "quick.loso.json").read_text())["recipe_sha256"]
 
 
-def test_without_folds_nothing_is_said_of_unseen_sources(recipe: Path, small: Path, tmp_path: Path) -> None:
+def test_without_folds_there_are_no_loso_values(recipe: Path, small: Path, tmp_path: Path) -> None:
     assert train("--recipe", recipe, "--features", small, "--folds", "none", "--out", tmp_path) == 0
     measured = registry.find("quick", tmp_path).sidecar().measured
     assert not [name for name in measured if name.startswith("loso")]
     assert not (tmp_path / "quick.loso.json").exists()
 
 
-def test_each_model_is_fitted_once_also_afresh(
+def test_each_model_is_fitted_once_with_and_without_the_store(
     recipe: Path, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One that sees no clip serves every fold; one that sees clips is fitted on all, and for the folds."""
+    """A recipe that sees no clip has one fit for all folds; another has one on all clips and one per fold."""
     domain, asked = tmp_path / "domain.toml", []
     domain.write_text(DOMAIN, encoding="utf-8")
 
@@ -169,7 +169,7 @@ def test_each_model_is_fitted_once_also_afresh(
 def test_a_constant_student_has_null_for_its_correlations(
     recipe: Path, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Sidecar, report and table are strict JSON, whatever the student."""
+    """Sidecar, report and table are strict JSON for every student."""
 
     def constant(*arguments: Any, **options: Any) -> list[Fitted]:
         fitted = fit(*arguments, **options)
@@ -193,8 +193,8 @@ def test_a_constant_student_has_null_for_its_correlations(
     assert "| nan " not in (tmp_path / "out" / "quick.md").read_text(encoding="utf-8")
 
 
-def test_a_card_names_the_corpus_and_the_command_that_were(small: Path, recipe: Path, tmp_path: Path) -> None:
-    """Names of files only: where they lay is nobody's business."""
+def test_a_card_names_its_corpus_and_command(small: Path, recipe: Path, tmp_path: Path) -> None:
+    """It has only the names of files, not their folders."""
     sha256 = dataset.read(small).provenance["corpus_sha256"]
     out = tmp_path / "out"
     assert train("--recipe", recipe, "--features", small, "--seeds", 1, "--out", out) == 0
@@ -209,7 +209,7 @@ def test_a_card_names_the_corpus_and_the_command_that_were(small: Path, recipe: 
     assert "held-out" not in card
 
 
-def test_a_card_of_a_recipe_of_the_embedded_corpus_says_no_more_than_its_name(tmp_path: Path) -> None:
+def test_a_card_of_a_built_in_recipe_names_the_recipe_without_a_path(tmp_path: Path) -> None:
     assert train("--recipe", "linear", "--out", tmp_path) == 0
     card = (tmp_path / "linear.md").read_text(encoding="utf-8")
     assert "\nOn the embedded ladder corpus and the teacher's domain (docs/students.md), with" in card
@@ -252,7 +252,7 @@ def test_opinions_are_fitted(small: Path, tmp_path: Path, capsys: pytest.Capture
         (["--recipe", "linear", "--mos", "none.csv"], "none.csv"),
     ],
 )
-def test_what_is_missing_is_said(
+def test_missing_inputs_are_named(
     arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert train(*arguments, "--out", tmp_path / "out") == 1
@@ -260,7 +260,7 @@ def test_what_is_missing_is_said(
     assert not (tmp_path / "out").exists()
 
 
-def test_two_recipes_of_one_name_are_refused(recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_recipes_with_one_id_are_refused(recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     twin = tmp_path / "more" / "quick.toml"
     twin.parent.mkdir()
     shutil.copy(recipe, twin)
@@ -269,7 +269,7 @@ def test_two_recipes_of_one_name_are_refused(recipe: Path, tmp_path: Path, capsy
 
 
 @pytest.mark.usefixtures("sigint_is_heeded")
-def test_interrupted_it_leaves_nothing_half_written(small: Path, recipe: Path, tmp_path: Path) -> None:
+def test_an_interrupted_run_leaves_no_partial_file(small: Path, recipe: Path, tmp_path: Path) -> None:
     recipe.write_text(QUICK.replace("steps = 30", "steps = 3000000"), encoding="utf-8")
     code = (
         "import os, signal, sys, threading\n"
@@ -303,7 +303,7 @@ def trained(small: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def candidate(trained: Path, tmp_path: Path) -> Path:
-    """One of a test's own: it may be spoilt."""
+    """A candidate that a test may change."""
     return shutil.copytree(trained, tmp_path / "out") / "quick.onnx"
 
 

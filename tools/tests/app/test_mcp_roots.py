@@ -1,4 +1,4 @@
-"""Only files below the roots are read, whatever a path looks like and whoever exchanges it meanwhile."""
+"""Only files below the roots are read, for every form of path and even if it is exchanged meanwhile."""
 
 import os
 import sys
@@ -24,7 +24,7 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("path", ["sub/a.yuv", "./sub//a.yuv", "sub/../sub/a.yuv", "link.yuv", "dir/a.yuv"])
-def test_a_file_below_a_root_is_read_also_by_a_link(path: str, root: Path) -> None:
+def test_a_file_below_a_root_is_read_also_through_a_link(path: str, root: Path) -> None:
     (root / "link.yuv").symlink_to("sub/a.yuv")
     (root / "dir").symlink_to(root / "sub")
     roots = Roots([root])
@@ -79,12 +79,12 @@ def test_without_a_root_no_file_is_read(root: Path) -> None:
         Roots([]).read(str(root / "sub" / "a.yuv"), LIMIT)
 
 
-def test_a_root_that_is_no_folder_is_refused(root: Path) -> None:
+def test_a_root_that_is_not_a_folder_is_refused(root: Path) -> None:
     with pytest.raises(TinyvmafError, match=r"--root .*not a folder"):
         Roots([root / "sub" / "a.yuv"])
 
 
-def test_only_files_of_a_modest_size_are_read(root: Path) -> None:
+def test_a_file_above_the_limit_is_not_read(root: Path) -> None:
     os.mkfifo(root / "fifo.yuv")
     roots = Roots([root])
     for path, why in (("fifo.yuv", "not a regular file"), ("sub", "not a regular file")):
@@ -96,7 +96,7 @@ def test_only_files_of_a_modest_size_are_read(root: Path) -> None:
         roots.folder("sub/a.yuv")
 
 
-def test_where_there_is_no_proc_an_exchange_is_found_out(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_proc_an_exchanged_file_is_detected(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tinyvmaf.app.mcp_server.roots._PROC", None)
     roots = Roots([root])
     assert roots.read("sub/a.yuv", LIMIT) == b"inside"
@@ -110,8 +110,8 @@ def test_where_there_is_no_proc_an_exchange_is_found_out(root: Path, monkeypatch
         reading.__exit__(None, None, None)
 
 
-def test_a_path_that_is_exchanged_for_a_link_at_any_moment_never_leads_out(root: Path) -> None:
-    """The race itself: one thread puts file and link in turn where another reads."""
+def test_a_path_exchanged_for_a_link_at_any_moment_never_leads_out(root: Path) -> None:
+    """One thread swaps file and link at a path while another reads it."""
     place, file, link = root / "x.yuv", root / "file.tmp", root / "link.tmp"
     end = threading.Event()
 
