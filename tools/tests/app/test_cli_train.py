@@ -331,7 +331,7 @@ def _renamed_input(path: Path) -> None:
         (lambda p: p.write_bytes(p.read_bytes()[:-40]), "is not registered"),
         (_renamed_input, "features"),
         (_of_another, "sha256 is"),
-        (lambda p: p.with_suffix(".json").unlink(), "No such file"),
+        (lambda p: p.with_suffix(".json").unlink(), "no sidecar"),
         (lambda p: p.with_suffix(".md").unlink(), "write a card"),
         (lambda p: p.unlink(), "quick.onnx"),
     ],

@@ -4,9 +4,8 @@ import argparse
 from pathlib import Path
 
 from tinyvmaf.app.cli.common import Commands, add_command, add_ffmpeg_option, print_table
-from tinyvmaf.errors import RegistryError, TeacherError
+from tinyvmaf.errors import TeacherError
 from tinyvmaf.model import registry
-from tinyvmaf.model.sidecar import read_sidecar, sidecar_faults
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, load_built_in, load_json
 
@@ -104,22 +103,9 @@ def _models(arguments: argparse.Namespace) -> int:
 
 
 def _register(arguments: argparse.Namespace) -> int:
-    from tinyvmaf.model import contract
+    from tinyvmaf.model.candidate import register_candidate  # imported here: slow
 
-    path: Path = arguments.model
-    wrong = contract.file_faults(path)
-    if not wrong:
-        sidecar = read_sidecar(path.with_suffix(".json"))
-        wrong = sidecar_faults(sidecar, path.read_bytes())
-    if wrong:
-        raise RegistryError(f"{path} is not registered:\n  " + "\n  ".join(wrong))
-    try:
-        card = path.with_suffix(".md").read_text(encoding="utf-8")
-    except OSError as error:
-        raise RegistryError(
-            f"{path.with_suffix('.md')}: {error.strerror}", hint="write a card: Markdown that describes the model"
-        ) from error
-    entry = registry.register(sidecar.id, path.read_bytes(), sidecar.as_dict(), card, arguments.into)
+    entry = register_candidate(arguments.model, arguments.into)
     print(f"{entry.onnx}  {entry.onnx.stat().st_size} bytes  sha256 {entry.sha256}")
     print(_NEXT.format(id=entry.id))
     return 0
