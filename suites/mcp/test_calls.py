@@ -14,7 +14,8 @@ from tinyvmaf.model import engines, registry
 from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN
 
 from . import processes
-from .conftest import SCHEMA, schema_of
+from .client import schema_of
+from .conftest import SCHEMA
 
 END_S = 10.0  # until what was ended is gone
 HUGE = {"size": "1920x1080", "pix_fmt": "yuv420p"}
