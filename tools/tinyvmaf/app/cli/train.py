@@ -4,7 +4,6 @@ import argparse
 import json
 import math
 import shlex
-import subprocess
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from tinyvmaf.data.opinions import Opinions, read_opinions
 from tinyvmaf.data.store import Store, default_folder
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.files import home, write_atomic
+from tinyvmaf.measure import environment
 from tinyvmaf.train.recipes import Recipe, read_recipe, recipe_ids
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 
@@ -169,7 +169,8 @@ def _origin(recipe: Recipe, data: dataset.Dataset, arguments: argparse.Namespace
     along = recipe.id in recipe_ids() and read_recipe(recipe.id).sha256 == recipe.sha256
     name = recipe.id if along else f"{recipe.id}.toml"
     command = shlex.join(["tinyvmaf", "train", "--recipe", name, *options, "--out", "DIR"])
-    return Origin(corpus, sha256, command, _commit())
+    commit, changed = environment.commit()
+    return Origin(corpus, sha256, command, f"{commit}-dirty" if changed else commit)
 
 
 def _summary(report: "LosoReport") -> _Row:
@@ -196,17 +197,3 @@ def _cell(name: str, value: Any) -> str:
 def _json(value: Any) -> Any:
     # JSON has no NaN, the correlation of a constant student.
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _commit() -> str | None:
-    """The commit of the checkout, with `-dirty` if files changed since; None outside a checkout."""
-
-    def git(*arguments: str) -> str:
-        return subprocess.run(
-            ["git", "-C", str(home()), *arguments], capture_output=True, text=True, check=True, timeout=30
-        ).stdout.strip()
-
-    try:
-        return git("rev-parse", "HEAD") + ("-dirty" if git("status", "--porcelain", "-uno") else "")
-    except (OSError, subprocess.SubprocessError):
-        return None
