@@ -52,6 +52,11 @@ def also(copy: Path, *lines: str) -> None:
     path.write_text("\n".join([path.read_text(encoding="utf-8"), *lines, ""]), encoding="utf-8")
 
 
+def batches(sizes: tuple[int, ...]) -> str:
+    """A line that times only these batch sizes."""
+    return f"import tinyvmaf.measure.latency.measured as one; one.BATCHES = latency.BATCHES = {sizes}"
+
+
 def behind(model: onnx.ModelProto, op: str, other: str, times: int = 1) -> bytes:
     """The model with nodes more at its end."""
     for number in range(times):
@@ -63,7 +68,7 @@ def behind(model: onnx.ModelProto, op: str, other: str, times: int = 1) -> bytes
 
 def test_an_unchanged_model_passes_and_is_a_line_more_in_the_history(gate: Run, copy: Path) -> None:
     history = copy / "history.jsonl"
-    also(copy, "bench.BATCHES = (1, 4096)")
+    also(copy, batches((1, 4096)))
     status, out = gate("latency", *QUIET, "--history", str(history), "-k", f"{MODEL} and not whole")
     assert status == 0, out
     assert re.search(r"VERDICT: PASS \(\d+ outcomes on \d+ values, 0 failed\)", out), out
@@ -85,7 +90,7 @@ def test_every_bound_is_held(gate: Run, copy: Path) -> None:
         text, count = re.subn(pattern, rf"\g<1>{value}", text)
         assert count == 1, name
     (copy / "gates.toml").write_text(text, encoding="utf-8")
-    also(copy, "bench.BATCHES = (1,)")  # the least and the largest at once, so all bounds are its
+    also(copy, batches((1,)))  # the least and the largest at once, so all bounds are its
     status, out = gate("latency", *QUIET, "-k", f"{MODEL} and (fast or whole)")
     assert status == FAIL, out
     for message in (
@@ -101,7 +106,7 @@ def test_every_bound_is_held(gate: Run, copy: Path) -> None:
 def test_where_nothing_is_resolved_the_gate_could_not_run(gate: Run, copy: Path) -> None:
     """Every verdict made unresolved: none may count as a pass."""
     unresolved = "{one: RatioVerdict('unresolved', race.ratio(one.lane, one.to)) for one in bounds}"
-    also(copy, "bench.BATCHES = (16,)", f"bench.judge = lambda start, bounds, race: {unresolved}")
+    also(copy, batches((16,)), f"latency.judge = lambda start, bounds, race: {unresolved}")
     status, out = gate("latency", *QUIET, "-k", f"{MODEL} and (fast or tell)")
     assert status == COULD_NOT_RUN, out
     assert "3 of 3 bounds are unresolved" in out

@@ -11,7 +11,7 @@ from tinyvmaf.errors import CouldNotRunError, TinyvmafError
 from tinyvmaf.judge.bounds import Bound, Bounds
 from tinyvmaf.judge.opponents import opponents_of
 from tinyvmaf.measure import latency, latency_history
-from tinyvmaf.measure.latency import BASELINE, BATCHES, FLOOR, MODEL, TEACHER, Measured, RatioBound, WholePath
+from tinyvmaf.measure.latency import BASELINE, FLOOR, MODEL, TEACHER, Measured, RatioBound, WholePath
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 
@@ -97,7 +97,7 @@ def history_path(option: str) -> Path:
 def race_bounds(subject: Subject, measured: Measured, batch: int, bounds: Bounds) -> Mapping[RatioBound, Bound]:
     """What holds of a model's times at a batch size."""
     baseline = measured.against.baseline is not None
-    wanted = {FLOOR: batch == min(BATCHES), TEACHER: batch == max(BATCHES), BASELINE: baseline}
+    wanted = {FLOOR: batch == min(latency.BATCHES), TEACHER: batch == max(latency.BATCHES), BASELINE: baseline}
     found = {to: bounds.for_subject(f"latency.{to}", subject) for to, asked in wanted.items() if asked}
     return {RatioBound(MODEL, to, bound.value): bound for to, bound in found.items()}
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.files import sha256
-from tinyvmaf.measure import environment
-from tinyvmaf.measure.latency import BASELINE, BATCHES, FLOOR, MODEL, TEACHER, Measured, Race, cost
+from tinyvmaf.measure import environment, latency
+from tinyvmaf.measure.latency import BASELINE, FLOOR, MODEL, TEACHER, Measured, Race, cost
 from tinyvmaf.measure.latency_history.history import append, read
 from tinyvmaf.measure.latency_history.run import Batch, ModelRun, Run
 
@@ -57,7 +57,7 @@ def _batch(race: Race) -> Batch:
 
 
 def _row(run: Run, name: str) -> dict[str, Any]:
-    first, last = min(BATCHES), max(BATCHES)
+    first, last = min(latency.BATCHES), max(latency.BATCHES)
     return {
         "at": run.at,
         "commit": run.label(),
