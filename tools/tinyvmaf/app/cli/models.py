@@ -103,7 +103,7 @@ def _models(arguments: argparse.Namespace) -> int:
 
 
 def _register(arguments: argparse.Namespace) -> int:
-    from tinyvmaf.model.candidate import register_candidate  # imported here: slow
+    from tinyvmaf.model.registration import register_candidate  # imported here: slow
 
     entry = register_candidate(arguments.model, arguments.into)
     print(f"{entry.onnx}  {entry.onnx.stat().st_size} bytes  sha256 {entry.sha256}")

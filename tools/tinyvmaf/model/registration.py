@@ -1,4 +1,4 @@
-"""A candidate on disk: an ONNX file with its sidecar and card beside it."""
+"""Registering a candidate: an ONNX file with its sidecar and card beside it."""
 
 from pathlib import Path
 
