@@ -1,1 +1,1 @@
-"""Opinions: bounds, outcomes, waivers, subjects, the verdict, the pytest plugin, the report."""
+"""Opinions: kinds, bounds, outcomes, waivers, subjects, the verdict, the pytest plugin, the report."""
