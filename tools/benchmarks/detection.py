@@ -55,7 +55,7 @@ def feature_noise(made: Any, size: float) -> None:
     nodes[7].input[0] = noisy
 
 
-KINDS: dict[str, tuple[str, list[float], Break]] = {
+KINDS: dict[str, tuple[str, list[float], Callable[..., Any]]] = {
     "noise": ("noise of the weights, relative", grid(-7, 0), noise),
     "offset": ("offset, points", grid(-6, 1), lambda made, size: before_clip(made, ("Add", size))),
     "behind": ("offset after the clip, points", grid(-6, 1), lambda made, size: after_clip(made, "Add", size)),
@@ -63,7 +63,7 @@ KINDS: dict[str, tuple[str, list[float], Break]] = {
     "normalisation": (
         "scale of the features, relative",
         grid(-7, 0),
-        lambda made, size: in_front(made, ("Mul", np.float32(1.0 + size))),
+        lambda made, size: in_front(made, ("Mul", np.array(1.0 + size, np.float32))),
     ),
     "features": ("noise of the features, relative", grid(-7, 0), feature_noise),
 }
@@ -166,7 +166,7 @@ def draw(red: dict[str, set[str]], path: Path) -> None:
     for number, (gate, text) in enumerate(GATES.items()):
         found = [(least(kind, gate, red), row) for row, kind in enumerate(KINDS)]
         marks = [(one[0], row - 0.3 + 0.085 * number) for one, row in found if one is not None]
-        axis.scatter(*zip(*marks, strict=True) if marks else ([], []), s=42, color=SOURCES[number], label=text)
+        axis.scatter([x for x, _ in marks], [y for _, y in marks], s=42, color=SOURCES[number], label=text)
     for row, (_, sizes, _) in enumerate(KINDS.values()):
         axis.plot([sizes[0], sizes[-1]], [row, row], color="#d5dbe3", linewidth=22, solid_capstyle="butt", zorder=0)
     axis.set(

@@ -40,7 +40,7 @@ def slower_in_bulk(data: bytes, units: int) -> bytes:
     graph, width = model.graph, model.graph.input[0].type.tensor_type.shape.dim[1].dim_value
     rng = np.random.default_rng(0)
     graph.initializer.extend(
-        numpy_helper.from_array(value, name)
+        numpy_helper.from_array(np.asarray(value), name)
         for name, value in {
             "extra_in": rng.random((width, units), dtype=np.float32),
             "extra_out": rng.random((units, 1), dtype=np.float32),
@@ -60,7 +60,7 @@ def slower_in_bulk(data: bytes, units: int) -> bytes:
 def slower_a_call(data: bytes, nodes: int) -> bytes:
     """The model with extra nodes at its end that change nothing, because no score is below 0."""
     model = onnx.load_model_from_string(data)
-    model.graph.initializer.append(numpy_helper.from_array(np.float32(-1), "below"))
+    model.graph.initializer.append(numpy_helper.from_array(np.array(-1, np.float32), "below"))
     for _ in range(nodes):
         model = onnx.load_model_from_string(_ended(model, "Max", "below"))
     return bytes(model.SerializeToString())

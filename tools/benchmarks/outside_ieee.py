@@ -8,6 +8,7 @@ TF32 is emulated in NumPy: the factors of each matrix product are rounded to 11 
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +33,7 @@ TF32_BITS = 11
 def short(x: NDArray[np.floating]) -> NDArray[np.floating]:
     """Values rounded to the bits of TF32, to nearest, ties to even."""
     fraction, exponent = np.frexp(x)
-    return np.ldexp(np.rint(np.ldexp(fraction, TF32_BITS)), exponent - TF32_BITS).astype(x.dtype)
+    return np.asarray(np.ldexp(np.rint(np.ldexp(fraction, TF32_BITS)), exponent - TF32_BITS), x.dtype)
 
 
 class Tf32:
@@ -42,13 +43,13 @@ class Tf32:
         return getattr(np, name)
 
     def matmul(self, a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floating]:
-        return np.matmul(short(a), short(b))
+        return np.asarray(np.matmul(short(a), short(b)))
 
 
 class Tf32Library(NumpyLibrary):
     """The NumPy engine with TF32 matrix products."""
 
-    xp = Tf32()
+    xp: Any = Tf32()
 
 
 def tf32(model: bytes, rows: Rows) -> Rows:
@@ -81,7 +82,7 @@ def _flushing_onnxruntime(model: bytes, rows: Rows) -> Rows:
             "half",
             [tensor("features", 1, ["N", 6])],
             [tensor("score", 1, ["N", 6])],
-            [numpy_helper.from_array(np.float32(0.5), "half")],
+            [numpy_helper.from_array(np.array(0.5, np.float32), "half")],
         ),
         opset_imports=[helper.make_opsetid("", 17)],
         ir_version=8,

@@ -13,6 +13,7 @@ import matplotlib as mpl
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
+from matplotlib.patches import Rectangle
 
 from tinyvmaf.files import home
 
@@ -46,7 +47,7 @@ def draw(path: Path) -> None:
     axes.set(xlim=(0, 100), ylim=(len(WINGS), 0))
     axes.axis("off")
     for level, (wing, colour) in enumerate(zip(WINGS, COLOURS, strict=True)):
-        axes.add_patch(plt.Rectangle((0, level + 0.06), 71, 0.88, facecolor=colour, alpha=0.12, edgecolor=colour))
+        axes.add_patch(Rectangle((0, level + 0.06), 71, 0.88, facecolor=colour, alpha=0.12, edgecolor=colour))
         axes.text(1.5, level + 0.5, wing, color=colour, weight="bold", size=12, va="center")
         names, lines = rooms(wing), [""]
         for name in names:

@@ -8,6 +8,7 @@ import shutil
 import sys
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 from playwright.sync_api import sync_playwright
@@ -30,7 +31,7 @@ def main(page: Path, out: Path) -> None:
         top = shown.screenshot(clip={"x": 0, "y": 0, "width": WIDTH, "height": HEAD})
         box = shown.locator("#models").bounding_box()
         assert box is not None, "the page has no models"
-        below = {"x": 0, "y": box["y"] - MARGIN, "width": WIDTH, "height": BODY}
+        below: Any = {"x": 0, "y": box["y"] - MARGIN, "width": WIDTH, "height": BODY}
         rest = shown.screenshot(full_page=True, clip=below)
         browser.close()
     parts = [Image.open(BytesIO(part)).convert("RGB") for part in (top, rest)]

@@ -49,7 +49,7 @@ def test_what_fits_is_a_frozen_model() -> None:
     assert thing.tensors[0].shape == ("N", 6)
     assert thing.measured == {"plcc": 1.0}
     with pytest.raises(ValidationError, match="frozen"):
-        thing.tier = "tiny"  # type: ignore[misc]
+        thing.tier = "tiny"
 
 
 @pytest.mark.parametrize(

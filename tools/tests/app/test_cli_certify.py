@@ -39,7 +39,7 @@ def write(path: Path, *, clip: bool) -> str:
         "g",
         [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["N", 3])],
         [helper.make_tensor_value_info("score", TensorProto.FLOAT, ["N", 1])],
-        [numpy_helper.from_array(value, name) for name, value in weights.items()],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in weights.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     path.write_bytes(model.SerializeToString())

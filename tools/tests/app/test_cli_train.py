@@ -20,6 +20,7 @@ from tinyvmaf.model import contract, registry
 from tinyvmaf.train.fitting.run import Fitted, fit
 from tinyvmaf.train.folds import FoldModel
 from tinyvmaf.train.recipes import Recipe
+from tinyvmaf.train.students import Student
 from tinyvmaf.vmaf.domain import search
 
 QUICK = """
@@ -174,6 +175,7 @@ def test_a_constant_student_has_null_for_its_correlations(
     def constant(*arguments: Any, **options: Any) -> list[Fitted]:
         fitted = fit(*arguments, **options)
         for one in fitted:
+            assert isinstance(one.student, Student)
             weights, bias = one.student.parameters[-2:]
             weights[:], bias[:] = 0.0, 50.0
         return fitted

@@ -23,7 +23,7 @@ from tinyvmaf.vmaf.libvmaf import score_pair
 from tinyvmaf.vmaf.teacher import DEFAULT, load_built_in
 
 Ask = Callable[..., dict[str, Any]]
-RAW = {"size": "128x96", "pix_fmt": "yuv420p"}
+RAW: dict[str, Any] = {"size": "128x96", "pix_fmt": "yuv420p"}
 
 
 @pytest.fixture

@@ -128,27 +128,30 @@ def test_malformed_settings_are_an_error(text: str, message: str, root: Path) ->
         scan(root)
 
 
-def move(old: str, new: str) -> Callable[[Path], None]:
-    return lambda root: (root / old).rename(root / new) and None
+Spoil = Callable[[Path], object]
 
 
-def copy(old: str, new: str) -> Callable[[Path], None]:
-    return lambda root: shutil.copy(root / old, root / new) and None
+def move(old: str, new: str) -> Spoil:
+    return lambda root: (root / old).rename(root / new)
 
 
-def write(name: str, data: bytes) -> Callable[[Path], None]:
-    return lambda root: (root / name).write_bytes(data) and None
+def copy(old: str, new: str) -> Spoil:
+    return lambda root: shutil.copy(root / old, root / new)
 
 
-def cut(name: str, count: int) -> Callable[[Path], None]:
-    return lambda root: (root / name).write_bytes((root / name).read_bytes()[:count]) and None
+def write(name: str, data: bytes) -> Spoil:
+    return lambda root: (root / name).write_bytes(data)
 
 
-def link(name: str, target: str) -> Callable[[Path], None]:
+def cut(name: str, count: int) -> Spoil:
+    return lambda root: (root / name).write_bytes((root / name).read_bytes()[:count])
+
+
+def link(name: str, target: str) -> Spoil:
     return lambda root: (root / name).symlink_to(target)
 
 
-def remove(name: str) -> Callable[[Path], None]:
+def remove(name: str) -> Spoil:
     return lambda root: (root / name).unlink()
 
 
@@ -156,7 +159,7 @@ CLIP, REF = "dis/Tennis_1_90_100.yuv", "ref/Tennis_25fps.yuv"
 FRAME = 128 * 96 * 3 // 2
 
 # A change to the root, and the fault it must give: code, path and a part of the text.
-SPOILS: list[tuple[Callable[[Path], None], str, str, str]] = [
+SPOILS: list[tuple[Spoil, str, str, str]] = [
     (remove(REF), "orphan", CLIP, "has no reference: no ref/Tennis_<fps>fps"),
     (copy(REF, "ref/Tennis_30fps.yuv"), "two-references", "ref/Tennis_30fps.yuv", "already has a reference"),
     (copy(REF, "ref/Tennis_0_1080_0.yuv"), "two-references", REF, "already has a reference: Tennis_0_1080_0.yuv"),
@@ -192,7 +195,7 @@ SPOILS: list[tuple[Callable[[Path], None], str, str, str]] = [
 
 @pytest.mark.parametrize(("spoil", "code", "path", "text"), SPOILS, ids=lambda v: v if isinstance(v, str) else "")
 def test_each_fault_has_its_own_message(
-    spoil: Callable[[Path], None], code: str, path: str, text: str, root: Path, ffmpeg: FFmpeg
+    spoil: Spoil, code: str, path: str, text: str, root: Path, ffmpeg: FFmpeg
 ) -> None:
     spoil(root)
     report = check_corpus(scan(root, assume=DIMS), ffmpeg)
@@ -214,7 +217,7 @@ def test_each_fault_has_its_own_message(
     ids=["unused", "extension", "lossless", "folder", "settings"],
 )
 def test_a_fault_that_spoils_no_result_is_a_note(
-    spoil: Callable[[Path], object], code: str, path: str, root: Path, ffmpeg: FFmpeg
+    spoil: Spoil, code: str, path: str, root: Path, ffmpeg: FFmpeg
 ) -> None:
     spoil(root)
     if code == "unused":

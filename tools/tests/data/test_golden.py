@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -167,7 +168,7 @@ def test_a_damaged_list_of_values_is_an_error(old: str, new: str, message: str, 
         golden.load_pairs()
 
 
-def rows_content(spare_home: Path) -> tuple[Path, dict]:
+def rows_content(spare_home: Path) -> tuple[Path, dict[str, Any]]:
     path = spare_home / "fixtures/golden/rows.json"
     return path, json.loads(path.read_text(encoding="utf-8"))
 
@@ -183,13 +184,14 @@ def test_rows_without_provenance_are_refused(key: str, spare_home: Path) -> None
 
 def test_malformed_rows_are_refused(spare_home: Path) -> None:
     path, content = rows_content(spare_home)
-    for change in (
+    changes: tuple[dict[str, object], ...] = (
         {"pairs": {}},
         {"features": ["a"]},
         {"pairs": {"flat": [[1.0]]}},
         {"pairs": {"flat": [[None] * 7]}},
         {"pairs": {"flat": []}},
-    ):
+    )
+    for change in changes:
         path.write_text(json.dumps(content | change), encoding="utf-8")
         with pytest.raises(GoldenError, match=r"rows\.json"):
             golden.load_rows()

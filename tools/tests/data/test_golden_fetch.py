@@ -23,6 +23,8 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
+    server: Server
+
     def do_GET(self) -> None:
         way = self.path.split("/")[1]
         wanted = self.headers.get("Range")

@@ -180,9 +180,11 @@ def test_an_interrupted_build_leaves_whole_files_and_can_continue(
     assert all((out / name).stat().st_size == FRAMES_BYTES for name in there)
     assert not list(out.rglob(".*"))
 
-    monkeypatch.setattr(
-        "tinyvmaf.data.ladder.make.run", lambda *given, **named: calls.append(given) or run(*given, **named)
-    )
+    def counted(*given: Any, **named: Any) -> Any:
+        calls.append(given)
+        return run(*given, **named)
+
+    monkeypatch.setattr("tinyvmaf.data.ladder.make.run", counted)
     resumed = build(spec(), out, ffmpeg, only=only)
     assert len(calls) == 2 * (4 - len(there))  # an encoder and a decoder for each missing clip
     assert resumed == build(spec(), tmp_path / "fresh", ffmpeg, only=only)

@@ -3,6 +3,7 @@
 import ast
 import sys
 import tomllib
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,8 +30,11 @@ def subject(kind: str, *, registered: bool = True) -> Subject:
     return found
 
 
+Put = Callable[..., None]
+
+
 @pytest.fixture
-def theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Put:
     def put(*asked: str, **more: str) -> None:
         monkeypatch.syspath_prepend(install(tmp_path / "site", asked, **more))
         monkeypatch.delitem(sys.modules, "their_package", raising=False)
@@ -57,7 +61,7 @@ def test_a_teacher_is_excused_from_loso_only_if_it_is_registered() -> None:
     assert kinds.asked(subject("teacher", registered=False), "loso.promises_are_kept")
 
 
-def test_a_kind_of_another_package_is_known_and_asked_what_it_says(theirs) -> None:
+def test_a_kind_of_another_package_is_known_and_asked_what_it_says(theirs: Put) -> None:
     theirs("contract.*", "golden.*", "!golden.golden_scores", "!contract.*")
     assert kinds.find("pictures").summary == "a model of somebody else"
     assert kinds.suites_of(subject("pictures")) == ["golden"]
@@ -67,7 +71,7 @@ def test_a_kind_of_another_package_is_known_and_asked_what_it_says(theirs) -> No
 
 
 @pytest.mark.parametrize("asked", [(), ("nonsense.*",), ("*", "!*"), ("contract.*", "!contract.*")])
-def test_a_kind_that_asks_nothing_is_a_fault(theirs, asked: tuple[str, ...]) -> None:
+def test_a_kind_that_asks_nothing_is_a_fault(theirs: Put, asked: tuple[str, ...]) -> None:
     theirs(*asked)
     with pytest.raises(CouldNotRunError, match="its kind, pictures, asks no suite of it"):
         kinds.kind_of(subject("pictures"))
@@ -78,7 +82,7 @@ def test_a_kind_that_asks_nothing_is_a_fault(theirs, asked: tuple[str, ...]) -> 
         _ = found.file
 
 
-def test_an_unknown_kind_is_a_fault_that_names_the_known_ones(theirs) -> None:
+def test_an_unknown_kind_is_a_fault_that_names_the_known_ones(theirs: Put) -> None:
     theirs("*")
     found = subjects._of_known_kind(subject("picture"))
     assert found.fault is not None
@@ -86,13 +90,13 @@ def test_an_unknown_kind_is_a_fault_that_names_the_known_ones(theirs) -> None:
     assert kinds.asked(found, "golden.golden_scores")
 
 
-def test_a_package_that_does_not_load_or_takes_a_name_is_named(theirs) -> None:
+def test_a_package_that_does_not_load_or_takes_a_name_is_named(theirs: Put) -> None:
     theirs("*", target="NOTHING")
     with pytest.raises(CouldNotRunError, match=r"their-package: entry point 'pictures' .* does not load"):
         kinds.kinds()
 
 
-def test_a_name_is_one_kind(theirs) -> None:
+def test_a_name_is_one_kind(theirs: Put) -> None:
     theirs("*", name="teacher")
     with pytest.raises(CouldNotRunError, match="their-package and tinyvmaf both bring 'teacher'"):
         kinds.kinds()

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,7 @@ def checkout(tmp_path: Path) -> Path:
     return folder
 
 
-def run(checkout: Path, site: Path) -> tuple[int, dict, str]:
+def run(checkout: Path, site: Path) -> tuple[int, dict[str, Any], str]:
     """Exit status, verdict.json and the output of both gates."""
     variables = {"PYTHONPATH": str(site), "TINYVMAF_HOME": str(checkout), "TINYVMAF_CACHE": str(checkout / "cache")}
     command = [sys.executable, "-m", "pytest", "suites/contract", "suites/loso", "-q", "-p", "no:cacheprovider"]

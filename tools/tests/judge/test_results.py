@@ -21,7 +21,7 @@ FACTS: dict[str, Any] = {
     "models": [],
     "waivers": [],
 }
-MODEL = {
+MODEL: dict[str, Any] = {
     "id": "m",
     "verdict": "NONE",
     "path": "m.onnx",

@@ -11,7 +11,7 @@ from tinyvmaf.errors import ModelError
 from tinyvmaf.files import home
 from tinyvmaf.judge import subjects
 from tinyvmaf.judge.subjects import adoption_faults
-from tinyvmaf.model import registry
+from tinyvmaf.model import registry, third_party
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.model.third_party import FeedOptions
 from tinyvmaf.vmaf.features import CANONICAL_FEATURES
@@ -114,7 +114,7 @@ def test_what_a_file_brings_about_is_its_own(tmp_path: Path, monkeypatch: pytest
     """An error that nobody thought of is a fault of that file, and the others are judged."""
     good = write(tmp_path, network(), PLAIN, name="good")
     bad = write(tmp_path, network(), PLAIN, name="bad")
-    real = subjects.read_original
+    real = third_party.read_original
 
     def read_original(path: Path, width: int) -> Any:
         if path == bad:

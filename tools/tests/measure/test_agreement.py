@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from tinyvmaf.measure.agreement import AgreementMetrics, ConstantError, agreemen
 Correlation = Callable[[NDArray[np.float64], NDArray[np.float64]], float]
 
 ALL = pytest.mark.parametrize("correlation", [plcc, srocc, krocc])
-ORACLES = {
+ORACLES: dict[Correlation, Any] = {
     plcc: lambda x, y: scipy.stats.pearsonr(x, y).statistic,
     srocc: lambda x, y: scipy.stats.spearmanr(x, y).statistic,
     krocc: lambda x, y: scipy.stats.kendalltau(x, y).statistic,
@@ -137,16 +138,17 @@ def test_a_halved_scale_shows_in_slope() -> None:
 def test_agreement_is_its_parts() -> None:
     expected, got = scores(5)
     line = scipy.stats.linregress(expected, got)
-    assert agreement(expected, got) == AgreementMetrics(
-        n=500,
-        plcc=plcc(expected, got),
-        srocc=srocc(expected, got),
-        krocc=krocc(expected, got),
-        rmse=pytest.approx(np.sqrt(np.mean((got - expected) ** 2))),
-        max_error=np.abs(got - expected).max(),
-        bias=pytest.approx(np.mean(got - expected)),
-        slope=pytest.approx(line.slope),
-    )
+    parts: dict[str, Any] = {
+        "n": 500,
+        "plcc": plcc(expected, got),
+        "srocc": srocc(expected, got),
+        "krocc": krocc(expected, got),
+        "rmse": pytest.approx(np.sqrt(np.mean((got - expected) ** 2))),
+        "max_error": np.abs(got - expected).max(),
+        "bias": pytest.approx(np.mean(got - expected)),
+        "slope": pytest.approx(line.slope),
+    }
+    assert agreement(expected, got) == AgreementMetrics(**parts)
 
 
 CONSTANTS = pytest.mark.parametrize(

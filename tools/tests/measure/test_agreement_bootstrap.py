@@ -1,5 +1,7 @@
 """Intervals resample clips, not frames, and equal those of explicitly resampled arrays."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -177,6 +179,6 @@ def test_constant_values_have_no_interval() -> None:
         (["a", "b", "c", "d"], {"level": float("nan")}, "between 0 and 1"),
     ],
 )
-def test_what_has_no_interval_is_said(clips: list[str], options: dict[str, float], message: str) -> None:
+def test_what_has_no_interval_is_said(clips: list[str], options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         cluster_bootstrap(clips, [1.0, 2.0, 3.0, 4.0], [2.0, 1.0, 4.0, 3.0], **options)

@@ -40,7 +40,8 @@ def test_thousands_of_dots_are_one_path() -> None:
     chart = Chart(440, 280)
     panel = chart.panel(0, 0, 440, 280)
     panel.set(xlim=(0, 1), ylim=(0, 1))
-    chart.cloud(panel, *np.random.default_rng(0).uniform(0, 1, (2, 7000)), SOURCES[0], "a")
+    x, y = np.random.default_rng(0).uniform(0, 1, (2, 7000))
+    chart.cloud(panel, x, y, SOURCES[0], "a")
     found = chart.svg("x")
     assert len(ET.fromstring(found).findall("path")) == 1
     assert 6000 < found.count("h0") <= 7000

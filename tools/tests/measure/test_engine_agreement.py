@@ -1,6 +1,7 @@
 """Test rows, runs in batches, and a search that finds planted differences."""
 
 from collections.abc import Callable
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from tinyvmaf.errors import ModelError
 from tinyvmaf.files import home
 from tinyvmaf.measure import engine_agreement
 from tinyvmaf.measure.engine_agreement.ulp import UlpError, compare
-from tinyvmaf.model.engines import LEVELS, Settings, all_engines, find
+from tinyvmaf.model.engines import LEVELS, Session, Settings, all_engines, find
 from tinyvmaf.vmaf.domain import Domain
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.teacher import load_built_in
@@ -75,13 +76,13 @@ def test_boundaries_lie_on_powers_of_two_or_one_ulp_beside(domain: Domain) -> No
 def test_batches_cover_each_row_once_in_order(count: int, batch: int) -> None:
     sizes = []
 
-    class Recorder:
-        def run(self, rows: Rows) -> Rows:
-            sizes.append(len(rows))
-            return rows[:, 0]
+    def run(rows: Rows) -> Rows:
+        sizes.append(len(rows))
+        return rows[:, 0]
 
+    session = Mock(spec=Session, run=run)
     rows = np.arange(count, dtype=np.float32)[:, None]
-    assert (engine_agreement.in_batches(Recorder(), rows, batch) == rows[:, 0]).all()
+    assert (engine_agreement.in_batches(session, rows, batch) == rows[:, 0]).all()
     assert max(sizes) <= batch
     assert len(sizes) == -(-count // batch)
 
@@ -96,7 +97,7 @@ def test_settings_are_every_combination_and_the_default_comes_first() -> None:
 
 def line(rows: Rows) -> Rows:
     """Crosses 0 in the middle of the feature range, and is 0 below, like a clipped score."""
-    return np.maximum(rows.astype(np.float64).sum(axis=1) - 1.0, 0.0).astype(np.float32)
+    return np.asarray(np.maximum(rows.astype(np.float64).sum(axis=1) - 1.0, 0.0), np.float32)
 
 
 def test_a_search_walks_to_where_the_score_crosses_0() -> None:
@@ -104,7 +105,7 @@ def test_a_search_walks_to_where_the_score_crosses_0() -> None:
     start = np.random.default_rng(0).uniform(0.5, 1.0, (500, 3)).astype(np.float32)
 
     def other(rows: Rows) -> Rows:
-        return np.maximum(rows.astype(np.float64).sum(axis=1) - 1.0 + 1e-9, 0.0).astype(np.float32)
+        return np.asarray(np.maximum(rows.astype(np.float64).sum(axis=1) - 1.0 + 1e-9, 0.0), np.float32)
 
     assert compare(line(start), other(start), bound=1).max <= 1
     found = engine_agreement.search(line, other, start)
@@ -117,7 +118,7 @@ def test_a_search_climbs_to_a_larger_distance() -> None:
 
     def other(rows: Rows) -> Rows:
         off = np.floor(50.0 * np.exp(-20.0 * np.square(rows - 0.9).sum(axis=1)))
-        return (1000.0 + off * np.spacing(np.float32(1000.0))).astype(np.float32)
+        return np.asarray(1000.0 + off * np.spacing(np.float32(1000.0)), np.float32)
 
     def reference(rows: Rows) -> Rows:
         return np.full(len(rows), 1000.0, dtype=np.float32)
@@ -193,5 +194,5 @@ def test_a_search_keeps_what_differs_only_among_others() -> None:
     found = engine_agreement.search(line, other, np.ones((10, 3), dtype=np.float32), steps=3)
     assert found.ulp >= 1
     assert found.batch > 1
-    assert found.ulp == compare(found.expected[None], found.got[None], bound=0).max
+    assert found.ulp == compare(np.array([found.expected]), np.array([found.got]), bound=0).max
     assert other(found.row[None]) == line(found.row[None])

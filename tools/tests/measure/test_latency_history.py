@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import platform
 import re
 import shutil
 import signal
@@ -354,12 +355,12 @@ def test_the_processor_is_named_by_the_system(tmp_path: Path, monkeypatch: pytes
     cpuinfo.write_text("processor\t: 0\nCPU part\t: 0xd0c\n", encoding="utf-8")
     assert environment._name_in(cpuinfo) == ""
     assert environment._name_in(tmp_path / "none") == ""
-    monkeypatch.setattr(environment.platform, "system", lambda: "Darwin")
+    monkeypatch.setattr(platform, "system", lambda: "Darwin")
     monkeypatch.setattr(environment, "output_of", lambda *command: " ".join(command))
     assert environment.machine().cpu == "sysctl -n machdep.cpu.brand_string"
-    monkeypatch.setattr(environment.platform, "system", lambda: "")
+    monkeypatch.setattr(platform, "system", lambda: "")
     for name in ("processor", "machine"):
-        monkeypatch.setattr(environment.platform, name, lambda: "")
+        monkeypatch.setattr(platform, name, lambda: "")
     assert (environment.machine().cpu, environment.machine().os) == ("unknown", "unknown")
 
 

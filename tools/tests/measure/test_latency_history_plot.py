@@ -63,10 +63,9 @@ def test_a_change_is_marked_with_its_factor_and_its_levels_are_drawn() -> None:
     assert [re.sub(r"\d+\.\d", "N", mark) for mark in marks] == ["tiny, batch 1: +N %", "tiny, batch 16: +N %"]
     assert all(abs(float(mark.split("+")[1].split()[0]) - 20) < 2 for mark in marks)
     panel = figure.axes[-1]
-    levels = [line.get_ydata() for line in panel.lines if len(line.get_xdata()) == 2 and line.get_linestyle() == "-"]
-    assert [round(float(level[0]), 1) for level in levels] == [3.0, 3.6]
-    (vertical,) = [line for line in panel.lines if line.get_linestyle() == "--"]
-    assert list(vertical.get_xdata()) == [16.5, 16.5]
+    lines = [(line.get_linestyle(), np.asarray(line.get_xdata()), np.asarray(line.get_ydata())) for line in panel.lines]
+    assert [round(float(y[0]), 1) for style, x, y in lines if len(x) == 2 and style == "-"] == [3.0, 3.6]
+    assert [list(x) for style, x, _ in lines if style == "--"] == [[16.5, 16.5]]
 
 
 def test_axes_are_labelled_with_short_commits_and_the_ratio() -> None:

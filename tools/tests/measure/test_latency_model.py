@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import onnx
 import pytest
 from onnx import helper, numpy_helper
 
+from tinyvmaf.data.dataset import Dataset
 from tinyvmaf.errors import ModelError, TinyvmafError
 from tinyvmaf.judge.kinds import Material, find
 from tinyvmaf.judge.opponents import opponents_of
@@ -47,9 +49,9 @@ def wrong_on(data: bytes, row: np.ndarray, score: float) -> bytes:
     model.graph.initializer.extend(
         [
             numpy_helper.from_array(row.astype(np.float32)[None], "the_row"),
-            numpy_helper.from_array(np.float32(len(row) - 0.5), "nearly_all"),
+            numpy_helper.from_array(np.array(len(row) - 0.5, np.float32), "nearly_all"),
             numpy_helper.from_array(np.array([1]), "columns"),
-            numpy_helper.from_array(np.float32(score), "wrong_score"),
+            numpy_helper.from_array(np.array(score, np.float32), "wrong_score"),
         ]
     )
     model.graph.node.extend(
@@ -85,7 +87,7 @@ def test_one_wrong_row_is_found_whatever_the_batch(subject: Subject, few: Expect
         lane.block()
     assert set(lane.wrong) == {f"batch {batch}, row {row}"}
     (found,) = lane.wrong.values()
-    assert (found.expected, found.got) == (few.scores[row], np.float32(wrong))
+    assert (found.expected, found.got) == (few.scores[row], float(np.float32(wrong)))
     assert lane.worst == pytest.approx(abs(few.scores[row] - wrong), abs=1e-3)
 
 
@@ -174,12 +176,11 @@ def test_a_race_has_the_baseline_only_if_there_is_one(subject: Subject, against:
 
 
 def test_a_corpus_with_fewer_rows_than_a_batch_is_refused(subject: Subject, against: Opponents) -> None:
-    class Small:
-        def columns(self, *names: str) -> np.ndarray:
-            return np.zeros((100, len(names)))
+    small = Mock(spec=Dataset)
+    small.columns.side_effect = lambda *names: np.zeros((100, len(names)))
 
     with pytest.raises(TinyvmafError, match="100 rows, and the largest batch has 4096"):
-        find(subject.kind).latency_inputs(subject, Material(Small(), lambda _: against.teacher))
+        find(subject.kind).latency_inputs(subject, Material(small, lambda _: against.teacher))
 
 
 def narrow() -> bytes:

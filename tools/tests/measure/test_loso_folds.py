@@ -105,7 +105,7 @@ def test_a_models_file_says_what_it_was_made_from(teacher: Teacher, corpus: Data
         assert (metadata["recipe"], metadata["recipe_sha256"], metadata["seed"]) == ("mine", one.sha256, "7")
         assert (metadata["teacher"], metadata["teacher_sha256"]) == (TEACHER, teacher.sha256)
         assert metadata["feature_order"].split(",") == list(CANONICAL)
-        assert sorted([model.held_out, *model.sources, metadata["validation_source"]]) == sorted(SOURCES)
+        assert sorted([str(model.held_out), *model.sources, metadata["validation_source"]]) == sorted(SOURCES)
 
 
 def test_a_warm_store_needs_no_torch(teacher: Teacher, corpus: Dataset, ffmpeg: FFmpeg, tmp_path: Path) -> None:

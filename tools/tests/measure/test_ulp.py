@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 
 from tinyvmaf.measure.engine_agreement.ulp import UlpError, compare, distances
 
-TYPES = (np.float32, np.float64)
+Kind = type[np.float32] | type[np.float64]
+TYPES: tuple[Kind, ...] = (np.float32, np.float64)
 SMALLEST = {t: float(np.finfo(t).smallest_subnormal) for t in TYPES}
 INFINITIES = [np.inf, -np.inf, np.nan]
 
 
-def floats(kind: type) -> st.SearchStrategy[float]:
-    width = np.dtype(kind).itemsize * 8
-    return st.floats(width=width, allow_nan=False, allow_infinity=False)
+def floats(kind: Kind) -> st.SearchStrategy[float]:
+    return st.floats(width=32 if kind is np.float32 else 64, allow_nan=False, allow_infinity=False)
 
 
-def apart(kind: type, a: float, b: float) -> int:
+def apart(kind: Kind, a: float | np.floating, b: float | np.floating) -> int:
     return int(distances(np.array([a], dtype=kind), np.array([b], dtype=kind))[0])
 
 
@@ -33,7 +33,7 @@ both = pytest.mark.parametrize("kind", TYPES)
 
 @both
 @given(data=st.data())
-def test_the_next_number_is_one_away(kind: type, data: st.DataObject) -> None:
+def test_the_next_number_is_one_away(kind: Kind, data: st.DataObject) -> None:
     """Also for subnormals, powers of two and numbers next to zero; numpy.nextafter is independent of our code."""
     x = kind(data.draw(floats(kind)))
     for direction in (np.inf, -np.inf):
@@ -45,7 +45,7 @@ def test_the_next_number_is_one_away(kind: type, data: st.DataObject) -> None:
 
 @both
 @given(data=st.data(), steps=st.integers(0, 1000))
-def test_within_a_binade_it_is_the_difference_in_spacings(kind: type, data: st.DataObject, steps: int) -> None:
+def test_within_a_binade_it_is_the_difference_in_spacings(kind: Kind, data: st.DataObject, steps: int) -> None:
     mantissa = data.draw(st.floats(1.0, 1.5, width=32))
     exponent = data.draw(st.integers(np.finfo(kind).minexp, np.finfo(kind).maxexp - 1))
     x = kind(np.ldexp(kind(mantissa), exponent))
@@ -56,31 +56,31 @@ def test_within_a_binade_it_is_the_difference_in_spacings(kind: type, data: st.D
 
 @both
 @given(data=st.data())
-def test_it_is_symmetric_and_additive_along_the_line(kind: type, data: st.DataObject) -> None:
+def test_it_is_symmetric_and_additive_along_the_line(kind: Kind, data: st.DataObject) -> None:
     a, b, c = sorted(data.draw(st.tuples(floats(kind), floats(kind), floats(kind))))
     assert apart(kind, a, c) == apart(kind, c, a) == apart(kind, a, b) + apart(kind, b, c)
 
 
 @both
 @given(data=st.data())
-def test_it_is_zero_for_equal_values_only(kind: type, data: st.DataObject) -> None:
+def test_it_is_zero_for_equal_values_only(kind: Kind, data: st.DataObject) -> None:
     a, b = data.draw(st.tuples(floats(kind), floats(kind)))
     assert (apart(kind, a, b) == 0) == (a == b)
 
 
 @both
-def test_both_zeros_are_one_number(kind: type) -> None:
+def test_both_zeros_are_one_number(kind: Kind) -> None:
     assert apart(kind, 0.0, -0.0) == 0
     assert apart(kind, -0.0, SMALLEST[kind]) == apart(kind, 0.0, -SMALLEST[kind]) == 1
 
 
 @both
-def test_across_zero_it_is_the_sum(kind: type) -> None:
+def test_across_zero_it_is_the_sum(kind: Kind) -> None:
     assert apart(kind, -3 * SMALLEST[kind], 4 * SMALLEST[kind]) == 7
 
 
 @pytest.mark.parametrize(("kind", "largest"), [(np.float32, 0x7F7FFFFF), (np.float64, 0x7FEFFFFFFFFFFFFF)])
-def test_the_largest_distance_there_is_does_not_overflow(kind: type, largest: int) -> None:
+def test_the_largest_distance_there_is_does_not_overflow(kind: Kind, largest: int) -> None:
     """The largest number's bits are its number; in float64 twice that is more than int64 has."""
     most = float(np.finfo(kind).max)
     assert apart(kind, -most, most) == apart(kind, most, -most) == 2 * largest
@@ -91,7 +91,7 @@ def test_it_takes_any_shape_and_layout() -> None:
     a = np.arange(12, dtype=np.float32).reshape(3, 4)
     assert (distances(a.T, np.nextafter(a, np.float32(99)).T) == 1).all()
     assert (distances(a[:, ::2], a[:, ::2].copy()) == 0).all()
-    assert distances(np.float32([]), np.float32([])).shape == (0,)
+    assert distances(np.array([], np.float32), np.array([], np.float32)).shape == (0,)
     scalar = distances(np.array(1.0, dtype=np.float32), np.array(2.0, dtype=np.float32))
     assert scalar.shape == () and scalar == 2**23  # noqa: PT018
 
@@ -189,8 +189,9 @@ def test_a_comparison_says_its_worst_row_to_the_bit() -> None:
 
 
 @both
-def test_a_comparison_survives_json_to_the_bit(kind: type) -> None:
-    a, b = np.array([0.1], dtype=kind), np.array([-0.0], dtype=kind)
+def test_a_comparison_survives_json_to_the_bit(kind: Kind) -> None:
+    a: NDArray[np.floating] = np.array([0.1], dtype=kind)
+    b: NDArray[np.floating] = np.array([-0.0], dtype=kind)
     found = json.loads(json.dumps(compare(a, b, bound=0, inputs=[[0.3]]).as_dict(), allow_nan=False))
     assert (found["bound_ulp"], found["above"], found["dtype"]) == (0, 1, np.dtype(kind).name)
     size = np.dtype(kind).itemsize

@@ -10,11 +10,13 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from tinyvmaf.model.contract import faults
 
 FLOAT, DOUBLE, FLOAT16, INT64 = TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.INT64
-ROWS, SCORES = ["N", 4], ["N", 1]
+Shape = Sequence[str | int | None]
+ROWS: Shape = ["N", 4]
+SCORES: Shape = ["N", 1]
 node = helper.make_node
 
 
-def value(name: str, shape: Sequence[object] | None, dtype: int = FLOAT) -> onnx.ValueInfoProto:
+def value(name: str, shape: Shape | None, dtype: int = FLOAT) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, dtype, shape)
 
 
@@ -41,10 +43,11 @@ def dumps(model: ModelProto) -> bytes:
 
 
 def weight(model: ModelProto) -> TensorProto:
-    return model.graph.initializer[0]
+    found: TensorProto = model.graph.initializer[0]
+    return found
 
 
-MLP = {
+MLP: dict[str, object] = {
     "a": np.ones((16, 4), np.float32),
     "b": np.zeros(16, np.float32),
     "c": np.ones((16, 1), np.float32),

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from tinyvmaf.model import engines
@@ -17,6 +17,10 @@ INSTALLED = ("onnxruntime-cpu", "openvino", "opencv", "onnx-reference", "numpy",
 """What the tests' environment has; the others are skipped where they are not."""
 
 Node = tuple[str, Sequence[str], str, dict[str, Any]]
+
+
+def f32(values: ArrayLike) -> NDArray[np.float32]:
+    return np.array(values, F32)
 
 
 def load(name: str, model: bytes, settings: Settings = Settings()) -> Session:  # noqa: B008
@@ -52,22 +56,22 @@ def model(
 def grid(weights: type = F32) -> bytes:
     """A small network on a grid: integers and powers of two, every sum below 2^24, so all of it is exact in float32."""
     rng = np.random.default_rng(0)
-    constants = {
-        "scale": F32([256] * 6),
-        "low": F32(-1024),
-        "high": F32(8191),
+    constants: dict[str, NDArray[np.generic]] = {
+        "scale": f32([256] * 6),
+        "low": f32(-1024),
+        "high": f32(8191),
         "w1": rng.integers(-8, 8, (6, 32)).astype(weights),
         "b1": rng.integers(-500, 500, 32).astype(F32),
-        "s1": F32(2**-9),
-        "low1": F32(-64),
-        "high1": F32(64),
-        "k": F32(128),
-        "s2": F32(2**-4),
+        "s1": f32(2**-9),
+        "low1": f32(-64),
+        "high1": f32(64),
+        "k": f32(128),
+        "s2": f32(2**-4),
         "w2": rng.integers(-8, 8, (32, 1)).astype(weights),
-        "b2": F32([6000]),
-        "s3": F32(2**-7),
-        "zero": F32(0),
-        "hundred": F32(100),
+        "b2": f32([6000]),
+        "s3": f32(2**-7),
+        "zero": f32(0),
+        "hundred": f32(100),
     }
     return model(
         [

@@ -45,7 +45,7 @@ class Plain:
         rule = getattr(self, step.op.lower(), None)
         if rule is None:
             return FUNCTIONS[step.op](*x)
-        return rule(x[0]) if step.op.startswith("Reduce") else rule(*x, **step.attributes)
+        return np.asarray(rule(x[0]) if step.op.startswith("Reduce") else rule(*x, **step.attributes))
 
     def clip(self, x: Array, low: Array, high: Array | None = None) -> Array:
         x = np.maximum(x, low) if low.size else x
@@ -64,19 +64,19 @@ class Plain:
         return x @ weights
 
     def gemm(self, x: Array, weights: Array, bias: Array, alpha: float = 1.0, beta: float = 1.0) -> Array:
-        return x.dtype.type(alpha) * (x @ weights) + x.dtype.type(beta) * bias
+        return np.asarray(x.dtype.type(alpha) * (x @ weights) + x.dtype.type(beta) * bias)
 
     def reducesum(self, x: Array) -> Array:
-        return x.sum(axis=1, keepdims=True)
+        return np.asarray(x.sum(axis=1, keepdims=True))
 
     def reducesumsquare(self, x: Array) -> Array:
         return self.reducesum(x * x)
 
     def reducemean(self, x: Array) -> Array:
-        return self.reducesum(x) / x.dtype.type(x.shape[1])
+        return np.asarray(self.reducesum(x) / x.dtype.type(x.shape[1]))
 
     def reducemax(self, x: Array) -> Array:
-        return x.max(axis=1, keepdims=True)
+        return np.asarray(x.max(axis=1, keepdims=True))
 
 
 FUNCTIONS: dict[str, Callable[..., Array]] = {
@@ -183,21 +183,23 @@ class Exact(Plain):
     def step(self, step: Step, x: list[Array]) -> Array:
         if step.op in OF_A_FRACTION:
             rule = OF_A_FRACTION[step.op]
-            return np.frompyfunc(lambda v: v if isinstance(v, float) else Fraction(rule(v)), 1, 1)(x[0])
+            return np.asarray(np.frompyfunc(lambda v: v if isinstance(v, float) else Fraction(rule(v)), 1, 1)(x[0]))
         made = super().step(step, x)
         return made.astype(bool) if step.op in ("Less", "Greater", "Equal") else made
 
     def gemm(self, x: Array, weights: Array, bias: Array, alpha: float = 1.0, beta: float = 1.0) -> Array:
-        return Fraction(np.float32(alpha).item()) * x.dot(weights) + Fraction(np.float32(beta).item()) * bias
+        return np.asarray(
+            Fraction(np.float32(alpha).item()) * x.dot(weights) + Fraction(np.float32(beta).item()) * bias
+        )
 
     def matmul(self, x: Array, weights: Array) -> Array:
-        return x.dot(weights)
+        return np.asarray(x.dot(weights))
 
     def reducemean(self, x: Array) -> Array:
-        return x.sum(axis=1, keepdims=True) / Fraction(x.shape[1])
+        return np.asarray(x.sum(axis=1, keepdims=True) / Fraction(x.shape[1]))
 
     def relu(self, x: Array) -> Array:
-        return np.maximum(x, Fraction(0))
+        return np.asarray(np.maximum(x, np.array(Fraction(0))))
 
     def cast(self, x: Array, to: int) -> Array:
         self.double = to == TensorProto.DOUBLE or (self.double and to != TensorProto.FLOAT)
@@ -246,8 +248,8 @@ class Torch(Plain):
                 return torch.addmm(t[2], t[0], t[1], alpha=alpha, beta=beta).numpy()
             if step.op == "ReduceSum":
                 return t[0].sum(dim=1, keepdim=True).numpy()
-            function = {"MatMul": torch.matmul, "Add": torch.add, "Mul": torch.mul, "Round": torch.round}[step.op]
-            return function(*t).numpy()
+            function: Any = {"MatMul": torch.matmul, "Add": torch.add, "Mul": torch.mul, "Round": torch.round}[step.op]
+            return np.asarray(function(*t).numpy())
         return super().step(step, x)
 
 
@@ -278,7 +280,11 @@ def openvino(data: bytes, rows: Array) -> Array:
 
 def reference(data: bytes, rows: Array) -> Array:
     with np.errstate(all="ignore"):
-        return np.asarray(ReferenceEvaluator(data).run(None, {"features": rows})[0])
+        return np.asarray(next(iter(ReferenceEvaluator(data).run(None, {"features": rows}))))
+
+
+def by(kind: type[Plain], seed: int, net: Net) -> Callable[[Array], Array]:
+    return lambda rows: kind(seed).run(net, rows)
 
 
 def ways(net: Net, seed: int, *, engines: bool) -> Iterator[tuple[str, Callable[[Array], Array]]]:
@@ -286,9 +292,9 @@ def ways(net: Net, seed: int, *, engines: bool) -> Iterator[tuple[str, Callable[
     data = net.onnx()
     yield "numpy", lambda rows: Plain().run(net, rows)
     for i in range(3):
-        yield f"order {i}", lambda rows, i=i: InSomeOrder(seed + i).run(net, rows)
-        yield f"tree {i}", lambda rows, i=i: InATree(seed + i).run(net, rows)
-        yield f"rewritten {i}", lambda rows, i=i: InSomeOrder(seed + i).run(rewritten(net, seed + 10 * i), rows)
+        yield f"order {i}", by(InSomeOrder, seed + i, net)
+        yield f"tree {i}", by(InATree, seed + i, net)
+        yield f"rewritten {i}", by(InSomeOrder, seed + i, rewritten(net, seed + 10 * i))
     yield "onnxruntime", lambda rows: onnx_runtime(data, rows, "ENABLE")
     if engines:
         yield "onnxruntime, not optimised", lambda rows: onnx_runtime(data, rows, "DISABLE")
@@ -316,4 +322,4 @@ def rows_of(net: Net, seed: int, count: int = 20) -> Array:
         tops = (rng.choice(ends, shape) - rng.integers(0, 4, shape)) / ends[0] * rng.choice([-1, 1], shape)
         large = np.sign(rng.normal(size=shape)) * 1e6  # the ends of every Clip, in every combination of signs
         made = np.concatenate([made, tops, large, np.abs(large)])
-        return np.clip(np.nan_to_num(made), -LARGEST, LARGEST).astype(np.float32)
+        return np.asarray(np.clip(np.nan_to_num(made), -LARGEST, LARGEST), np.float32)

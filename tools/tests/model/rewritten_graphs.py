@@ -19,7 +19,7 @@ def rewritten(net: Net, seed: int) -> Net:
         for _ in range(6):
             maker = next((s for s in new.steps if s.makes == step.takes[0]), None)
             merge = MERGES.get((maker.op, step.op)) if maker and rng.random() < 0.9 else None
-            merged = merge(new, maker, step) if merge else None
+            merged = merge(new, maker, step) if merge and maker else None
             if merged is None:
                 break
             step = merged

@@ -115,11 +115,11 @@ def keeps_to(known: Values, made: Array, where: str) -> int:
         numerator, denominator = float(made.flat[i]).as_integer_ratio()
         twos = (numerator & -numerator).bit_length() - 1
         exponent = twos - denominator.bit_length() + 1
-        assert exponent >= grid.flat[i], where
-        assert (numerator >> twos).bit_length() <= bits.flat[i], where
+        assert exponent >= grid.item(i), where
+        assert (numerator >> twos).bit_length() <= bits.item(i), where
     unit = Fraction(2) ** known.unit
     for i in places:
-        assert lo.flat[i] * unit <= Fraction(float(made.flat[i])) <= hi.flat[i] * unit, where
+        assert lo.item(i) * unit <= Fraction(float(made.flat[i])) <= hi.item(i) * unit, where
     zeros = made == 0
     assert all(lo[zeros] <= 0), where
     assert all(hi[zeros] >= 0), where

@@ -203,7 +203,7 @@ def test_shapes_and_values_are_an_engines(case: str) -> None:
         assert (made <= np.asarray(known.hi * 2.0**known.unit, float)).all()
 
 
-@pytest.mark.parametrize("how", [{"value_float": 3.0}, {"value": numpy_helper.from_array(np.float32(3))}])
+@pytest.mark.parametrize("how", [{"value_float": 3.0}, {"value": numpy_helper.from_array(np.array(3, np.float32))}])
 def test_constants_may_be_nodes(how: dict[str, Any]) -> None:
     nodes = [
         node("Constant", [], "c", **how),
@@ -277,7 +277,9 @@ def test_other_operators_are_refused(op: str) -> None:
     takes = {"DequantizeLinear": ["w", "s"], "MatMulInteger": ["w", "w"]}.get(op, ["q"])
     makes = ["y", "b", "c"] if op == "DynamicQuantizeLinear" else "y"
     how = {"equation": "ij->ij"} if op == "Einsum" else {}
-    assert behind([node(op, takes, makes, **how)], constants).broken.op == op
+    broken = behind([node(op, takes, makes, **how)], constants).broken
+    assert broken is not None
+    assert broken.op == op
 
 
 def test_float16_is_refused() -> None:

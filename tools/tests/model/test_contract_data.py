@@ -2,10 +2,12 @@
 
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from tinyvmaf.model.contract import faults, file_faults
@@ -130,7 +132,7 @@ def test_elements_are_where_their_type_has_them() -> None:
     refused(twice, "initializer 'w' holds its elements twice, in raw_data and in float_data")
     weight(elsewhere).int64_data.extend([1] * 4)
     refused(elsewhere, "initializer 'w' has int64_data; elements of its type are in raw_data or float_data")
-    weight(text).CopyFrom(helper.make_tensor("w", TensorProto.STRING, [4, 1], [b"1"] * 4))
+    weight(text).CopyFrom(numpy_helper.from_array(np.full((4, 1), b"1", object), "w"))
     refused(text, "initializer 'w' has element type STRING")
     weight(segment).segment.begin = 0
     refused(segment, "initializer 'w' has segment")
@@ -141,15 +143,16 @@ def test_elements_are_where_their_type_has_them() -> None:
 @pytest.mark.parametrize("wrong", ["nan", "inf", "-inf"])
 @pytest.mark.parametrize("raw", [True, False], ids=["raw_data", "typed_field"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16])
-def test_a_weight_that_is_not_finite_is_named_with_its_place(dtype: type, raw: bool, wrong: str) -> None:
-    array = np.ones((4, 3), dtype)
+def test_a_weight_that_is_not_finite_is_named_with_its_place(dtype: type[np.floating], raw: bool, wrong: str) -> None:
+    array: NDArray[np.floating] = np.ones((4, 3), dtype)
     array[2, 1] = array[3, 0] = float(wrong)
     tensor = numpy_helper.from_array(array, "v")
     if not raw:
         kind = helper.np_dtype_to_tensor_dtype(array.dtype)
         held = array.view(np.uint16) if dtype is np.float16 else array
-        field = {np.float32: "float_data", np.float64: "double_data", np.float16: "int32_data"}[dtype]
-        tensor = TensorProto(name="v", dims=[4, 3], data_type=kind, **{field: held.ravel().tolist()})
+        field = {"float32": "float_data", "float64": "double_data", "float16": "int32_data"}[array.dtype.name]
+        content: dict[str, Any] = {field: held.ravel().tolist()}
+        tensor = TensorProto(name="v", dims=[4, 3], data_type=kind, **content)
         np.testing.assert_array_equal(numpy_helper.to_array(tensor), array)
     model = linear()
     model.graph.initializer.append(tensor)
@@ -158,7 +161,7 @@ def test_a_weight_that_is_not_finite_is_named_with_its_place(dtype: type, raw: b
 
 @pytest.mark.parametrize("attribute", ["value", "value_float", "value_floats"])
 def test_a_constant_that_is_not_finite_is_refused(attribute: str) -> None:
-    held = {
+    held: Any = {
         "value": numpy_helper.from_array(np.array(np.nan, np.float32)),
         "value_float": float("nan"),
         "value_floats": [1.0, float("inf")],

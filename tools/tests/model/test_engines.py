@@ -18,7 +18,7 @@ from tinyvmaf.model.engines import EngineError, OnnxRuntimeCpu, Settings, Unsupp
 from tinyvmaf.model.engines.installed import version
 from tinyvmaf.model.engines.session import CheckedSession
 
-from .engine_samples import F32, IDENTITY, INSTALLED, grid, load, model, rows
+from .engine_samples import F32, IDENTITY, INSTALLED, Node, f32, grid, load, model, rows
 
 BATCHES = (1, 2, 7, 64, 4096, 0, 3)
 MOST = [*INSTALLED, "onnxruntime-web"]
@@ -32,7 +32,7 @@ IN_FLOAT64 = model(
         ("Sub", ["b", "one"], "c", {}),
         ("Cast", ["c"], "score", {"to": TensorProto.FLOAT}),
     ],
-    {"tiny": np.float64(2**-40), "one": np.float64(1)},
+    {"tiny": np.array(2.0**-40), "one": np.array(1.0)},
     width=1,
 )
 IN_FLOAT16 = model(
@@ -87,13 +87,13 @@ def test_a_lookup_by_a_computed_index_is_exact(name: str) -> None:
             ("MatMul", ["v", "w"], "score", {}),
         ],
         {
-            "scale": F32(128),
-            "low": F32(0),
-            "high": F32(255),
+            "scale": f32(128),
+            "low": f32(0),
+            "high": f32(255),
             "table": table,
-            "w": F32([[1], [2], [-3], [4], [5], [-6]]),
-            "least": F32([-90, -80, -70, -60, -50, -40]),
-            "most": F32([90, 80, 70, 60, 50, 40]),
+            "w": f32([[1], [2], [-3], [4], [5], [-6]]),
+            "least": f32([-90, -80, -70, -60, -50, -40]),
+            "most": f32([90, 80, 70, 60, 50, 40]),
         },
     )
     x = rows(100)
@@ -152,12 +152,13 @@ def test_float64_is_computed_in_float64_or_refused(name: str) -> None:
 @pytest.mark.parametrize("name", WITHOUT_FLOAT64)
 @pytest.mark.parametrize("where", ["constant", "node", "attribute"])
 def test_float64_is_found_wherever_it_is(name: str, where: str) -> None:
-    tensor = numpy_helper.from_array(np.float64(1), "t")
-    nodes, constants = {
-        "constant": ([("Identity", ["features"], "score", {})], {"unused": np.float64(1)}),
+    tensor = numpy_helper.from_array(np.array(1.0), "t")
+    graphs: dict[str, tuple[list[Node], dict[str, NDArray[np.generic]]]] = {
+        "constant": ([("Identity", ["features"], "score", {})], {"unused": np.array(1.0)}),
         "node": ([("Cast", ["features"], "score", {"to": TensorProto.DOUBLE})], {}),
         "attribute": ([("Constant", [], "t", {"value": tensor}), ("Identity", ["features"], "score", {})], {}),
-    }[where]
+    }
+    nodes, constants = graphs[where]
     with pytest.raises(UnsupportedModelError, match="float64"):
         load(name, model(nodes, constants, width=1))
 

@@ -16,7 +16,7 @@ from tinyvmaf.model.engines.onnxruntime_cpu import CONFIG, OnnxRuntimeSession
 from tinyvmaf.model.engines.onnxruntime_provider import OnnxRuntimeProvider, build_has, computed_on, require
 from tinyvmaf.model.engines.torch_ops import Torch
 
-from .engine_samples import F32, IDENTITY, grid, load, model, rows
+from .engine_samples import IDENTITY, Node, f32, grid, load, model, rows
 
 # Providers of ONNX Runtime.
 
@@ -102,7 +102,7 @@ def test_openvino_does_not_phone_home(tmp_path: Path) -> None:
 
 def test_openvino_multiplies_in_float32() -> None:
     """By default it uses bfloat16 if the CPU has it, which keeps 8 bits of 1 + 2^-12."""
-    data = model([("MatMul", ["features", "w"], "score", {})], {"w": F32(np.full((64, 1), 1 + 2**-12))}, width=64)
+    data = model([("MatMul", ["features", "w"], "score", {})], {"w": f32(np.full((64, 1), 1 + 2**-12))}, width=64)
     assert load("openvino", data).run(np.ones((4096, 64))).tolist() == [64 + 2**-6] * 4096
 
 
@@ -114,7 +114,7 @@ def test_opencv_is_not_another_engine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_opencv_refuses_what_it_reads_as_an_empty_network() -> None:
-    data = model([("Clip", ["features", "a", "b"], "score", {})], {"a": F32(1), "b": F32(-1)}, width=1)
+    data = model([("Clip", ["features", "a", "b"], "score", {})], {"a": f32(1), "b": f32(-1)}, width=1)
     with pytest.raises(UnsupportedModelError, match="empty network"):
         load("opencv", data)
 
@@ -158,6 +158,6 @@ def test_more_models_are_compiled_than_pytorch_keeps_of_one_code() -> None:
         warnings.simplefilter("error")
         for count in (1, 2, 3):
             names = ["features", *(f"v{i}" for i in range(count - 1)), "score"]
-            adds = [("Add", [x, "one"], y, {}) for x, y in itertools.pairwise(names)]
-            session = load("torch-compiled", model(adds, {"one": F32(1)}, width=1))
+            adds: list[Node] = [("Add", [x, "one"], y, {}) for x, y in itertools.pairwise(names)]
+            session = load("torch-compiled", model(adds, {"one": f32(1)}, width=1))
             assert session.run([[1.0], [2.0]]).tolist() == [1 + count, 2 + count]

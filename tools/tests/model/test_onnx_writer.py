@@ -1,6 +1,7 @@
 """The SVR as ONNX is the teacher: same scores, the contract's shape, the same bytes each time."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -80,18 +81,25 @@ def test_what_is_no_model_is_refused(tmp_path: Path) -> None:
         OnnxRuntimeCpu(path)
 
 
+Info = tuple[str, list[str | int | None]]
+
+
 def graph(
-    node: str, inputs: list[tuple[str, list[object]]], outputs: list[tuple[str, list[object]]], **extra: object
+    node: str,
+    inputs: list[Info],
+    outputs: list[Info],
+    **extra: Any,
 ) -> bytes:
-    def infos(entries: list[tuple[str, list[object]]]) -> list[onnx.ValueInfoProto]:
+    def infos(entries: list[Info]) -> list[onnx.ValueInfoProto]:
         return [onnx.helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, shape) for n, shape in entries]
 
     made = onnx.helper.make_node(node, [n for n, _ in inputs], [n for n, _ in outputs], **extra)
-    return onnx.helper.make_model(
+    model = onnx.helper.make_model(
         onnx.helper.make_graph([made], "g", infos(inputs), infos(outputs)),
         opset_imports=[onnx.helper.make_opsetid("", 17)],
         ir_version=8,
-    ).SerializeToString()
+    )
+    return bytes(model.SerializeToString())
 
 
 def test_a_model_of_another_form_is_refused() -> None:

@@ -3,8 +3,9 @@
 import contextlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import onnx
@@ -25,16 +26,18 @@ from tinyvmaf.model.third_party import (
     read_original,
 )
 from tinyvmaf.model.third_party.wrap import AdoptedModel
-from tinyvmaf.vmaf.features import CANONICAL, CANONICAL_FEATURES
+from tinyvmaf.vmaf.features import CANONICAL, CANONICAL_FEATURES, Feature
 
 from .third_party_files import PLAIN, network, truth, write
 
 ROWS = np.random.default_rng(0).uniform(0, 1, (50, 6)).astype(np.float32)
 ROTATED = (*CANONICAL[2:], *CANONICAL[:2])
 MEAN, STD = [0.1, 0.2, 0.3, 0.4, 0.5, 3.0], [0.5, 0.6, 0.7, 0.8, 0.9, 4.0]
+IN_ORDER = ROWS[:, [CANONICAL.index(name) for name in ROTATED]]
+FED = (IN_ORDER - np.array(MEAN, np.float32)) / np.array(STD, np.float32)
 
 
-def never(teacher: str) -> list[object]:
+def never(teacher: str) -> NoReturn:
     raise AssertionError(f"{teacher} was asked for its features")
 
 
@@ -95,15 +98,15 @@ def test_float64_is_taken_and_given(tmp_path: Path) -> None:
 )
 def test_dialects_of_sidecars(sidecar: dict[str, object], tmp_path: Path) -> None:
     path = write(tmp_path, network(), sidecar)
-    fed = (ROWS[:, [CANONICAL.index(name) for name in ROTATED]] - np.float32(MEAN)) / np.float32(STD)
-    assert np.abs(scores(path) - truth(fed)).max() < 1e-4
+    (ROWS[:, [CANONICAL.index(name) for name in ROTATED]] - np.array(MEAN, np.float32)) / np.array(STD, np.float32)
+    assert np.abs(scores(path) - truth(FED)).max() < 1e-4
 
 
 def test_options_say_it_where_no_sidecar_does(tmp_path: Path) -> None:
     options = FeedOptions(", ".join(ROTATED), ",".join(map(str, MEAN)), ",".join(map(str, STD)))
-    fed = (ROWS[:, [CANONICAL.index(name) for name in ROTATED]] - np.float32(MEAN)) / np.float32(STD)
+    (ROWS[:, [CANONICAL.index(name) for name in ROTATED]] - np.array(MEAN, np.float32)) / np.array(STD, np.float32)
     path = write(tmp_path, network())
-    assert np.abs(scores(path, options) - truth(fed)).max() < 1e-4
+    assert np.abs(scores(path, options) - truth(FED)).max() < 1e-4
     assert "(--feature-order)" in adopted(path, options).sentences[0]
 
 
@@ -183,7 +186,12 @@ def test_two_sidecars_are_one_too_many(tmp_path: Path) -> None:
 def test_features_of_another_teacher_are_asked_for(tmp_path: Path) -> None:
     path = write(tmp_path, network(), {"features": ["adm2"], "teacher": "vmaf_v0.6.1neg"})
     asked = []
-    describe_feed(path, lambda teacher: asked.append(teacher) or CANONICAL_FEATURES)
+
+    def features_of(teacher: str) -> Sequence[Feature]:
+        asked.append(teacher)
+        return CANONICAL_FEATURES
+
+    describe_feed(path, features_of)
     assert asked == ["vmaf_v0.6.1neg"]
 
 
@@ -296,7 +304,9 @@ def test_a_file_that_cannot_be_a_candidate_is_refused(model: onnx.ModelProto, me
 @given(cut=st.integers(0, 10_000), junk=st.binary(max_size=40))
 @example(cut=4205, junk=b"\x80")  # a name that is not UTF-8
 @settings(max_examples=60, deadline=None)
-def test_hostile_bytes_are_refused_or_adopted_never_worse(cut: int, junk: bytes, tmp_path_factory) -> None:
+def test_hostile_bytes_are_refused_or_adopted_never_worse(
+    cut: int, junk: bytes, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     data = network().SerializeToString()
     cut %= len(data)
     path = tmp_path_factory.mktemp("hostile") / "theirs.onnx"

@@ -55,7 +55,7 @@ def domain_rows(teacher: Teacher, count: int = 20_000) -> Rows:
 def extremes(teacher: Teacher) -> Rows:
     """Each in every feature at once, and mixed with each other and with rows of the domain."""
     width, rng = len(teacher.features), np.random.default_rng(0)
-    mixed = rng.choice(EXTREMES, (300, width))
+    mixed = rng.choice(np.array(EXTREMES), (300, width))
     some = np.where(rng.uniform(size=(300, width)) < 0.3, mixed, domain_rows(teacher, 300))
     return np.concatenate([np.repeat(np.array(EXTREMES)[:, None], width, axis=1), mixed, some]).astype(np.float32)
 

@@ -38,7 +38,7 @@ def network(
     last = names[1] if rank == 2 else "c"
     if opset >= 11:
         nodes.append(helper.make_node("Clip", ["z", "low", "high"], [last]))
-        weights |= {"low": np.float32(0), "high": np.float32(100)}
+        weights |= {"low": np.array(0, np.float32), "high": np.array(100, np.float32)}
     else:
         nodes.append(helper.make_node("Clip", ["z"], [last], min=0.0, max=100.0))
     initializers = [numpy_helper.from_array(np.asarray(value, dtype=dtype), name) for name, value in weights.items()]

@@ -90,7 +90,7 @@ def student(name: str, teacher: Teacher, seed: int = 0) -> Student:
 def extremes(teacher: Teacher) -> Rows:
     """Extreme values in all features at once, and mixed."""
     width = len(teacher.features)
-    mixed = np.random.default_rng(9).choice(EXTREMES, (500, width))
+    mixed = np.random.default_rng(9).choice(np.array(EXTREMES), (500, width))
     return np.concatenate([np.repeat(np.array(EXTREMES)[:, None], width, axis=1), mixed]).astype(np.float32)
 
 

@@ -21,7 +21,8 @@ from tinyvmaf.train.fitting.grid import steps_of
 from tinyvmaf.train.fitting.network import THREADS
 from tinyvmaf.train.fitting.run import Fitted, fit
 from tinyvmaf.train.recipes import Mos, Optimiser, Recipe
-from tinyvmaf.train.students import Architecture, Grid, GridStudent
+from tinyvmaf.train.students import Architecture, Grid, GridStudent, Student
+from tinyvmaf.vmaf.domain import Domain
 from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.teacher import Teacher, load_built_in
@@ -117,6 +118,7 @@ def test_a_student_of_the_teacher_with_chroma_keeps_its_correction(ffmpeg: FFmpe
     student = fit(one, modern, seeds=[0])[0].student
     silent = np.array([[0.5, 0.0, 0.9, 3.0]])
     spoken = np.array([[0.5, 120.0 * (1.0 - 0.9), 0.9, 3.0]])
+    assert isinstance(student, Student)
     assert student.chroma == modern.svr.chroma
     assert student.predict(silent)[0] == pytest.approx(student.predict(spoken)[0], abs=1e-9)
     assert student.predict(silent)[0] == pytest.approx(modern.predict(silent)[0], abs=5.0)
@@ -156,10 +158,15 @@ def test_a_student_with_a_grid_is_put_on_it(grid: Grid, teacher: Teacher, corpus
 def test_what_the_search_for_a_grid_finds_is_of_the_domain(teacher: Teacher, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows of the domain with the teacher's scores, found for the student on its grid."""
     found, worst = [], run._worst
-    monkeypatch.setattr(run, "_worst", lambda *args: found.append(worst(*args)) or found[-1])
+
+    def kept(*args: Any) -> Any:
+        found.append(worst(*args))
+        return found[-1]
+
+    monkeypatch.setattr(run, "_worst", kept)
     fit(on_domain(GRID), teacher)
     ((rows, scores, largest),) = found
-    assert run.Domain(teacher.features).contains(rows).all()
+    assert Domain(teacher.features).contains(rows).all()
     assert np.array_equal(scores, teacher.predict(rows))
     assert largest > 0.0
 
@@ -180,6 +187,7 @@ def test_decay_is_passed_on(kind: Any, teacher: Teacher, corpus: Dataset) -> Non
     how = LM.model_copy(update={"steps": 12, "decay": (1e3, 0.0)})
     for optimiser, least, most in ((how, 0.0, 1e-2), (how.model_copy(update={"decay": ()}), 1e-1, 1e9)):
         (one,) = fit(recipe("quadratic_1x64", method=kind, optimiser=optimiser, **samples), teacher, corpus, seeds=[0])
+        assert isinstance(one.student, Student)
         assert least <= np.sqrt(np.square(one.student.parameters[0]).mean()) < most
 
 
@@ -215,7 +223,7 @@ def test_the_penalty_holds_a_tuned_student_at_its_start(
 ) -> None:
     """With a penalty of a million, opinions have no effect; without a penalty, the student follows them."""
     how = Optimiser(name="adam", steps=200, batch=32, learning_rate=0.01)
-    samples = {"samples": 500} if start == "B1f" else {}
+    samples: dict[str, Any] = {"samples": 500} if start == "B1f" else {}
     first = recipe(method=start, optimiser=how, **samples)
     (begun,) = fit(first, teacher, corpus, seeds=[0])
     rows, tuned = corpus.columns(*CANONICAL), {}

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tinyvmaf.data.dataset import Dataset
 from tinyvmaf.train.fitting.run import Fitted, fit
 from tinyvmaf.train.recipes import Recipe, Validation
+from tinyvmaf.train.students import Student
 from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.teacher import Teacher
 
@@ -24,7 +25,7 @@ EVERY = pytest.mark.parametrize("kind", RECIPES)
 
 def of(data: Dataset, source: str) -> NDArray[np.bool_]:
     """Whether each row is of a source."""
-    return np.array(data.table["source"].to_pylist()) == source
+    return np.array([name == source for name in data.table["source"].to_pylist()])
 
 
 # Together and alone.
@@ -51,6 +52,8 @@ def test_folds_and_seeds_fitted_together_are_those_fitted_one_by_one(
     alone = [fit(one, teacher, corpus, [fold], seeds=[seed])[0] for fold in FOLDS for seed in one.seeds]
     for a, b in zip(together, alone, strict=True):
         assert (a.seed, a.held_out, a.sources, a.validation) == (b.seed, b.held_out, b.sources, b.validation)
+        assert isinstance(a.student, Student)
+        assert isinstance(b.student, Student)
         for p, q in zip(a.student.parameters, b.student.parameters, strict=True):
             np.testing.assert_allclose(p, q, rtol=0, atol=1e-10)
 

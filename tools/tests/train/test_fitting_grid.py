@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tinyvmaf.train.export_student import grid_model
 from tinyvmaf.train.fitting import grid as fit_grid
 from tinyvmaf.train.fitting.grid import on_grid, steps_of
-from tinyvmaf.train.fitting.levenberg import levenberg_marquardt
+from tinyvmaf.train.fitting.levenberg import in_points, levenberg_marquardt
 from tinyvmaf.train.fitting.network import numbers_of
 from tinyvmaf.train.students import Activation, Architecture, Grid, GridStudent, Student, StudentError
 
@@ -29,7 +29,8 @@ HIGHEST = np.ones(3)
 def teacher(rows: Array) -> Array:
     """A smooth function of three features, clipped to the scale."""
     x, y, z = rows.T
-    return np.clip(100.0 / (1.0 + np.exp(-(6.0 * x + 3.0 * y * z - 4.0))) + 6.0 * np.sin(5.0 * y), 0.0, 100.0)
+    points = 100.0 / (1.0 + np.exp(-(6.0 * x + 3.0 * y * z - 4.0))) + 6.0 * np.sin(5.0 * y)
+    return np.asarray(np.clip(points, 0.0, 100.0))
 
 
 def rows(seed: int, count: int = 4000) -> Array:
@@ -186,7 +187,8 @@ def test_half_a_step_makes_up_for_flooring_what_is_squared() -> None:
 def test_the_result_is_what_was_fitted(hidden: tuple[int, ...], activation: Activation, grid: Grid) -> None:
     """Every number was a whole number of steps already: turning them into integers changes no score. Beside that,
     progress ends where it was said to, and each sum has a power of two as fine as it can be."""
-    fit, told = begun(fitted(*hidden, activation=activation), grid), []
+    fit = begun(fitted(*hidden, activation=activation), grid)
+    told: list[int] = []
     fit._progress = told.append
     fit.tune(fit_grid._TUNE)
     made = rounded(fit)
@@ -244,7 +246,7 @@ def test_rows_of_a_step_are_drawn_from_the_pool_with_their_scores(
     assert (50.0 * y[count:] + 50.0).tolist() == pytest.approx([7.0, 8.0, 9.0])
     assert not torch.equal(fit.drawn()[0], x)
     if count == BATCH:
-        raw = fit_grid.in_points(fit.activate, fit.parameters, x[:count].numpy())
+        raw = in_points(fit.activate, fit.parameters, x[:count].numpy())
         off = np.abs(raw - (50.0 * y[:count].numpy() + 50.0)).mean()
         assert off > 1.1 * np.abs(fit.points(POOL[0]) - POOL[1]).mean()
 
@@ -316,7 +318,7 @@ def test_its_slope_is_that_of_what_it_floors() -> None:
 
     def smooth(at: Array) -> Array:
         c = np.clip(at, -m, m)
-        return c * (2 * m - np.abs(c)) * 2.0**-grid.shift
+        return np.asarray(c * (2 * m - np.abs(c)) * 2.0**-grid.shift)
 
     slope = fit_grid._levels("quadratic", grid)(torch.tensor(z))[1].numpy()
     np.testing.assert_allclose(slope, (smooth(z + h) - smooth(z - h)) / (2.0 * h), rtol=0, atol=1e-7)

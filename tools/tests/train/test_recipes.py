@@ -142,7 +142,8 @@ def test_everything_that_a_recipe_says_is_read(tmp_path: Path) -> None:
 def test_what_a_recipe_does_not_say_is_the_usual(tmp_path: Path) -> None:
     recipe = read_recipe(write(tmp_path, GOOD))
     assert (recipe.per, recipe.precision, recipe.arithmetic, recipe.samples) == ("frame", "float32", "float32", 0)
-    assert recipe.validation is recipe.mos is recipe.promises is recipe.soft_labels_temperature is None
+    unused = (recipe.validation, recipe.mos, recipe.promises, recipe.soft_labels_temperature)
+    assert unused == (None, None, None, None)
     assert not recipe.needs_mos
     assert read_recipe(write(tmp_path, GOOD + STOP)).validation == Validation(every=10, patience=2)
 

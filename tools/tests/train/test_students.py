@@ -110,8 +110,9 @@ def test_numbers_that_are_not_finite_are_refused(place: str, value: float) -> No
     good = student("mlp_small")
     numbers = [p.copy() for p in good.parameters] if place == "parameters" else [getattr(good, place).copy()]
     numbers[-1].flat[-1] = value
+    changes: dict[str, Any] = {place: tuple(numbers) if place == "parameters" else numbers[0]}
     with pytest.raises(StudentError, match="mlp_small: a parameter is not finite"):
-        student("mlp_small", **{place: tuple(numbers) if place == "parameters" else numbers[0]})
+        student("mlp_small", **changes)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from tinyvmaf.vmaf.features import CANONICAL, CANONICAL_FEATURES, Feature, resol
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.teacher import KNOWN, load_built_in
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating]
 DOMAIN = Domain(CANONICAL_FEATURES)
 MODERN = Domain(
     (
@@ -209,7 +209,7 @@ def bumped(centre: Array, width: float = 0.1) -> Scores:
 
     def student(rows: Array) -> Array:
         away = (np.asarray(rows, dtype=np.float64) - centre) / (high - low)
-        return teacher(rows) + HEIGHT * np.exp(-0.5 * np.square(away / width).sum(axis=1))
+        return np.asarray(teacher(rows) + HEIGHT * np.exp(-0.5 * np.square(away / width).sum(axis=1)))
 
     return student
 

@@ -23,7 +23,7 @@ def raw(path: Path, frames: list[np.ndarray], pix_fmt: str, ffmpeg: FFmpeg) -> V
 
 @pytest.mark.parametrize(("pix_fmt", "dtype", "top"), [("yuv420p", np.uint8, 256), ("yuv420p10le", np.uint16, 1024)])
 def test_a_function_sees_the_coded_luma_of_both_frames(
-    pix_fmt: str, dtype: type, top: int, tmp_path: Path, ffmpeg: FFmpeg, monkeypatch: pytest.MonkeyPatch
+    pix_fmt: str, dtype: type[np.integer], top: int, tmp_path: Path, ffmpeg: FFmpeg, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rng = np.random.default_rng(0)
     ref, dis = ([rng.integers(0, top, (32, 48)).astype(dtype) for _ in range(5)] for _ in range(2))

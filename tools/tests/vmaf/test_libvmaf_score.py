@@ -61,7 +61,7 @@ def test_threads_do_not_change_a_digit(clip: Clip, ffmpeg: FFmpeg) -> None:
 
 def test_pooling_equals_that_of_libvmaf(clip: Clip, ffmpeg: FFmpeg) -> None:
     table = score_pair(clip("r.yuv"), clip("d.yuv", noise=9), ffmpeg=ffmpeg, **RAW)
-    for name, ours in ((name, pool(values)) for name, values in table.columns.items()):
+    for name, ours in ((name, dict[str, Any](pool(values))) for name, values in table.columns.items()):
         for key, value in table.pooled[name].items():
             assert abs(ours[key] - value) < 2e-6, (name, key)
 
@@ -150,8 +150,8 @@ def test_full_range_is_compared_sample_by_sample(encode: Encode, ffmpeg: FFmpeg)
     raw = []
     for video in pair:
         raw.append(video.with_suffix(".yuv"))
-        command = [ffmpeg.path, "-y", "-v", "error", "-nostdin", "-i", video, "-f", "rawvideo", "-pix_fmt", "yuvj420p"]
-        subprocess.run([*command, raw[-1]], check=True, timeout=60)
+        command: list[str | Path] = [ffmpeg.path, "-y", "-v", "error", "-nostdin", "-i", video, "-f", "rawvideo"]
+        subprocess.run([*command, "-pix_fmt", "yuvj420p", raw[-1]], check=True, timeout=60)
     tagged = score_pair(*pair, features=["psnr"], ffmpeg=ffmpeg)
     plain = score_pair(*raw, features=["psnr"], ffmpeg=ffmpeg, **RAW)
     assert tagged.column("psnr_y").max() < 50
