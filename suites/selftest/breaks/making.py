@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 REGISTERED, FILE, ADOPTED, ENGINES, ELSEWHERE = "registered", "file", "adopted", "engines", "elsewhere"
@@ -30,7 +30,7 @@ class Made:
     """What the sidecar says in spite of the file."""
     data: bytes | None = None
     """The file, where it is not what the graph gives."""
-    after: Callable[[Path], None] = nothing
+    after: Callable[[Path], object] = nothing
     """What is done at the end; gets the path of the ONNX file."""
 
 
@@ -55,10 +55,14 @@ class Break:
 TABLE: list[Break] = []
 
 
-def broken(kind: str, gate: str, *, green: str = "", says: str = "", name: str = "", what: str = "") -> Callable:
+Make = Callable[[Made], None]
+Enter = Callable[[Make], Make]
+
+
+def broken(kind: str, gate: str, *, green: str = "", says: str = "", name: str = "", what: str = "") -> Enter:
     """Enter a break into the table, under its function's name, with its docstring for a sentence."""
 
-    def enter(make: Callable[[Made], None]) -> Callable[[Made], None]:
+    def enter(make: Make) -> Make:
         told = what or (make.__doc__ or "").strip()
         TABLE.append(Break(name or make.__name__, kind, told, gate, tuple(green.split()), says, make))
         return make
@@ -76,10 +80,11 @@ def weights(made: Made, name: str) -> NDArray[Any]:
 
 def tensor(made: Made, name: str) -> TensorProto:
     """A constant of the graph, as ONNX has it."""
-    return next(t for t in made.model.graph.initializer if t.name == name)
+    found: TensorProto = next(t for t in made.model.graph.initializer if t.name == name)
+    return found
 
 
-def put(made: Made, name: str, value: NDArray[Any]) -> None:
+def put(made: Made, name: str, value: ArrayLike) -> None:
     """Change a constant, or add one."""
     new = numpy_helper.from_array(np.asarray(value), name)
     for old in made.model.graph.initializer:

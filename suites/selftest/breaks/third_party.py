@@ -9,7 +9,9 @@ import numpy as np
 from .making import ADOPTED, NOBODY, Made, broken, in_front, outside, weights
 
 
-def in_a_file(made: Made, location: str, *, at: Callable[[Path], Path], link: Callable[[Path], Path] | None = None):
+def in_a_file(
+    made: Made, location: str, *, at: Callable[[Path], Path], link: Callable[[Path], Path] | None = None
+) -> None:
     """The same, with the file there, so that reading it would do."""
     held = weights(made, "sum0_bias").tobytes()
 

@@ -1,5 +1,7 @@
 """Which engines a run asks for, and on which of them a model runs."""
 
+from pathlib import Path
+
 import pytest
 
 from tinyvmaf.errors import CouldNotRunError, ModelError
@@ -32,7 +34,7 @@ def test_a_model_runs_on_the_engines_that_it_is_for() -> None:
         reference_engine(subject((ABSENT, "bogus")))
 
 
-def test_a_model_whose_sidecar_cannot_be_read_runs_on_all_of_them_to_say_so(tmp_path) -> None:
+def test_a_model_whose_sidecar_cannot_be_read_runs_on_all_of_them_to_say_so(tmp_path: Path) -> None:
     entry = registry.Entry("lost", "0" * 64, "0" * 64, tmp_path)
     lost = Subject("lost", tmp_path / "lost.onnx", entry, registered=True)
     assert pairs([lost], ["numpy"]) == [("lost", "numpy")]

@@ -10,6 +10,7 @@ from tinyvmaf.measure.engine_agreement import inputs, rows_for, sole
 from tinyvmaf.model import registry
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.domain import Domain
+from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.teacher import load_built_in
 
 
@@ -21,7 +22,7 @@ def subject(*features: str) -> Subject:
 
 
 @pytest.fixture
-def domain(ffmpeg) -> Domain:
+def domain(ffmpeg: FFmpeg) -> Domain:
     return Domain(load_built_in(ffmpeg).features)
 
 

@@ -217,5 +217,5 @@ def test_a_subject_is_read_with_its_sidecar_or_not_at_all(copied: Path, ffmpeg: 
     lines = [next((line.replace(a, b) for a, b in swapped.items() if a in line), line) for line in text.splitlines()]
     refused(lambda _: "\n".join(lines), "not in its teacher's order")
     copied.with_suffix(".json").unlink()
-    with pytest.raises(TinyvmafError, match="No such file"):
+    with pytest.raises(TinyvmafError, match="no sidecar"):
         opponents_of(Subject.at(copied), ffmpeg)
