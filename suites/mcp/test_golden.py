@@ -14,6 +14,7 @@ from tinyvmaf.judge.outcomes import Outcome, compare
 from tinyvmaf.model import registry
 from tinyvmaf.model.golden_records import load_record
 from tinyvmaf.model.registry import Entry
+from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.libvmaf import motion_epoch
@@ -55,7 +56,12 @@ def test_a_client_gets_the_published_values_and_a_models_recorded_scores(
     each, scores = [f"frame {n}" for n in range(len(frames))], [frame["scores"][model.id] for frame in frames]
     outcomes = [
         compare(
-            bounds.for_("golden.record"), f"{model.id} over MCP on {pair}", each, record[pair], scores, reproduce=again
+            bounds.for_subject("golden.record", Subject.at(model.onnx)),
+            f"{model.id} over MCP on {pair}",
+            each,
+            record[pair],
+            scores,
+            reproduce=again,
         )
     ]
     expected = published.values(epoch[0])
