@@ -44,5 +44,5 @@ def run(looked_at: Subject) -> Run:
 @pytest.fixture
 def score_range(subject: Subject, bounds: Bounds) -> tuple[Bound, Bound]:
     """Where the model's scores lie: the clip of its teacher."""
-    low, high = (bounds.for_(f"contract.range_{end}", teacher=subject.teacher_id) for end in ("low", "high"))
+    low, high = (bounds.for_subject(f"contract.range_{end}", subject) for end in ("low", "high"))
     return low, high

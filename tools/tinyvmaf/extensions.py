@@ -1,4 +1,4 @@
-"""What packages add through entry points: kinds of models, engines. Ours come from a table, without a scan."""
+"""What other packages add through entry points: kinds of models, engines. Ours come from a table."""
 
 from collections.abc import Mapping
 from importlib import import_module
@@ -13,7 +13,7 @@ def extensions(group: str, ours: Mapping[str, str]) -> dict[str, Any]:
 
     Args:
         group: of entry points, as `tinyvmaf.kinds`.
-        ours: `module:attribute` by name, as pyproject.toml lists them too.
+        ours: `module:attribute` by name.
 
     Raises:
         CouldNotRunError: an entry point does not load, or two packages use one name.

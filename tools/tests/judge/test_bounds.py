@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from tinyvmaf.errors import CouldNotRunError, TinyvmafError
 from tinyvmaf.files import home
-from tinyvmaf.judge.bounds import SELECTORS, Bound, load_bounds
-from tinyvmaf.judge.gates import GATES
+from tinyvmaf.judge.bounds import Bound, load_bounds
+from tinyvmaf.judge.gates import GATES, SELECTORS
+from tinyvmaf.model.registry import entries
 
 TOML = (home() / "gates.toml").read_text(encoding="utf-8")
 BOUNDS = load_bounds()
@@ -70,31 +71,55 @@ def test_golden_gates_look_at_no_fewer_places_than_the_publisher() -> None:
 @pytest.mark.parametrize(
     ("asked", "table"),
     [
-        ({}, "[latency.floor]"),
-        ({"model": "tinyvmaf_nano"}, "[latency.floor]"),
-        ({"model": "tinyvmaf_exact", "tier": "nano"}, "[latency.floor.model.tinyvmaf_exact]"),
-        ({"engine": "e"}, "[latency.floor.engine.e]"),
-        ({"engine": "e", "model": "tinyvmaf_exact"}, "[latency.floor.model.tinyvmaf_exact]"),
-        ({"engine": "e", "kind": "teacher"}, "[latency.floor.engine.e]"),
-        ({"kind": "teacher"}, "[latency.floor.kind.teacher]"),
-        ({"kind": "teacher", "model": "m", "engine": "f"}, "[latency.floor.model.m.engine.f]"),
-        ({"model": "m", "engine": "g"}, "[latency.floor]"),
+        ({}, "[backends.ulp]"),
+        ({"model": "tinyvmaf_nano"}, "[backends.ulp]"),
+        ({"model": "m", "tier": "nano"}, "[backends.ulp.model.m]"),
+        ({"engine": "numpy"}, "[backends.ulp.engine.numpy]"),
+        ({"engine": "numpy", "model": "m"}, "[backends.ulp.model.m]"),
+        ({"engine": "numpy", "kind": "teacher"}, "[backends.ulp.engine.numpy]"),
+        ({"kind": "teacher", "engine": "openvino"}, "[backends.ulp.kind.teacher]"),
+        ({"kind": "teacher", "model": "m", "engine": "opencv"}, "[backends.ulp.model.m.engine.opencv]"),
+        ({"model": "n", "engine": "opencv"}, "[backends.ulp]"),
     ],
 )
 def test_the_most_specific_table_wins(asked: dict[str, str], table: str, tmp_path: Path) -> None:
     path = tmp_path / "gates.toml"
-    more = ("engine.e", "kind.teacher", "model.m.engine.f")
+    more = ("model.m", "engine.numpy", "kind.teacher", "model.m.engine.opencv")
     path.write_text(
-        TOML + "".join(f'\n[latency.floor.{one}]\nvalue = 3\nreason = "r"\nsource = "s"\n' for one in more),
+        TOML + "".join(f'\n[backends.ulp.{one}]\nvalue = 3\nreason = "r"\nsource = "s"\n' for one in more),
         encoding="utf-8",
     )
-    assert load_bounds(path).for_("latency.floor", **asked).table == f"gates.toml {table}"
+    assert load_bounds(path).for_("backends.ulp", **asked).table == f"gates.toml {table}"
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("corpus.frames.model.tinyvmaf_nano", "unknown key 'model'"),
+        ("golden.rows.teacher.x", "unknown key 'teacher'"),
+        ("loso.plcc.engine.numpy", "unknown key 'engine'"),
+        ("backends.ulp.engine.openvinno", r"no engine openvinno; did you mean openvino\?"),
+        ("loso.plcc.kind.regresor", r"no kind regresor; did you mean regressor\?"),
+        ("loso.plcc.teacher.vmaf_v061", r"no teacher vmaf_v061; did you mean vmaf_v0\.6\.1"),
+    ],
+)
+def test_a_table_that_no_test_asks_for_is_refused(table: str, message: str, tmp_path: Path) -> None:
+    """It would be read, and change nothing."""
+    with pytest.raises(CouldNotRunError, match=message):
+        load_bounds(added(tmp_path, table))
+
+
+def test_a_table_for_a_model_names_a_registered_one() -> None:
+    registered = {entry.id for entry in entries()}
+    named = {dict(bound.selectors).get("model") for bound in BOUNDS} - {None}
+    assert named
+    assert named <= registered
 
 
 def test_selectors_stand_in_one_order_only(tmp_path: Path) -> None:
     """So that no two tables are for the same."""
     with pytest.raises(CouldNotRunError, match="unknown key 'model'"):
-        load_bounds(added(tmp_path, "latency.floor.engine.e.model.m"))
+        load_bounds(added(tmp_path, "backends.ulp.engine.numpy.model.m"))
     assert SELECTORS[0] == "model"
 
 

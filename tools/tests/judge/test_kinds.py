@@ -2,7 +2,6 @@
 
 import ast
 import sys
-import tomllib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -40,12 +39,6 @@ def theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Put:
         monkeypatch.delitem(sys.modules, "their_package", raising=False)
 
     return put
-
-
-def test_pyproject_lists_our_kinds() -> None:
-    listed = tomllib.loads((home() / "pyproject.toml").read_text(encoding="utf-8"))["project"]["entry-points"]
-    assert listed[kinds.GROUP] == kinds.OURS
-    assert {name: kind.name for name, kind in kinds.kinds().items()} == {name: name for name in kinds.OURS}
 
 
 def test_a_regressor_is_asked_all_but_whether_it_is_the_teacher() -> None:

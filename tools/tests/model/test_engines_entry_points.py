@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -56,11 +55,6 @@ def ask(folder: Path, code: str) -> Any:
 
 def lines(folder: Path) -> list[str]:
     return list(ask(folder, "[str(row) for row in engines.table()]"))
-
-
-def test_the_table_in_code_is_the_one_in_pyproject() -> None:
-    project = tomllib.loads((home() / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert list(project["entry-points"][GROUP].items()) == list(OURS.items())
 
 
 @pytest.mark.parametrize("name", OURS)

@@ -14,15 +14,14 @@ from typing import Any, Final
 
 from tinyvmaf.errors import CouldNotRunError
 from tinyvmaf.files import home
-from tinyvmaf.judge.gates import GATES, Gate
+from tinyvmaf.judge.gates import GATES, SELECTORS, Gate
+from tinyvmaf.judge.kinds import kinds
 from tinyvmaf.model.contract import TIERS
+from tinyvmaf.model.engines import all_engines
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.train.recipes import PROMISES
 from tinyvmaf.vmaf.teacher import KNOWN
 
-SELECTORS: Final = ("model", "engine", "kind", "teacher", "tier")
-"""What a table may be for, the most specific first."""
-_KNOWN: Final[Mapping[str, Iterable[str]]] = {"teacher": KNOWN, "tier": [name for name, _ in TIERS]}
 _KEYS: Final = ("value", "reason", "source")
 
 
@@ -145,7 +144,8 @@ def _bounds(path: Path, gate: Gate, table: Any, selectors: tuple[tuple[str, str]
     where = ".".join((gate.name, *(word for pair in selectors for word in pair)))
     if not isinstance(table, dict) or not table:
         raise CouldNotRunError(f"{path}: [{where}] is not a table with {', '.join(_KEYS)}")
-    later = SELECTORS[SELECTORS.index(selectors[-1][0]) + 1 :] if selectors else SELECTORS
+    own = gate.selectors
+    later = own[own.index(selectors[-1][0]) + 1 :] if selectors else own
     for key in table:
         if key not in (*_KEYS, *later):
             raise CouldNotRunError(
@@ -159,8 +159,8 @@ def _bounds(path: Path, gate: Gate, table: Any, selectors: tuple[tuple[str, str]
         if not isinstance(inner, dict) or not inner:
             raise CouldNotRunError(f"{path}: [{where}.{selector}] is not a table of bounds")
         for value, one in inner.items():
-            if value not in _KNOWN.get(selector, (value,)):
-                near = _nearest(value, _KNOWN[selector])
+            if (known := _known(selector)) and value not in known:
+                near = _nearest(value, known)
                 raise CouldNotRunError(f"{path}: [{where}.{selector}.{value}]: no {selector} {value}{near}")
             yield from _bounds(path, gate, one, (*selectors, (selector, value)))
 
@@ -176,6 +176,14 @@ def _bound(
     if not all(isinstance(text, str) and text.strip() for text in (reason, source)):
         raise CouldNotRunError(f"{path}: [{where}]: reason and source are sentences")
     return Bound(gate, float(table["value"]), reason, source, f"{path.name} [{where}]", selectors)
+
+
+def _known(selector: str) -> list[str]:
+    """The values of a selector that can occur; empty where nothing is known: a model may be registered later."""
+    if selector == "engine":
+        return [engine.name for engine in all_engines()]
+    known = {"kind": [*kinds()], "teacher": [*KNOWN], "tier": [name for name, _ in TIERS]}
+    return known.get(selector, [])
 
 
 def _nearest(word: str, known: Iterable[str]) -> str:

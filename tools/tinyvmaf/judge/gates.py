@@ -13,6 +13,12 @@ PLACES: Final = "places"
 """|expected - got| must round to 0 at that many decimals, as unittest's assertAlmostEqual: 4 means |d| <= 5e-5."""
 
 
+SELECTORS: Final = ("model", "engine", "kind", "teacher", "tier")
+"""What a bound may be for, the most specific first."""
+_OF_LIBVMAF: Final = ("golden.published", "golden.rows", "golden.svr_frame")
+_OF_AN_ENGINE: Final = ("backends.ulp", "backends.exact", "backends.run_to_run")
+
+
 @dataclass(frozen=True)
 class Gate:
     """What is measured, and how a bound of it is read."""
@@ -31,6 +37,13 @@ class Gate:
     """The side of the bound on which a measured value must lie."""
     whole: bool = False
     """Whether a bound is a whole number."""
+
+    @property
+    def selectors(self) -> tuple[str, ...]:
+        """What a table of gates.toml may set a bound of this gate for, the most specific first."""
+        if self.name.startswith("corpus.") or self.name in _OF_LIBVMAF:
+            return ()
+        return SELECTORS if self.name in _OF_AN_ENGINE else tuple(name for name in SELECTORS if name != "engine")
 
     def fault(self, value: object) -> str:
         """Why a value cannot be a bound of this gate; empty if it can."""

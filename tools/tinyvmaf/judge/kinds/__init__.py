@@ -30,7 +30,7 @@ OURS: Final = {
     "regressor": "tinyvmaf.judge.kinds.regressor:REGRESSOR",
     "teacher": "tinyvmaf.judge.kinds.teacher:TEACHER",
 }
-"""As pyproject.toml lists them."""
+"""Our kinds: name to `module:object`."""
 SUITES: Final = ("contract", "golden", "backends", "loso", "latency")
 """The suites that judge models."""
 

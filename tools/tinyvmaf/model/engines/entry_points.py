@@ -1,7 +1,4 @@
-"""Engines by entry point: ours from a table in code, those of other packages from their installed metadata.
-
-The table serves a checkout without metadata. pyproject.toml repeats it, and a test compares the two.
-"""
+"""Engines: ours from a table, those of other packages from their entry points."""
 
 import functools
 from collections.abc import Iterable
