@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tinyvmaf.judge.plugin import Note
+
 # Threads that wait must not spin: as many processes as there are cores run at once. Read when PyTorch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
@@ -32,6 +34,8 @@ from tinyvmaf.vmaf.teacher import load_built_in
 FAULT = pytest.StashKey[TinyvmafError]()
 Rows = NDArray[np.float32]
 Run = Callable[[Session, Rows, int], Rows]
+Load = Callable[..., Session]
+Scorer = Callable[[Rows], Rows]
 
 
 def _engines(config: pytest.Config) -> list[str]:
@@ -61,7 +65,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(autouse=True)
-def _options(pytestconfig: pytest.Config, also_not_checked: Callable[[str], None]) -> None:
+def _options(pytestconfig: pytest.Config, also_not_checked: Note) -> None:
     """What the options ask for is there, and NOT CHECKED lists what they leave out, whichever tests are chosen."""
     if FAULT in pytestconfig.stash:
         raise pytestconfig.stash[FAULT]
@@ -99,7 +103,7 @@ def _sessions() -> Iterator[Sessions]:
 
 
 @pytest.fixture
-def load(_sessions: Sessions) -> Iterator[Callable[..., Session]]:
+def load(_sessions: Sessions) -> Iterator[Load]:
     """Loads a model into an engine; tests share sessions, unless one asks for a fresh one."""
 
     def loaded(subject: Subject, engine: Engine, settings: Settings = DEFAULT, *, fresh: bool = False) -> Session:
@@ -124,7 +128,7 @@ def run() -> Run:
 
 
 @pytest.fixture
-def reference(candidate: Subject, load: Callable[..., Session], run: Run) -> Callable[[Rows], Rows]:
+def reference(candidate: Subject, load: Load, run: Run) -> Scorer:
     """Scores of the first engine that the model is for and that is here, at its default setting."""
     session = load(candidate, asked_engines.reference_engine(candidate))
     return lambda rows: run(session, rows, max(engine_agreement.BATCHES))
@@ -140,7 +144,7 @@ def inputs(
     candidate: Subject,
     data: Dataset,
     ffmpeg: FFmpeg,
-    also_not_checked: Callable[[str], None],
+    also_not_checked: Note,
     _made: dict[tuple[object, ...], Inputs],
 ) -> Inputs:
     """What the model is tried on; models of one shape share it."""

@@ -1,23 +1,22 @@
 """A score does not depend on the engine, the CPU's threads, the batch, or how hard the graph was optimised."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from tinyvmaf.errors import CouldNotRunError, ModelError
 from tinyvmaf.judge.bounds import Bound, Bounds
 from tinyvmaf.judge.model_failed import model_failed
-from tinyvmaf.judge.outcomes import Outcome, hold
+from tinyvmaf.judge.outcomes import hold
+from tinyvmaf.judge.plugin import Evidence, Judge, Note
 from tinyvmaf.measure import engine_agreement
 from tinyvmaf.measure.engine_agreement import BATCHES, Inputs
 from tinyvmaf.measure.engine_agreement.ulp import UlpComparison, compare
 from tinyvmaf.model import engines
 from tinyvmaf.model.engines import Engine, Settings
+from tinyvmaf.model.subject import Subject
 
-Judge = Callable[[Outcome], None]
-Rows = NDArray[np.float32]
+from .conftest import Load, Rows, Run, Scorer
+
 LARGE = max(BATCHES)
 OF_BATCH = {1: 120, 2: 240, 7: 840}  # rows that are handed over so few at a time; of larger batches, all
 SEEDS = (0, 1)
@@ -25,11 +24,11 @@ STARTS = tuple(slice(1_000 * seed, 1_000 * (seed + 1)) for seed in SEEDS)
 STEPS = 20  # of a search: 21,000 rows
 
 
-def reproduce(candidate, engine: Engine) -> str:
+def reproduce(candidate: Subject, engine: Engine) -> str:
     return f"tox -e backends -- -k '{candidate.id} and {engine.name}'"
 
 
-def judged(candidate, engine: Engine, gate, found: dict[str, UlpComparison], judge: Judge) -> None:
+def judged(candidate: Subject, engine: Engine, gate: Bound, found: dict[str, UlpComparison], judge: Judge) -> None:
     """Hold the largest distance of each run against the bound, and show the worst row to the bit."""
     worst = max(found.values(), key=lambda one: one.max)
     measured = {label: float(one.max) for label, one in found.items()}
@@ -43,7 +42,15 @@ def words(settings: Settings) -> str:
 
 
 def test_agrees_with_the_reference(
-    candidate, engine, reference, rows, load, run, ulp_bound: Bound, judge: Judge, note
+    candidate: Subject,
+    engine: Engine,
+    reference: Scorer,
+    rows: Rows,
+    load: Load,
+    run: Run,
+    ulp_bound: Bound,
+    judge: Judge,
+    note: Note,
 ) -> None:
     """On every row, at the default setting: a certified model on a million."""
     found = compare(reference(rows), run(load(candidate, engine), rows, LARGE), bound=int(ulp_bound.value), inputs=rows)
@@ -53,7 +60,7 @@ def test_agrees_with_the_reference(
 
 
 @pytest.mark.usefixtures("judged_by_assertions")
-def test_few_rows_are_of_every_kind(model: str, some_rows, inputs: Inputs) -> None:
+def test_few_rows_are_of_every_kind(model: str, some_rows: Rows, inputs: Inputs) -> None:
     """What follows tries only the first of them, and a kind that is not there is not tried."""
     there, groups = set(inputs.groups.tolist()), inputs.groups
     assert there == inputs.wanted, f"{model}: only {sorted(there)}"
@@ -63,7 +70,15 @@ def test_few_rows_are_of_every_kind(model: str, some_rows, inputs: Inputs) -> No
 
 
 def test_settings_and_batches_change_nothing(
-    candidate, engine, reference, some_rows, load, run, ulp_bound: Bound, judge: Judge, evidence
+    candidate: Subject,
+    engine: Engine,
+    reference: Scorer,
+    some_rows: Rows,
+    load: Load,
+    run: Run,
+    ulp_bound: Bound,
+    judge: Judge,
+    evidence: Evidence,
 ) -> None:
     """Every thread count and optimisation level that the engine has, with every batch size, against the reference."""
     expected = reference(some_rows)
@@ -82,7 +97,7 @@ def test_settings_and_batches_change_nothing(
 
 
 def test_a_score_does_not_depend_on_its_batch(
-    candidate, engine, some_rows, load, run, ulp_bound: Bound, judge: Judge
+    candidate: Subject, engine: Engine, some_rows: Rows, load: Load, run: Run, ulp_bound: Bound, judge: Judge
 ) -> None:
     """Each row alone, in batches of every size, and in another order, in one session: the engine against itself."""
     rows = some_rows[: OF_BATCH[7]]
@@ -103,7 +118,9 @@ def test_a_score_does_not_depend_on_its_batch(
     judged(candidate, engine, ulp_bound, found, judge)
 
 
-def test_a_second_run_gives_the_same(candidate, engine, some_rows, load, run, bounds: Bounds, judge: Judge) -> None:
+def test_a_second_run_gives_the_same(
+    candidate: Subject, engine: Engine, some_rows: Rows, load: Load, run: Run, bounds: Bounds, judge: Judge
+) -> None:
     """In the same session, and in a fresh one."""
     gate, found = bounds.for_subject("backends.run_to_run", candidate, engine=engine.name), {}
     for threads in engine_agreement.threads_of(engine):
@@ -118,7 +135,14 @@ def test_a_second_run_gives_the_same(candidate, engine, some_rows, load, run, bo
 
 
 def test_a_search_finds_no_row_that_differs(
-    candidate, engine, reference, some_rows, load, run, ulp_bound: Bound, judge: Judge
+    candidate: Subject,
+    engine: Engine,
+    reference: Scorer,
+    some_rows: Rows,
+    load: Load,
+    run: Run,
+    ulp_bound: Bound,
+    judge: Judge,
 ) -> None:
     """Hill climbing on the ULP distance, and towards scores near 0, from rows of every kind.
 
@@ -131,14 +155,21 @@ def test_a_search_finds_no_row_that_differs(
             end = engine_agreement.search(reference, session.run, some_rows[part], steps=STEPS, seed=seed)
         row, label = end.row[None], f"search {seed}, the worst of {end.tried:,} rows"
         found[f"{label}, in its batch of {end.batch:,}"] = compare(
-            end.expected[None], end.got[None], bound=bound, inputs=row
+            np.array([end.expected]), np.array([end.got]), bound=bound, inputs=row
         )
         found[f"{label}, alone"] = compare(reference(row), run(session, row, 1), bound=bound, inputs=row)
     judged(candidate, engine, ulp_bound, found, judge)
 
 
 def test_two_independent_engines_ran(
-    model: str, candidate, some_rows, bounds: Bounds, judge: Judge, note, also_not_checked, pytestconfig: pytest.Config
+    model: str,
+    candidate: Subject,
+    some_rows: Rows,
+    bounds: Bounds,
+    judge: Judge,
+    note: Note,
+    also_not_checked: Note,
+    pytestconfig: pytest.Config,
 ) -> None:
     """Of two families: an engine always agrees with itself, and often with its relatives."""
     only = pytestconfig.getoption("--engine")
@@ -182,7 +213,13 @@ def test_two_independent_engines_ran(
 
 
 def test_distance_from_float64_is_known(
-    model: str, candidate, some_rows, reference, note, also_not_checked, request: pytest.FixtureRequest
+    model: str,
+    candidate: Subject,
+    some_rows: Rows,
+    reference: Scorer,
+    note: Note,
+    also_not_checked: Note,
+    request: pytest.FixtureRequest,
 ) -> None:
     """The same graph in float64: how far this float32 is from what its numbers mean. Judged only if it is exact."""
     try:

@@ -16,6 +16,7 @@ from tinyvmaf.errors import ModelError
 from tinyvmaf.judge.bounds import Bound, Bounds
 from tinyvmaf.judge.kinds import kind_of
 from tinyvmaf.judge.outcomes import compare, hold
+from tinyvmaf.judge.plugin import Evidence, Judge, Note
 from tinyvmaf.judge.subjects import adoption_faults
 from tinyvmaf.model import registry
 from tinyvmaf.model.engines.choose import engines_of
@@ -26,7 +27,6 @@ from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.teacher import DEFAULT, load_built_in
 
-Judge = Callable[..., None]
 Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 LARGEST = float(np.finfo(np.float32).max)
 SUBNORMAL = float(np.finfo(np.float32).smallest_subnormal)
@@ -67,7 +67,7 @@ def test_the_file_keeps_the_contract(subject: Subject) -> None:
 
 
 @pytest.mark.usefixtures("judged_by_assertions")
-def test_files_are_the_registered_ones(looked_at: Subject, evidence) -> None:
+def test_files_are_the_registered_ones(looked_at: Subject, evidence: Evidence) -> None:
     """Model file and sidecar have the registered hashes, agree with each other, and have a card."""
     evidence({"certificate": certificate(looked_at)})
     if looked_at.adopted:
@@ -95,13 +95,13 @@ def test_the_sidecar_names_features_of_its_teacher(looked_at: Subject, ffmpeg: F
 @pytest.mark.usefixtures("judged_by_assertions")
 def test_the_sidecar_names_the_engines_of_the_file(looked_at: Subject) -> None:
     """All that compute in what the file has: one that is left out is one on which `backends` never runs it."""
-    named, known = looked_at.engines, engines_of(looked_at.data)
-    named = None if named is None else list(named)
+    known = engines_of(looked_at.data)
+    named = None if looked_at.engines is None else list(looked_at.engines)
     assert named == known, f"{looked_at.id}: engines is {named}, and its number types say {known} (null is any)"
 
 
 def test_the_adopted_file_is_the_original(
-    subject: Subject, run: Run, data: Dataset, bounds: Bounds, judge: Judge, note: Callable[[str], None]
+    subject: Subject, run: Run, data: Dataset, bounds: Bounds, judge: Judge, note: Note
 ) -> None:
     """What the gates judge in place of a third-party file gives its scores, on rows of the corpus."""
     if subject.adopted is None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from tinyvmaf.data.dataset import Dataset
 from tinyvmaf.data.store import Store, default_folder
 from tinyvmaf.errors import CouldNotRunError, TeacherError, TinyvmafError
 from tinyvmaf.files import home
+from tinyvmaf.judge.plugin import NotChecked
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.teacher import Teacher, load_built_in
 
@@ -62,7 +62,7 @@ def chosen(data: Dataset) -> list[str]:
 
 @pytest.fixture(scope="session")
 def built(
-    embedded, chosen: list[str], ffmpeg: FFmpeg, tmp_path_factory: pytest.TempPathFactory
+    embedded: Embedded, chosen: list[str], ffmpeg: FFmpeg, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, dict[str, Any]]:
     """The sample of the embedded corpus, built now, with its manifest."""
     root = tmp_path_factory.mktemp("built")
@@ -90,7 +90,7 @@ def clip_ids(on_disk: Corpus | None, embedded: Embedded | None) -> list[str]:
 
 
 @pytest.fixture
-def only_embedded(embedded: Embedded | None, not_checked: Callable[[str], None]) -> Embedded:
+def only_embedded(embedded: Embedded | None, not_checked: NotChecked) -> Embedded:
     """For what is judged of the embedded corpus only."""
     if embedded is None:
         not_checked("spread and build of the corpus under --data-root: asked of the embedded one only")

@@ -1,6 +1,5 @@
 """The corpus is what it says it is: complete, paired, inside its root, spread out, and free of golden content."""
 
-from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -13,11 +12,13 @@ from tinyvmaf.data.ladder import load_spec
 from tinyvmaf.data.store import key_of
 from tinyvmaf.files import file_sha256
 from tinyvmaf.judge.bounds import Bounds
-from tinyvmaf.judge.outcomes import Outcome, compare, hold
+from tinyvmaf.judge.outcomes import compare, hold
+from tinyvmaf.judge.plugin import Judge, Note
 from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, Teacher
 
-Judge = Callable[[Outcome], None]
+from .conftest import Embedded
+
 AGAIN = "tox -e corpus"
 
 
@@ -32,7 +33,7 @@ def test_corpus_check_finds_no_fault_that_spoils_results(health: CorpusFindings)
     assert not spoiling, "tinyvmaf corpus check:\n  " + "\n  ".join(spoiling)
 
 
-def test_names_pair_and_stay_inside_the_root(only_embedded) -> None:
+def test_names_pair_and_stay_inside_the_root(only_embedded: Embedded) -> None:
     paths = [PurePosixPath(path) for path in only_embedded.manifest["clips"]]
     assert all(len(path.parts) == 2 and path.parts[0] in ("ref", "dis") for path in paths)
     references = {reference_name(path) for path in paths if path.parts[0] == "ref"}
@@ -64,7 +65,7 @@ def test_provenance_leads_back_to_bytes(data: Dataset) -> None:
     )
 
 
-def test_manifest_and_rows_are_of_one_build(data: Dataset, only_embedded) -> None:
+def test_manifest_and_rows_are_of_one_build(data: Dataset, only_embedded: Embedded) -> None:
     manifest = only_embedded.manifest
     assert set(manifest["clips"]) == set(data.provenance["files_blake3"])
     assert manifest["tool"]["sha256"] == data.provenance["ffmpeg_sha256"]
@@ -88,7 +89,7 @@ def test_the_corpus_spreads_over_the_scale(data: Dataset, bounds: Bounds, judge:
         judge(hold(bounds.for_(f"corpus.{name}"), "embedded corpus", {name: value}, reproduce=AGAIN))
 
 
-def test_the_corpus_is_large_enough(data: Dataset, only_embedded, bounds: Bounds, judge: Judge) -> None:
+def test_the_corpus_is_large_enough(data: Dataset, only_embedded: Embedded, bounds: Bounds, judge: Judge) -> None:
     sources = clip_sources(data)
     clips, counts = np.unique(data.table["clip"].to_numpy(), return_counts=True)
     rungs: dict[str, set[tuple[int, int]]] = {}
@@ -147,7 +148,7 @@ def test_teacher_scores_belong_to_their_features(
     teachers: dict[str, Teacher],
     bounds: Bounds,
     judge: Judge,
-    also_not_checked: Callable[[str], None],
+    also_not_checked: Note,
 ) -> None:
     """Each stored score is that of the SVR in float64 on the stored features."""
     clips, frames = data.table["clip"].to_pylist(), data.table["frame"].to_pylist()

@@ -1,6 +1,5 @@
 """A sample of clips, built and measured anew, gives the stored rows to the last digit."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -13,9 +12,12 @@ from tinyvmaf.data.store import Store
 from tinyvmaf.errors import CouldNotRunError
 from tinyvmaf.files import file_sha256
 from tinyvmaf.judge.bounds import Bounds
-from tinyvmaf.judge.outcomes import Outcome, compare
+from tinyvmaf.judge.outcomes import compare
+from tinyvmaf.judge.plugin import Judge, NotChecked
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.teacher import Teacher
+
+from .conftest import Embedded
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +43,7 @@ def anew(
 
 
 def test_the_sample_is_built_to_the_same_bytes(
-    only_embedded, request: pytest.FixtureRequest, not_checked: Callable[[str], None]
+    only_embedded: Embedded, request: pytest.FixtureRequest, not_checked: NotChecked
 ) -> None:
     """Inputs and clips have the sha256 of the manifest, as long as the FFmpeg is the one that it names."""
     manifest, now = only_embedded.manifest, request.getfixturevalue("built")[1]
@@ -59,8 +61,8 @@ def test_the_sample_gives_the_stored_rows(
     data: Dataset,
     ffmpeg: FFmpeg,
     bounds: Bounds,
-    judge: Callable[[Outcome], None],
-    not_checked: Callable[[str], None],
+    judge: Judge,
+    not_checked: NotChecked,
 ) -> None:
     """With another FFmpeg than the one that made the rows, the difference is measured and reported instead."""
     assert anew.table is not None

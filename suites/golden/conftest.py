@@ -8,6 +8,7 @@ from tinyvmaf.data.golden import GoldenFileMissingError, GoldenFiles, load_pairs
 from tinyvmaf.data.golden.files import natural_root
 from tinyvmaf.data.golden.freezing import score_golden_pair
 from tinyvmaf.data.golden.rows import GoldenRows
+from tinyvmaf.judge.plugin import NotChecked
 from tinyvmaf.model.golden_records import write_record
 from tinyvmaf.model.registry import entries
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
@@ -42,7 +43,7 @@ def measured(
     ffmpeg: FFmpeg,
     golden_files: GoldenFiles,
     _tables: dict[str, FrameTable],
-    not_checked: Callable[[str], None],
+    not_checked: NotChecked,
 ) -> Callable[[str], FrameTable]:
     """What libvmaf here says of a golden pair; a pair whose files are not at hand is NOT CHECKED."""
 

@@ -10,7 +10,8 @@ from tinyvmaf.data.golden.published import VALUES
 from tinyvmaf.data.golden.rows import GoldenRows
 from tinyvmaf.errors import CouldNotRunError
 from tinyvmaf.judge.bounds import Bounds
-from tinyvmaf.judge.outcomes import Outcome, compare
+from tinyvmaf.judge.outcomes import compare
+from tinyvmaf.judge.plugin import Judge, NotChecked, Note
 from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.libvmaf import FrameTable
@@ -18,7 +19,6 @@ from tinyvmaf.vmaf.teacher import DEFAULT, load_built_in
 
 PAIRS = load_pairs()
 Measured = Callable[[str], FrameTable]
-Judge = Callable[[Outcome], None]
 
 
 def reproduce(pair: str) -> str:
@@ -36,8 +36,8 @@ def test_libvmaf_reproduces_the_published_values(
     epoch: tuple[str, str],
     bounds: Bounds,
     judge: Judge,
-    not_checked: Callable[[str], None],
-    note: Callable[[str], None],
+    not_checked: NotChecked,
+    note: Note,
 ) -> None:
     """Score and all six features, as means over the clip, at the places at which the publisher asserts them."""
     gate, published = bounds.for_("golden.published"), PAIRS[pair]
@@ -63,8 +63,8 @@ def test_libvmaf_still_gives_the_frozen_rows(
     frozen: GoldenRows,
     bounds: Bounds,
     judge: Judge,
-    not_checked: Callable[[str], None],
-    note: Callable[[str], None],
+    not_checked: NotChecked,
+    note: Note,
 ) -> None:
     """The rows on which models are judged are those that this libvmaf extracts."""
     if pair not in frozen.pairs:

@@ -1,7 +1,5 @@
 """Every registered model reproduces its own record on the frozen golden rows. Needs neither video nor FFmpeg."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 
@@ -10,7 +8,8 @@ from tinyvmaf.data.golden.published import VALUES
 from tinyvmaf.data.golden.rows import GoldenRows
 from tinyvmaf.errors import CouldNotRunError
 from tinyvmaf.judge.bounds import Bounds
-from tinyvmaf.judge.outcomes import Outcome, compare
+from tinyvmaf.judge.outcomes import compare
+from tinyvmaf.judge.plugin import Evidence, Judge, NotChecked
 from tinyvmaf.model import registry
 from tinyvmaf.model.engines import OnnxRuntimeCpu
 from tinyvmaf.model.golden_records import HINT, load_record, recorded_ids
@@ -18,7 +17,6 @@ from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN
 
-Judge = Callable[[Outcome], None]
 FROZEN = list(load_rows().pairs)
 MOTION = CANONICAL.index("motion2")
 
@@ -28,7 +26,7 @@ def reproduce(model: str, pair: str) -> str:
 
 
 @pytest.fixture
-def recorded(subject: Subject, not_checked: Callable[[str], None]) -> Subject:
+def recorded(subject: Subject, not_checked: NotChecked) -> Subject:
     """The model, if it is a registered one: no other has a record."""
     if subject.known and not subject.registered:
         not_checked(f"{subject.id}: its own record on the golden pairs: only registered models have one")
@@ -117,8 +115,8 @@ def test_golden_frames_are_scored_about_as_libvmaf_does(
     frozen: GoldenRows,
     bounds: Bounds,
     judge: Judge,
-    evidence,
-    not_checked: Callable[[str], None],
+    evidence: Evidence,
+    not_checked: NotChecked,
 ) -> None:
     """A model without a record is held to the truth, if loosely; and no record can bless nonsense."""
     if (teacher := subject.teacher_id) != DEFAULT:

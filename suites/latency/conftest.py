@@ -16,6 +16,7 @@ from tinyvmaf.judge import latency_run
 from tinyvmaf.judge.bounds import Bound, Bounds
 from tinyvmaf.judge.latency_run import LatencyRun, history_path
 from tinyvmaf.judge.model_failed import model_failed
+from tinyvmaf.judge.plugin import Note
 from tinyvmaf.judge.selection import subjects_of
 from tinyvmaf.measure import environment, latency, latency_history
 from tinyvmaf.measure.latency import BaselineError, Measured, RatioBound, WholePath
@@ -24,6 +25,7 @@ from tinyvmaf.vmaf.ffmpeg import FFmpeg
 
 RUN = pytest.StashKey[LatencyRun]()
 Measure = Callable[[Subject], Measured]
+Timer = Callable[[], Any]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -62,7 +64,7 @@ def _undisturbed(pytestconfig: pytest.Config) -> None:
 
 
 @pytest.fixture
-def timer(request: pytest.FixtureRequest) -> Callable[[], Any]:
+def timer(request: pytest.FixtureRequest) -> Timer:
     """Gives pytest-benchmark's fixture."""
     if not request.config.pluginmanager.has_plugin("benchmark"):
         raise CouldNotRunError(
@@ -87,9 +89,7 @@ def measured(subject: Subject, measure: Measure) -> Measured:
 
 
 @pytest.fixture
-def baseline(
-    subject: Subject, measured: Measured, also_not_checked: Callable[[str], None], pytestconfig: pytest.Config
-) -> bytes | None:
+def baseline(subject: Subject, measured: Measured, also_not_checked: Note, pytestconfig: pytest.Config) -> bytes | None:
     """The baseline. A registered model has one; NOT CHECKED lists what others cannot be compared with."""
     if (named := pytestconfig.getoption("--baseline")) and subject.registered:
         also_not_checked(f"{subject.id} against the stored baseline: --baseline {named} stood in for it")

@@ -2,14 +2,15 @@
 
 import math
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import pytest
 
 from tinyvmaf.errors import CouldNotRunError
-from tinyvmaf.judge.bounds import Bounds
+from tinyvmaf.judge.bounds import Bound, Bounds
 from tinyvmaf.judge.model_failed import model_failed
 from tinyvmaf.judge.outcomes import Outcome, compare, hold
+from tinyvmaf.judge.plugin import Evidence, Judge, NotChecked, Note
 from tinyvmaf.measure import latency
 from tinyvmaf.measure.latency import (
     BASELINE,
@@ -23,11 +24,12 @@ from tinyvmaf.measure.latency import (
     Race,
     RatioBound,
     RatioVerdict,
+    WholePath,
     ratio,
 )
 from tinyvmaf.model.subject import Subject
 
-Judge = Callable[..., None]
+from .conftest import Timer
 
 WORDS = {FLOOR: "times the Identity floor", TEACHER: "of the teacher's time", BASELINE: "times the baseline's time"}
 BATCH_OF_PATH = 1  # a player or an encoder has one frame at a time
@@ -39,7 +41,9 @@ def reproduce(subject: Subject, test: str) -> str:
     return f"tox -e latency -- {chosen}"
 
 
-def test_graph_has_not_grown(subject: Subject, baseline: bytes | None, bounds: Bounds, judge: Judge, note) -> None:
+def test_graph_has_not_grown(
+    subject: Subject, baseline: bytes | None, bounds: Bounds, judge: Judge, note: Note
+) -> None:
     """Bytes, nodes and multiply-adds are counted, not timed: no noise, so no room either."""
     with model_failed(subject.id):
         now = latency.cost(subject.data)
@@ -60,14 +64,14 @@ def test_graph_has_not_grown(subject: Subject, baseline: bytes | None, bounds: B
 def test_is_fast_enough(
     subject: Subject,
     batch: int,
-    race_bounds,
-    timer,
+    race_bounds: Mapping[RatioBound, Bound],
+    timer: Timer,
     measured: Measured,
     bounds: Bounds,
     judge: Judge,
-    note,
-    also_not_checked,
-    evidence,
+    note: Note,
+    also_not_checked: Note,
+    evidence: Evidence,
 ) -> None:
     """Interleaved with an Identity model, the teacher and the baseline; outputs are looked at while it is timed."""
     races = list[Race]()
@@ -90,7 +94,7 @@ def test_is_fast_enough(
     timed.stats.stats.data[:] = [ns * batch / 1e9 for ns in race.times[MODEL]]
     timed.extra_info.update(
         rows_a_call=batch,
-        calls_a_block=race.lanes[0].calls,
+        calls_a_block=model_lane(race).calls,
         passes=race.passes,
         ns_a_row=race.median(MODEL),
         ratios={to: str(race.ratio(MODEL, to)) for to in race.times if to != MODEL},
@@ -104,7 +108,7 @@ def test_is_fast_enough(
     evidence({"latency": {str(batch): shown(race, verdicts)}})
 
     again = reproduce(subject, f"fast and {batch}]")
-    found = [outputs(bounds, subject, measured, one.lanes[0], again) for one in races]
+    found = [outputs(bounds, subject, measured, model_lane(one), again) for one in races]
     for one, judged in verdicts.items():
         if judged.verdict == "unresolved":
             also_not_checked(
@@ -135,6 +139,12 @@ def shown(race: Race, verdicts: Mapping[RatioBound, RatioVerdict]) -> dict[str, 
     return {"ns_a_row": race.median(MODEL), "ratios": ratios}
 
 
+def model_lane(race: Race) -> ModelLane:
+    lane = race.lanes[0]
+    assert isinstance(lane, ModelLane)
+    return lane
+
+
 def outputs(bounds: Bounds, subject: Subject, measured: Measured, lane: ModelLane, again: str) -> Outcome:
     """What the model computed while it was timed, against the teacher."""
     most = measured.against.expected.most
@@ -161,7 +171,13 @@ def details(judged: RatioVerdict) -> str:
 
 
 def test_whole_path_costs_what_libvmaf_costs(
-    subject: Subject, measured: Measured, path_times, bounds: Bounds, judge: Judge, note, evidence
+    subject: Subject,
+    measured: Measured,
+    path_times: dict[str, WholePath],
+    bounds: Bounds,
+    judge: Judge,
+    note: Note,
+    evidence: Evidence,
 ) -> None:
     """libvmaf's features and score of 1080p, and the model behind it, against libvmaf alone."""
     del measured  # a model that cannot be raced has failed before
@@ -178,7 +194,7 @@ def test_whole_path_costs_what_libvmaf_costs(
     )
 
 
-def test_footprint_is_known(subject: Subject, measured: Measured, note, also_not_checked) -> None:
+def test_footprint_is_known(subject: Subject, measured: Measured, note: Note, also_not_checked: Note) -> None:
     """Memory and the time to make a session: recorded, not judged."""
     with model_failed(subject.id):
         found = latency.footprint(subject.file, len(measured.against.teacher.features))
@@ -192,7 +208,7 @@ def test_footprint_is_known(subject: Subject, measured: Measured, note, also_not
 
 
 @pytest.mark.usefixtures("judged_by_assertions")
-def test_this_machine_can_tell(subject: Subject, measured: Measured, not_checked) -> None:
+def test_this_machine_can_tell(subject: Subject, measured: Measured, not_checked: NotChecked) -> None:
     """Where noise leaves most bounds unresolved, nothing was judged, and nobody may call that a pass."""
     if not measured.every_batch:
         not_checked(f"{subject.id}: whether this machine is quiet enough: not every batch size was timed")

@@ -12,6 +12,7 @@ from tinyvmaf.data.dataset import Dataset
 from tinyvmaf.errors import CouldNotRunError, TinyvmafError
 from tinyvmaf.files import write_atomic
 from tinyvmaf.judge.bounds import Bound, Bounds
+from tinyvmaf.judge.plugin import NotChecked
 from tinyvmaf.judge.selection import asked_subjects, subjects_of
 from tinyvmaf.measure.loso import LosoReport, Trial, trial_of, trial_of_recipe
 from tinyvmaf.model.subject import Subject
@@ -68,7 +69,7 @@ def trial(
     subject_id: str,
     trial_by_id: Callable[[str], Trial],
     pytestconfig: pytest.Config,
-    not_checked: Callable[[str], None],
+    not_checked: NotChecked,
 ) -> Trial:
     """The trial. A recipe that fits opinions needs them."""
     found = trial_by_id(subject_id)
@@ -95,7 +96,7 @@ def registered(trial: Trial) -> Subject:
 
 
 @pytest.fixture
-def recipe(trial: Trial, not_checked: Callable[[str], None]) -> Recipe:
+def recipe(trial: Trial, not_checked: NotChecked) -> Recipe:
     """The trial's recipe. Without one, nobody knows what the model has seen, and the report tells."""
     if trial.recipe is None:
         not_checked(
@@ -125,7 +126,7 @@ def report(trial: Trial, pytestconfig: pytest.Config) -> LosoReport:
 
 
 @pytest.fixture
-def searched(trial: Trial, registered: Subject, not_checked: Callable[[str], None]) -> tuple[float, list[float]]:
+def searched(trial: Trial, registered: Subject, not_checked: NotChecked) -> tuple[float, list[float]]:
     """The largest difference of the file from its teacher that a search of the domain finds, and the row."""
     if trial.opinions is not None or (trial.recipe is not None and trial.recipe.architecture.per_clip):
         not_checked(f"{registered.id}: its difference from the teacher: it fits opinions, or has scores of clips only")

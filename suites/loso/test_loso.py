@@ -10,14 +10,14 @@ from tinyvmaf.errors import CouldNotRunError
 from tinyvmaf.judge.bounds import Bound, promise
 from tinyvmaf.judge.loso_shown import pictures, summary
 from tinyvmaf.judge.outcomes import hold
+from tinyvmaf.judge.plugin import Evidence, Judge, NotChecked, Note
 from tinyvmaf.measure.loso import LosoReport, Trial, leaked_rows
 from tinyvmaf.model.contract.words import quoted
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.train.folds import FoldModel
-from tinyvmaf.train.recipes import PROMISES
+from tinyvmaf.train.recipes import PROMISES, Recipe
 from tinyvmaf.vmaf.domain import SEARCH_SEEDS
 
-Judge = Callable[..., None]
 BoundOf = Callable[[str], Bound]
 
 
@@ -63,8 +63,8 @@ def test_unseen_sources_correlate(
     metric: str,
     bound: BoundOf,
     judge: Judge,
-    note: Callable[[str], None],
-    not_checked: Callable[[str], None],
+    note: Note,
+    not_checked: NotChecked,
 ) -> None:
     """The mean over the folds; the preferred bound, interval and worst source stand in the summary."""
     if reading not in report.pooled:
@@ -80,8 +80,8 @@ def test_no_frame_is_off_by_what_viewers_notice(
     report: LosoReport,
     bound: BoundOf,
     judge: Judge,
-    not_checked: Callable[[str], None],
-    evidence,
+    not_checked: NotChecked,
+    evidence: Evidence,
 ) -> None:
     """Correlation is blind to offset and scale; this is not. Of the folds, and of the registered file itself."""
     if "frame" not in report.pooled:
@@ -97,7 +97,7 @@ def test_no_frame_is_off_by_what_viewers_notice(
 
 @pytest.mark.usefixtures("registered")
 def test_nothing_in_the_domain_is_off_by_what_viewers_notice(
-    trial: Trial, searched: tuple[float, list[float]], bound: BoundOf, judge: Judge, note: Callable[[str], None]
+    trial: Trial, searched: tuple[float, list[float]], bound: BoundOf, judge: Judge, note: Note
 ) -> None:
     """Also where no clip is: a search of the teacher's domain for the row that the file gets most wrong."""
     found, row = searched
@@ -115,7 +115,7 @@ def test_nothing_in_the_domain_is_off_by_what_viewers_notice(
 
 @pytest.mark.usefixtures("judged_by_assertions")
 def test_registered_model_is_of_this_recipe(
-    subject_id: str, recipe, registered: Subject, models: list[FoldModel], note: Callable[[str], None]
+    subject_id: str, recipe: Recipe, registered: Subject, models: list[FoldModel], note: Note
 ) -> None:
     """The recipe is the one that the sidecar names, unchanged; whether it gives the same file again is reported."""
     training = registered.training
@@ -132,7 +132,7 @@ def test_registered_model_is_of_this_recipe(
 def test_promises_are_kept(
     subject_id: str,
     trial: Trial,
-    recipe,
+    recipe: Recipe,
     registered: Subject,
     judge: Judge,
     request: pytest.FixtureRequest,

@@ -13,6 +13,7 @@ from tinyvmaf.data.golden import GoldenFileMissingError, GoldenFiles, Pair, load
 from tinyvmaf.data.golden.files import natural_root
 from tinyvmaf.errors import CouldNotRunError, install
 from tinyvmaf.files import write_atomic
+from tinyvmaf.judge.plugin import NotChecked
 
 from . import client
 from .client import Server, schema_of
@@ -57,7 +58,7 @@ def golden_files(root: Path) -> GoldenFiles:
 
 
 @pytest.fixture
-def arguments(golden_files: GoldenFiles, not_checked: Callable[[str], None]) -> Callable[[str], dict[str, str]]:
+def arguments(golden_files: GoldenFiles, not_checked: NotChecked) -> Callable[[str], dict[str, str]]:
     """A golden pair as arguments of a tool; NOT CHECKED if its files are missing here."""
 
     def of(pair_id: str) -> dict[str, str]:

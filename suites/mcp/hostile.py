@@ -196,7 +196,7 @@ _FORMATS: Final = (
     "YUV420P",
     "a" * 20,
 )
-_WRONG: Final = (
+_WRONG: Final[tuple[Any, ...]] = (
     None,
     True,
     7,

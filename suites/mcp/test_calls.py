@@ -3,13 +3,13 @@
 import json
 import re
 import threading
-from collections.abc import Callable
 from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tinyvmaf.judge.plugin import NotChecked, Note
 from tinyvmaf.model import engines, registry
 from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN
 
@@ -43,7 +43,7 @@ def long(root: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def linux(not_checked: Callable[[str], None]) -> None:
+def linux(not_checked: NotChecked) -> None:
     if not processes.HERE:
         not_checked("processes left by an MCP server: can only be checked on Linux")
 
@@ -191,7 +191,7 @@ def test_two_clients_at_once_get_their_own_answers_and_one_that_leaves_leaves_no
     small: dict[str, str],
     long: dict[str, str],
     started: Any,
-    also_not_checked: Callable[[str], None],
+    also_not_checked: Note,
 ) -> None:
     """Two servers on the same files, one with a client of the protocol before 2026, and several calls to each at once.
     Then that client leaves in the middle of a call: its server and FFmpeg end too."""

@@ -10,7 +10,8 @@ from tinyvmaf.data.golden import load_pairs
 from tinyvmaf.data.golden.published import VALUES
 from tinyvmaf.errors import CouldNotRunError
 from tinyvmaf.judge.bounds import Bounds
-from tinyvmaf.judge.outcomes import Outcome, compare
+from tinyvmaf.judge.outcomes import compare
+from tinyvmaf.judge.plugin import Judge, Note
 from tinyvmaf.model import registry
 from tinyvmaf.model.golden_records import load_record
 from tinyvmaf.model.registry import Entry
@@ -20,7 +21,6 @@ from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.libvmaf import motion_epoch
 from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN
 
-Judge = Callable[[Outcome], None]
 Arguments = Callable[[str], dict[str, str]]
 PATTERN, NATURAL = "checkerboard_1px", "natural_10bit"
 
@@ -39,7 +39,7 @@ def test_a_client_gets_the_published_values_and_a_models_recorded_scores(
     epoch: tuple[str, str],
     bounds: Bounds,
     judge: Judge,
-    also_not_checked: Callable[[str], None],
+    also_not_checked: Note,
 ) -> None:
     """Clip means of libvmaf's score and features equal Netflix's values at places=4; a model's equal its record."""
     model = _model_for(pair)

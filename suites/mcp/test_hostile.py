@@ -5,7 +5,6 @@ import re
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 
 import tinyvmaf
 from tinyvmaf.files import home
+from tinyvmaf.judge.plugin import NotChecked
 
 from . import hostile, processes, watch
 
@@ -20,7 +20,7 @@ WATCHED = Path(__file__).with_name("watched_server.py")
 # Files the server may read outside the roots: Python and installed packages, tinyvmaf and its models, system libraries,
 # facts about the machine.
 OWN = (
-    *(sys.prefix, sys.base_prefix, *sysconfig.get_paths().values(), *Path(tinyvmaf.__file__).parents[:1], home()),
+    *(sys.prefix, sys.base_prefix, *sysconfig.get_paths().values(), str(Path(tinyvmaf.__file__).parent), str(home())),
     *("/usr/lib", "/usr/share", "/lib", "/sys", "/dev/null", "/etc/ld.so.cache", "/etc/os-release"),
 )
 FINE = {"reference": "fine.yuv", "distorted": "fine.yuv", "size": "96x96", "pix_fmt": "yuv420p"}
@@ -29,7 +29,7 @@ _PRIVATE = re.compile(r"(tinyvmaf-[a-z-]*|tmp)[a-z0-9_]{8}(/.*)?")
 
 @pytest.mark.usefixtures("judged_by_assertions")
 def test_hostile_calls_open_nothing_outside_and_the_server_keeps_answering(
-    connect: Any, tmp_path: Path, not_checked: Callable[[str], None]
+    connect: Any, tmp_path: Path, not_checked: NotChecked
 ) -> None:
     """Watched three ways: inotify on decoys outside, Python's audit events, and FFmpeg's command lines."""
     if not (watch.HERE and processes.HERE):
@@ -44,7 +44,7 @@ def test_hostile_calls_open_nothing_outside_and_the_server_keeps_answering(
             decoys.opened()  # forget what setting up the trap opened
             for tool, arguments in made:
                 _refused(server, tool, arguments)
-                assert not (opened := decoys.opened()), f"{tool} {arguments} opened {opened}"
+                assert not (touched := decoys.opened()), f"{tool} {arguments} opened {touched}"
             assert server.ask("vmaf_score", **FINE)["frames"] == 3
             assert not processes.ffmpegs(server.mark)
             assert len(processes.of(server.mark)) == 1

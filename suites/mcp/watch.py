@@ -23,7 +23,7 @@ class Watch:
 
     def opened(self) -> list[Path]:
         """Files opened, and folders listed, since the last call."""
-        found = []
+        found: list[Path] = []
         while True:
             try:
                 data = os.read(self._handle, _BUFFER)

@@ -131,7 +131,7 @@ def become(module: str, arguments: list[str], cwd: str, environment: dict[str, s
 
 def leave(status: int) -> NoReturn:
     """As forks of `multiprocessing` end: what was to be done is done, and a third of a second of freeing memory not."""
-    threading._shutdown()
+    threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()

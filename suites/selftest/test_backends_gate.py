@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import onnx
 import pytest
@@ -17,16 +18,23 @@ from tinyvmaf.model.registry import register
 from tinyvmaf.model.sidecar import read_sidecar
 from tinyvmaf.train.export_student import student_model
 from tinyvmaf.train.recipes import read_recipe
+from tinyvmaf.train.students import Student
+from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.teacher import Teacher, load_built_in
+
+from .conftest import Gate
 
 FAIL, COULD_NOT_RUN = 1, 10
 MODEL = "plain"
 TWO = ("--engine", "onnxruntime-cpu", "--engine", "numpy")
-Run = Callable[..., tuple[int, str]]
+
+
+Only = Callable[..., None]
+Also = Callable[[str], None]
 
 
 @pytest.fixture(scope="session")
-def teacher(ffmpeg) -> Teacher:
+def teacher(ffmpeg: FFmpeg) -> Teacher:
     return load_built_in(ffmpeg)
 
 
@@ -39,11 +47,13 @@ def plain(teacher: Teacher) -> bytes:
     quick = replace(
         recipe, samples=4000, optimiser=recipe.optimiser.model_copy(update={"steps": 8, "batch": 1000, "searches": 0})
     )
-    return student_model(fit(quick, teacher)[0].student, MODEL)
+    student = fit(quick, teacher)[0].student
+    assert isinstance(student, Student)
+    return student_model(student, MODEL)
 
 
 @pytest.fixture
-def only(copy: Path) -> Callable[..., None]:
+def only(copy: Path) -> Only:
     """Registers a model as the only one, with a sidecar in order but for what is said of it."""
 
     def enter(data: bytes, **described: object) -> None:
@@ -56,7 +66,7 @@ def only(copy: Path) -> Callable[..., None]:
 
 
 @pytest.fixture
-def also(copy: Path) -> Callable[[str], None]:
+def also(copy: Path) -> Also:
     """Lines more at the end of the gate's fixtures, for a part of the package that goes wrong."""
 
     def change(lines: str) -> None:
@@ -71,7 +81,7 @@ def failed_tests(out: str) -> set[str]:
     return set(re.findall(r"^(?:FAILED|ERROR) suites/backends/test_backends.py::(\w+)", out, re.MULTILINE))
 
 
-def test_a_plain_float32_student_fails_and_its_worst_row_is_shown(gate: Run, only, plain: bytes) -> None:
+def test_a_plain_float32_student_fails_and_its_worst_row_is_shown(gate: Gate, only: Only, plain: bytes) -> None:
     only(plain)
     status, out = gate("backends", *TWO)
     assert status == FAIL, out
@@ -83,7 +93,7 @@ def test_a_plain_float32_student_fails_and_its_worst_row_is_shown(gate: Run, onl
 
 
 def test_a_dynamically_quantised_student_fails_already_on_its_own(
-    gate: Run, only, plain: bytes, tmp_path: Path
+    gate: Gate, only: Only, plain: bytes, tmp_path: Path
 ) -> None:
     """Its scale is that of the batch: a score depends on the rows that it is computed with."""
     (tmp_path / "plain.onnx").write_bytes(plain)
@@ -101,7 +111,7 @@ def test_a_dynamically_quantised_student_fails_already_on_its_own(
     [("onnxruntime-cpu",), ("numpy", "onnx-reference"), ("onnxruntime-cpu", "opencv")],
     ids=["one engine", "one family", "one matrix product"],
 )
-def test_fewer_than_two_independent_engines_fail(gate: Run, only, plain: bytes, alone: tuple[str, ...]) -> None:
+def test_fewer_than_two_independent_engines_fail(gate: Gate, only: Only, plain: bytes, alone: tuple[str, ...]) -> None:
     """OpenCV multiplies matrices with ONNX Runtime's code: they agree on a model on which any other engine differs."""
     only(plain)
     status, out = gate("backends", *(word for name in alone for word in ("--engine", name)), "-k", "two_independent")
@@ -110,7 +120,7 @@ def test_fewer_than_two_independent_engines_fail(gate: Run, only, plain: bytes, 
     assert re.search(r"- engines that --engine left out: .*\bopenvino\b.*torch-eager", out), out
 
 
-def test_an_engine_that_is_asked_for_and_not_here_is_not_skipped(gate: Run) -> None:
+def test_an_engine_that_is_asked_for_and_not_here_is_not_skipped(gate: Gate) -> None:
     status, out = gate("backends", "--require-engine", "onnxruntime-coreml", "-k", "coreml")
     assert status == COULD_NOT_RUN, out
     assert "engine onnxruntime-coreml was asked for and is not here: " in out
@@ -123,28 +133,28 @@ def test_an_engine_that_is_asked_for_and_not_here_is_not_skipped(gate: Run) -> N
         ("openvino", "engine openvino is required, and no test that was chosen runs on it"),
     ],
 )
-def test_a_required_engine_is_held_to_whatever_else_is_chosen(gate: Run, name: str, message: str) -> None:
+def test_a_required_engine_is_held_to_whatever_else_is_chosen(gate: Gate, name: str, message: str) -> None:
     status, out = gate("backends", "-k", "tinyvmaf_nano and numpy and second", "--require-engine", name)
     assert status == COULD_NOT_RUN, out
     assert message in out
     assert "(nothing was judged)" in out
 
 
-def test_an_unknown_engine_is_named_beside_those_that_there_are(gate: Run) -> None:
+def test_an_unknown_engine_is_named_beside_those_that_there_are(gate: Gate) -> None:
     status, out = gate("backends", "--engine", "onnxruntime")
     assert status == COULD_NOT_RUN, out
     assert "no engine 'onnxruntime'" in out
     assert "openvino" in out
 
 
-def test_no_model_is_no_pass(gate: Run, copy: Path) -> None:
+def test_no_model_is_no_pass(gate: Gate, copy: Path) -> None:
     (copy / "model/registry.json").unlink()
     status, out = gate("backends", *TWO)
     assert status == COULD_NOT_RUN, out
     assert "no model is registered" in out
 
 
-def test_a_sidecar_may_not_claim_engines_that_cannot_run_the_model(gate: Run, only) -> None:
+def test_a_sidecar_may_not_claim_engines_that_cannot_run_the_model(gate: Gate, only: Only) -> None:
     """A model with float64 inside, said to be for any engine."""
     only((home() / "model/tinyvmaf_tiny.onnx").read_bytes(), engines=None)
     status, out = gate("backends", "--engine", "openvino", "-k", "reference")
@@ -153,7 +163,7 @@ def test_a_sidecar_may_not_claim_engines_that_cannot_run_the_model(gate: Run, on
 
 
 @pytest.mark.parametrize("named", [["onnxruntime-cpu", "opencv"], ["bogus-engine", "onnxruntime-cpu"]])
-def test_a_sidecar_may_not_choose_its_engines(gate: Run, only, plain: bytes, named: list[str]) -> None:
+def test_a_sidecar_may_not_choose_its_engines(gate: Gate, only: Only, plain: bytes, named: list[str]) -> None:
     """A float32 model is for all: where its sidecar names those that agree, the others would never be asked."""
     only(plain, engines=named)
     status, out = gate("contract", "-k", "engines_of_the_file")
@@ -167,7 +177,7 @@ def test_a_sidecar_may_not_choose_its_engines(gate: Run, only, plain: bytes, nam
         assert "- plain on openvino: it is here and computes in float32, and the model's sidecar leaves it out" in out
 
 
-def test_rows_of_which_the_first_are_all_of_one_kind_are_refused(gate: Run, also) -> None:
+def test_rows_of_which_the_first_are_all_of_one_kind_are_refused(gate: Gate, also: Also) -> None:
     """What takes long is tried on the first rows only."""
     also(
         """
@@ -182,7 +192,7 @@ def test_rows_of_which_the_first_are_all_of_one_kind_are_refused(gate: Run, also
     assert "tinyvmaf_nano: rows 0 to 120 hold none of ['corpus', 'extreme', 'golden', 'inside', 'outside']" in out
 
 
-def test_what_differs_only_in_a_batch_or_with_two_threads_is_found(gate: Run, also) -> None:
+def test_what_differs_only_in_a_batch_or_with_two_threads_is_found(gate: Gate, also: Also) -> None:
     also(
         """
         def wrapped(subject, engine, settings=DEFAULT, right=code.load):
@@ -202,7 +212,7 @@ def test_what_differs_only_in_a_batch_or_with_two_threads_is_found(gate: Run, al
     assert re.search(r"threads 2, batch 1, \d+ rows", out), out
 
 
-def test_a_model_that_is_proven_exact_and_is_not_fails(gate: Run, also, only, plain: bytes) -> None:
+def test_a_model_that_is_proven_exact_and_is_not_fails(gate: Gate, also: Also, only: Only, plain: bytes) -> None:
     """A wrong proof: certified, and engines differ. Without one the distance from float64 is told, not judged."""
     only(plain)
     status, out = gate("backends", *TWO, "-k", "distance")
@@ -225,14 +235,14 @@ def test_a_model_that_is_proven_exact_and_is_not_fails(gate: Run, also, only, pl
     assert "plain is proven exact, and is not" in out
 
 
-def test_bytes_that_are_no_model_fail(gate: Run, copy: Path) -> None:
+def test_bytes_that_are_no_model_fail(gate: Gate, copy: Path) -> None:
     (copy / "model/tinyvmaf_nano.onnx").write_bytes(b"\xff" * 100)
     status, out = gate("backends", *TWO, "-k", "nano and agrees and numpy")
     assert status == FAIL, out
     assert re.search(r"^tinyvmaf_nano: .*ONNX", out, re.MULTILINE), out
 
 
-def test_a_model_of_some_features_is_judged_and_one_of_unknown_ones_fails(gate: Run, also, only) -> None:
+def test_a_model_of_some_features_is_judged_and_one_of_unknown_ones_fails(gate: Gate, also: Also, only: Only) -> None:
     """Two of its teacher's six; and an engine that it is not for is not loaded, as the reference neither."""
     also(
         """
@@ -264,7 +274,7 @@ def _of_two_features() -> bytes:
     return bytes(helper.make_model(graph, opset_imports=opset, ir_version=8).SerializeToString())
 
 
-def test_a_model_that_gives_nan_on_one_engine_fails(gate: Run, only, plain: bytes) -> None:
+def test_a_model_that_gives_nan_on_one_engine_fails(gate: Gate, only: Only, plain: bytes) -> None:
     """log(1 + x) - log(1 + x), say: here, infinity less infinity for a large feature."""
     model = onnx.load_model_from_string(plain)
     for node in model.graph.node:
@@ -289,7 +299,7 @@ def test_a_model_that_gives_nan_on_one_engine_fails(gate: Run, only, plain: byte
     assert re.search(r"gave nan for row \d+", out), out
 
 
-def _column(width: int):
+def _column(width: int) -> Any:
     import numpy as np
 
     column = np.zeros((width, 1), dtype=np.float32)
@@ -299,7 +309,7 @@ def _column(width: int):
 
 @pytest.mark.parametrize("claim", [{"certified": True}, {"accumulator_bits": 12}, {"in_float64": True}])
 def test_the_contract_gate_catches_a_sidecar_that_claims_more_than_is_proven(
-    gate: Run, copy: Path, only, plain: bytes, claim: dict[str, object]
+    gate: Gate, copy: Path, only: Only, plain: bytes, claim: dict[str, object]
 ) -> None:
     only(plain)
     path = copy / f"model/{MODEL}.json"

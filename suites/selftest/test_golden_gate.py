@@ -16,6 +16,9 @@ import pytest
 
 from tinyvmaf.data.golden.files import natural_root
 from tinyvmaf.files import home
+from tinyvmaf.judge.plugin import NotChecked
+
+from .conftest import Gate
 
 FAIL, COULD_NOT_RUN = 1, 10
 MODEL = "vmaf_v0.6.1_svr"
@@ -27,20 +30,20 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new), encoding="utf-8")
 
 
-def test_the_unchanged_copy_passes(gate) -> None:
+def test_the_unchanged_copy_passes(gate: Gate) -> None:
     status, text = gate("golden")
     assert (status, "VERDICT: PASS" in text.splitlines()[-1]) == (0, True), text
     assert "NOT CHECKED:\n  - golden pair" in text
     assert "motion epoch mirror-fix" in text
 
 
-def test_the_models_part_needs_no_ffmpeg(tmp_path: Path, gate) -> None:
+def test_the_models_part_needs_no_ffmpeg(tmp_path: Path, gate: Gate) -> None:
     status, text = gate("golden", "-k", "test_models", TINYVMAF_FFMPEG=str(tmp_path / "none"))
     assert status == 0, text
     assert "whatever -k 'test_models' left out" in text
 
 
-def test_workers_give_the_same_verdict(gate) -> None:
+def test_workers_give_the_same_verdict(gate: Gate) -> None:
     """Under xdist outcomes come from other processes; none may be lost."""
     alone, spread = (
         re.search(r"VERDICT: .*", gate("golden", "-k", "test_models or natural_10bit", *way)[1])
@@ -52,7 +55,7 @@ def test_workers_give_the_same_verdict(gate) -> None:
 
 
 @pytest.mark.parametrize("pair", ["checkerboard_10px", "flat"])
-def test_a_published_value_changed_by_1e_4_fails(pair: str, copy: Path, gate) -> None:
+def test_a_published_value_changed_by_1e_4_fails(pair: str, copy: Path, gate: Gate) -> None:
     old = {"checkerboard_10px": "7.985898744818505", "flat": "97.42804264261031"}[pair]
     edit(copy / "fixtures/golden/published.toml", old, repr(float(old) + 1e-4))
     status, text = gate("golden", "-k", pair)
@@ -62,7 +65,7 @@ def test_a_published_value_changed_by_1e_4_fails(pair: str, copy: Path, gate) ->
     assert f"again: tox -e golden -- -k '{pair}'" in text
 
 
-def test_a_golden_pixel_changed_fails(tmp_path: Path, gate, not_checked) -> None:
+def test_a_golden_pixel_changed_fails(tmp_path: Path, gate: Gate, not_checked: NotChecked) -> None:
     root = natural_root()
     if root is None:
         not_checked("a golden pixel changed: no natural golden file is at hand")
@@ -79,7 +82,7 @@ def test_a_golden_pixel_changed_fails(tmp_path: Path, gate, not_checked) -> None
     assert re.search(rf"{path.name}: git blob id [0-9a-f]{{40}}, published [0-9a-f]{{40}}; {changed}", text), text
 
 
-def test_a_pattern_pixel_changed_fails(copy: Path, gate) -> None:
+def test_a_pattern_pixel_changed_fails(copy: Path, gate: Gate) -> None:
     """The id of the pattern is the publisher's, so another pattern is not used, whoever is at fault."""
     edit(copy / "fixtures/golden/published.toml", "046620c544d4815d4e19b583f9df910200b9f931", "0" * 40)
     status, text = gate("golden", "-k", "flat")
@@ -88,7 +91,7 @@ def test_a_pattern_pixel_changed_fails(copy: Path, gate) -> None:
 
 
 @pytest.mark.parametrize("constant", ["coefficients_i32", "intercepts", "slopes", "offset"])
-def test_a_weight_changed_by_1e_3_fails_with_what_and_by_how_much(constant: str, copy: Path, gate) -> None:
+def test_a_weight_changed_by_1e_3_fails_with_what_and_by_how_much(constant: str, copy: Path, gate: Gate) -> None:
     path = copy / f"model/{MODEL}.onnx"
     model = onnx.load(path)
     (tensor,) = [c for c in model.graph.initializer if c.name == constant]
@@ -175,7 +178,7 @@ def skipped_silently(copy: Path) -> None:
     ],
 )
 def test_a_gate_without_what_it_needs_could_not_run(
-    spoil: Callable[[Path], None], message: str, copy: Path, gate
+    spoil: Callable[[Path], None], message: str, copy: Path, gate: Gate
 ) -> None:
     spoil(copy)
     status, text = gate("golden", "-k", "flat or test_models")
@@ -185,34 +188,34 @@ def test_a_gate_without_what_it_needs_could_not_run(
     assert "COULD NOT RUN" in text
 
 
-def test_an_ffmpeg_that_is_missing_could_not_run(gate) -> None:
+def test_an_ffmpeg_that_is_missing_could_not_run(gate: Gate) -> None:
     status, text = gate("golden", TINYVMAF_FFMPEG="/no/such/ffmpeg")
     assert status == COULD_NOT_RUN, text
     assert "COULD NOT RUN: TINYVMAF_FFMPEG: /no/such/ffmpeg is not an executable file" in text
 
 
-def test_a_model_file_that_is_missing_fails(copy: Path, gate) -> None:
+def test_a_model_file_that_is_missing_fails(copy: Path, gate: Gate) -> None:
     remove_model(copy)
     status, text = gate("golden", "-k", "test_models")
     assert status == FAIL, text
     assert f"{MODEL}.onnx: No such file" in text
 
 
-def test_a_record_edited_to_suit_fails(copy: Path, gate) -> None:
+def test_a_record_edited_to_suit_fails(copy: Path, gate: Gate) -> None:
     edit(copy / f"fixtures/golden/records/{MODEL}.json", "97.42804", "97.42704")
     status, text = gate("golden", "-k", "test_models")
     assert status == FAIL, text
     assert f"{MODEL} on flat: |d| of a recorded score of a frame: 3 of 3 values outside 4 places" in text
 
 
-def test_rows_edited_to_suit_fail(copy: Path, gate) -> None:
+def test_rows_edited_to_suit_fail(copy: Path, gate: Gate) -> None:
     edit(copy / "fixtures/golden/rows.json", "0.962083914903", "0.962983914903")
     status, text = gate("golden", "-k", "test_models")
     assert status == FAIL, text
     assert "frozen rows of natural_10bit: |d| of a published clip mean" in text
 
 
-def test_a_record_without_its_model_fails(copy: Path, gate) -> None:
+def test_a_record_without_its_model_fails(copy: Path, gate: Gate) -> None:
     records = copy / "fixtures/golden/records"
     shutil.copy(records / f"{MODEL}.json", records / "gone.json")
     status, text = gate("golden", "-k", "test_models")
@@ -220,14 +223,14 @@ def test_a_record_without_its_model_fails(copy: Path, gate) -> None:
     assert "records of models that are not registered: gone" in text
 
 
-def test_published_places_beyond_the_bound_could_not_run(copy: Path, gate) -> None:
+def test_published_places_beyond_the_bound_could_not_run(copy: Path, gate: Gate) -> None:
     edit(copy / "gates.toml", "value = 4", "value = 2")
     status, text = gate("golden", "-k", "flat")
     assert status == COULD_NOT_RUN, text
     assert "gates.toml: [golden.published]: value 2 is outside 4 to 9 places" in text
 
 
-def test_recording_fails_its_own_run_and_the_next_one_judges_it(copy: Path, gate) -> None:
+def test_recording_fails_its_own_run_and_the_next_one_judges_it(copy: Path, gate: Gate) -> None:
     remove_record(copy)
     status, text = gate("golden", "--record")
     assert status == FAIL, text
@@ -245,24 +248,24 @@ def test_recording_fails_its_own_run_and_the_next_one_judges_it(copy: Path, gate
 @pytest.mark.parametrize(
     "options", [["-k", "nothing_has_this_name"], ["-m", "slow"], ["--deselect", "suites/golden"]], ids=lambda o: o[0]
 )
-def test_a_selection_of_nothing_is_not_green(options: list[str], gate) -> None:
+def test_a_selection_of_nothing_is_not_green(options: list[str], gate: Gate) -> None:
     status, text = gate("golden", *options)
     assert status != 0, text
     assert "VERDICT: PASS" not in text
 
 
-def test_a_selection_that_judges_nothing_could_not_run(gate) -> None:
+def test_a_selection_that_judges_nothing_could_not_run(gate: Gate) -> None:
     status, text = gate("golden", "-k", "records_and_registry")
     assert status == COULD_NOT_RUN, text
     assert "VERDICT: COULD NOT RUN (nothing was judged)" in text
 
 
-def test_what_is_not_checked_can_be_made_to_fail(gate) -> None:
+def test_what_is_not_checked_can_be_made_to_fail(gate: Gate) -> None:
     status, text = gate("golden", "--fail-not-checked", "-k", "natural_8bit or flat")
     assert status == COULD_NOT_RUN, text
 
 
-def test_an_older_libvmaf_is_held_against_its_own_values(gate, not_checked) -> None:
+def test_an_older_libvmaf_is_held_against_its_own_values(gate: Gate, not_checked: NotChecked) -> None:
     """The epoch decides which published value is right, and what has none is NOT CHECKED."""
     path = os.environ.get("TINYVMAF_TESTS_OLD_FFMPEG")
     if not path:

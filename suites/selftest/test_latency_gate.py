@@ -14,17 +14,22 @@ from onnx import helper, numpy_helper
 from tinyvmaf.files import home
 from tinyvmaf.model.registry import register
 from tinyvmaf.model.sidecar import read_sidecar
+from tinyvmaf.vmaf.ffmpeg import FFmpeg
+
+from .conftest import Gate
 
 FAIL, COULD_NOT_RUN = 1, 10
 MODEL = "tinyvmaf_nano"
 QUIET = ("--benchmark-quiet",)
 # What is red is looked at again some seconds later, for the machine may be busy for a while; here it is the model.
 CONFIRM_AT_ONCE = ("import tinyvmaf.measure.latency.race", "tinyvmaf.measure.latency.race.PAUSES_S = (0.0, 0.0)")
-Run = Callable[..., tuple[int, str]]
+
+
+Only = Callable[[bytes], None]
 
 
 @pytest.fixture
-def only(copy: Path) -> Callable[[bytes], None]:
+def only(copy: Path) -> Only:
     """Registers a changed nano as the only model; the baseline stays that of the good one."""
 
     def enter(data: bytes) -> None:
@@ -66,7 +71,7 @@ def behind(model: onnx.ModelProto, op: str, other: str, times: int = 1) -> bytes
     return bytes(model.SerializeToString())
 
 
-def test_an_unchanged_model_passes_and_is_a_line_more_in_the_history(gate: Run, copy: Path) -> None:
+def test_an_unchanged_model_passes_and_is_a_line_more_in_the_history(gate: Gate, copy: Path) -> None:
     history = copy / "history.jsonl"
     also(copy, batches((1, 4096)))
     status, out = gate("latency", *QUIET, "--history", str(history), "-k", f"{MODEL} and not whole")
@@ -80,7 +85,7 @@ def test_an_unchanged_model_passes_and_is_a_line_more_in_the_history(gate: Run, 
     assert len(history.read_text(encoding="utf-8").splitlines()) == 1
 
 
-def test_every_bound_is_held(gate: Run, copy: Path) -> None:
+def test_every_bound_is_held(gate: Gate, copy: Path) -> None:
     """The unchanged model against bounds that it cannot meet: each of them must be in the message."""
     tight = {
         "floor": "1",
@@ -114,7 +119,7 @@ def test_every_bound_is_held(gate: Run, copy: Path) -> None:
         assert message in out, (message, out)
 
 
-def test_where_nothing_is_resolved_the_gate_could_not_run(gate: Run, copy: Path) -> None:
+def test_where_nothing_is_resolved_the_gate_could_not_run(gate: Gate, copy: Path) -> None:
     """Every verdict made unresolved: none may count as a pass."""
     unresolved = "{one: latency.RatioVerdict('unresolved', race.ratio(one.lane, one.to)) for one in bounds}"
     also(copy, batches((16,)), f"latency.judge = lambda start, bounds, race: {unresolved}")
@@ -126,7 +131,7 @@ def test_where_nothing_is_resolved_the_gate_could_not_run(gate: Run, copy: Path)
     )
 
 
-def test_under_a_tracer_the_gate_could_not_run(gate: Run, copy: Path) -> None:
+def test_under_a_tracer_the_gate_could_not_run(gate: Gate, copy: Path) -> None:
     """As coverage and debuggers do: what runs in Python is slowed, and that by the call."""
     also(copy, "import sys", "sys.settrace(lambda *rest: None)")
     status, out = gate("latency", *QUIET, "-k", f"{MODEL} and 16]")
@@ -134,7 +139,7 @@ def test_under_a_tracer_the_gate_could_not_run(gate: Run, copy: Path) -> None:
     assert "latency cannot be measured under a tracer" in out
 
 
-def test_a_file_of_ones_own_is_judged_and_compared_with_another(gate: Run, copy: Path, nano: onnx.ModelProto) -> None:
+def test_a_file_of_ones_own_is_judged_and_compared_with_another(gate: Gate, copy: Path, nano: onnx.ModelProto) -> None:
     mine, history = copy / "mine.onnx", copy / "history.jsonl"
     mine.write_bytes((copy / f"model/{MODEL}.onnx").read_bytes())
     mine.with_suffix(".json").write_bytes((copy / f"model/{MODEL}.json").read_bytes())
@@ -145,7 +150,7 @@ def test_a_file_of_ones_own_is_judged_and_compared_with_another(gate: Run, copy:
     assert not history.exists()
     also(copy, *CONFIRM_AT_ONCE)
     slower = copy / f"model/baseline/{MODEL}.onnx"
-    nano.graph.initializer.append(numpy_helper.from_array(np.float32(-1), "below"))
+    nano.graph.initializer.append(numpy_helper.from_array(np.array(-1, np.float32), "below"))
     mine.write_bytes(behind(nano, "Max", "below", times=40))
     sidecar = json.loads(mine.with_suffix(".json").read_text(encoding="utf-8"))
     sidecar |= {"sha256": hashlib.sha256(mine.read_bytes()).hexdigest(), "id": "mine", "kind": "teacher"}
@@ -160,8 +165,10 @@ def test_a_file_of_ones_own_is_judged_and_compared_with_another(gate: Run, copy:
     assert "mine.onnx does not keep the contract" in out
 
 
-def test_a_graph_with_idle_nodes_is_slow_at_one_row_and_has_grown(gate: Run, only, nano: onnx.ModelProto) -> None:
-    nano.graph.initializer.append(numpy_helper.from_array(np.float32(-1), "below"))
+def test_a_graph_with_idle_nodes_is_slow_at_one_row_and_has_grown(
+    gate: Gate, only: Only, nano: onnx.ModelProto
+) -> None:
+    nano.graph.initializer.append(numpy_helper.from_array(np.array(-1, np.float32), "below"))
     only(behind(nano, "Max", "below", times=40))
     status, out = gate("latency", *QUIET, "-k", "grown or (fast and 1])")
     assert status == FAIL, out
@@ -173,7 +180,7 @@ def test_a_graph_with_idle_nodes_is_slow_at_one_row_and_has_grown(gate: Run, onl
     assert "the first race, with sessions of its own" in out
 
 
-def test_a_wide_layer_that_changes_nothing_is_slow_in_bulk(gate: Run, only, nano: onnx.ModelProto) -> None:
+def test_a_wide_layer_that_changes_nothing_is_slow_in_bulk(gate: Gate, only: Only, nano: onnx.ModelProto) -> None:
     rng = np.random.default_rng(0)
     for name, shape in (("wide_in", (6, 1000)), ("wide_out", (1000, 1)), ("nothing", ())):
         value = np.zeros(shape, np.float32) if name == "nothing" else rng.random(shape, dtype=np.float32)
@@ -194,10 +201,10 @@ def test_a_wide_layer_that_changes_nothing_is_slow_in_bulk(gate: Run, only, nano
 
 @pytest.mark.parametrize("wrong", ["one row of 6,912", "every row by seven points", "nan on one row"])
 def test_a_fast_model_with_a_wrong_output_fails_inside_the_benchmark(
-    gate: Run, only, nano: onnx.ModelProto, wrong: str, ffmpeg
+    gate: Gate, only: Only, nano: onnx.ModelProto, wrong: str, ffmpeg: FFmpeg
 ) -> None:
     if wrong == "every row by seven points":
-        nano.graph.initializer.append(numpy_helper.from_array(np.float32(7), "seven"))
+        nano.graph.initializer.append(numpy_helper.from_array(np.array(7, np.float32), "seven"))
         only(behind(nano, "Sub", "seven"))
     else:
         from tinyvmaf.judge.opponents import opponents_of
@@ -220,9 +227,9 @@ def one_row(model: onnx.ModelProto, row: np.ndarray, op: str, of: float) -> byte
     last.output[0] = "right"
     for name, value in (
         ("row", row[None]),
-        ("six", np.float32(6)),
-        ("of", np.float32(of)),
-        ("no", np.int64([1])),
+        ("six", np.array(6, np.float32)),
+        ("of", np.array(of, np.float32)),
+        ("no", np.array([1], np.int64)),
     ):
         model.graph.initializer.append(numpy_helper.from_array(value, name))
     model.graph.node.extend(
@@ -249,7 +256,7 @@ def one_row(model: onnx.ModelProto, row: np.ndarray, op: str, of: float) -> byte
         (("--baseline", "nowhere.onnx"), "nowhere.onnx does not keep the contract"),
     ],
 )
-def test_what_would_time_nothing_could_not_run(gate: Run, options: tuple[str, ...], message: str) -> None:
+def test_what_would_time_nothing_could_not_run(gate: Gate, options: tuple[str, ...], message: str) -> None:
     status, out = gate(
         "latency", "-k", f"fast and {MODEL} and 16]" if options[0] != "--model" else "fast and 16]", *options
     )
@@ -257,7 +264,7 @@ def test_what_would_time_nothing_could_not_run(gate: Run, options: tuple[str, ..
     assert message in out, out
 
 
-def test_a_registered_model_without_a_baseline_could_not_run(gate: Run, copy: Path) -> None:
+def test_a_registered_model_without_a_baseline_could_not_run(gate: Gate, copy: Path) -> None:
     path = copy / "model/baseline/baseline.json"
     kept = [one for one in json.loads(path.read_text(encoding="utf-8")) if one["id"] != MODEL]
     path.write_text(json.dumps(kept), encoding="utf-8")
@@ -266,7 +273,7 @@ def test_a_registered_model_without_a_baseline_could_not_run(gate: Run, copy: Pa
     assert f"tinyvmaf bench baseline --accept {MODEL}" in out
 
 
-def test_a_baseline_that_is_another_file_could_not_run(gate: Run, copy: Path) -> None:
+def test_a_baseline_that_is_another_file_could_not_run(gate: Gate, copy: Path) -> None:
     path = copy / f"model/baseline/{MODEL}.onnx"
     path.write_bytes((copy / "model/tinyvmaf_tiny.onnx").read_bytes())
     status, out = gate("latency", *QUIET, "-k", f"{MODEL} and grown")
@@ -274,14 +281,14 @@ def test_a_baseline_that_is_another_file_could_not_run(gate: Run, copy: Path) ->
     assert "accepted was" in out
 
 
-def test_an_empty_registry_could_not_run(gate: Run, copy: Path) -> None:
+def test_an_empty_registry_could_not_run(gate: Gate, copy: Path) -> None:
     (copy / "model/registry.json").write_text('{"schema": 1, "models": []}', encoding="utf-8")
     status, out = gate("latency", *QUIET, "-k", "16]")
     assert status == COULD_NOT_RUN, out
     assert "registry.json lists no model" in out
 
 
-def test_a_history_that_is_none_is_not_added_to_and_the_run_is_not_green(gate: Run, copy: Path) -> None:
+def test_a_history_that_is_none_is_not_added_to_and_the_run_is_not_green(gate: Gate, copy: Path) -> None:
     history = copy / "history.jsonl"
     history.write_text("not a run\n", encoding="utf-8")
     status, out = gate("latency", *QUIET, "--history", str(history), "-k", f"{MODEL} and grown")

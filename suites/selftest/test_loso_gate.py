@@ -25,6 +25,8 @@ from tinyvmaf.data import dataset
 from tinyvmaf.model import registry
 from tinyvmaf.model.sidecar import graph_facts, read_sidecar
 
+from .conftest import Gate
+
 FAIL, COULD_NOT_RUN = 1, 10
 ID = "distilled"
 RECIPE = """\
@@ -112,7 +114,7 @@ def _one_student(copy: Path, trained: Path) -> None:
 
 
 @pytest.fixture
-def loso(gate, shared: Path) -> Callable[..., tuple[int, str]]:
+def loso(gate: Gate, shared: Path) -> Gate:
     """The gate, with the session's store."""
     return partial(gate, "loso", TINYVMAF_CACHE=str(shared / "store"))
 
@@ -172,7 +174,7 @@ PROMISES = "test_promises_are_kept"
 DOMAIN = "test_nothing_in_the_domain_is_off_by_what_viewers_notice"
 
 
-def test_the_unbroken_copy_passes(loso) -> None:
+def test_the_unbroken_copy_passes(loso: Gate) -> None:
     status, text = loso()
     assert (status, "VERDICT: PASS" in text.splitlines()[-1]) == (0, True), text
     assert re.search(rf"{ID}: .* again, byte for byte", text), text
@@ -185,7 +187,7 @@ def shuffled(columns: Columns) -> None:
     np.random.default_rng(0).shuffle(columns["vmaf_v0.6.1"])
 
 
-def test_shuffled_labels_fail(copy: Path, loso) -> None:
+def test_shuffled_labels_fail(copy: Path, loso: Gate) -> None:
     rewrite_rows(copy, shuffled)
     status, text = loso()
     assert status == FAIL, text
@@ -193,7 +195,7 @@ def test_shuffled_labels_fail(copy: Path, loso) -> None:
     assert re.search(rf"{ID}, frames: mean PLCC of the sources held out: 2 of 2 values outside >= 0\.97", text), text
 
 
-def test_a_fold_that_holds_nothing_out_is_not_fitted(copy: Path, loso) -> None:
+def test_a_fold_that_holds_nothing_out_is_not_fitted(copy: Path, loso: Gate) -> None:
     """The fit itself refuses a fold whose held-out source it is to train on."""
     also(
         copy,
@@ -222,7 +224,7 @@ def test_a_fold_that_holds_nothing_out_is_not_fitted(copy: Path, loso) -> None:
     ],
     ids=["fitted on every source", "one fold's model under another's name"],
 )
-def test_a_held_out_source_that_was_trained_on_fails(wrong: list[str], copy: Path, loso) -> None:
+def test_a_held_out_source_that_was_trained_on_fails(wrong: list[str], copy: Path, loso: Gate) -> None:
     """Whatever anybody says of a model: the sources in its file are those of the rows that it was fitted on."""
     also(copy, *wrong)
     status, text = loso("--recipe", "on_clips", "-k", "has_seen")
@@ -244,7 +246,7 @@ def renamed(columns: Columns) -> None:
         columns[name] = np.concatenate([values, again])
 
 
-def test_a_source_that_leaks_in_under_another_name_fails(copy: Path, loso) -> None:
+def test_a_source_that_leaks_in_under_another_name_fails(copy: Path, loso: Gate) -> None:
     rewrite_rows(copy, renamed)
     status, text = loso("--recipe", "on_clips", "-k", "has_seen")
     assert status == FAIL, text
@@ -254,7 +256,7 @@ def test_a_source_that_leaks_in_under_another_name_fails(copy: Path, loso) -> No
         assert re.search(rf"  {source}, seed 0 +1 +-0\.99 +<", text), text
 
 
-def test_features_in_another_order_fail(copy: Path, loso) -> None:
+def test_features_in_another_order_fail(copy: Path, loso: Gate) -> None:
     """Nothing in the registry is at odds: the graph takes six features, and has no names for them."""
     order = registry.find(ID, copy / "model").sidecar().feature_order
     register_anew(copy, feature_order=[*order[1:], order[0]])
@@ -263,7 +265,7 @@ def test_features_in_another_order_fail(copy: Path, loso) -> None:
     assert {OFF, PROMISES} <= failed(text)
 
 
-def test_a_constant_model_fails(copy: Path, loso) -> None:
+def test_a_constant_model_fails(copy: Path, loso: Gate) -> None:
     """Its recipe is as good as ever; it is the file that gives 50 whatever it is asked."""
     model = onnx.load(copy / f"model/{ID}.onnx")
     for tensor in model.graph.initializer:
@@ -278,7 +280,7 @@ def test_a_constant_model_fails(copy: Path, loso) -> None:
     assert re.search(rf"{ID}: .*, held-out sources: 1 of 2 values outside .*\n.*\n +registered file .* +<", text), text
 
 
-def test_a_file_that_is_not_what_its_recipe_makes_fails_whatever_it_promises(copy: Path, loso) -> None:
+def test_a_file_that_is_not_what_its_recipe_makes_fails_whatever_it_promises(copy: Path, loso: Gate) -> None:
     """Scores of half the size have the same correlations; the folds are as good as ever."""
     model = onnx.load(copy / f"model/{ID}.onnx")
     for tensor in model.graph.initializer:
@@ -292,7 +294,7 @@ def test_a_file_that_is_not_what_its_recipe_makes_fails_whatever_it_promises(cop
     assert not re.search(r"  folds, \w+, seed 0 .* <", text), text
 
 
-def test_a_recipe_edited_after_registration_fails(copy: Path, loso) -> None:
+def test_a_recipe_edited_after_registration_fails(copy: Path, loso: Gate) -> None:
     edit(copy / f"model/recipes/{ID}.toml", "steps = 25\nbatch = 3000\nsearches = 3", "steps = 2\nbatch = 3000")
     status, text = loso("-k", "is_of_this_recipe")
     assert status == FAIL, text
@@ -307,7 +309,7 @@ def test_a_recipe_edited_after_registration_fails(copy: Path, loso) -> None:
         ("worst_difference", 1e-3, "largest difference from the teacher found in its domain: 1 of 1 values outside"),
     ],
 )
-def test_a_promise_that_is_not_kept_fails(promise: str, bound: float, metric: str, copy: Path, loso) -> None:
+def test_a_promise_that_is_not_kept_fails(promise: str, bound: float, metric: str, copy: Path, loso: Gate) -> None:
     register_anew(copy, promised={promise: bound})
     status, text = loso("-k", "promises")
     assert status == FAIL, text
@@ -316,7 +318,7 @@ def test_a_promise_that_is_not_kept_fails(promise: str, bound: float, metric: st
     assert f"why this bound: {ID} promises it" in text
 
 
-def test_a_straight_line_fails_by_its_max_error_alone(loso) -> None:
+def test_a_straight_line_fails_by_its_max_error_alone(loso: Gate) -> None:
     """Correlation does not see what it lacks: this is why the gate has that bound."""
     status, text = loso("--recipe", "linear")
     assert status == FAIL, text
@@ -325,7 +327,7 @@ def test_a_straight_line_fails_by_its_max_error_alone(loso) -> None:
     assert "again: tox -e loso -- --recipe linear -k 'linear'" in text
 
 
-def test_a_student_that_says_too_little_could_not_run(copy: Path, loso) -> None:
+def test_a_student_that_says_too_little_could_not_run(copy: Path, loso: Gate) -> None:
     """Three at once: each is named, and none is skipped for being what it is."""
     training = registry.find(ID, copy / "model").sidecar().as_dict()["training"]
     register_anew(copy, promised={})
@@ -338,14 +340,14 @@ def test_a_student_that_says_too_little_could_not_run(copy: Path, loso) -> None:
     assert "COULD NOT RUN: no recipe 'gone'" in text
 
 
-def test_a_promise_that_nobody_measures_could_not_run(copy: Path, loso) -> None:
+def test_a_promise_that_nobody_measures_could_not_run(copy: Path, loso: Gate) -> None:
     register_anew(copy, promised={"frame_rmse": 1, "frame_rsme": 1})
     status, text = loso("-k", "promises")
     assert status == COULD_NOT_RUN, text
     assert f"COULD NOT RUN: {ID} promises 'frame_rsme', which nobody measures\n  hint: there are frame_rmse, " in text
 
 
-def test_a_registered_student_of_opinions_is_judged_by_them(copy: Path, loso) -> None:
+def test_a_registered_student_of_opinions_is_judged_by_them(copy: Path, loso: Gate) -> None:
     """Both its folds and the file itself, against viewers who like what the teacher does not. They say nothing of a
     frame, so a promise of one cannot be looked at."""
     means = dataset.read(copy / "fixtures/corpus/features.parquet").clip_means("vmaf_v0.6.1")
@@ -386,7 +388,7 @@ def no_bounds(copy: Path) -> None:
     ],
 )
 def test_a_gate_without_what_it_needs_could_not_run(
-    spoil: Callable[[Path], None], message: str, copy: Path, loso
+    spoil: Callable[[Path], None], message: str, copy: Path, loso: Gate
 ) -> None:
     spoil(copy)
     status, text = loso()
@@ -394,14 +396,14 @@ def test_a_gate_without_what_it_needs_could_not_run(
     assert re.search(f"COULD NOT RUN: .*{message}", text), text
 
 
-def test_a_recipe_that_cannot_be_judged_could_not_run(loso) -> None:
+def test_a_recipe_that_cannot_be_judged_could_not_run(loso: Gate) -> None:
     status, text = loso("--recipe", "nosuch", "--recipe", "mos_clip")
     assert status == COULD_NOT_RUN, text
     assert "COULD NOT RUN: no recipe 'nosuch'\n  hint: a TOML file, or one of a1, " in text
     assert "COULD NOT RUN: recipe mos_clip fits opinions\n  hint: --mos FILE: clip,mos[,ci]" in text
 
 
-def test_without_torch_and_with_nothing_in_the_store_it_could_not_run(tmp_path: Path, copy: Path, loso) -> None:
+def test_without_torch_and_with_nothing_in_the_store_it_could_not_run(tmp_path: Path, copy: Path, loso: Gate) -> None:
     """What was not fitted cannot be judged; the message says what to install."""
     (tmp_path / "torch").mkdir()
     (tmp_path / "torch/__init__.py").write_text("raise ImportError('blocked')\n", encoding="utf-8")

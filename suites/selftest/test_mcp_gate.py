@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from .conftest import Gate
+
 FAIL, COULD_NOT_RUN = 1, 10
 PATTERN = "checkerboard_1px"
 
@@ -28,12 +30,12 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new), encoding="utf-8")
 
 
-def test_the_unchanged_copy_passes(gate) -> None:
+def test_the_unchanged_copy_passes(gate: Gate) -> None:
     status, text = gate("mcp", "-k", f"{PATTERN} or recorded_ones")
     assert (status, "VERDICT: PASS" in text.splitlines()[-1]) == (0, True), text
 
 
-def test_a_published_value_changed_by_1e_4_fails(copy: Path, gate) -> None:
+def test_a_published_value_changed_by_1e_4_fails(copy: Path, gate: Gate) -> None:
     old = "35.06866714286451"
     edit(copy / "fixtures/golden/published.toml", old, repr(float(old) + 1e-4))
     status, text = gate("mcp", "-k", PATTERN)
@@ -42,7 +44,7 @@ def test_a_published_value_changed_by_1e_4_fails(copy: Path, gate) -> None:
     assert f"again: tox -e mcp -- -k {PATTERN}" in text
 
 
-def test_a_tool_that_is_not_the_recorded_one_fails(copy: Path, gate) -> None:
+def test_a_tool_that_is_not_the_recorded_one_fails(copy: Path, gate: Gate) -> None:
     edit(copy / "suites/mcp/schema.json", '"run_gate": {', '"run_gates": {')
     status, text = gate("mcp", "-k", "recorded_ones")
     assert status == FAIL, text
@@ -50,7 +52,7 @@ def test_a_tool_that_is_not_the_recorded_one_fails(copy: Path, gate) -> None:
 
 
 @pytest.mark.parametrize("wrong", BREAKS)
-def test_a_server_that_opens_files_outside_the_roots_fails(wrong: str, copy: Path, gate) -> None:
+def test_a_server_that_opens_files_outside_the_roots_fails(wrong: str, copy: Path, gate: Gate) -> None:
     edit(
         copy / "suites/mcp/watched_server.py",
         'if __name__ == "__main__":',
@@ -61,7 +63,7 @@ def test_a_server_that_opens_files_outside_the_roots_fails(wrong: str, copy: Pat
     assert re.search(r"vmaf_score \{.* opened \[.*root-and-more/secret\.|was not refused: ", text), text
 
 
-def test_without_the_sdk_it_could_not_run(tmp_path: Path, gate) -> None:
+def test_without_the_sdk_it_could_not_run(tmp_path: Path, gate: Gate) -> None:
     """What `find_spec` says where there is none."""
     (tmp_path / "sitecustomize.py").write_text(
         "import importlib.util as u\nfound = u.find_spec\n"

@@ -18,6 +18,8 @@ import pytest
 
 from tinyvmaf.data import dataset
 
+from .conftest import Gate
+
 FAIL, COULD_NOT_RUN, NO_TESTS = 1, 10, 5
 MODEL, YARDSTICK = "tinyvmaf_nano", "vmaf_v0.6.1_svr"
 SUITE = "golden"
@@ -31,7 +33,7 @@ owner = "nobody"
 expires = {expires}
 """
 FUTURE, PAST = "2999-01-01", "2020-01-01"
-Spoil = Callable[[Path], None]
+Spoil = Callable[[Path], object]
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +57,7 @@ def verdict(copy: Path) -> str | None:
     return json.loads(path.read_text(encoding="utf-8"))["verdict"] if path.is_file() else None
 
 
-def test_the_same_run_passes_where_nothing_is_wrong(copy: Path, gate) -> None:
+def test_the_same_run_passes_where_nothing_is_wrong(copy: Path, gate: Gate) -> None:
     (copy / "report/verdict.json").unlink()
     status, text = gate(SUITE)
     assert (status, verdict(copy)) == (0, "PASS"), text
@@ -72,29 +74,29 @@ def test_the_same_run_passes_where_nothing_is_wrong(copy: Path, gate) -> None:
     ],
     ids=lambda options: f"{options[0]} {options[1]}",
 )
-def test_options_that_leave_no_test(options: tuple[str, ...], copy: Path, gate) -> None:
+def test_options_that_leave_no_test(options: tuple[str, ...], copy: Path, gate: Gate) -> None:
     status, text = gate(SUITE, *options)
     assert (status, verdict(copy)) == (NO_TESTS, None), text
 
 
-def test_a_selection_in_the_environment_that_leaves_no_test(copy: Path, gate) -> None:
+def test_a_selection_in_the_environment_that_leaves_no_test(copy: Path, gate: Gate) -> None:
     status, text = gate(SUITE, PYTEST_ADDOPTS="-k nothing_of_that_name")
     assert (status, verdict(copy)) == (NO_TESTS, None), text
 
 
-def test_a_selection_in_the_environment_is_said(copy: Path, gate) -> None:
+def test_a_selection_in_the_environment_is_said(copy: Path, gate: Gate) -> None:
     status, text = gate(SUITE, "--fail-not-checked", PYTEST_ADDOPTS="-k records_and")
     assert (status, verdict(copy)) == (COULD_NOT_RUN, "COULD NOT RUN"), text
     assert "whatever -k 'records_and' left out" in text
 
 
 @pytest.mark.parametrize("option", ["--setup-only", "--setup-plan"])
-def test_tests_that_are_set_up_and_not_run(option: str, copy: Path, gate) -> None:
+def test_tests_that_are_set_up_and_not_run(option: str, copy: Path, gate: Gate) -> None:
     status, text = gate(SUITE, option)
     assert (status, verdict(copy)) == (COULD_NOT_RUN, "COULD NOT RUN"), text
 
 
-def test_tests_that_are_only_listed_get_no_verdict(copy: Path, gate) -> None:
+def test_tests_that_are_only_listed_get_no_verdict(copy: Path, gate: Gate) -> None:
     """Of a listing pytest says status 0, as ever; nobody may read a verdict into it."""
     (copy / "report/verdict.json").unlink()
     _, text = gate(SUITE, "--collect-only")
@@ -106,7 +108,7 @@ def test_tests_that_are_only_listed_get_no_verdict(copy: Path, gate) -> None:
 @pytest.mark.parametrize(
     "option", ["--noconftest", "--rootdir=/", "-p=no:tinyvmaf.judge.plugin", "-p=no:tinyvmaf-verdict"]
 )
-def test_without_what_gives_the_verdict_no_test_can_pass(option: str, gate) -> None:
+def test_without_what_gives_the_verdict_no_test_can_pass(option: str, gate: Gate) -> None:
     status, text = gate(SUITE, option.replace("-p=", "-p"))
     assert status not in (0, NO_TESTS), text
     assert "VERDICT: PASS" not in text
@@ -156,7 +158,7 @@ def bounds(old: str, new: str) -> Spoil:
 
 def waiver(model: str, expires: str, more: str = "") -> Spoil:
     text = WAIVER.format(model=model, expires=expires) + more
-    return lambda copy: (copy / "waivers.toml").write_text(text, encoding="utf-8") and None
+    return lambda copy: (copy / "waivers.toml").write_text(text, encoding="utf-8")
 
 
 def no_record(copy: Path) -> None:
@@ -193,7 +195,7 @@ def a_worker_dies(copy: Path) -> None:
     ],
 )
 def test_a_suite_in_which_nothing_is_judged(
-    spoil: Spoil, options: tuple[str, ...], status: int, message: str, copy: Path, gate
+    spoil: Spoil, options: tuple[str, ...], status: int, message: str, copy: Path, gate: Gate
 ) -> None:
     spoil(copy)
     got, text = gate(SUITE, *options)
@@ -202,7 +204,7 @@ def test_a_suite_in_which_nothing_is_judged(
     assert "VERDICT: PASS" not in text
 
 
-def test_a_report_that_cannot_be_written(copy: Path, gate) -> None:
+def test_a_report_that_cannot_be_written(copy: Path, gate: Gate) -> None:
     shutil.rmtree(copy / "report")
     (copy / "report").write_text("", encoding="utf-8")
     status, text = gate(SUITE)
@@ -210,7 +212,7 @@ def test_a_report_that_cannot_be_written(copy: Path, gate) -> None:
     assert "VERDICT: PASS" not in text
 
 
-def test_a_run_that_is_killed_says_that_the_report_is_older(copy: Path, gate) -> None:
+def test_a_run_that_is_killed_says_that_the_report_is_older(copy: Path, gate: Gate) -> None:
     appended(
         f"@pytest.fixture(autouse=True)\ndef _dies():\n    import os\n    os.kill(os.getpid(), {signal.SIGKILL:d})"
     )(copy)
@@ -219,7 +221,7 @@ def test_a_run_that_is_killed_says_that_the_report_is_older(copy: Path, gate) ->
     assert (copy / "report/unfinished.txt").is_file(), text
 
 
-def test_models_that_are_no_files(copy: Path, gate) -> None:
+def test_models_that_are_no_files(copy: Path, gate: Gate) -> None:
     """Missing, a folder, a pipe, empty: of each it is said, and none is judged."""
     (copy / "folder.onnx").mkdir()
     os.mkfifo(copy / "pipe.onnx")
@@ -233,7 +235,7 @@ def test_models_that_are_no_files(copy: Path, gate) -> None:
     assert "nothing was judged" in text
 
 
-def test_a_home_without_anything(copy: Path, tmp_path: Path, gate) -> None:
+def test_a_home_without_anything(copy: Path, tmp_path: Path, gate: Gate) -> None:
     """What is judged is the checkout's, wherever TINYVMAF_HOME leads: where that is nowhere, nothing runs."""
     (tmp_path / "nowhere").mkdir()
     (copy / "report/verdict.json").unlink()
@@ -243,7 +245,7 @@ def test_a_home_without_anything(copy: Path, tmp_path: Path, gate) -> None:
     assert verdict(copy) is None
 
 
-def test_a_corpus_without_rows(copy: Path, gate) -> None:
+def test_a_corpus_without_rows(copy: Path, gate: Gate) -> None:
     path = copy / "fixtures/corpus/features.parquet"
     data = dataset.read(path)
     dataset.write(path, data.table.slice(0, 0), data.provenance)
@@ -253,7 +255,7 @@ def test_a_corpus_without_rows(copy: Path, gate) -> None:
     assert not re.search(r"[1-9]\d* outcomes", text), text
 
 
-def test_a_data_root_without_clips(copy: Path, tmp_path: Path, gate) -> None:
+def test_a_data_root_without_clips(copy: Path, tmp_path: Path, gate: Gate) -> None:
     (tmp_path / "root").mkdir()
     status, text = gate("corpus", "suites/loso", "--data-root", str(tmp_path / "root"))
     assert status == COULD_NOT_RUN, text
@@ -276,7 +278,7 @@ def test_the_process_ends(model):
 
 
 @pytest.fixture
-def joined(copy: Path, others: dict[str, str]) -> Callable[..., tuple[int, str]]:
+def joined(copy: Path, others: dict[str, str]) -> Gate:
     """`tinyvmaf gate` on the copy, whose suites all have one test that passes at once."""
     for suite in (copy / "suites").iterdir():
         shutil.rmtree(suite)
@@ -307,7 +309,7 @@ def others() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
 
 
-def test_the_joined_verdict_misses_suites_and_a_run_that_ended(copy: Path, joined) -> None:
+def test_the_joined_verdict_misses_suites_and_a_run_that_ended(copy: Path, joined: Gate) -> None:
     """A suite that is gone, one without a test, and a pytest that ends with status 0 before it has said anything."""
     shutil.rmtree(copy / "suites/corpus")
     (copy / "suites/loso/test_loso.py").write_text("", encoding="utf-8")
@@ -323,13 +325,13 @@ def test_the_joined_verdict_misses_suites_and_a_run_that_ended(copy: Path, joine
     assert "golden: nothing" not in text
 
 
-def test_the_joined_verdict_is_not_given_on_a_list_of_tests(copy: Path, joined) -> None:
+def test_the_joined_verdict_is_not_given_on_a_list_of_tests(copy: Path, joined: Gate) -> None:
     status, text = joined("--", "--collect-only")
     assert (status, verdict(copy)) == (COULD_NOT_RUN, None), text
     assert "no run to give a verdict on" in text
 
 
-def test_the_joined_verdict_is_on_what_was_typed(copy: Path, joined) -> None:
+def test_the_joined_verdict_is_on_what_was_typed(copy: Path, joined: Gate) -> None:
     """What the environment would add, a list instead of a run or a selection, is left out."""
     status, text = joined(PYTEST_ADDOPTS="--collect-only -k nothing")
     assert (status, verdict(copy)) == (0, "PASS"), text

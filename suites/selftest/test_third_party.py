@@ -15,6 +15,8 @@ from tinyvmaf.judge.subjects import named
 from tinyvmaf.model.third_party import FeedOptions, original_scorer
 from tinyvmaf.vmaf.features import CANONICAL, CANONICAL_FEATURES
 
+from .conftest import Gate
+
 MODEL = "fixtures/third_party/quickvmaf.onnx"
 FAIL, COULD_NOT_RUN = 1, 10
 # What it fails, and nothing else: it is 90 points off where no clip of the corpus was, and NaN at the end of float32.
@@ -41,7 +43,7 @@ def verdict(copy: Path) -> dict[str, Any]:
     return content
 
 
-def test_it_is_judged_by_every_suite_that_needs_no_clock(copy: Path, gate) -> None:
+def test_it_is_judged_by_every_suite_that_needs_no_clock(copy: Path, gate: Gate) -> None:
     status, text = gate("contract", "suites/golden", "suites/loso", "--model", MODEL)
     assert status == FAIL, text
     found = verdict(copy)
@@ -67,7 +69,7 @@ def test_it_is_judged_by_every_suite_that_needs_no_clock(copy: Path, gate) -> No
     assert "which it may have seen: without a recipe nothing can be held out" in page
 
 
-def test_it_differs_between_engines(copy: Path, gate) -> None:
+def test_it_differs_between_engines(copy: Path, gate: Gate) -> None:
     status, text = gate(
         "backends", "--model", MODEL, "--engine", "onnxruntime-cpu", "--engine", "numpy", "-k", "agrees"
     )
@@ -100,7 +102,9 @@ def test_its_scores_are_those_of_the_original(tmp_path: Path) -> None:
         ({"output_scale": 100}, "'output_scale', which may change inputs or outputs"),
     ],
 )
-def test_what_its_sidecar_does_not_say_is_not_guessed(sidecar: dict[str, Any], message: str, copy: Path, gate) -> None:
+def test_what_its_sidecar_does_not_say_is_not_guessed(
+    sidecar: dict[str, Any], message: str, copy: Path, gate: Gate
+) -> None:
     path = (copy / MODEL).with_suffix(".json")
     content = json.loads(path.read_text(encoding="utf-8")) | sidecar
     path.write_text(json.dumps({k: v for k, v in content.items() if v is not None}), encoding="utf-8")
@@ -109,7 +113,7 @@ def test_what_its_sidecar_does_not_say_is_not_guessed(sidecar: dict[str, Any], m
     assert message in text
 
 
-def test_an_order_that_is_wrong_is_found_out(copy: Path, gate) -> None:
+def test_an_order_that_is_wrong_is_found_out(copy: Path, gate: Gate) -> None:
     """As far as anyone can: scores that are not VMAF's."""
     path = (copy / MODEL).with_suffix(".json")
     content = json.loads(path.read_text(encoding="utf-8"))
@@ -119,7 +123,7 @@ def test_an_order_that_is_wrong_is_found_out(copy: Path, gate) -> None:
     assert {"golden.near", "loso.plcc"} <= {gate for one in verdict(copy)["failures"] for gate in one["gates"]}
 
 
-def test_a_waiver_lets_one_gate_of_one_model_pass(copy: Path, gate) -> None:
+def test_a_waiver_lets_one_gate_of_one_model_pass(copy: Path, gate: Gate) -> None:
     waiver = '[[waiver]]\nmodel = "quickvmaf"\ngate = "{}"\nreason = "known"\nowner = "us"\nexpires = 2999-01-01\n'
     known = [name for name in sorted(FAILS) if name.startswith("contract.")]
     (copy / "waivers.toml").write_text("".join(map(waiver.format, known)), encoding="utf-8")

@@ -30,9 +30,14 @@ from tinyvmaf.judge.properties import (
 COLLECTOR = "tinyvmaf-verdict"
 """The name under which the collector is registered with pytest."""
 
+Judge = Callable[..., None]
+NotChecked = Callable[[str], NoReturn]
+Note = Callable[[str], None]
+Evidence = Callable[[Mapping[str, Any]], None]
+
 
 @pytest.fixture
-def judge(request: pytest.FixtureRequest) -> Callable[..., None]:
+def judge(request: pytest.FixtureRequest) -> Judge:
     """Record outcomes, and fail the test with all of them that are outside their bounds and not waived."""
     node, known = request.node, request.config.stash[WAIVERS]
     model, suite = _model_of(node), suite_of(node.nodeid)
@@ -62,7 +67,7 @@ def judged_by_assertions(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture
-def not_checked(request: pytest.FixtureRequest) -> Callable[[str], NoReturn]:
+def not_checked(request: pytest.FixtureRequest) -> NotChecked:
     """End the test, and list under NOT CHECKED what it could not check."""
 
     def end(what: str) -> NoReturn:
@@ -73,19 +78,19 @@ def not_checked(request: pytest.FixtureRequest) -> Callable[[str], NoReturn]:
 
 
 @pytest.fixture
-def also_not_checked(request: pytest.FixtureRequest) -> Callable[[str], None]:
+def also_not_checked(request: pytest.FixtureRequest) -> Note:
     """List a part under NOT CHECKED, and go on with the rest of the test."""
     return lambda what: request.node.user_properties.append((NOT_CHECKED, what))
 
 
 @pytest.fixture
-def note(request: pytest.FixtureRequest) -> Callable[[str], None]:
+def note(request: pytest.FixtureRequest) -> Note:
     """Print something in the summary of a run that passes, such as a measured value."""
     return lambda text: request.node.user_properties.append((NOTE, text))
 
 
 @pytest.fixture
-def evidence(request: pytest.FixtureRequest) -> Callable[[Mapping[str, Any]], None]:
+def evidence(request: pytest.FixtureRequest) -> Evidence:
     """Add data for the report's pictures of the test's model. A number that is not finite is given as None."""
     model = _model_of(request.node)
 
