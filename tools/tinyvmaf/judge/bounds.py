@@ -182,7 +182,7 @@ def _known(selector: str) -> list[str]:
     """The values of a selector that can occur; empty where nothing is known: a model may be registered later."""
     if selector == "engine":
         return [engine.name for engine in all_engines()]
-    known = {"kind": [*kinds()], "teacher": [*KNOWN], "tier": [name for name, _ in TIERS]}
+    known: dict[str, list[str]] = {"kind": [*kinds()], "teacher": [*KNOWN], "tier": [name for name, _ in TIERS]}
     return known.get(selector, [])
 
 
