@@ -187,7 +187,7 @@ def a_worker_dies(copy: Path) -> None:
         (waiver(MODEL, FUTURE), (), FAIL, "nothing needed it: take it out"),
         (waiver("gone", FUTURE), (), FAIL, "nothing needed it: take it out"),
         (waiver(MODEL, '"2999-01-01"'), (), COULD_NOT_RUN, "expires is a date without quotes"),
-        (waiver(MODEL, FUTURE, "upto = 3\n"), (), COULD_NOT_RUN, "waiver 1 has upto"),
+        (waiver(MODEL, FUTURE, "upto = 3\n"), (), COULD_NOT_RUN, "waiver 1: unknown key upto"),
         (waiver(MODEL, FUTURE, WAIVER.format(model=MODEL, expires=FUTURE)), (), COULD_NOT_RUN, "two waivers of"),
         (waiver(MODEL, FUTURE, "not TOML"), (), COULD_NOT_RUN, "waivers.toml: Expected"),
         (as_it_is, ("--waivers", "none.toml"), COULD_NOT_RUN, "none.toml: No such file"),
