@@ -11,9 +11,10 @@ import psutil
 import pytest
 
 from tinyvmaf.app.mcp_server.calls import Call, in_thread
-from tinyvmaf.app.mcp_server.gate import run_suite
+from tinyvmaf.app.mcp_server.gate import _verdict, run_suite
 from tinyvmaf.app.mcp_server.limits import LimitError
 from tinyvmaf.errors import CouldNotRunError, FFmpegError, TinyvmafError
+from tinyvmaf.judge import results
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, Stop, run
 
 ENDLESS = ["-re", "-f", "lavfi", "-i", "testsrc2=size=64x64:rate=30", "-f", "null", "-"]
@@ -134,3 +135,22 @@ def test_a_gate_without_a_verdict_could_not_run(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("TINYVMAF_HOME", str(tmp_path))
     with pytest.raises(CouldNotRunError, match="golden: pytest gave no verdict; its last lines:"):
         anyio.run(partial(run_suite, "golden", None, Reports(), seconds=30))
+
+
+@pytest.mark.parametrize(
+    ("run", "model", "expected"),
+    [
+        ("PASS", "PASS", "PASS"),
+        ("FAIL", "PASS", "FAIL"),
+        ("COULD NOT RUN", "PASS", "COULD NOT RUN"),
+        ("COULD NOT RUN", "FAIL", "FAIL"),
+        ("FAIL", "COULD NOT RUN", "FAIL"),
+        ("NONE", "NONE", "NONE"),
+    ],
+)
+@pytest.mark.parametrize("named", ["a", "somewhere/a.onnx", None])
+def test_a_verdict_is_never_better_than_that_of_the_run(named: str | None, run: str, model: str, expected: str) -> None:
+    """A libvmaf that fails its golden values, and a broken waivers.toml, are about no model."""
+    counts = {"outcomes": 1, "values": 1}
+    found = results.empty({"models": [{"id": "a", "verdict": model}], "verdict": run, "summary": "", "counts": counts})
+    assert _verdict("golden", named, found).verdict == (run if named is None else expected)

@@ -23,7 +23,7 @@ from tinyvmaf.app.mcp_server.limits import MAX_ENTRIES, LimitError
 from tinyvmaf.app.mcp_server.results import GateResult
 from tinyvmaf.errors import CouldNotRunError, TinyvmafError, install
 from tinyvmaf.files import home
-from tinyvmaf.judge.verdict import VERDICT_FILE
+from tinyvmaf.judge.verdict import COULD_NOT_RUN, FAIL, PASS, STOPPED, VERDICT_FILE
 
 Suite = Literal["golden", "contract", "backends", "loso", "latency", "corpus"]
 """Without `mcp`, which would run itself, and `selftest`, which tests the gates and no model."""
@@ -31,6 +31,7 @@ _WITHOUT_MODEL: Final = ("corpus",)
 _OPTIONS: Final[Mapping[str, Sequence[str]]] = {"backends": ("-n", "2"), "latency": ("--benchmark-quiet",)}
 _PERCENT: Final = re.compile(r"\[ *([0-9]{1,3})%\]")
 _TAIL: Final = 2_000
+_WORSE_LAST: Final = (PASS, STOPPED, COULD_NOT_RUN, FAIL)
 
 
 async def run_suite(suite: Suite, model: str | None, reporter: Reporter, *, seconds: float) -> GateResult:
@@ -124,7 +125,8 @@ def _verdict(suite: str, model: str | None, found: Mapping[str, Any]) -> GateRes
     return GateResult(
         suite=suite,
         model=asked[0]["id"] if asked else None,
-        verdict=asked[0]["verdict"] if asked else found["verdict"],
+        # What the run found about no model, such as a fault of waivers.toml, stands in no model's verdict.
+        verdict=max([found["verdict"], *(one["verdict"] for one in asked)], key=_WORSE_LAST.index),
         summary=found["summary"],
         seconds=found["seconds"],
         outcomes=found["counts"]["outcomes"],
