@@ -18,14 +18,16 @@ import pytest
 from tinyvmaf.app.cli import main
 from tinyvmaf.data import dataset
 from tinyvmaf.data.corpus import Corpus, scan
-from tinyvmaf.data.extract import ExtractionRequest, extract, measure
+from tinyvmaf.data.extract import FULL, ExtractionRequest, extract, measure
 from tinyvmaf.data.extract.dask import dask_cluster
 from tinyvmaf.data.extract.job import Columns, Job
 from tinyvmaf.data.store import Store
 from tinyvmaf.errors import MediaError, TinyvmafError
 from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
+from tinyvmaf.vmaf.frame_features import FRAME_FEATURES, luma_shift
 from tinyvmaf.vmaf.libvmaf import score_pair
+from tinyvmaf.vmaf.teacher import KNOWN
 
 from ..effort import tries
 from ..fixture_types import Clip
@@ -265,6 +267,39 @@ def test_the_time_limit_holds_per_clip(corpus: Corpus, store: Store, ffmpeg: FFm
 def test_an_unknown_teacher_is_an_error() -> None:
     with pytest.raises(TinyvmafError, match="unknown teacher 'x'"):
         ExtractionRequest(teachers=("x",))
+
+
+@pytest.mark.parametrize("name", ["", "lumashift", "luma_shift:x=1", "Luma_Shift"])
+def test_an_unknown_feature_is_an_error_that_lists_the_known_ones(name: str) -> None:
+    with pytest.raises(TinyvmafError, match=rf"unknown feature '{name}'\n.*: psnr, .*, luma_shift"):
+        ExtractionRequest(features=("psnr", name))
+
+
+def test_any_feature_of_libvmaf_may_be_asked_for() -> None:
+    ExtractionRequest(features=(*FULL, "cambi:full_ref=true", "a_later_one"))
+
+
+@pytest.mark.parametrize("name", ["clip", "adm2", "psnr_y", "vif_scale0_egl_1", "integer_adm", *KNOWN])
+def test_a_frame_feature_may_not_take_a_name(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(FRAME_FEATURES, name, luma_shift)
+    with pytest.raises(TinyvmafError, match=f"frame feature {name}: the name is taken"):
+        ExtractionRequest(features=(name,))
+
+
+@pytest.mark.parametrize("names", ["luma_shift", "canonical,luma_shift", "luma_shift, psnr", "full,luma_shift"])
+def test_features_are_listed_in_any_combination(
+    names: str, tmp_path: Path, clip: Clip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TINYVMAF_CACHE", str(tmp_path / "cache"))
+    for folder, name in (("ref", "A_25fps.yuv"), ("dis", "A_1_90_100.yuv")):
+        (tmp_path / "root" / folder).mkdir(parents=True)
+        clip(name, folder=tmp_path / "root" / folder, size=(320, 192), noise=9 * (folder == "dis"))
+    options = ["--data-root", str(tmp_path / "root"), "--assume-dims", "320x192", "--out", str(tmp_path / "o.parquet")]
+    assert main(["extract", *options, "--features", names]) == 0
+    columns = set(dataset.read(tmp_path / "o.parquet").table.column_names)
+    assert {*CANONICAL, "luma_shift"} <= columns
+    assert ("psnr_y" in columns) == ("psnr" in names or "full" in names)
+    assert ("cambi" in columns) == ("full" in names)
 
 
 def test_a_dataset_carries_its_provenance(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,15 +1,16 @@
 """Features that Python computes from decoded frames: every frame once, paired by number, at the coded depth."""
 
+import functools
+import importlib
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tinyvmaf.errors import FFmpegError
-from tinyvmaf.vmaf import frame_features
+from tinyvmaf.errors import FFmpegError, TinyvmafError
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
-from tinyvmaf.vmaf.frame_features import FRAME_FEATURES, Luma, measure_frames, version_of
+from tinyvmaf.vmaf.frame_features import FRAME_FEATURES, FrameFeature, Luma, luma_shift, measure_frames, version_of
 from tinyvmaf.vmaf.media import Geometry, Video, open_video, pixel_format
 
 
@@ -60,11 +61,24 @@ def test_a_value_that_is_not_finite_is_an_error(
         measure_frames(video, video, ["nan"], ffmpeg)
 
 
-def test_other_code_is_another_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = version_of("luma_shift")
+def test_other_code_is_another_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A helper or a constant of the module counts too."""
+    code = "GAIN = 1.0\ndef helper(a): return a.mean() * GAIN\n"
+    code += "def f(a, b): return helper(b)\ndef g(a, b): return helper(a)\n"
+    versions = set()
+    for number, text in enumerate((code, code.replace("1.0", "2.0"), code.replace("mean", "max"))):
+        path = tmp_path / f"mine_{number}.py"
+        path.write_text(text)
+        monkeypatch.syspath_prepend(tmp_path)
+        module = importlib.import_module(path.stem)
+        for name in "fg":
+            monkeypatch.setitem(FRAME_FEATURES, "mine", getattr(module, name))
+            versions.add(version_of("mine"))
+    assert len(versions) == 6
 
-    def luma_shift(reference: Luma, distorted: Luma) -> float:
-        return float(distorted.mean() - reference.mean()) + 1.0
 
-    monkeypatch.setitem(frame_features.FRAME_FEATURES, "luma_shift", luma_shift)
-    assert version_of("luma_shift") != before
+@pytest.mark.parametrize("feature", [functools.partial(luma_shift), np.hypot, eval("lambda a, b: 0.0", {})])
+def test_code_without_a_file_has_no_version(feature: FrameFeature, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(FRAME_FEATURES, "mine", feature)
+    with pytest.raises(TinyvmafError, match=r"frame feature mine: .* is not a function of a Python file"):
+        version_of("mine")

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyvmaf.errors import FFmpegError
+from tinyvmaf.errors import FFmpegError, TinyvmafError
 from tinyvmaf.files import sha256
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, read_output
 from tinyvmaf.vmaf.media import Video
@@ -33,8 +33,20 @@ FRAME_FEATURES: Final[dict[str, FrameFeature]] = {"luma_shift": luma_shift}
 
 
 def version_of(name: str) -> str:
-    """A hash of a feature's code. Values that other code computed have another hash."""
-    return sha256(inspect.getsource(FRAME_FEATURES[name]).encode())
+    """A hash of the feature's function: its name, and the file of its module with its helpers and constants.
+
+    Raises:
+        TinyvmafError: it is not a function of a module file, so a change of its code could not be seen.
+    """
+    function = FRAME_FEATURES[name]
+    module = inspect.getmodule(function) if inspect.isfunction(function) else None
+    file = getattr(module, "__file__", None)
+    if file is None or not Path(file).is_file():
+        raise TinyvmafError(
+            f"frame feature {name}: {function!r} is not a function of a Python file",
+            hint="write it with def in a module: stored values are found by a hash of that file",
+        )
+    return sha256(Path(file).read_bytes() + function.__qualname__.encode())
 
 
 def measure_frames(

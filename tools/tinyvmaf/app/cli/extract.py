@@ -23,6 +23,7 @@ from tinyvmaf.data.extract import FULL, Extraction, ExtractionRequest, extract, 
 from tinyvmaf.data.store import Store, default_folder
 from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, find_ffmpeg
+from tinyvmaf.vmaf.frame_features import FRAME_FEATURES
 from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN
 
 _DESCRIPTION = f"""\
@@ -32,8 +33,9 @@ libvmaf reads each clip once; one process runs per core. Clips that were measure
 tinyvmaf store ls), unless the clip, the request or the FFmpeg build changed. So a stopped run continues where it
 stopped. Clips that fail are listed at the end with the reason; the other clips are still written.
 
-features: canonical ({", ".join(CANONICAL)}; and those that the teachers need), full (all features of this libvmaf), or
-names of further libvmaf features, separated by commas: {", ".join(FULL)}
+features, separated by commas: canonical ({", ".join(CANONICAL)}; and those that the teachers need; always extracted),
+full (all features of this libvmaf), further libvmaf features ({", ".join(FULL)}),
+features of decoded frames ({", ".join(FRAME_FEATURES)})
 teachers: {", ".join(KNOWN)}"""
 
 
@@ -54,7 +56,7 @@ def add_commands(commands: Commands) -> None:
         "--features",
         default="canonical",
         metavar="NAMES",
-        help="features to extract: canonical (default), full, or names",
+        help="features to extract: canonical (default), full, names",
     )
     command.add_argument(
         "--teacher",
@@ -72,10 +74,11 @@ def add_commands(commands: Commands) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     ffmpeg = find_ffmpeg(arguments.ffmpeg)
     corpus = scan(data_root(arguments.data_root), assume=arguments.assume_dims)
-    everything = arguments.features == "full"
-    named = () if arguments.features in ("canonical", "full") else tuple(dict.fromkeys(arguments.features.split(",")))
+    names = dict.fromkeys(name.strip() for name in arguments.features.split(","))
+    everything = "full" in names
+    named = tuple(dict.fromkeys([*(FULL if everything else ()), *(n for n in names if n not in ("canonical", "full"))]))
     teachers = tuple(dict.fromkeys(arguments.teacher or [DEFAULT]))
-    request = ExtractionRequest(teachers, FULL if everything else named, everything, arguments.timeout)
+    request = ExtractionRequest(teachers, named, everything, arguments.timeout)
     store = Store(default_folder())
     started = time.perf_counter()
     with ExitStack() as stack:

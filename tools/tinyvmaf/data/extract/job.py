@@ -1,5 +1,6 @@
 """Measures one clip: one libvmaf pass on one thread. A job holds all it needs, so it can run on another machine."""
 
+import difflib
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from tinyvmaf.errors import LogError, MediaError, TeacherError, TinyvmafError
 from tinyvmaf.files import file_blake3
 from tinyvmaf.vmaf.features import CANONICAL, name_of_column
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
-from tinyvmaf.vmaf.frame_features import FRAME_FEATURES, measure_frames
+from tinyvmaf.vmaf.frame_features import FRAME_FEATURES, measure_frames, version_of
 from tinyvmaf.vmaf.libvmaf import score_pair
 from tinyvmaf.vmaf.media import Video
 from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, Teacher
@@ -24,6 +25,8 @@ FULL: Final = ("psnr", "float_ssim", "float_ms_ssim", "psnr_hvs", "ciede", "camb
 """libvmaf's other per-frame features, beside adm, vif and motion, which it always logs."""
 MAY_BE_NULL: Final = ("psnr_hvs",)
 """Infinite where two planes are equal; the table then holds null."""
+_TAKEN: Final = (*FULL, "adm", "aim", "float_", "integer_", "motion", "speed_", "vif", "vmaf")
+"""How the names of libvmaf's columns and of teachers begin."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,8 @@ class ExtractionRequest:
     """What to extract from each clip.
 
     Raises:
-        TeacherError: an unknown teacher.
+        TinyvmafError: an unknown teacher, an empty name, one that is close to a frame feature's, or a frame feature
+            whose name is taken or whose code has no version.
     """
 
     teachers: tuple[str, ...] = (DEFAULT,)
@@ -46,6 +50,8 @@ class ExtractionRequest:
         for name in self.teachers:
             if name not in KNOWN:
                 raise TeacherError(f"unknown teacher {name!r}", hint=f"known: {', '.join(KNOWN)}")
+        for feature in self.features:
+            _check(feature)
 
 
 @dataclass(frozen=True)
@@ -113,10 +119,29 @@ def measure(job: Job) -> tuple[str, Columns]:
         if name not in columns and name not in scores and (job.request.everything or column.startswith(stems)):
             columns[name] = values
     if own := [name for name in job.request.features if name in FRAME_FEATURES]:
+        if both := {*own} & {*columns, *scores, *map(name_of_column, table.columns)}:
+            raise LogError(f"frame feature {', '.join(sorted(both))}: libvmaf has a column of that name")
         columns |= measure_frames(pair[0], pair[1], own, ffmpeg, job.request.timeout)
         if any(len(columns[name]) != len(table) for name in own):
             raise LogError(f"{job.clip.path}: {len(columns[own[0]])} frames were decoded, libvmaf saw {len(table)}")
     return table.version, columns | scores
+
+
+def _check(feature: str) -> None:
+    """Refuse a feature that cannot be right. libvmaf knows more features than are listed here, and their options."""
+    stem = feature.partition(":")[0]
+    if feature in FRAME_FEATURES:
+        if feature in ("source", "clip", "frame") or feature.startswith(_TAKEN):
+            raise TinyvmafError(
+                f"frame feature {feature}: the name is taken",
+                hint=f"source, clip, frame, and names that begin with {', '.join(_TAKEN)} belong to others: rename it",
+            )
+        version_of(feature)
+    elif not stem or (stem not in FULL and difflib.get_close_matches(stem, FRAME_FEATURES, 1)):
+        raise TinyvmafError(
+            f"unknown feature {feature!r}",
+            hint=f"known, beside others of libvmaf: {', '.join((*FULL, *FRAME_FEATURES))}",
+        )
 
 
 @lru_cache(maxsize=4)
