@@ -138,7 +138,7 @@ def test_a_run_that_dies_is_no_pass(checkout: Path) -> None:
     (checkout / "suites/corpus/conftest.py").write_text("import os\n\nos._exit(3)\n", encoding="utf-8")
     status, out, verdict = gate(checkout)
     assert (status, verdict) == (10, None), out
-    assert "ended with status 3 and found nothing" in out
+    assert "ended with status 3: no run to give a verdict on" in out
 
 
 def test_a_selection_says_what_it_left_out(checkout: Path) -> None:
@@ -204,13 +204,13 @@ def ran(*pairs: tuple[str, str | None], status: str = "pass") -> list[dict[str, 
 )
 def test_a_model_that_a_suite_did_not_judge_is_missed(tests: list[dict[str, Any]], missed: list[str]) -> None:
     whole = found(tests=tests, models=[MODEL])
-    assert [entry["text"] for entry in gate_run._not_judged(whole, SUITES)] == missed
+    assert [entry["text"] for entry in results._not_judged(whole, SUITES)] == missed
 
 
 def test_a_suite_that_is_not_asked_of_a_model_is_not_missed() -> None:
     asked = [suite for suite in SUITES if suite != "loso"]
     whole = found(tests=ran(*((s, "m") for s in asked), ("loso", "n")), models=[MODEL | {"asked": asked}])
-    assert gate_run._not_judged(whole, SUITES) == []
+    assert results._not_judged(whole, SUITES) == []
 
 
 def test_a_missing_part_could_not_run() -> None:
@@ -218,5 +218,11 @@ def test_a_missing_part_could_not_run() -> None:
     whole = results.finish(results.join([found(outcomes=[outcome()]), lost["record"]]))
     assert whole["verdict"] == "COULD NOT RUN"
     assert FACTS["started"] == whole["started"]
-    with pytest.raises(TinyvmafError, match="found nothing"):
+    with pytest.raises(TinyvmafError, match="no run to give a verdict on"):
         gate_run._nothing([], "latency", 3)
+
+
+def test_an_option_of_the_gate_is_not_dropped_behind_the_dashes(capsys: pytest.CaptureFixture[str]) -> None:
+    """pytest would take it, and the gate's own verdict would not be held to it."""
+    assert main(["gate", "--", "--fail-not-checked"]) == 10
+    assert "--fail-not-checked after --" in capsys.readouterr().err

@@ -60,3 +60,29 @@ def test_a_suite_that_cannot_be_collected_could_not_run(tmp_path: Path) -> None:
     status, out = pytest_of(tmp_path, "import no_such_module\n")
     assert status == 10, out
     assert "VERDICT: COULD NOT RUN (nothing was judged)" in out
+
+
+def test_a_report_is_left_alone_by_what_is_no_run_of_suites(tmp_path: Path) -> None:
+    """And the marker of a run that goes on beside it."""
+    report = tmp_path / "report"
+    report.mkdir()
+    (report / "verdict.json").write_text("{}", encoding="utf-8")
+    (report / "unfinished.txt").touch()
+    (tmp_path / "conftest.py").write_text(
+        "def pytest_addoption(parser):\n    parser.addoption('--report', default='report')\n", encoding="utf-8"
+    )
+    pytest_of(tmp_path, PASSES, "--collect-only")
+    assert (report / "unfinished.txt").exists()
+    assert (report / "verdict.json").read_text(encoding="utf-8") == "{}"
+
+
+def test_a_run_of_suites_without_a_test_leaves_no_report(tmp_path: Path) -> None:
+    report = tmp_path / "report"
+    report.mkdir()
+    (report / "verdict.json").write_text('{"verdict": "PASS"}', encoding="utf-8")
+    (tmp_path / "conftest.py").write_text(
+        "def pytest_addoption(parser):\n    parser.addoption('--report', default='report')\n", encoding="utf-8"
+    )
+    status, out = pytest_of(tmp_path, PASSES, "-k", "nothing")
+    assert status == 5, out
+    assert list(report.iterdir()) == []

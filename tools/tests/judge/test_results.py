@@ -184,3 +184,14 @@ def test_evidence_is_merged_table_by_table() -> None:
     into: dict[str, Any] = {"m": {"ulp": {"a": {"1": 0}}, "bound": 2}}
     results.merge(into, {"m": {"ulp": {"b": {"1": 3}}, "bound": 0}, "n": {}})
     assert into == {"m": {"ulp": {"a": {"1": 0}, "b": {"1": 3}}, "bound": 0}, "n": {}}
+
+
+def test_a_model_that_a_suite_did_not_judge_could_not_be_passed() -> None:
+    """Also by one suite alone: PASS beside a model that it never judged would be believed of that model."""
+    test = {"test": "t", "suite": "golden", "model": "m", "seconds": 0.1, "status": "pass"}
+    other = MODEL | {"id": "n", "asked": ["golden"]}
+    record = found(models=[MODEL | {"asked": ["golden"]}, other], outcomes=[outcome()], tests=[test])
+    whole = results.finish(record, suites=["golden"])
+    assert whole["verdict"] == "COULD NOT RUN"
+    assert [entry["text"] for entry in whole["could_not_run"]] == ["golden: nothing was judged of n"]
+    assert results.finish(record, suites=["golden"], selected=True)["verdict"] == "PASS"

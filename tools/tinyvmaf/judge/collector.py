@@ -57,7 +57,7 @@ class Collector:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._begun, self._started = time.monotonic(), environment.now()
-        self._ran = self._collection_failed = self._stopped = False
+        self._ran = self._collection_failed = self._stopped = self._report_begun = False
         self._found = results.empty({})
         self._tests: dict[str, dict[str, Any]] = {}
         self._models: list[dict[str, Any]] = []
@@ -89,6 +89,7 @@ class Collector:
         if entry not in self._found[where]:
             self._found[where].append(entry)
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
         """Note in the report's folder that a run of suites has begun."""
         folder = self._folder()
@@ -97,6 +98,8 @@ class Collector:
                 report_folder.begin(folder)
             except TinyvmafError as error:
                 self.could_not(str(error))
+            else:
+                self._report_begun = True
 
     def _asks_for_suites(self) -> bool:
         """Whether an argument is in the folder of the suites, or around it."""
@@ -173,8 +176,7 @@ class Collector:
         yield
         option = self._config.option
         if not self._ran or option.collectonly:
-            if (folder := self._folder()) is not None:
-                (folder / report_folder.UNFINISHED).unlink(missing_ok=True)
+            self._end_without_a_test()
             return
         chosen = (("-k", option.keyword), ("-m", option.markexpr), ("--deselect", option.deselect))
         others = ("ignore", "ignore_glob", "lf", "stepwise", "recipe")
@@ -209,6 +211,12 @@ class Collector:
         if exitstatus <= code.INTERRUPTED and not stopped and not outside_failed:
             session.exitstatus = whole["exit_status"]
 
+    def _end_without_a_test(self) -> None:
+        """Remove the report of the run before: nobody may take it for that of a run of suites that ran no test."""
+        if self._report_begun and (folder := self._folder()) is not None:
+            with suppress(TinyvmafError):
+                report_folder.remove(folder)
+
     def _some_tests(self) -> bool:
         """Whether an argument names a test or a file rather than suites."""
         return any("::" in str(argument) or str(argument).endswith(".py") for argument in self._config.args)
@@ -218,7 +226,11 @@ class Collector:
         strict = self._config.getoption("--fail-not-checked", default=False)
 
         def finished() -> dict[str, Any]:
-            return results.finish(self._record(), strict=strict, stopped=stopped, selected=selected)
+            record = self._record()
+            # With --recipe, recipes are judged in place of models.
+            whole = selected or bool(getattr(self._config.option, "recipe", None))
+            suites = () if whole else record["suites"]
+            return results.finish(record, strict=strict, stopped=stopped, selected=selected, suites=suites)
 
         whole = finished()
         if (folder := self._folder()) is not None:
@@ -235,7 +247,7 @@ class Collector:
     def _folder(self) -> Path | None:
         named = self._config.getoption("--report", default=None)
         none = named is None or self._config.getoption("--part", default=None) is not None
-        return None if none else Path(self._config.rootpath, named)
+        return None if none else Path(self._config.rootpath, named or "report")
 
     def _record(self) -> dict[str, Any]:
         commit, dirty = environment.commit()

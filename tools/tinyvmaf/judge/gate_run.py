@@ -15,7 +15,6 @@ from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.judge import results, selftest_cache
 from tinyvmaf.judge.verdict import EXIT, FAIL, PASS, SUITES
 
-_JUDGED: Final = ("pass", "fail", "waived", "could not run")
 _NO_TESTS: Final = 5
 _INTERRUPTED: Final = (2, -signal.SIGINT, 128 + signal.SIGINT)
 _ORDERLY: Final = (*EXIT.values(), _NO_TESTS, *_INTERRUPTED)
@@ -86,7 +85,7 @@ class GateRun:
                 part = Path(scratch, f"{number}.json")
                 status = _pytest(self._checkout, [*arguments, "--part", str(part)])
                 found = _read(part)
-                if found is None and status not in (0, _NO_TESTS):
+                if found is None and status != _NO_TESTS:  # also status 0: a run that judged leaves a part
                     found = _nothing(parts, what, status)
                 elif found is not None and status not in _ORDERLY:
                     text = f"{what} ended with status {status}"
@@ -115,9 +114,9 @@ class GateRun:
             results.merge(evidence, part["evidence"])
         stopped = self.interrupted or any(part["stopped"] for part in parts)
         selected = any(part["selected"] for part in parts)
-        if not (stopped or selected):
-            whole["could_not_run"] += _not_judged(whole, self._suites)
-        finished = results.finish(whole, strict=self._strict, stopped=stopped, selected=selected, excused=self._excused)
+        finished = results.finish(
+            whole, strict=self._strict, stopped=stopped, selected=selected, excused=self._excused, suites=self._suites
+        )
         return finished, {"schema": 1, "models": evidence}
 
 
@@ -148,22 +147,8 @@ def _read(part: Path) -> dict[str, Any] | None:
 def _nothing(parts: Sequence[Mapping[str, Any]], what: str, status: int) -> dict[str, Any]:
     """A part for a run that wrote none."""
     if not parts:
-        raise TinyvmafError(f"{what} ended with status {status} and found nothing", hint="pytest's error is above")
+        raise TinyvmafError(f"{what} ended with status {status}: no run to give a verdict on", hint="see pytest above")
     first = parts[0]["record"]
     lost = results.empty({name: first[name] for name in results.FACTS})
     lost["could_not_run"] = [results.finding(None, None, None, f"{what} ended with status {status} and no result")]
     return {"record": lost, "evidence": {}, "stopped": False, "selected": False}
-
-
-def _not_judged(whole: Mapping[str, Any], suites: Sequence[str]) -> list[dict[str, Any]]:
-    """Suites that judged nothing, and models that a suite did not judge: neither is a pass."""
-    judged = {(test["suite"], test["model"]) for test in whole["tests"] if test["status"] in _JUDGED}
-    ran = {name for name, _ in judged}
-    found = [results.finding(name, None, None, f"{name}: no test of it ran") for name in suites if name not in ran]
-    for model in whole["models"]:
-        found += [
-            results.finding(suite, model["id"], None, f"{suite}: nothing was judged of {model['id']}")
-            for suite in suites
-            if suite in model["asked"] and (suite, model["id"]) not in judged
-        ]
-    return found

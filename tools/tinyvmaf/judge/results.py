@@ -13,6 +13,7 @@ from tinyvmaf.judge.verdict import COULD_NOT_RUN, EXIT, FAIL, PASS, STOPPED, SUI
 
 FACTS: Final = ("started", "command", "tinyvmaf", "environment", "models", "waivers")
 """What a record says of its run, whatever the run found."""
+_JUDGED: Final = ("pass", "fail", "waived", "could not run")
 _LISTS: Final = ("suites", "outcomes", "failures", "could_not_run", "not_checked", "notes", "tests")
 
 
@@ -59,6 +60,7 @@ def finish(
     stopped: bool = False,
     selected: bool = False,
     excused: Collection[str] = (),
+    suites: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The record with its verdict.
 
@@ -70,9 +72,12 @@ def finish(
         stopped: the run was broken off, so that there is no verdict.
         selected: only some tests were asked for, so that a waiver may have had no occasion.
         excused: suites that did not run and are not needed for an answer.
+        suites: suites that must have judged something, and each model that they are asked of.
     """
     whole = dict(record)
     whole["waivers"] = [w | {"state": _state(w, whole, selected)} for w in record["waivers"]]
+    if not (stopped or selected):
+        whole["could_not_run"] = [*record["could_not_run"], *_not_judged(whole, suites)]
     if not stopped:
         whole["failures"] = [*record["failures"], *_waivers_at_fault(whole["waivers"])]
     word = STOPPED if stopped else verdict(whole, strict=strict)
@@ -192,3 +197,17 @@ def _waivers_at_fault(waivers: Iterable[Mapping[str, Any]]) -> list[dict[str, An
 def _of_model(model_id: str, record: Mapping[str, Any], strict: bool) -> str:
     lists = ("outcomes", "failures", "could_not_run", "not_checked")
     return verdict({name: [e for e in record[name] if e["model"] == model_id] for name in lists}, strict=strict)
+
+
+def _not_judged(whole: Mapping[str, Any], suites: Sequence[str]) -> list[dict[str, Any]]:
+    """Suites that judged nothing, and models that a suite did not judge: neither is a pass."""
+    judged = {(test["suite"], test["model"]) for test in whole["tests"] if test["status"] in _JUDGED}
+    ran = {name for name, _ in judged}
+    found = [finding(name, None, None, f"{name}: no test of it ran") for name in suites if name not in ran]
+    for model in whole["models"]:
+        found += [
+            finding(suite, model["id"], None, f"{suite}: nothing was judged of {model['id']}")
+            for suite in suites
+            if suite in model["asked"] and (suite, model["id"]) not in judged
+        ]
+    return found

@@ -18,7 +18,7 @@ from tinyvmaf.errors import TinyvmafError, install
 from tinyvmaf.files import home
 from tinyvmaf.judge import report, report_folder, results, verdict
 from tinyvmaf.judge.gate_run import GateRun
-from tinyvmaf.judge.options import declare_for_gate, handed_on
+from tinyvmaf.judge.options import OPTIONS, declare_for_gate, handed_on
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 
 _DESCRIPTION: Final = """\
@@ -73,6 +73,9 @@ def _gate(arguments: argparse.Namespace) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     if strange := [one for one in arguments.pytest if not one.startswith("-")]:
         raise TinyvmafError(f"not an option: {' '.join(strange)}", hint="name a model with --model PATH, tests with -k")
+    ours = {f"--{option.name}" for option in OPTIONS}
+    if behind := [one for one in arguments.pytest if one.split("=")[0] in ours]:
+        raise TinyvmafError(f"{', '.join(behind)} after --", hint="options of the gate come before --")
     if not arguments.model and any((arguments.feature_order, arguments.input_mean, arguments.input_std)):
         raise TinyvmafError("--feature-order, --input-mean and --input-std need --model PATH")
     if missing := [name for name in ("pytest", "xdist", "pytest_benchmark") if find_spec(name) is None]:
