@@ -35,6 +35,7 @@ from tinyvmaf.judge.properties import (
     suite_of,
     values,
 )
+from tinyvmaf.judge.selection import may_be_waived
 from tinyvmaf.judge.waivers import Waiver
 from tinyvmaf.measure import environment
 from tinyvmaf.model.engines.installed import version
@@ -277,7 +278,7 @@ class Collector:
 
     def _state(self, waiver: Waiver) -> str:
         """What became of a waiver; of a model that is registered and not under test it says nothing."""
-        known = [model["id"] for model in self._models]
+        known = [model["id"] for model in self._models if may_be_waived(self._config, model["id"])]
         if waiver.model not in known and not any(model["registered"] for model in self._models):
             return "not asked"
         if waiver.expired():

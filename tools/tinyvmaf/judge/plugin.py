@@ -26,6 +26,8 @@ from tinyvmaf.judge.properties import (
     is_gate,
     suite_of,
 )
+from tinyvmaf.judge.selection import may_be_waived
+from tinyvmaf.judge.waivers import Waiver
 
 COLLECTOR = "tinyvmaf-verdict"
 """The name under which the collector is registered with pytest."""
@@ -39,14 +41,14 @@ Evidence = Callable[[Mapping[str, Any]], None]
 @pytest.fixture
 def judge(request: pytest.FixtureRequest) -> Judge:
     """Record outcomes, and fail the test with all of them that are outside their bounds and not waived."""
-    node, known = request.node, request.config.stash[WAIVERS]
+    node = request.node
     model, suite = _model_of(node), suite_of(node.nodeid)
 
     def judge_outcomes(*outcomes: Outcome) -> None:
         __tracebackhide__ = True
         failed = []
         for outcome in outcomes:
-            waiver = waivers.find(known, model, outcome.gate) if outcome.failed else None
+            waiver = _waiver(request.config, model, outcome.gate) if outcome.failed else None
             waived = waiver is not None and (waiver.up_to is None or outcome.within(waiver.up_to))
             placed = outcome.placed(test=node.nodeid, suite=suite, model=model, waived=waived)
             node.user_properties.append((OUTCOME, placed.model_dump_json()))
@@ -122,8 +124,7 @@ def pytest_runtest_makereport(
     outcomes = [str(text) for name, text in item.user_properties if name == OUTCOME]
     by_assertions = not any(text and json.loads(text)["status"] == "fail" for text in outcomes)
     if report.failed and judged and call.when == "call" and by_assertions:
-        known = item.config.stash[WAIVERS]
-        waiver = waivers.find(known, _model_of(item), _gate_of(item))
+        waiver = _waiver(item.config, _model_of(item), _gate_of(item))
         if waiver is not None and waiver.up_to is None:
             report.outcome, report.longrepr = "passed", None
             report.user_properties.append((WAIVED, _gate_of(item)))
@@ -167,6 +168,12 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(collector, COLLECTOR)
         if fault:
             collector.could_not(fault)
+
+
+def _waiver(config: pytest.Config, model: str | None, gate: str) -> Waiver | None:
+    known = config.stash[WAIVERS]
+    found = waivers.find(known, model, gate)
+    return found if found is not None and may_be_waived(config, model) else None
 
 
 def _gate_of(item: pytest.Item) -> str:

@@ -7,8 +7,9 @@ from typing import Final
 
 import pytest
 
-from tinyvmaf.errors import CouldNotRunError
+from tinyvmaf.errors import CouldNotRunError, RegistryError
 from tinyvmaf.judge import kinds, subjects
+from tinyvmaf.model import registry
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.model.third_party import FeedOptions
 from tinyvmaf.vmaf.features import Feature
@@ -29,6 +30,19 @@ def subjects_of(config: pytest.Config) -> dict[str, Subject]:
     if _SUBJECTS not in config.stash:
         config.stash[_SUBJECTS] = {one.id: one for one in _find(config)}
     return config.stash[_SUBJECTS]
+
+
+def may_be_waived(config: pytest.Config, model: str | None) -> bool:
+    """Whether waivers for this id hold in this run: a file of `--model` with the id of a registered model has none."""
+    if model is None:
+        return False
+    subject = subjects_of(config).get(model)
+    if subject is None or subject.registered:
+        return True
+    try:
+        return all(entry.id != model for entry in registry.entries())
+    except RegistryError:  # nobody knows which ids are registered
+        return False
 
 
 def asked_subjects(metafunc: pytest.Metafunc) -> list[Subject]:
