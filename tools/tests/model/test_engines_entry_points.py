@@ -23,6 +23,9 @@ NO_ENGINE = object()
 class Raises(OnnxReference):
     def available(self): raise RuntimeError("no\\nlicence")
 RAISES = Raises(name="mine")
+class Exits(OnnxReference):
+    def available(self): raise SystemExit(3)
+EXITS = Exits(name="mine")
 class Silent(OnnxReference):
     def available(self): return True
 SILENT = Silent(name="mine")
@@ -92,6 +95,7 @@ def test_engines_of_other_packages_come_last_by_name(tmp_path: Path) -> None:
         ("theirs:OTHER_NAME", "has the name 'yours', its entry point 'mine': make them equal"),
         ("theirs:NO_LEVEL", "has the levels ('fast',): one or more of none, basic, extended, all"),
         ("theirs:RAISES", "theirs:RAISES fails: RuntimeError: no licence"),
+        ("theirs:EXITS", "theirs:EXITS fails: SystemExit: 3"),
         ("theirs:SILENT", "theirs:SILENT gives bool as its availability"),
     ],
 )

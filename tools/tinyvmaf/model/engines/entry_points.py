@@ -65,7 +65,7 @@ def foreign(taken: frozenset[str]) -> tuple[Engine, ...]:
     """Engines of other installed packages, sorted by name; each entry point without a usable one as `BrokenEngine`.
 
     Args:
-        taken: names of our engines, which no other engine may have.
+        taken: names of our engines. An entry point with one of them is refused.
     """
     found = [point for point in entry_points(group=GROUP) if not point.value.startswith("tinyvmaf.")]
     return tuple(sorted(_engines(found, taken), key=lambda engine: engine.name))
@@ -89,14 +89,15 @@ def _engines(points: Iterable[EntryPoint], taken: frozenset[str]) -> Iterable[En
 
 
 def _load(point: EntryPoint) -> Engine:
+    engine: Any = None
+    failed = "cannot be imported"
     try:
-        engine = point.load()
-    except (Exception, SystemExit) as error:  # another package's code may raise anything
-        return BrokenEngine(point.name, f"{point.value} cannot be imported: {_line(error)}")
-    try:
+        engine, failed = point.load(), "fails"
         fault = _fault(engine, point.name)
-    except Exception as error:
-        fault = f"fails: {_line(error)}"
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # another package's code may raise anything, SystemExit too
+        fault = f"{failed}: {_line(error)}"
     return BrokenEngine(point.name, f"{point.value} {fault}") if fault else engine
 
 
