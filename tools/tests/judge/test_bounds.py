@@ -95,7 +95,11 @@ def test_the_most_specific_table_wins(asked: dict[str, str], table: str, tmp_pat
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ("corpus.frames.model.tinyvmaf_nano", "unknown key 'model'"),
+        (
+            "corpus.frames.model.tinyvmaf_nano",
+            "unknown key 'model'\n  hint: corpus.frames does not depend on the model",
+        ),
+        ("backends.ulp.engine.numpy.engine.opencv", "unknown key 'engine'\n  hint: engine stands there twice"),
         ("golden.rows.teacher.x", "unknown key 'teacher'"),
         ("loso.plcc.engine.numpy", "unknown key 'engine'"),
         ("backends.ulp.engine.openvinno", r"no engine openvinno; did you mean openvino\?"),
@@ -118,7 +122,7 @@ def test_a_table_for_a_model_names_a_registered_one() -> None:
 
 def test_selectors_stand_in_one_order_only(tmp_path: Path) -> None:
     """So that no two tables are for the same."""
-    with pytest.raises(CouldNotRunError, match="unknown key 'model'"):
+    with pytest.raises(CouldNotRunError, match="unknown key 'model'\n  hint: model comes before engine"):
         load_bounds(added(tmp_path, "backends.ulp.engine.numpy.model.m"))
     assert SELECTORS[0] == "model"
 
@@ -139,6 +143,9 @@ def test_a_bound_for_nothing_that_is_asked_could_not_run() -> None:
         ("value = 6.0", "value = 1e308", r"golden.near.: value 1e\+308 is outside 0 to 20 VMAF points"),
         ("value = 6.0", "value = nan", "value nan is outside"),
         ("value = 6.0", "value = -1", "value -1 is outside"),
+        pytest.param("6.0", "9" * 400, "value does not fit in a float; it must be 0 to 20 VMAF points", id="digits"),
+        pytest.param("value = 6.0", f"value{'.a' * 3000} = 1", r"value is \{'a': .*\}, not a number", id="dots"),
+        pytest.param("value = 6.0", f"value = {'[' * 3000}{']' * 3000}", r"toml: nested too deeply", id="nested"),
         ("value = 6.0", "value = '6'", "value is '6', not a number"),
         ("value = 6.0\n", "", "golden.near. has no value"),
         ("value = 0.97", "value = 0.1", "loso.plcc.: value 0.1 is outside 0.5 to 1"),

@@ -70,6 +70,8 @@ def test_no_file_is_no_waiver_and_a_named_one_must_be_there(tmp_path: Path, monk
         ('gate = "backends.ulp"', 'gate = "corpus.sources"', "gate is 'corpus.sources'; gates of a model begin with"),
         ("expires", "up_to = true\nexpires", "up_to is True; it must be a number"),
         ("expires", "up_to = nan\nexpires", "up_to is nan; it must be a finite number"),
+        ("expires", "up_to = -5\nexpires", "up_to is -5; it must not be negative"),
+        pytest.param(GOOD, f"waiver = {'[' * 3000}{']' * 3000}", "nested too deeply", id="nested"),
         ("[[waiver]]", "[waiver]", r"only tables \[\[waiver\]\] belong there"),
         ("[[waiver]]", "[[waivers]]", r"only tables \[\[waiver\]\] belong there"),
         (GOOD, GOOD + GOOD, "two waivers of backends.ulp for m"),
@@ -80,3 +82,8 @@ def test_no_file_is_no_waiver_and_a_named_one_must_be_there(tmp_path: Path, monk
 def test_what_is_not_a_waiver_could_not_run(old: str, new: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(CouldNotRunError, match=message):
         read(tmp_path, GOOD.replace(old, new, 1))
+
+
+def test_only_a_gate_of_values_below_zero_has_a_waiver_below_zero(tmp_path: Path) -> None:
+    (one,) = read(tmp_path, GOOD.replace("backends.ulp", "contract.range_low") + "up_to = -5\n")
+    assert one.up_to == -5

@@ -1,6 +1,7 @@
 """Registry, sidecar and model file agree, or what disagrees is named."""
 
 import json
+import math
 import re
 import shutil
 from collections.abc import Callable
@@ -110,6 +111,8 @@ def test_an_unknown_model_names_the_known_ones() -> None:
             lambda p: rewrite(p, measured={"error": "small"}),
             ["'small'; it must be a number"],
         ),
+        (".json", lambda p: rewrite(p, promised={"frame_rmse": 0}), ["frame_rmse is 0; it must be greater than 0"]),
+        (".json", lambda p: rewrite(p, promised={"frame_rmse": math.inf}), ["is not a number that fits in a float"]),
         (".md", lambda p: p.unlink(), ["no model card"]),
     ],
 )

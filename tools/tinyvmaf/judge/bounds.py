@@ -114,6 +114,8 @@ def load_bounds(path: Path | None = None) -> Bounds:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CouldNotRunError(f"{path}: {error}") from error
+    except RecursionError:
+        raise CouldNotRunError(f"{path}: nested too deeply") from None
     found: dict[str, list[Bound]] = {}
     for suite, gates in content.items():
         for name, table in gates.items() if isinstance(gates, dict) else ():
@@ -150,7 +152,7 @@ def _bounds(path: Path, gate: Gate, table: Any, selectors: tuple[tuple[str, str]
         if key not in (*_KEYS, *later):
             raise CouldNotRunError(
                 f"{path}: [{where}]: unknown key {key!r}{_nearest(key, (*_KEYS, *later))}",
-                hint="metric, unit and direction belong to the gate, in judge/gates.py",
+                hint=_why_unknown(key, gate, selectors),
             )
     if set(table) & set(_KEYS):
         yield _bound(path, gate, table, selectors, where)
@@ -163,6 +165,16 @@ def _bounds(path: Path, gate: Gate, table: Any, selectors: tuple[tuple[str, str]
                 near = _nearest(value, known)
                 raise CouldNotRunError(f"{path}: [{where}.{selector}.{value}]: no {selector} {value}{near}")
             yield from _bounds(path, gate, one, (*selectors, (selector, value)))
+
+
+def _why_unknown(key: str, gate: Gate, selectors: tuple[tuple[str, str], ...]) -> str:
+    """A hint for a key that may not stand below these selectors."""
+    if key not in SELECTORS:
+        return "metric, unit and direction belong to the gate, in judge/gates.py"
+    if key not in gate.selectors:
+        return f"{gate.name} does not depend on the {key}"
+    last = selectors[-1][0]
+    return f"{key} stands there twice" if key == last else f"{key} comes before {last}"
 
 
 def _bound(

@@ -8,6 +8,8 @@ from typing import Final, Literal
 
 import numpy as np
 
+from tinyvmaf.validation import brief
+
 Direction = Literal["at most", "at least"]
 PLACES: Final = "places"
 """|expected - got| must round to 0 at that many decimals, as unittest's assertAlmostEqual: 4 means |d| <= 5e-5."""
@@ -48,7 +50,11 @@ class Gate:
     def fault(self, value: object) -> str:
         """Why a value cannot be a bound of this gate; empty if it can."""
         if isinstance(value, bool) or not isinstance(value, int | float):
-            return f"value is {value!r}, not a number"
+            return f"value is {brief(value)}, not a number"
+        try:
+            float(value)
+        except OverflowError:  # a whole number of more than 308 digits
+            return f"value does not fit in a float; it must be {self.lowest:g} to {self.highest:g} {self.unit}".rstrip()
         if not self.lowest <= value <= self.highest:
             return f"value {value:g} is outside {self.lowest:g} to {self.highest:g} {self.unit}".rstrip()
         if self.whole and value != int(value):

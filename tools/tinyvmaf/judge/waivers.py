@@ -10,10 +10,11 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from tinyvmaf.errors import CouldNotRunError
 from tinyvmaf.files import home
+from tinyvmaf.judge.gates import GATES
 from tinyvmaf.validation import Strict, parse
 
 FILE: Final = "waivers.toml"
@@ -33,6 +34,13 @@ def _day(value: object) -> object:
     return value
 
 
+def _can_be_measured(up_to: float | None, info: ValidationInfo) -> float | None:
+    gate = info.data.get("gate")
+    if up_to is not None and up_to < 0 and not (gate in GATES and GATES[gate].lowest < 0):
+        raise ValueError("it must not be negative")
+    return up_to
+
+
 _Text = Annotated[str, Field(pattern=r"\S")]
 
 
@@ -46,7 +54,7 @@ class Waiver(Strict):
     owner: _Text
     expires: Annotated[date, BeforeValidator(_day)]
     """The last day on which it holds, UTC."""
-    up_to: float | None = None
+    up_to: Annotated[float | None, AfterValidator(_can_be_measured)] = None
     """What is measured may go as far as this and no further; None for any value."""
 
     def expired(self, today: date | None = None) -> bool:
@@ -72,8 +80,10 @@ def read_waivers(path: Path | None = None) -> list[Waiver]:
         return []
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise CouldNotRunError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+    except RecursionError:
+        raise CouldNotRunError(f"{path}: nested too deeply") from None
     tables = content.get("waiver", [])
     if set(content) - {"waiver"} or not isinstance(tables, list):
         raise CouldNotRunError(f"{path}: only tables [[waiver]] belong there")

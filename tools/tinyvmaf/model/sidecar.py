@@ -92,7 +92,7 @@ class Sidecar(Strict):
     """None for a model that was exported, not trained."""
     measured: Mapping[str, float]
     """Values by the name of the figure, which ends with the unit."""
-    promised: Mapping[str, float]
+    promised: Mapping[str, Annotated[float, Field(gt=0)]]
     """Bounds that the model holds itself to, beside those of gates.toml, by the name of the measure."""
     licence: str
 
