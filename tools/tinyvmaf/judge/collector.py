@@ -109,7 +109,7 @@ class Collector:
         return any(suites in (path, *path.parents) or path in suites.parents for path in asked)
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Also where a suite itself ends the run, with a status of its own; not where one cannot be collected."""
+        """Ctrl-C or `pytest.exit` stopped the run. pytest calls this after a failed collection too: that is no stop."""
         self._stopped = not isinstance(excinfo.value, pytest.Session.Interrupted)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -277,7 +277,7 @@ class Collector:
         }
 
     def _state(self, waiver: Waiver) -> str:
-        """What became of a waiver; of a model that is registered and not under test it says nothing."""
+        """What became of a waiver. `not asked`: the run judges only files of `--model`, and not the waiver's model."""
         known = [model["id"] for model in self._models if may_be_waived(self._config, model["id"])]
         if waiver.model not in known and not any(model["registered"] for model in self._models):
             return "not asked"

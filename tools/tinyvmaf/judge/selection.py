@@ -46,9 +46,7 @@ def may_be_waived(config: pytest.Config, model: str | None) -> bool:
 
 
 def asked_subjects(metafunc: pytest.Metafunc) -> list[Subject]:
-    """The models that a suite judges, by their kinds. One with a fault is left if there is none, for a suite must not
-    pass on nothing.
-    """
+    """The models that a suite judges, by their kinds. If there is none, a stand-in with a fault: it could not run."""
     found = subjects_of(metafunc.config)
     suite = _test(metafunc.definition.nodeid).partition(".")[0]
     asked = [one for one in found.values() if suite in kinds.suites_of(one)]

@@ -112,11 +112,13 @@ def _fits(patterns: Sequence[str], test: str) -> bool:
 
 
 def _suites(patterns: Sequence[str]) -> list[str]:
-    """The suites that patterns leave something of."""
+    """The suites of which patterns ask at least one test."""
     found = []
     for suite in SUITES:
+        everything = [f"!{pattern}" for pattern in ("*", "*.*", f"{suite}.*")]
         named = [one for one in patterns if fnmatchcase(suite, one.removeprefix("!").partition(".")[0])]
-        whole = [one for one in named if one.removeprefix("!") in ("*", "*.*", f"{suite}.*") or not one.startswith("!")]
-        if whole and not whole[-1].startswith("!"):
+        # A pattern that takes single tests away leaves the suite its other tests.
+        deciding = [one for one in named if not one.startswith("!") or one in everything]
+        if deciding and not deciding[-1].startswith("!"):
             found.append(suite)
     return found

@@ -57,10 +57,10 @@ class Kind(Protocol):
 
     @property
     def asked(self) -> tuple[str, ...]:
-        """The tests of the suites that are asked of a registered model: patterns of `fnmatch`, the last fit decides.
+        """The tests of the suites that are asked of a registered model, as patterns of `fnmatch`.
 
         A test is called `SUITE.NAME`, without `test_`, as `golden.golden_scores`; `!` in front of a pattern takes tests
-        away. Asking nothing is a fault: a model that is asked nothing must not pass.
+        away. The last pattern that matches a test decides. Asking nothing is a fault: it must not pass.
         """
 
     @property
