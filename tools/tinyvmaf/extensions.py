@@ -1,6 +1,6 @@
 """What other packages add through entry points: kinds of models, engines. Ours come from a table."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
@@ -8,15 +8,18 @@ from typing import Any
 from tinyvmaf.errors import CouldNotRunError
 
 
-def extensions(group: str, ours: Mapping[str, str]) -> dict[str, Any]:
+def extensions(
+    group: str, ours: Mapping[str, str], fault_of: Callable[[str, Any], str] | None = None
+) -> dict[str, Any]:
     """Our objects and those of other packages, by name; ours first.
 
     Args:
         group: of entry points, as `tinyvmaf.kinds`.
         ours: `module:attribute` by name.
+        fault_of: what is wrong with an object of another package, by its name and itself; empty if nothing is.
 
     Raises:
-        CouldNotRunError: an entry point does not load, or two packages use one name.
+        CouldNotRunError: an entry point does not load or has a fault, or two packages use one name.
     """
     found = {name: _load(target) for name, target in ours.items()}
     by = dict.fromkeys(ours, "tinyvmaf")
@@ -29,13 +32,16 @@ def extensions(group: str, ours: Mapping[str, str]) -> dict[str, Any]:
                 f"{package} and {by[point.name]} both bring {point.name!r} in group {group}",
                 hint=f"pip uninstall {package}, or rename its entry point",
             )
+        where, hint = f"{package}: entry point {point.name!r} of group {group}", f"repair or pip uninstall {package}"
         try:
             found[point.name], by[point.name] = point.load(), package
-        except Exception as error:  # of code that is not ours
-            raise CouldNotRunError(
-                f"{package}: entry point {point.name!r} of group {group} does not load: {error!r}",
-                hint=f"repair the package, or pip uninstall {package}",
-            ) from error
+            fault = fault_of(point.name, found[point.name]) if fault_of else ""
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # of code that is not ours, which may also exit
+            raise CouldNotRunError(f"{where} does not load: {error!r}", hint=hint) from error
+        if fault:
+            raise CouldNotRunError(f"{where}: {fault}", hint=hint)
     return found
 
 

@@ -9,7 +9,7 @@ from tinyvmaf.judge.kinds.regressor import REGRESSOR
 
 PICTURES = replace(
     REGRESSOR,
-    name="pictures",
+    name={name!r},
     summary="a model of somebody else",
     asked={asked!r},
     asked_of_strangers={asked!r},
@@ -18,11 +18,15 @@ PICTURES = replace(
 
 
 def install(
-    folder: Path, asked: tuple[str, ...] = ("contract.the_*",), name: str = "pictures", target: str = "PICTURES"
+    folder: Path,
+    asked: tuple[str, ...] = ("contract.the_*",),
+    name: str = "pictures",
+    target: str = "PICTURES",
+    code: str = "",
 ) -> Path:
     """Write the package and its metadata; gives the folder that belongs on `sys.path`."""
     (folder / "their_package").mkdir(parents=True)
-    (folder / "their_package" / "__init__.py").write_text(CODE.format(asked=asked), encoding="utf-8")
+    (folder / "their_package" / "__init__.py").write_text(code or CODE.format(asked=asked, name=name), encoding="utf-8")
     metadata = folder / "their_package-1.0.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: their-package\nVersion: 1.0\n", encoding="utf-8")

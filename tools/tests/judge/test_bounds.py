@@ -11,7 +11,8 @@ from tinyvmaf.errors import CouldNotRunError, TinyvmafError
 from tinyvmaf.files import home
 from tinyvmaf.judge.bounds import Bound, load_bounds
 from tinyvmaf.judge.gates import GATES, SELECTORS
-from tinyvmaf.model.registry import entries
+from tinyvmaf.model.registry import entries, find
+from tinyvmaf.model.subject import Subject
 
 TOML = (home() / "gates.toml").read_text(encoding="utf-8")
 BOUNDS = load_bounds()
@@ -90,6 +91,15 @@ def test_the_most_specific_table_wins(asked: dict[str, str], table: str, tmp_pat
         encoding="utf-8",
     )
     assert load_bounds(path).for_("backends.ulp", **asked).table == f"gates.toml {table}"
+
+
+@pytest.mark.parametrize("name", ["model.tinyvmaf_nano", "kind.regressor"])
+def test_a_table_for_what_a_file_says_of_itself_is_for_registered_models(name: str, tmp_path: Path) -> None:
+    entry = find("tinyvmaf_nano")
+    bounds = load_bounds(added(tmp_path, f"backends.ulp.{name}"))
+    ours, theirs = (Subject(entry.id, entry.onnx, entry, registered=one) for one in (True, False))
+    assert bounds.for_subject("backends.ulp", ours).table == f"gates.toml [backends.ulp.{name}]"
+    assert bounds.for_subject("backends.ulp", theirs).table == "gates.toml [backends.ulp]"
 
 
 @pytest.mark.parametrize(

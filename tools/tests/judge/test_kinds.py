@@ -16,7 +16,7 @@ from tinyvmaf.model import registry
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 
-from .kind_package import install
+from .kind_package import CODE, install
 
 THE_TEACHER = "contract.a_teacher_is_that_teacher"
 
@@ -63,6 +63,18 @@ def test_a_kind_of_another_package_is_known_and_asked_what_it_says(theirs: Put) 
     assert not kinds.asked(subject("pictures"), "contract.any_finite_input")
 
 
+@pytest.mark.parametrize(
+    "asked", [("golden.*",), ("*", "!contract.*"), ("*", "!con*.*"), ("golden.*", "!contract.any_finite_[i]nput")]
+)
+def test_all_of_contract_is_asked_of_a_file_that_is_not_registered(theirs: Put, asked: tuple[str, ...]) -> None:
+    theirs(*asked, "!contract.the_size")
+    stranger = subject("pictures", registered=False)
+    assert kinds.suites_of(stranger)[:2] == ["contract", "golden"]
+    assert kinds.asked(stranger, "contract.any_finite_input")
+    assert not kinds.asked(stranger, "contract.the_size")
+    assert not kinds.asked(subject("regressor", registered=False), THE_TEACHER)
+
+
 @pytest.mark.parametrize("asked", [(), ("nonsense.*",), ("*", "!*"), ("contract.*", "!contract.*")])
 def test_a_kind_that_asks_nothing_is_a_fault(theirs: Put, asked: tuple[str, ...]) -> None:
     theirs(*asked)
@@ -86,6 +98,25 @@ def test_an_unknown_kind_is_a_fault_that_names_the_known_ones(theirs: Put) -> No
 def test_a_package_that_does_not_load_or_takes_a_name_is_named(theirs: Put) -> None:
     theirs("*", target="NOTHING")
     with pytest.raises(CouldNotRunError, match=r"their-package: entry point 'pictures' .* does not load"):
+        kinds.kinds()
+
+
+@pytest.mark.parametrize(
+    ("code", "fault"),
+    [
+        ("import sys\nsys.exit(0)\n", r"does not load: SystemExit\(0\)"),
+        (
+            "PICTURES = 7\n",
+            "the kind has no name, summary, takes, gives, asked, asked_of_strangers, file_faults, truth",
+        ),
+        (CODE.format(asked=("*",), name="picture"), "the kind calls itself 'picture'"),
+        (CODE.format(asked="contract.*", name="pictures"), r"asked of the kind is 'contract\.\*'; it must be a tuple"),
+        (CODE.format(asked=(7,), name="pictures"), r"asked of the kind is \(7,\); it must be a tuple"),
+    ],
+)
+def test_what_is_not_a_kind_could_not_run(code: str, fault: str, theirs: Put) -> None:
+    theirs("*", code=code)
+    with pytest.raises(CouldNotRunError, match=f"^their-package: entry point 'pictures' of .*{fault}"):
         kinds.kinds()
 
 

@@ -66,17 +66,18 @@ def test_a_model_of_another_packages_kind_is_asked_what_the_kind_says(checkout: 
 
 
 @pytest.mark.parametrize(
-    ("asked", "name", "reason"),
+    ("asked", "name", "code", "reason"),
     [
-        ((), "pictures", "its kind, pictures, asks no suite of it"),
-        (("*",), "others", "kind 'pictures' is not known; known: regressor, teacher, others"),
+        ((), "pictures", "", "its kind, pictures, asks no suite of it"),
+        (("*",), "others", "", "kind 'pictures' is not known; known: regressor, teacher, others"),
+        (("*",), "pictures", "raise SystemExit(0)", "entry point 'pictures' of group tinyvmaf.kinds does not load"),
     ],
-    ids=["asks nothing", "unknown"],
+    ids=["asks nothing", "unknown", "exits"],
 )
 def test_a_kind_that_says_nothing_could_not_run(
-    asked: tuple[str, ...], name: str, reason: str, checkout: Path, tmp_path: Path
+    asked: tuple[str, ...], name: str, code: str, reason: str, checkout: Path, tmp_path: Path
 ) -> None:
-    status, verdict, text = run(checkout, install(tmp_path / "site", asked, name=name))
+    status, verdict, text = run(checkout, install(tmp_path / "site", asked, name=name, code=code))
     assert reason in text
     assert [(model["verdict"], model["kind"]) for model in verdict["models"]] == [(COULD_NOT_RUN, None)]
     assert status == EXIT[COULD_NOT_RUN]

@@ -83,7 +83,8 @@ class Bounds:
 
         Args:
             gate: `suite.gate`.
-            model: a registered model's id. A model that is not registered chose its own name: no bound goes by that.
+            model: a registered model's id. A file that is not registered chose its id and kind: no bound goes by them.
+            kind: a registered model's.
 
         Raises:
             CouldNotRunError: gates.toml has no bound of this gate that holds here.
@@ -97,10 +98,8 @@ class Bounds:
 
     def for_subject(self, gate: str, subject: Subject, *, engine: str | None = None) -> Bound:
         """The bound of a gate for a model, perhaps on an engine; see `for_`."""
-        own = subject.id if subject.registered else None
-        return self.for_(
-            gate, model=own, engine=engine, kind=subject.kind, teacher=subject.teacher_id, tier=subject.tier
-        )
+        own = {"model": subject.id, "kind": subject.kind} if subject.registered else {}
+        return self.for_(gate, engine=engine, teacher=subject.teacher_id, tier=subject.tier, **own)
 
 
 def load_bounds(path: Path | None = None) -> Bounds:

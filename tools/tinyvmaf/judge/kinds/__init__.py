@@ -39,9 +39,9 @@ def kinds() -> dict[str, Kind]:
     """Every kind, by name: ours, and those of other packages.
 
     Raises:
-        CouldNotRunError: another package's kind does not load, or has a name that is taken.
+        CouldNotRunError: another package's kind does not load, is not a `Kind`, or has a name that is taken.
     """
-    return extensions(GROUP, OURS)
+    return extensions(GROUP, OURS, _fault)
 
 
 def find(name: str) -> Kind:
@@ -67,7 +67,7 @@ def kind_of(subject: Subject) -> Kind:
         RegistryError: the sidecar cannot be read.
     """
     kind = find(subject.kind)
-    if not _suites(_patterns(kind, subject)):
+    if not _suites(_own(kind, subject)):
         raise CouldNotRunError(
             f"{subject.id}: its kind, {kind.name}, asks no suite of it, so nothing would be judged",
             hint=f"suites: {', '.join(SUITES)}",
@@ -102,8 +102,30 @@ def not_asked(subject: Subject) -> str:
     return f"{subject.id}: a model of kind {subject.kind} is not asked {', '.join(left)}" if left else ""
 
 
-def _patterns(kind: Kind, subject: Subject) -> Sequence[str]:
+def _fault(name: str, kind: Any) -> str:
+    """Why an object of another package is not the kind of that name; empty if it is."""
+    if lacking := [member for member in vars(Kind) if member[0] != "_" and not hasattr(kind, member)]:
+        return f"the kind has no {', '.join(lacking)}"
+    if kind.name != name:
+        return f"the kind calls itself {kind.name!r}"
+    for member in ("asked", "asked_of_strangers"):
+        value = getattr(kind, member)
+        if not isinstance(value, tuple) or not all(isinstance(one, str) for one in value):
+            return f"{member} of the kind is {value!r}; it must be a tuple of strings"
+    return ""
+
+
+def _own(kind: Kind, subject: Subject) -> Sequence[str]:
     return kind.asked if subject.registered else kind.asked_of_strangers
+
+
+def _patterns(kind: Kind, subject: Subject) -> Sequence[str]:
+    """What the kind asks; of a model that is not registered all of contract too, but for tests taken away by name."""
+    own = _own(kind, subject)
+    if subject.registered:
+        return own
+    named = [one for one in own if one.startswith("!contract.") and not set("*?[") & set(one)]
+    return [*own, "contract.*", *(one for one in named if not _fits(own, one[1:]))]
 
 
 def _fits(patterns: Sequence[str], test: str) -> bool:

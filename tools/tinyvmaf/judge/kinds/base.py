@@ -65,7 +65,11 @@ class Kind(Protocol):
 
     @property
     def asked_of_strangers(self) -> tuple[str, ...]:
-        """The same, of a file that is not registered, whose sidecar may name any kind to be asked less."""
+        """The same, of a file that is not registered, whose sidecar may name any kind to be asked less.
+
+        All of `contract` is asked of it as well; a test of it that cannot apply is taken away by its full name. What
+        a kind of another package does not ask is NOT CHECKED.
+        """
 
     def file_faults(self, file: Path) -> list[str]:
         """Everything in which the file breaks the contract of the kind, by looking: nothing of the model runs."""
