@@ -22,7 +22,7 @@ MODEL = "tinyvmaf_nano"
 def checkout(tmp_path: Path) -> Path:
     """A copy of what two gates read, with one registered model, of the kind of another package."""
     folder = tmp_path / "checkout"
-    for name in ("suites/contract", "suites/loso", "fixtures/corpus", "model"):
+    for name in ("suites/backends", "suites/contract", "suites/loso", "fixtures/corpus", "model"):
         shutil.copytree(home() / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("conftest.py", "gates.toml", "pyproject.toml"):
         shutil.copy(home() / name, folder)
@@ -35,10 +35,20 @@ def checkout(tmp_path: Path) -> Path:
     return folder
 
 
-def run(checkout: Path, site: Path) -> tuple[int, dict[str, Any], str]:
+def run(checkout: Path, site: Path, *options: str) -> tuple[int, dict[str, Any], str]:
     """Exit status, verdict.json and the output of both gates."""
     variables = {"PYTHONPATH": str(site), "TINYVMAF_HOME": str(checkout), "TINYVMAF_CACHE": str(checkout / "cache")}
-    command = [sys.executable, "-m", "pytest", "suites/contract", "suites/loso", "-q", "-p", "no:cacheprovider"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "suites/contract",
+        "suites/loso",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        *options,
+    ]
     done = subprocess.run(
         command, cwd=checkout, env=os.environ | variables, capture_output=True, text=True, timeout=120, check=False
     )
@@ -63,6 +73,44 @@ def test_a_model_of_another_packages_kind_is_asked_what_the_kind_says(checkout: 
     # Nothing here is for loso to judge, and a gate over nothing does not pass.
     assert "no model here is of a kind that loso judges" in text
     assert (status, verdict["verdict"]) == (EXIT[COULD_NOT_RUN], COULD_NOT_RUN)
+
+
+@pytest.fixture
+def files(checkout: Path, tmp_path: Path) -> list[str]:
+    """Options that name two files, one of them of the kind of another package."""
+    files = [tmp_path / name / f"{name}.onnx" for name in ("theirs", "ours")]
+    for file, kind in zip(files, ("pictures", "regressor"), strict=True):
+        file.parent.mkdir()
+        shutil.copy(checkout / f"model/{MODEL}.onnx", file)
+        sidecar = json.loads((checkout / f"model/{MODEL}.json").read_text(encoding="utf-8"))
+        file.with_suffix(".json").write_text(json.dumps(sidecar | {"id": file.stem, "kind": kind}), encoding="utf-8")
+        file.with_suffix(".md").touch()
+    return [f"--model={file}" for file in files]
+
+
+def test_what_a_kind_does_not_ask_of_a_file_is_not_checked(checkout: Path, files: list[str], tmp_path: Path) -> None:
+    site = install(tmp_path / "site", ("golden.*", "!contract.*", "!contract.the_batch_is_symbolic_in_truth"))
+    _, verdict, text = run(checkout, site, *files, "-k", "theirs")
+    theirs = [one for one in verdict["tests"] if one["model"] == "theirs"]
+    judged = {one["test"].partition("::test_")[2] for one in theirs if one["status"] == "pass"}
+    assert {"any_finite_input_gives_a_finite_score_in_range[theirs]", "the_file_keeps_the_contract[theirs]"} <= judged
+    not_checked = {one["text"] for one in verdict["not_checked"] if one["model"] == "theirs"}
+    assert {
+        "theirs: contract.the_batch_is_symbolic_in_truth, which its kind, pictures, does not ask",
+        "theirs: loso, which its kind, pictures, does not ask",
+    } <= not_checked, text
+    assert not any("a_teacher_is_that_teacher" in one["test"] and one["status"] == "not checked" for one in theirs)
+    assert not verdict["could_not_run"], text
+
+
+def test_an_engine_that_only_tests_that_are_skipped_run_on_did_not_run(
+    checkout: Path, files: list[str], tmp_path: Path
+) -> None:
+    site = install(tmp_path / "site", ("golden.*",))
+    options = ("suites/backends", "--require-engine=numpy", "-k", "theirs and (backends or keeps_the_contract)")
+    status, _, text = run(checkout, site, *files, *options)
+    assert "engine numpy is required, and no test that was chosen runs on it" in text
+    assert status == EXIT[COULD_NOT_RUN], text
 
 
 @pytest.mark.parametrize(

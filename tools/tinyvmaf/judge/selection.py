@@ -9,6 +9,7 @@ import pytest
 
 from tinyvmaf.errors import CouldNotRunError, RegistryError
 from tinyvmaf.judge import kinds, subjects
+from tinyvmaf.judge.properties import NOT_CHECKED
 from tinyvmaf.model import registry
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.model.third_party import FeedOptions
@@ -48,24 +49,31 @@ def may_be_waived(config: pytest.Config, model: str | None) -> bool:
 def asked_subjects(metafunc: pytest.Metafunc) -> list[Subject]:
     """The models that a suite judges, by their kinds. If there is none, a stand-in with a fault: it could not run."""
     found = subjects_of(metafunc.config)
-    suite = _test(metafunc.definition.nodeid).partition(".")[0]
+    test = _test(metafunc.definition.nodeid)
+    suite = test.partition(".")[0]
     asked = [one for one in found.values() if suite in kinds.suites_of(one)]
     if not asked:
         name = f"no model for {suite}"
         fault = CouldNotRunError(f"no model here is of a kind that {suite} judges", hint="tinyvmaf models lists them")
         found[name] = Subject(name, Path(), None, registered=True, fault=fault)
-        asked = [found[name]]
-    return asked
+        return [found[name]]
+    # Of a model that is added here the test is NOT CHECKED.
+    return [one for one in found.values() if one in asked or kinds.not_checked(one, test)]
 
 
 def leave_out(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Take away the tests that a model's kind does not ask of it."""
+    """Take away the tests that a model's kind does not ask of it, or skip them if that is NOT CHECKED."""
     found = subjects_of(config)
 
     def stays(item: pytest.Item) -> bool:
         params = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
         subject = found.get(str(params.get("model", params.get("subject_id"))))
-        return subject is None or kinds.asked(subject, _test(item.nodeid))
+        if subject is None or kinds.asked(subject, _test(item.nodeid)):
+            return True
+        if what := kinds.not_checked(subject, _test(item.nodeid)):
+            item.user_properties.append((NOT_CHECKED, what))
+            item.add_marker(pytest.mark.skip(reason=f"NOT CHECKED: {what}"))
+        return bool(what)
 
     items[:] = [item for item in items if stays(item)]
 

@@ -22,6 +22,7 @@ __all__ = [
     "kinds",
     "listed",
     "not_asked",
+    "not_checked",
     "suites_of",
 ]
 
@@ -113,6 +114,17 @@ def _fault(name: str, kind: Any) -> str:
         if not isinstance(value, tuple) or not all(isinstance(one, str) for one in value):
             return f"{member} of the kind is {value!r}; it must be a tuple of strings"
     return ""
+
+
+def not_checked(subject: Subject, test: str) -> str:
+    """What stands under NOT CHECKED for a test, where a kind of another package does not ask it of a model that is not
+    registered; else empty. What our kinds take away cannot apply.
+    """
+    if subject.registered or asked(subject, test) or subject.kind in OURS:
+        return ""
+    suite = test.partition(".")[0]
+    what = test if suite in suites_of(subject) else suite
+    return f"{subject.id}: {what}, which its kind, {subject.kind}, does not ask"
 
 
 def _own(kind: Kind, subject: Subject) -> Sequence[str]:
