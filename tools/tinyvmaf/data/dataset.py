@@ -16,7 +16,11 @@ from tinyvmaf.files import write_atomic
 
 INDEX: Final = ("source", "clip", "frame")
 _KEY: Final = b"tinyvmaf"
-_REQUIRED: Final = ("libvmaf", "motion_epoch", "ffmpeg", "teachers", "corpus_sha256", "geometry", "command")
+_REQUIRED: Final = {
+    "extracted": ("libvmaf", "motion_epoch", "ffmpeg", "teachers", "corpus_sha256", "geometry", "command"),
+    "imported": ("set", "files", "decimals", "corpus_sha256", "libvmaf", "command"),
+}
+"""What the provenance must have, by its `kind`; `extracted` if it has none."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ def read(path: Path) -> Dataset:
         provenance = json.loads((table.schema.metadata or {})[_KEY])
     except KeyError as error:
         raise TinyvmafError(
-            f"{path}: no provenance in its metadata", hint="make the file with: tinyvmaf extract"
+            f"{path}: no provenance in its metadata", hint="make the file with: tinyvmaf extract, or tinyvmaf import"
         ) from error
     except (OSError, pa.ArrowException, ValueError) as error:
         raise TinyvmafError(f"{path}: {error}") from error
@@ -86,6 +90,9 @@ def read(path: Path) -> Dataset:
 
 
 def _check(provenance: Mapping[str, Any], path: Path) -> None:
-    missing = [name for name in _REQUIRED if not provenance.get(name)]
+    kind = provenance.get("kind", "extracted")
+    if kind not in _REQUIRED:
+        raise TinyvmafError(f"{path}: its provenance is of an unknown kind, {kind!r}")
+    missing = [name for name in _REQUIRED[kind] if not provenance.get(name)]
     if missing:
         raise TinyvmafError(f"{path}: its provenance lacks {', '.join(missing)}")

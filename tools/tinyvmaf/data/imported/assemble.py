@@ -1,0 +1,272 @@
+"""From rows of logs and a table of clips to an imported set: one name for one thing, decimals, teachers, sources."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from tinyvmaf.data.imported.layouts import Layout, Place, place_of_clip
+from tinyvmaf.data.imported.names import feature_name, is_float_only, role_of, score_name, statistic_of
+from tinyvmaf.data.imported.opinion_files import ClipTable, scale_of
+from tinyvmaf.data.imported.precision import decimals_of
+from tinyvmaf.data.imported.table import Opinion, PublishedScore, as_table, provenance_of
+from tinyvmaf.data.imported.teachers import TeacherOf, find_teacher
+from tinyvmaf.errors import TinyvmafError
+from tinyvmaf.files import sha256
+from tinyvmaf.vmaf.teacher import KNOWN
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of logs, one per frame, with the columns as the logs name them."""
+
+    clip: NDArray[np.str_]
+    test: NDArray[np.str_] | None
+    frame: NDArray[np.int64]
+    columns: Mapping[str, Floats]
+    """NaN where a log lacks the value."""
+
+
+def assemble(
+    name: str,
+    rows: Rows,
+    listed: ClipTable,
+    *,
+    layouts: Sequence[Layout],
+    files: list[dict[str, Any]],
+    versions: Sequence[str],
+    teacher_of: TeacherOf,
+    command: list[str],
+    places: Mapping[tuple[str | None, str], Place] | None = None,
+    scale: tuple[float, float] | None = None,
+    notes: Sequence[str] = (),
+) -> tuple[pa.Table, dict[str, Any]]:
+    """The table of a set, and its provenance.
+
+    Args:
+        listed: the clips with their sources and opinions; a clip that the rows lack is left out, and said.
+        places: by test and clip, where the logs' paths told.
+        scale: of the opinions, worst and best; None: the layout's, else guessed, which is said.
+
+    Raises:
+        TinyvmafError: a clip has a frame twice, or its opinion is outside the scale.
+    """
+    said = list(notes)
+    keys = [(None if rows.test is None else str(rows.test[i]), str(rows.clip[i])) for i in _firsts(rows)]
+    placed = dict(places or {})
+    sources = {(row.test, row.clip): row.source for row in listed.rows if row.source}
+    layout = _common_layout([clip for _, clip in keys], layouts, placed)
+    for test, clip in keys:
+        if (test, clip) not in placed:
+            placed[test, clip] = place_of_clip(clip, layout, test)
+        told = sources.get((test, clip)) or sources.get((None, clip))
+        if told:
+            old = placed[test, clip]
+            placed[test, clip] = Place(clip, told, test, old.layout)
+    merged = _merged([placed[key] for key in keys])
+    said += [f"merged into source {new}: {', '.join(others)}" for new, others in merged.items()]
+    columns, decimals, scores, left_out = _named(rows.columns, versions, placed, keys, teacher_of)
+    said += left_out
+    key_of = {key: placed[key].key for key in keys}
+    source_of = {key: placed[key].canonical for key in keys}
+    clip_column, source_column = _spread(rows, key_of), _spread(rows, source_of)
+    table = as_table(source_column, clip_column, rows.frame, columns)
+    _no_frame_twice(table)
+    opinions, scale, about = _opinions(listed, placed, scale, table, scores)
+    said += about
+    names = sorted({place.layout.name for place in placed.values()})
+    provenance = provenance_of(
+        name,
+        files=files,
+        corpus_sha256=sha256("\n".join(sorted(file["sha256"] for file in files)).encode()),
+        libvmaf=", ".join(versions) or "not told",
+        layout=", ".join(names),
+        decimals=decimals,
+        scores=scores,
+        teachers={s.teacher: KNOWN[s.teacher] for s in scores if s.teacher in KNOWN},
+        opinions=opinions,
+        scale=scale,
+        notes=said,
+        command=command,
+    )
+    return table, provenance
+
+
+def _firsts(rows: Rows) -> NDArray[np.int64]:
+    """The first row of each test and clip, in order."""
+    both = rows.clip if rows.test is None else np.char.add(np.char.add(rows.test, "/"), rows.clip)
+    return np.sort(np.unique(both, return_index=True)[1])
+
+
+def _spread(rows: Rows, values: Mapping[tuple[str | None, str], str]) -> NDArray[np.str_]:
+    """A value of each test and clip, for each row."""
+    both = rows.clip if rows.test is None else np.char.add(np.char.add(rows.test, "/"), rows.clip)
+    _, first, inverse = np.unique(both, return_index=True, return_inverse=True)
+    found = [values[None if rows.test is None else str(rows.test[i]), str(rows.clip[i])] for i in first]
+    return np.array(found)[inverse]
+
+
+def _common_layout(
+    clips: Sequence[str], layouts: Sequence[Layout], placed: Mapping[tuple[str | None, str], Place]
+) -> tuple[Layout, ...]:
+    """The layout of a list of clips: the first one whose pattern fits all of them, as one set has one layout."""
+    if placed:
+        return tuple(layouts)
+    for layout in layouts:
+        if all(layout.source(clip) is not None for clip in clips):
+            return (layout,)
+    return ()
+
+
+def _merged(places: Sequence[Place]) -> dict[str, list[str]]:
+    names: dict[str, set[str]] = defaultdict(set)
+    for place in places:
+        names[place.canonical].add(place.source)
+    return {new: sorted(old - {new}) for new, old in sorted(names.items()) if len(old) > 1}
+
+
+def _named(
+    published: Mapping[str, Floats],
+    versions: Sequence[str],
+    placed: Mapping[tuple[str | None, str], Place],
+    keys: Sequence[tuple[str | None, str]],
+    teacher_of: TeacherOf,
+) -> tuple[dict[str, Floats], dict[str, int | None], list[PublishedScore], list[str]]:
+    """The columns under their names in tinyvmaf, their decimals, the scores, and what was left out."""
+    said: list[str] = []
+    float_only = is_float_only(published, versions[0] if versions else None)
+    columns: dict[str, Floats] = {}
+    for name, values in published.items():
+        if role_of(name) != "feature":
+            continue
+        new = feature_name(name, float_only=float_only)
+        if new in columns:
+            same = np.array_equal(columns[new], values, equal_nan=True)
+            said.append(f"left out: {name}, {'the same as' if same else 'a second column for'} {new}")
+            continue
+        columns[new] = values
+    if float_only and "adm2" in columns:
+        said.append(
+            "libvmaf 1 computed these features in floating point; they stand under the names that teachers take"
+        )
+    decimals = {name: decimals_of(values) for name, values in columns.items()}
+    features = dict(columns)
+    declared = {k: v for key in keys for k, v in placed[key].layout.scores.items()}
+    scores: list[PublishedScore] = []
+    members = [name for name in published if role_of(name) == "member"]
+    if members:
+        said.append(f"left out: the scores of {len(members)} models of a bootstrap, {members[0]} to {members[-1]}")
+    for name, values in published.items():
+        if role_of(name) != "score":
+            continue
+        plain = score_name(name)
+        places = decimals_of(values)
+        score = find_teacher(plain, values, features, decimals, places, teacher_of, declared=declared.get(plain))
+        if score.column in columns:
+            said.append(f"left out: {name}, a second column for {score.column}")
+            continue
+        scores.append(score)
+        columns[score.column], decimals[score.column] = values, places
+    for name, values in published.items():
+        found = statistic_of(name)
+        if found is None or role_of(name) != "statistic":
+            continue
+        of, statistic = found
+        base = next((s.column for s in scores if of in (s.published, None) and (of or "b_v" in s.column)), of or "vmaf")
+        columns[f"{base}_{statistic}"], decimals[f"{base}_{statistic}"] = values, decimals_of(values)
+    for name, values in columns.items():
+        if (places := decimals[name]) is not None:
+            columns[name] = np.round(values, places)
+    return columns, decimals, scores, said
+
+
+def _no_frame_twice(table: pa.Table) -> None:
+    clip, frame = table["clip"].to_numpy(zero_copy_only=False), table["frame"].to_numpy()
+    twice = np.flatnonzero((clip[1:] == clip[:-1]) & (frame[1:] == frame[:-1]))
+    if len(twice):
+        raise TinyvmafError(f"clip {clip[twice[0]]} has frame {frame[twice[0]]} twice")
+
+
+def _opinions(
+    listed: ClipTable,
+    placed: Mapping[tuple[str | None, str], Place],
+    scale: tuple[float, float] | None,
+    table: pa.Table,
+    scores: Sequence[PublishedScore],
+) -> tuple[list[Opinion], tuple[float, float] | None, list[str]]:
+    """The opinions of the clips that have rows, their scale, and what there is to say."""
+    said: list[str] = []
+    rated = [row for row in listed.rows if row.mos is not None]
+    if not rated:
+        return [], None, said
+    by_clip: dict[str, list[Place]] = defaultdict(list)
+    for place in placed.values():
+        by_clip[place.clip].append(place)
+    found: dict[str, Opinion] = {}
+    absent: list[str] = []
+    for row in rated:
+        matches = [p for p in by_clip[row.clip] if row.test is None or p.test is None or p.test == row.test]
+        if len(matches) != 1:
+            if matches:
+                raise TinyvmafError(
+                    f"an opinion of {row.clip} names no test, and the clip is in {len(matches)} tests",
+                    hint="add a column test to the opinions",
+                )
+            absent.append(row.clip)
+            continue
+        place = matches[0]
+        if place.key in found:
+            raise TinyvmafError(f"two opinions of {place.key}")
+        found[place.key] = Opinion(place.key, place.canonical, place.test, float(row.mos or 0.0), row.ci)
+    if absent:
+        said.append(
+            f"{len(absent)} opinions are of clips without a log: {', '.join(absent[:3])}{', …' * (len(absent) > 3)}"
+        )
+    without = len(placed) - len(found)
+    if without:
+        said.append(f"{without} clips have no opinion")
+    if not found:
+        return [], None, said
+    opinions = [found[key] for key in sorted(found)]
+    zeros = sum(opinion.ci == 0 for opinion in opinions)
+    above = [opinion.ci for opinion in opinions if opinion.ci]
+    if zeros and above:
+        said.append(f"{zeros} clips have a ci of 0; fits take {min(above):.4g}, the smallest one above 0")
+    mos = [opinion.mos for opinion in opinions]
+    declared = next((p.layout.scale for p in placed.values() if p.layout.scale is not None), None)
+    if scale is None and declared is not None and min(declared) <= min(mos) and max(mos) <= max(declared):
+        scale = declared
+    if scale is None:
+        scale = scale_of(mos)
+        if _fall_with_quality(opinions, table, scores):
+            scale = scale[1], scale[0]
+        said.append(
+            f"opinions are taken to go from {scale[0]:g} (worst) to {scale[1]:g} (best), as their values suggest"
+        )
+    elif not min(scale) <= min(mos) <= max(mos) <= max(scale):
+        raise TinyvmafError(
+            f"opinions go from {min(mos):g} to {max(mos):g}, outside the scale {scale[0]:g} to {scale[1]:g}"
+        )
+    return opinions, scale, said
+
+
+def _fall_with_quality(opinions: Sequence[Opinion], table: pa.Table, scores: Sequence[PublishedScore]) -> bool:
+    """Whether opinions fall as the quality rises (DMOS of some sets), by the scores, else by VIF."""
+    column = next((s.column for s in scores), None) or next(
+        (n for n in ("vif_scale3", "adm2") if n in table.column_names), None
+    )
+    if column is None or len(opinions) < 3:
+        return False
+    grouped = table.group_by("clip").aggregate([(column, "mean")])
+    means = dict(zip(grouped["clip"].to_pylist(), grouped[f"{column}_mean"].to_pylist(), strict=True))
+    x, y = np.array([means[o.clip] for o in opinions]), np.array([o.mos for o in opinions])
+    usable = np.isfinite(x)
+    return bool(
+        usable.sum() > 2 and x[usable].std() > 0 and y[usable].std() > 0 and np.corrcoef(x[usable], y[usable])[0, 1] < 0
+    )

@@ -1,0 +1,150 @@
+"""Reads imported sets: files of `tinyvmaf import`, and tables as sets publish them."""
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from tinyvmaf.data import dataset
+from tinyvmaf.data.dataset import Dataset
+from tinyvmaf.data.imported.assemble import Rows, assemble
+from tinyvmaf.data.imported.layouts import Layout, read_layouts
+from tinyvmaf.data.imported.opinion_files import ClipTable, read_clip_table
+from tinyvmaf.data.imported.table import Imported, read_imported
+from tinyvmaf.data.imported.teachers import TeacherOf
+from tinyvmaf.errors import TinyvmafError
+from tinyvmaf.files import file_sha256
+from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
+from tinyvmaf.vmaf.teacher import Teacher, load_built_in
+
+_CLIP: Final = ("clip", "video", "video_name", "name", "filename")
+_FRAME: Final = ("frame", "frameNum", "frame_num", "Frame", "n")
+_TABLES: Final = (".parquet", ".csv")
+
+
+def load(path: Path, *, teacher_of: TeacherOf | None = None, layouts: tuple[Layout, ...] | None = None) -> Imported:
+    """Read one set.
+
+    Args:
+        path: a file of `tinyvmaf import`; or a published table with a row per frame (Parquet or CSV: columns for clip
+            and frame, perhaps test), with the clips' opinions in `NAME_clips.csv` beside `NAME_frames.parquet`.
+        teacher_of: gives teachers, to find the one of each published score; None: those of the installed libvmaf.
+        layouts: the known ones if None.
+
+    Raises:
+        TinyvmafError: the file is missing or damaged, or is neither; names what it lacks.
+    """
+    try:
+        schema = pq.read_schema(path) if path.suffix == ".parquet" else None
+    except (OSError, pa.ArrowException) as error:
+        raise TinyvmafError(f"{path}: {error}") from error
+    if schema is not None and b"tinyvmaf" in (schema.metadata or {}):
+        return read_imported(path)
+    return _published(path, teacher_of or built_in_teacher, read_layouts() if layouts is None else layouts)
+
+
+def load_all(path: Path, *, teacher_of: TeacherOf | None = None) -> tuple[Imported, ...]:
+    """The set of a file, or the sets of a folder, by file name: its imported Parquet files and its `*_frames` tables.
+
+    Raises:
+        TinyvmafError: as `load`, or the folder has no set.
+    """
+    if not path.is_dir():
+        return (load(path, teacher_of=teacher_of),)
+    found = sorted(file for file in path.iterdir() if file.suffix in _TABLES and _is_set(file))
+    if not found:
+        raise TinyvmafError(f"{path}: no imported set", hint="make one: tinyvmaf import LOG... --out F.parquet")
+    return tuple(load(file, teacher_of=teacher_of) for file in found)
+
+
+def read_features(path: Path, *, teacher_of: TeacherOf | None = None) -> Dataset:
+    """The rows of a file that was extracted, imported, or published: what `--features` takes.
+
+    Raises:
+        TinyvmafError: as `dataset.read` and `load`.
+    """
+    return load(path, teacher_of=teacher_of).data if is_published(path) else dataset.read(path)
+
+
+def is_published(path: Path) -> bool:
+    """Whether a file is a set as published: without tinyvmaf's provenance, so that `dataset.read` refuses it."""
+    try:
+        return path.suffix == ".csv" or b"tinyvmaf" not in (pq.read_schema(path).metadata or {})
+    except (OSError, pa.ArrowException):
+        return False
+
+
+def built_in_teacher(teacher_id: str) -> Teacher:
+    """A teacher of the installed libvmaf; each is read once."""
+    return _built_in(teacher_id, os.environ.get("TINYVMAF_FFMPEG"))
+
+
+@lru_cache(maxsize=32)
+def _built_in(teacher_id: str, ffmpeg: str | None) -> Teacher:
+    return load_built_in(find_ffmpeg(ffmpeg), teacher_id)
+
+
+def _is_set(path: Path) -> bool:
+    if path.stem.endswith("_frames"):
+        return True
+    if path.suffix != ".parquet":
+        return False
+    try:
+        return b'"kind": "imported"' in (pq.read_schema(path).metadata or {}).get(b"tinyvmaf", b"")
+    except (OSError, pa.ArrowException):
+        return False
+
+
+def _published(path: Path, teacher_of: TeacherOf, layouts: tuple[Layout, ...]) -> Imported:
+    name = path.stem.removesuffix("_frames")
+    try:
+        table = pq.read_table(path) if path.suffix == ".parquet" else pyarrow.csv.read_csv(path)
+    except (OSError, pa.ArrowException) as error:
+        raise TinyvmafError(f"{path}: {error}") from error
+    clip_column, frame_column = (_first(table, names, path) for names in (_CLIP, _FRAME))
+    test_column = "test" if "test" in table.column_names else None
+    clips = table[clip_column].cast(pa.string()).to_numpy(zero_copy_only=False).astype(np.str_)
+    tests = (
+        None
+        if test_column is None
+        else table[test_column].cast(pa.string()).to_numpy(zero_copy_only=False).astype(np.str_)
+    )
+    columns: dict[str, Any] = {}
+    for column in table.column_names:
+        kind = table.schema.field(column).type
+        if column in (clip_column, frame_column, test_column) or not (
+            pa.types.is_floating(kind) or pa.types.is_integer(kind)
+        ):
+            continue
+        columns[column] = table[column].to_numpy().astype(np.float64)
+    beside = path.with_name(f"{name}_clips.csv")
+    listed = read_clip_table(beside) if beside.is_file() else ClipTable((), None)
+    versions = sorted({row.other.get("libvmaf") or "" for row in listed.rows} - {""})
+    files = [{"name": file.name, "sha256": file_sha256(file)} for file in (path, beside) if file.is_file()]
+    rows = Rows(clips, tests, table[frame_column].to_numpy().astype(np.int64), columns)
+    table, provenance = assemble(
+        name,
+        rows,
+        listed,
+        layouts=layouts,
+        files=files,
+        versions=versions,
+        teacher_of=teacher_of,
+        command=["published", path.name],
+    )
+    return Imported(Dataset(table, provenance))
+
+
+def _first(table: pa.Table, names: tuple[str, ...], path: Path) -> str:
+    found = next((name for name in names if name in table.column_names), None)
+    if found is None:
+        raise TinyvmafError(
+            f"{path}: no column {names[0]} among {', '.join(table.column_names)}",
+            hint="a published set has a row per frame, with columns clip and frame",
+        )
+    return found
