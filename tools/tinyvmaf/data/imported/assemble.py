@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tinyvmaf.data.imported.layouts import Layout, Place, place_of_clip
+from tinyvmaf.data.imported.layouts import Layout, ClipPlace, place_of_clip
 from tinyvmaf.data.imported.names import feature_name, is_float_only, role_of, score_name, statistic_of
 from tinyvmaf.data.imported.opinion_files import ClipTable, scale_of
 from tinyvmaf.data.imported.precision import decimals_of
@@ -43,21 +43,21 @@ def assemble(
     versions: Sequence[str],
     teacher_of: TeacherOf,
     command: list[str],
-    places: Mapping[tuple[str | None, str], Place] | None = None,
+    places: Mapping[tuple[str | None, str], ClipPlace] | None = None,
     scale: tuple[float, float] | None = None,
     notes: Sequence[str] = (),
 ) -> tuple[pa.Table, dict[str, Any]]:
     """The table of a set, and its provenance.
 
     Args:
-        listed: the clips with their sources and opinions; a clip that the rows lack is left out, and said.
+        listed: the clips with their sources and opinions; a clip that the rows lack is noted and left out.
         places: by test and clip, where the logs' paths told.
-        scale: of the opinions, worst and best; None: the layout's, else guessed, which is said.
+        scale: of the opinions, worst and best; None: the layout's, else guessed, with a note.
 
     Raises:
         TinyvmafError: a clip has a frame twice, or its opinion is outside the scale.
     """
-    said = list(notes)
+    found_notes = list(notes)
     keys = [(None if rows.test is None else str(rows.test[i]), str(rows.clip[i])) for i in _firsts(rows)]
     placed = dict(places or {})
     sources = {(row.test, row.clip): row.source for row in listed.rows if row.source}
@@ -68,18 +68,18 @@ def assemble(
         told = sources.get((test, clip)) or sources.get((None, clip))
         if told:
             old = placed[test, clip]
-            placed[test, clip] = Place(clip, told, test, old.layout)
+            placed[test, clip] = ClipPlace(clip, told, test, old.layout)
     merged = _merged([placed[key] for key in keys])
-    said += [f"merged into source {new}: {', '.join(others)}" for new, others in merged.items()]
+    found_notes += [f"merged into source {new}: {', '.join(others)}" for new, others in merged.items()]
     columns, decimals, scores, left_out = _named(rows.columns, versions, placed, keys, teacher_of)
-    said += left_out
+    found_notes += left_out
     key_of = {key: placed[key].key for key in keys}
     source_of = {key: placed[key].canonical for key in keys}
     clip_column, source_column = _spread(rows, key_of), _spread(rows, source_of)
     table = as_table(source_column, clip_column, rows.frame, columns)
     _no_frame_twice(table)
     opinions, scale, about = _opinions(listed, placed, scale, table, scores)
-    said += about
+    found_notes += about
     names = sorted({place.layout.name for place in placed.values()})
     provenance = provenance_of(
         name,
@@ -92,7 +92,7 @@ def assemble(
         teachers={s.teacher: KNOWN[s.teacher] for s in scores if s.teacher in KNOWN},
         opinions=opinions,
         scale=scale,
-        notes=said,
+        notes=found_notes,
         command=command,
     )
     return table, provenance
@@ -113,7 +113,7 @@ def _spread(rows: Rows, values: Mapping[tuple[str | None, str], str]) -> NDArray
 
 
 def _common_layout(
-    clips: Sequence[str], layouts: Sequence[Layout], placed: Mapping[tuple[str | None, str], Place]
+    clips: Sequence[str], layouts: Sequence[Layout], placed: Mapping[tuple[str | None, str], ClipPlace]
 ) -> tuple[Layout, ...]:
     """The layout of a list of clips: the first one whose pattern fits all of them, as one set has one layout."""
     if placed:
@@ -124,7 +124,7 @@ def _common_layout(
     return ()
 
 
-def _merged(places: Sequence[Place]) -> dict[str, list[str]]:
+def _merged(places: Sequence[ClipPlace]) -> dict[str, list[str]]:
     names: dict[str, set[str]] = defaultdict(set)
     for place in places:
         names[place.canonical].add(place.source)
@@ -134,12 +134,12 @@ def _merged(places: Sequence[Place]) -> dict[str, list[str]]:
 def _named(
     published: Mapping[str, Floats],
     versions: Sequence[str],
-    placed: Mapping[tuple[str | None, str], Place],
+    placed: Mapping[tuple[str | None, str], ClipPlace],
     keys: Sequence[tuple[str | None, str]],
     teacher_of: TeacherOf,
 ) -> tuple[dict[str, Floats], dict[str, int | None], list[PublishedScore], list[str]]:
     """The columns under their names in tinyvmaf, their decimals, the scores, and what was left out."""
-    said: list[str] = []
+    notes: list[str] = []
     float_only = is_float_only(published, versions[0] if versions else None)
     columns: dict[str, Floats] = {}
     for name, values in published.items():
@@ -148,11 +148,11 @@ def _named(
         new = feature_name(name, float_only=float_only)
         if new in columns:
             same = np.array_equal(columns[new], values, equal_nan=True)
-            said.append(f"left out: {name}, {'the same as' if same else 'a second column for'} {new}")
+            notes.append(f"left out: {name}, {'the same as' if same else 'a second column for'} {new}")
             continue
         columns[new] = values
     if float_only and "adm2" in columns:
-        said.append(
+        notes.append(
             "libvmaf 1 computed these features in floating point; they stand under the names that teachers take"
         )
     decimals = {name: decimals_of(values) for name, values in columns.items()}
@@ -161,7 +161,7 @@ def _named(
     scores: list[PublishedScore] = []
     members = [name for name in published if role_of(name) == "member"]
     if members:
-        said.append(f"left out: the scores of {len(members)} models of a bootstrap, {members[0]} to {members[-1]}")
+        notes.append(f"left out: the scores of {len(members)} models of a bootstrap, {members[0]} to {members[-1]}")
     for name, values in published.items():
         if role_of(name) != "score":
             continue
@@ -169,7 +169,7 @@ def _named(
         places = decimals_of(values)
         score = find_teacher(plain, values, features, decimals, places, teacher_of, declared=declared.get(plain))
         if score.column in columns:
-            said.append(f"left out: {name}, a second column for {score.column}")
+            notes.append(f"left out: {name}, a second column for {score.column}")
             continue
         scores.append(score)
         columns[score.column], decimals[score.column] = values, places
@@ -183,7 +183,7 @@ def _named(
     for name, values in columns.items():
         if (places := decimals[name]) is not None:
             columns[name] = np.round(values, places)
-    return columns, decimals, scores, said
+    return columns, decimals, scores, notes
 
 
 def _no_frame_twice(table: pa.Table) -> None:
@@ -195,17 +195,17 @@ def _no_frame_twice(table: pa.Table) -> None:
 
 def _opinions(
     listed: ClipTable,
-    placed: Mapping[tuple[str | None, str], Place],
+    placed: Mapping[tuple[str | None, str], ClipPlace],
     scale: tuple[float, float] | None,
     table: pa.Table,
     scores: Sequence[PublishedScore],
 ) -> tuple[list[Opinion], tuple[float, float] | None, list[str]]:
     """The opinions of the clips that have rows, their scale, and what there is to say."""
-    said: list[str] = []
+    notes: list[str] = []
     rated = [row for row in listed.rows if row.mos is not None]
     if not rated:
-        return [], None, said
-    by_clip: dict[str, list[Place]] = defaultdict(list)
+        return [], None, notes
+    by_clip: dict[str, list[ClipPlace]] = defaultdict(list)
     for place in placed.values():
         by_clip[place.clip].append(place)
     found: dict[str, Opinion] = {}
@@ -225,19 +225,19 @@ def _opinions(
             raise TinyvmafError(f"two opinions of {place.key}")
         found[place.key] = Opinion(place.key, place.canonical, place.test, float(row.mos or 0.0), row.ci)
     if absent:
-        said.append(
+        notes.append(
             f"{len(absent)} opinions are of clips without a log: {', '.join(absent[:3])}{', …' * (len(absent) > 3)}"
         )
     without = len(placed) - len(found)
     if without:
-        said.append(f"{without} clips have no opinion")
+        notes.append(f"{without} clips have no opinion")
     if not found:
-        return [], None, said
+        return [], None, notes
     opinions = [found[key] for key in sorted(found)]
     zeros = sum(opinion.ci == 0 for opinion in opinions)
     above = [opinion.ci for opinion in opinions if opinion.ci]
     if zeros and above:
-        said.append(f"{zeros} clips have a ci of 0; fits take {min(above):.4g}, the smallest one above 0")
+        notes.append(f"{zeros} clips have a ci of 0; fits take {min(above):.4g}, the smallest one above 0")
     mos = [opinion.mos for opinion in opinions]
     declared = next((p.layout.scale for p in placed.values() if p.layout.scale is not None), None)
     if scale is None and declared is not None and min(declared) <= min(mos) and max(mos) <= max(declared):
@@ -246,14 +246,14 @@ def _opinions(
         scale = scale_of(mos)
         if _fall_with_quality(opinions, table, scores):
             scale = scale[1], scale[0]
-        said.append(
+        notes.append(
             f"opinions are taken to go from {scale[0]:g} (worst) to {scale[1]:g} (best), as their values suggest"
         )
     elif not min(scale) <= min(mos) <= max(mos) <= max(scale):
         raise TinyvmafError(
             f"opinions go from {min(mos):g} to {max(mos):g}, outside the scale {scale[0]:g} to {scale[1]:g}"
         )
-    return opinions, scale, said
+    return opinions, scale, notes
 
 
 def _fall_with_quality(opinions: Sequence[Opinion], table: pa.Table, scores: Sequence[PublishedScore]) -> bool:

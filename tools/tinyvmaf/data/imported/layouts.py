@@ -73,7 +73,7 @@ GUESS: Final = Layout(name="guess")
 
 
 @dataclass(frozen=True)
-class Place:
+class ClipPlace:
     """Where a log or a clip belongs."""
 
     clip: str
@@ -129,7 +129,7 @@ def pick(layouts: Sequence[Layout], name: str | None) -> tuple[Layout, ...]:
     return chosen
 
 
-def place_of_log(path: str, layouts: Iterable[Layout]) -> Place:
+def place_of_log(path: str, layouts: Iterable[Layout]) -> ClipPlace:
     """Where the log with this path belongs; `/` between folders, compressed or not."""
     path = bare(path)
     layouts = tuple(layouts)
@@ -141,18 +141,18 @@ def place_of_log(path: str, layouts: Iterable[Layout]) -> Place:
         clip = groups.get("clip") or clip_name(path)
         source = groups.get("source") or layout.source(clip)
         if source is not None:
-            return Place(clip, source, groups.get("test"), layout)
+            return ClipPlace(clip, source, groups.get("test"), layout)
     return place_of_clip(clip_name(path), layouts)
 
 
-def place_of_clip(clip: str, layouts: Iterable[Layout], test: str | None = None) -> Place:
+def place_of_clip(clip: str, layouts: Iterable[Layout], test: str | None = None) -> ClipPlace:
     """Where a clip of this name belongs."""
     for layout in layouts:
         source = layout.source(clip)
         if source is not None:
-            return Place(clip, source, test, layout)
+            return ClipPlace(clip, source, test, layout)
     head = _ENCODED.split(clip, maxsplit=1)[0]
-    return Place(clip, head or clip, test, GUESS)
+    return ClipPlace(clip, head or clip, test, GUESS)
 
 
 def bare(path: str) -> str:
