@@ -1,8 +1,10 @@
 """What other packages add through entry points: kinds of models, engines. Ours come from a table."""
 
+import functools
+import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoints, entry_points
 from typing import Any
 
 from tinyvmaf.errors import CouldNotRunError
@@ -23,7 +25,7 @@ def extensions(
     """
     found = {name: _load(target) for name, target in ours.items()}
     by = dict.fromkeys(ours, "tinyvmaf")
-    for point in entry_points(group=group):
+    for point in _points(group, tuple(sys.path)):
         package = point.dist.name if point.dist else "an unknown package"
         if package == "tinyvmaf":
             continue
@@ -43,6 +45,13 @@ def extensions(
         if fault:
             raise CouldNotRunError(f"{where}: {fault}", hint=hint)
     return found
+
+
+@functools.cache  # reading the metadata of every package takes 10 ms, and a run of the gate asks 100 times
+def _points(group: str, path: tuple[str, ...]) -> EntryPoints:
+    """The entry points of a group in the packages on `sys.path`."""
+    del path
+    return entry_points(group=group)
 
 
 def _load(target: str) -> Any:
