@@ -148,7 +148,7 @@ def test_the_order_of_features_is_the_sidecars(order: list[str], tmp_path_factor
         ({**PLAIN, "output_scale": 100.0}, FeedOptions(), "'output_scale', which may change inputs or outputs"),
         ({**PLAIN, "normalization": "zscore"}, FeedOptions(), "'normalization', which may change inputs or outputs"),
         ({**PLAIN, "feature_means": MEAN}, FeedOptions(), "'feature_means', which may"),
-        ({**PLAIN, "mean": MEAN, "std": STD}, FeedOptions(), "'mean', 'std', which may"),
+        ({**PLAIN, "means": MEAN, "stds": STD}, FeedOptions(), "'means', 'stds', which may"),
         ({**PLAIN, "INPUT_MEAN": MEAN}, FeedOptions(), "'INPUT_MEAN', which may"),
         ({**PLAIN, "input": {"loc": MEAN}}, FeedOptions(), "'loc', which may"),
         ({**PLAIN, "preprocessing": {"a": 1}}, FeedOptions(), "'preprocessing', which may"),

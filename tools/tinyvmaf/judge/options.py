@@ -45,6 +45,12 @@ OPTIONS: Final = (
     Option("feature-order", "A,B,...", "features that --model takes, in input order, if it has no sidecar"),
     Option("input-mean", "X,Y,...", "mean of each feature, subtracted before the graph of --model"),
     Option("input-std", "X,Y,...", "standard deviation of each feature, divided by after the mean"),
+    Option(
+        "normalisation",
+        "WHO",
+        "graph: mean and std of the sidecar only describe what the graph of --model does; sidecar: they are applied in "
+        "front of it; none: nothing normalises",
+    ),
     Option("waivers", "FILE", "known exceptions with an expiry (default: waivers.toml, if it exists)", is_path=True),
     Option("report", "DIR", "folder to write the report to (default: report/)", is_path=True, handed_on=False),
     Option("fail-not-checked", None, "fail if anything is NOT CHECKED", handed_on=False),

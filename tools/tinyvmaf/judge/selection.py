@@ -85,7 +85,7 @@ def _test(nodeid: str) -> str:
 
 
 def _find(config: pytest.Config) -> Iterable[Subject]:
-    options = FeedOptions(*(config.getoption(f"--{name}") for name in ("feature-order", "input-mean", "input-std")))
+    options = FeedOptions.of(lambda name: config.getoption(f"--{name}"))
     named = config.getoption("--model") or ()
     if not all(path.strip() for path in named):
         raise pytest.UsageError("--model without a path")
@@ -93,7 +93,7 @@ def _find(config: pytest.Config) -> Iterable[Subject]:
         raise pytest.UsageError("--recipe judges recipes, and --model files: name one kind at a time")
     if not named:
         if options:
-            raise pytest.UsageError("--feature-order, --input-mean and --input-std say how --model is fed: name one")
+            raise pytest.UsageError(f"{FeedOptions.listed()} say how --model is fed: name one")
         return subjects.registered()
 
     def features_of(teacher: str) -> Sequence[Feature]:

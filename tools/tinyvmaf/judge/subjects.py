@@ -9,14 +9,16 @@ from typing import Final
 
 from tinyvmaf.errors import CouldNotRunError, ModelError, RegistryError, TinyvmafError
 from tinyvmaf.files import file_sha256, sha256
+from tinyvmaf.judge.feeding import fed_as_meant
 from tinyvmaf.judge.kinds import kind_of
 from tinyvmaf.model import contract, registry
 from tinyvmaf.model.contract.words import in_one_line, quoted
 from tinyvmaf.model.engines.choose import engines_of
 from tinyvmaf.model.registry import Entry
 from tinyvmaf.model.subject import Subject
-from tinyvmaf.model.third_party import AdoptedModel, FeedOptions, adopt, describe_feed, read_original
-from tinyvmaf.model.third_party.feed import Features, UndescribedError, read_sidecar, sidecar_of
+from tinyvmaf.model.third_party import AdoptedModel, FeedOptions, describe_feed, read_original
+from tinyvmaf.model.third_party.feed import Features
+from tinyvmaf.model.third_party.sidecars import UndescribedError, read_sidecar, sidecar_of
 from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN
 
@@ -115,9 +117,7 @@ def _adopted(path: Path, folder: Path, features_of: Features, options: FeedOptio
         raise CouldNotRunError(f"{path} has the name of a registered model", hint="rename the file")
     feed = describe_feed(path, features_of, options)
     features = CANONICAL if feed.teacher == DEFAULT else tuple(one.name for one in features_of(feed.teacher))
-    adopted = adopt(read_original(path, len(feed.features)), feed, features)
-    if wrong := contract.faults(adopted.data):  # before anything else opens it
-        raise ModelError(f"{path}: {'; '.join(wrong[:3])}")
+    adopted = fed_as_meant(read_original(path, len(feed.features)), feed, features)
     sidecar = {
         "kind": "regressor",
         "feature_order": list(features),

@@ -19,6 +19,7 @@ from tinyvmaf.files import home
 from tinyvmaf.judge import report, report_folder, results, verdict
 from tinyvmaf.judge.gate_run import GateRun
 from tinyvmaf.judge.options import OPTIONS, declare_for_gate, handed_on
+from tinyvmaf.model.third_party import FeedOptions
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 
 _DESCRIPTION: Final = """\
@@ -28,7 +29,7 @@ Suites run in parallel; latency runs alone at the end. The report is a folder: i
 programs, junit.xml for CI, summary.md for a pull request.
 
 The features of a --model, their order and their normalisation come from the sidecar beside it, or from --feature-order,
---input-mean and --input-std: docs/candidates.md."""
+--input-mean, --input-std and --normalisation: docs/candidates.md."""
 _EXAMPLES: Final = """\
 tinyvmaf gate
 tinyvmaf gate --model candidates/tinyvmaf_nano.onnx
@@ -76,8 +77,8 @@ def _run(arguments: argparse.Namespace) -> int:
     ours = {f"--{option.name}" for option in OPTIONS}
     if behind := [one for one in arguments.pytest if one.split("=")[0] in ours]:
         raise TinyvmafError(f"{', '.join(behind)} after --", hint="options of the gate come before --")
-    if not arguments.model and any((arguments.feature_order, arguments.input_mean, arguments.input_std)):
-        raise TinyvmafError("--feature-order, --input-mean and --input-std need --model PATH")
+    if FeedOptions.of(lambda name: getattr(arguments, name.replace("-", "_"))) and not arguments.model:
+        raise TinyvmafError(f"{FeedOptions.listed()} need --model PATH")
     if missing := [name for name in ("pytest", "xdist", "pytest_benchmark") if find_spec(name) is None]:
         raise TinyvmafError(f"not installed: {', '.join(missing)}", hint=install("gate"))
     folder = Path(arguments.report).absolute() if arguments.report else home() / "report"

@@ -3,53 +3,72 @@
 The sidecar says so, in one of the dialects below, or the options do. A missing or contradictory answer is an error.
 """
 
-import json
 import math
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar, get_args
 
-from tinyvmaf.errors import CouldNotRunError
 from tinyvmaf.model.contract.words import quoted
+from tinyvmaf.model.third_party.sidecars import (
+    MEAN,
+    ORDER,
+    STD,
+    UndescribedError,
+    read_sidecar,
+    sidecar_of,
+    strange_keys,
+    with_scaler,
+)
 from tinyvmaf.vmaf.features import CANONICAL_FEATURES, Feature
 from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN
 
-ORDER: Final = ("features", "feature_order")
-MEAN: Final = ("feature_mean", "input_mean")
-STD: Final = ("feature_std", "input_std")
 _TEACHER: Final = ("teacher",)
 _SHA256: Final = ("sha256", "onnx_sha256", "model_sha256")
-# Keys that probably transform inputs or outputs. If such a key is unknown here, every score may be wrong.
-_DOES_SOMETHING: Final = re.compile(
-    r"(input|output|feature|target|score|label)s?"
-    r"(mean|std|stddev|scale|offset|shift|bias|min|max|norm[a-z]*|clip|transform|log)s?"
-    r"|(mean|std|stddev|scale|offset|shift)s?"
-    r"|norm[a-z]*|standardi[sz][a-z]*|scaler[a-z]*|scaling|preprocess[a-z]*|postprocess[a-z]*|transforms?"
-)
+Normalisation = Literal["graph", "sidecar", "none"]
 _NONE: Final = "no sidecar"
-_LARGEST: Final = 1_000_000  # bytes of a sidecar
 
 Features = Callable[[str], Sequence[Feature]]
 """The features of a teacher, by its id."""
 _T = TypeVar("_T")
 
 
-class UndescribedError(CouldNotRunError):
-    """The description of how a model is fed is missing or contradicts itself."""
-
-
 @dataclass(frozen=True)
 class FeedOptions:
-    """The options `--feature-order`, `--input-mean`, `--input-std`. They apply to every `--model`."""
+    """The options that say how a model is fed, by their names. They apply to every `--model`."""
 
     feature_order: str | None = None
     input_mean: str | None = None
     input_std: str | None = None
+    normalisation: str | None = None
+    """Who normalises: "graph" or "none": the numbers only describe the model; "sidecar": they are applied."""
+
+    def __post_init__(self) -> None:
+        if self.normalisation not in (None, *get_args(Normalisation)):
+            raise UndescribedError(
+                f"--normalisation {self.normalisation}", hint=f"give one of {', '.join(get_args(Normalisation))}"
+            )
 
     def __bool__(self) -> bool:
-        return any((self.feature_order, self.input_mean, self.input_std))
+        return any(getattr(self, one.name) is not None for one in fields(self))
+
+    @classmethod
+    def of(cls, given: Callable[[str], str | None]) -> "FeedOptions":
+        """The options as a command line has them.
+
+        Args:
+            given: what an option's name, without the dashes, was given; None if it was not.
+
+        Raises:
+            UndescribedError: --normalisation is none of its three words.
+        """
+        return cls(*(given(one.name.replace("_", "-")) for one in fields(cls)))
+
+    @classmethod
+    def listed(cls) -> str:
+        """The options' names, for a sentence."""
+        *most, last = (f"--{one.name.replace('_', '-')}" for one in fields(cls))
+        return f"{', '.join(most)} and {last}"
 
 
 @dataclass(frozen=True)
@@ -67,43 +86,27 @@ class FeedDescription:
     """Content of the sidecar, with what it claims of the file: `sha256`, `opset`."""
     sources: tuple[str, ...]
     """Sentences for the report: where each of these comes from."""
+    settled: bool = False
+    """Whether an option says who normalises, or there is nothing to normalise by."""
+    numbers: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    """Mean and std that sidecar or options give, applied or not."""
+    by_options: bool = False
+    """Whether options give these numbers: that is an instruction, even if the graph has them too."""
+
+    def read_as(self, who: Normalisation, why: str) -> "FeedDescription":
+        """The same description with the other answer to who normalises.
+
+        Args:
+            why: for the report.
+        """
+        mean, std = self.numbers if self.numbers and who == "sidecar" else (None, None)
+        fed = "(features - mean) / std in front of the graph" if mean else "features as they are"
+        return replace(self, mean=mean, std=std, sources=(*self.sources[:-1], f"{fed}: {why}"))
 
     @property
     def sha256(self) -> str | None:
         """SHA-256 of the file according to the sidecar."""
         return next((str(self.sidecar[key]) for key in _SHA256 if self.sidecar.get(key) is not None), None)
-
-
-def sidecar_of(path: Path) -> Path | None:
-    """The sidecar beside a model, `NAME.json` or `NAME.onnx.json`, if there is one.
-
-    Raises:
-        UndescribedError: both exist.
-    """
-    beside = [path.with_suffix(".json"), path.with_name(f"{path.name}.json")]
-    found = [one for one in beside if one.is_file()]
-    if len(found) > 1:
-        raise UndescribedError(f"{path} has two sidecars, {found[0].name} and {found[1].name}", hint="keep one of them")
-    return found[0] if found else None
-
-
-def read_sidecar(sidecar: Path | None) -> dict[str, Any]:
-    """Content of a sidecar; empty without one.
-
-    Raises:
-        UndescribedError: it is not a JSON object, or too large.
-    """
-    if sidecar is None:
-        return {}
-    try:
-        if sidecar.stat().st_size > _LARGEST:
-            raise UndescribedError(f"{sidecar} has {sidecar.stat().st_size} bytes; a sidecar has at most {_LARGEST}")
-        content = json.loads(sidecar.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise UndescribedError(f"{sidecar}: {getattr(error, 'strerror', None) or error}") from error
-    if not isinstance(content, dict):
-        raise UndescribedError(f"{sidecar} is not a JSON object")
-    return content
 
 
 def describe_feed(path: Path, features_of: Features, options: FeedOptions | None = None) -> FeedDescription:
@@ -127,16 +130,34 @@ def describe_feed(path: Path, features_of: Features, options: FeedOptions | None
     known = CANONICAL_FEATURES if teacher == DEFAULT else features_of(teacher)
     spellings = {theirs: one.name for one in known for theirs in (one.name, one.column, one.model_name)}
     features, ordered_by = _order(path, name, content, options, spellings)
-    if strange := list(_strange(content, len(features))):
+    who = options.normalisation
+    if strange := list(strange_keys(content, len(features), graph_normalises=who in ("graph", "none"))):
         raise UndescribedError(
             f"{name} has {', '.join(strange[:5])}, which may change inputs or outputs and is unknown here",
-            hint="do it inside the graph, and delete it from the sidecar",
+            hint="do it inside the graph, and delete it from the sidecar; --normalisation graph says that keys of "
+            "inputs only describe what the graph does",
         )
-    mean, mean_by = _numbers(name, content, MEAN, "--input-mean", options.input_mean, features, spellings)
-    std, std_by = _numbers(name, content, STD, "--input-std", options.input_std, features, spellings)
+    if who in ("graph", "none"):
+        if options.input_mean is not None or options.input_std is not None:
+            raise UndescribedError(
+                f"{path}: --normalisation {who} leaves nothing for --input-mean and --input-std to do",
+                hint="leave them out, or pass --normalisation sidecar",
+            )
+        does = "the graph normalises" if who == "graph" else "nothing normalises"
+        by = f"features as they are: {does} (--normalisation {who})"
+        sources = (f"features {', '.join(features)} ({ordered_by})", f"teacher {teacher} ({teacher_by})", by)
+        return FeedDescription(features, None, None, teacher, content, sources, settled=True)
+    scaled = with_scaler(content)
+    mean, mean_by = _numbers(name, scaled, MEAN, "--input-mean", options.input_mean, features, spellings)
+    std, std_by = _numbers(name, scaled, STD, "--input-std", options.input_std, features, spellings)
     if (mean is None) != (std is None):
         given, lacking = (mean_by, "std") if std is None else (std_by, "mean")
         raise UndescribedError(f"{path}: {given} is given, and no {lacking}", hint="give both or neither")
+    if who == "sidecar" and mean is None:
+        raise UndescribedError(
+            f"{path}: --normalisation sidecar, and neither sidecar nor options give mean and std",
+            hint='add "input_mean" and "input_std" to the sidecar, or pass --input-mean and --input-std',
+        )
     if std is not None and min(std) <= 0:
         raise UndescribedError(f"{path}: {std_by} holds {min(std):g}; a std must be positive")
     sentences = [
@@ -146,22 +167,10 @@ def describe_feed(path: Path, features_of: Features, options: FeedOptions | None
         if mean is None or std is None
         else f"(features - mean) / std in front of the graph ({mean_by}, {std_by})",
     ]
-    return FeedDescription(features, mean, std, teacher, content, tuple(sentences))
-
-
-def _strange(content: Mapping[str, Any], width: int) -> Iterator[str]:
-    """Unknown keys, at any depth, that may change inputs or outputs: by name, or by holding one number a feature."""
-    known = {*ORDER, *MEAN, *STD}
-    for key, value in content.items():
-        plain = re.sub(r"[^a-z0-9]", "", key.lower())
-        numbers = list(value.values()) if isinstance(value, dict) else value
-        a_number_each = (
-            isinstance(numbers, list) and len(numbers) == width and all(isinstance(one, int | float) for one in numbers)
-        )
-        if key not in known and value and (_DOES_SOMETHING.fullmatch(plain) or a_number_each):
-            yield quoted(key)
-        elif isinstance(value, dict) and key not in known:
-            yield from _strange(value, width)
+    numbers = None if mean is None or std is None else (mean, std)
+    settled = numbers is None or who == "sidecar"
+    by_options = options.input_mean is not None
+    return FeedDescription(features, mean, std, teacher, content, tuple(sentences), settled, numbers, by_options)
 
 
 def _order(
@@ -191,9 +200,12 @@ def _order(
 def _ours(where: str, names: Sequence[str], spellings: Mapping[str, str]) -> tuple[str, ...]:
     """Our names for features that are spelt as here, as in libvmaf's log, or as in libvmaf's model JSON."""
     if unknown := [name for name in names if name not in spellings]:
+        floats = any(name.startswith(("float_", "VMAF_feature_")) for name in unknown)
         raise UndescribedError(
             f"{where} has {', '.join(map(repr, unknown))}, which its teacher does not take",
-            hint=f"it takes {', '.join(dict.fromkeys(spellings.values()))}; libvmaf's names are accepted too",
+            hint='features of floats are those of another teacher: add "teacher": "vmaf_float_v0.6.1" to the sidecar'
+            if floats
+            else f"it takes {', '.join(dict.fromkeys(spellings.values()))}; libvmaf's names are accepted too",
         )
     found = tuple(spellings[name] for name in names)
     if twice := sorted({name for name in found if found.count(name) > 1}):
