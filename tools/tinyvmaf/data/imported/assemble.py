@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tinyvmaf.data.imported.layouts import Layout, ClipPlace, place_of_clip
+from tinyvmaf.data.imported.layouts import ClipPlace, Layout, place_of_clip
 from tinyvmaf.data.imported.names import feature_name, is_float_only, role_of, score_name, statistic_of
 from tinyvmaf.data.imported.opinion_files import ClipTable, scale_of
 from tinyvmaf.data.imported.precision import decimals_of
