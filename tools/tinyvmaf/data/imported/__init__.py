@@ -4,7 +4,7 @@
 opinions in `NAME_clips.csv` beside it). `load_all` also takes a folder of them.
 """
 
-from tinyvmaf.data.imported.load import load, load_all, read_features
+from tinyvmaf.data.imported.load import load, load_all, read_features, set_files
 from tinyvmaf.data.imported.precision import allowed_by_rounding, decimals_of
 from tinyvmaf.data.imported.table import Imported, Opinion, PublishedScore, read_imported, write_imported
 from tinyvmaf.data.imported.teachers import DETECTED_ON, find_teacher
@@ -21,5 +21,6 @@ __all__ = [
     "load_all",
     "read_features",
     "read_imported",
+    "set_files",
     "write_imported",
 ]

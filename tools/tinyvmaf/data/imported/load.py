@@ -54,12 +54,24 @@ def load_all(path: Path, *, teacher_of: TeacherOf | None = None) -> tuple[Import
     Raises:
         TinyvmafError: as `load`, or the folder has no set.
     """
-    if not path.is_dir():
-        return (load(path, teacher_of=teacher_of),)
-    found = sorted(file for file in path.iterdir() if file.suffix in _TABLES and _is_set(file))
+    return tuple(load(file, teacher_of=teacher_of) for file in set_files(path))
+
+
+def set_files(path: Path) -> list[Path]:
+    """The files that `load_all` reads: the file itself, or those of a folder, by name.
+
+    Raises:
+        TinyvmafError: there is nothing at the path, or the folder has no set.
+    """
+    if not path.exists():
+        raise TinyvmafError(f"{path}: no such file or folder")
+    try:
+        found = sorted(f for f in path.iterdir() if f.suffix in _TABLES and _is_set(f)) if path.is_dir() else [path]
+    except OSError as error:
+        raise TinyvmafError(f"{path}: {error.strerror}") from error
     if not found:
         raise TinyvmafError(f"{path}: no imported set", hint="make one: tinyvmaf import LOG... --out F.parquet")
-    return tuple(load(file, teacher_of=teacher_of) for file in found)
+    return found
 
 
 def read_features(path: Path, *, teacher_of: TeacherOf | None = None) -> Dataset:
@@ -108,12 +120,8 @@ def _published(path: Path, teacher_of: TeacherOf, layouts: tuple[Layout, ...]) -
         raise TinyvmafError(f"{path}: {error}") from error
     clip_column, frame_column = (_first(table, names, path) for names in (_CLIP, _FRAME))
     test_column = "test" if "test" in table.column_names else None
-    clips = table[clip_column].cast(pa.string()).to_numpy(zero_copy_only=False).astype(np.str_)
-    tests = (
-        None
-        if test_column is None
-        else table[test_column].cast(pa.string()).to_numpy(zero_copy_only=False).astype(np.str_)
-    )
+    clips = table[clip_column].cast(pa.string()).to_numpy(zero_copy_only=False)
+    tests = None if test_column is None else table[test_column].cast(pa.string()).to_numpy(zero_copy_only=False)
     columns: dict[str, Any] = {}
     for column in table.column_names:
         kind = table.schema.field(column).type

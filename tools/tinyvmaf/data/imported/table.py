@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from tinyvmaf.data import dataset
 from tinyvmaf.data.dataset import Dataset
@@ -169,6 +170,15 @@ def provenance_of(
     }
 
 
+def encoded(values: np.ndarray[Any, Any]) -> tuple[NDArray[np.int64], list[str]]:
+    """Strings `[N]` as numbers `[N]` of the sorted distinct ones."""
+    found = pa.array(values, pa.string()).dictionary_encode()
+    names: list[str] = found.dictionary.to_pylist()
+    place = np.empty(len(names), dtype=np.int64)
+    place[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
+    return place[found.indices.to_numpy()], sorted(names)
+
+
 def as_table(
     source: np.ndarray[Any, Any],
     clip: np.ndarray[Any, Any],
@@ -176,10 +186,11 @@ def as_table(
     columns: Mapping[str, np.ndarray[Any, Any]],
 ) -> pa.Table:
     """The table of a set, sorted by source, clip and frame."""
+    (source, sources), (clip, clips) = encoded(source), encoded(clip)
     order = np.lexsort((frame, clip, source))
     content: dict[str, Any] = {
-        "source": pa.array(source[order].tolist(), pa.string()),
-        "clip": pa.array(clip[order].tolist(), pa.string()),
+        "source": pa.DictionaryArray.from_arrays(source[order], sources).cast(pa.string()),
+        "clip": pa.DictionaryArray.from_arrays(clip[order], clips).cast(pa.string()),
         "frame": pa.array(frame[order].astype(np.int32)),
     }
     content |= {name: pa.array(values[order].astype(np.float64)) for name, values in columns.items()}
