@@ -114,6 +114,23 @@ def test_rows_that_no_video_can_have_lie_outside(changes: dict[str, float]) -> N
     assert not DOMAIN.contains(row(**changes)).any()
 
 
+def test_the_excess_says_which_feature_is_beyond_its_limits_and_by_how_much() -> None:
+    low, high = DOMAIN.bounds()
+    motion = CANONICAL.index("motion2")
+    rows = np.concatenate([row(), row(motion2=high[motion] + 4.0), row(motion2=low[motion] - 2.0)])
+    expected = np.zeros((3, 6))
+    expected[1:, motion] = 4.0, -2.0
+    assert DOMAIN.excess(rows) == pytest.approx(expected)
+    assert DOMAIN.distance(rows) == pytest.approx([0.0, 4.0, 2.0])
+    assert np.isinf(DOMAIN.distance(np.concatenate([row(adm2=np.nan), row(vif_scale0=-np.inf)]))).all()
+
+
+@given(rows=arrays(np.float64, (4, 6), elements=st.floats(-0.5, 2.0) | st.just(np.nan)))
+@QUICK
+def test_a_row_is_inside_if_it_is_at_no_distance(rows: Array) -> None:
+    assert np.array_equal(DOMAIN.contains(rows), DOMAIN.distance(rows) == 0.0)
+
+
 # The map from the cube.
 
 

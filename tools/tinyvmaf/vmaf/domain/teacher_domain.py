@@ -79,12 +79,33 @@ class Domain:
 
     def contains(self, rows: ArrayLike) -> NDArray[np.bool_]:
         """Which rows lie inside the domain or on its edge, bool `[N]`."""
+        inside: NDArray[np.bool_] = np.all(self.excess(rows) == 0.0, axis=1)
+        return inside
+
+    def distance(self, rows: ArrayLike) -> Rows:
+        """How far each row is outside: the largest of its features' `excess`, float64 `[N]`; 0 inside.
+
+        NaN and infinity are infinitely far.
+        """
+        furthest: Rows = np.abs(self.excess(rows)).max(axis=1)
+        return furthest
+
+    def excess(self, rows: ArrayLike) -> Rows:
+        """How far each feature is beyond its limits, which may depend on the row's other features.
+
+        Returns:
+            float64 `[N, F]`, in units of the feature: negative below the lower limit, positive above the upper one, 0
+            between them; infinite for NaN and infinity.
+        """
         x = np.asarray(rows, dtype=np.float64)
-        inside = np.ones(len(x), dtype=np.bool_)
+        out = np.zeros_like(x)
         for column in self._order():
             low, high = self._limits(x, column)
-            inside &= (x[:, column] >= low - _SLACK) & (x[:, column] <= high + _SLACK)
-        return inside
+            value = x[:, column]
+            below, above = value < low - _SLACK, value > high + _SLACK
+            out[:, column] = np.where(below, value - low, np.where(above, value - high, 0.0))
+        out[~np.isfinite(x)] = np.inf
+        return out
 
     def cube_sample(self, count: int, seed: int) -> Rows:
         """Random points of the cube, which cover every part of the domain.
