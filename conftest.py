@@ -13,12 +13,14 @@ from tinyvmaf.data import dataset
 from tinyvmaf.data.corpus import Corpus, data_root, scan
 from tinyvmaf.data.corpus.scan import ENV
 from tinyvmaf.data.dataset import Dataset
+from tinyvmaf.data.embedded import embedded_corpus
 from tinyvmaf.errors import CouldNotRunError, TinyvmafError
 from tinyvmaf.files import home
 from tinyvmaf.judge import kinds
 from tinyvmaf.judge.bounds import Bounds, load_bounds
+from tinyvmaf.judge.collector import COLLECTOR
 from tinyvmaf.judge.options import declare_for_pytest
-from tinyvmaf.judge.selection import asked_subjects, leave_out, subjects_of
+from tinyvmaf.judge.selection import asked_subjects, leave_out, runs_suite, subjects_of
 from tinyvmaf.model import engines
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, find_ffmpeg
@@ -36,7 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Find the models that are judged, and tell the verdict of them."""
     subjects = subjects_of(config).values()
-    if (verdict := config.pluginmanager.get_plugin("tinyvmaf-verdict")) is not None:
+    if (verdict := config.pluginmanager.get_plugin(COLLECTOR)) is not None:
         verdict.under_test(map(kinds.listed, subjects), pytest_report_header(config))
     elif not hasattr(config, "workerinput"):  # of xdist, which has none
         raise pytest.UsageError("the verdict was switched off, and without it a run that checked nothing looks green")
@@ -63,18 +65,11 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
         lines.append(str(find_ffmpeg(config.getoption("--ffmpeg"))))
     except TinyvmafError as error:
         lines.append(f"FFmpeg: {error.message}")
-    if _runs(config, "suites/backends"):
+    if runs_suite(config, "suites/backends"):
         lines += [f"engine {row}" for row in engines.table()]
     subjects = subjects_of(config).values()
     lines += [f"{one.id}: {text}" for one in subjects if one.adopted for text in one.adopted.sentences]
     return [*lines, *filter(None, map(kinds.not_asked, subjects))]
-
-
-def _runs(config: pytest.Config, suite: str) -> bool:
-    """Whether an argument is a suite's folder, or in it, or around it."""
-    folder = config.rootpath / suite
-    asked = [(config.invocation_params.dir / str(argument).split("::")[0]).resolve() for argument in config.args]
-    return not asked or any(folder in (path, *path.parents) or path in folder.parents for path in asked)
 
 
 @pytest.fixture
@@ -108,7 +103,7 @@ def on_disk(pytestconfig: pytest.Config) -> Corpus | None:
 def data(on_disk: Corpus | None, pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """Its features and scores: the committed ones, or extracted now (what the store has is not measured again)."""
     if on_disk is None:
-        return dataset.read(home() / "fixtures" / "corpus" / "features.parquet")
+        return embedded_corpus().read()
     out = tmp_path_factory.mktemp("corpus") / "features.parquet"
     arguments = ["extract", "--data-root", str(on_disk.root), "--out", str(out), "--teacher", DEFAULT]
     given = {name: pytestconfig.getoption(f"--{name}") for name in ("ffmpeg", "assume-dims")}

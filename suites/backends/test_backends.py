@@ -4,18 +4,17 @@ import numpy as np
 import pytest
 
 from tinyvmaf.errors import CouldNotRunError, ModelError
+from tinyvmaf.judge.backends_run import BackendsRun, Scorer
 from tinyvmaf.judge.bounds import Bound, Bounds
 from tinyvmaf.judge.model_failed import model_failed
 from tinyvmaf.judge.outcomes import hold
 from tinyvmaf.judge.plugin import Evidence, Judge, Note
 from tinyvmaf.measure import engine_agreement
-from tinyvmaf.measure.engine_agreement import BATCHES, Inputs
+from tinyvmaf.measure.engine_agreement import BATCHES, Inputs, Rows
 from tinyvmaf.measure.engine_agreement.ulp import UlpComparison, compare
 from tinyvmaf.model import engines
 from tinyvmaf.model.engines import Engine, Settings
 from tinyvmaf.model.subject import Subject
-
-from .conftest import Load, Rows, Run, Scorer
 
 LARGE = max(BATCHES)
 OF_BATCH = {1: 120, 2: 240, 7: 840}  # rows that are handed over so few at a time; of larger batches, all
@@ -46,14 +45,15 @@ def test_agrees_with_the_reference(
     engine: Engine,
     reference: Scorer,
     rows: Rows,
-    load: Load,
-    run: Run,
+    runs: BackendsRun,
     ulp_bound: Bound,
     judge: Judge,
     note: Note,
 ) -> None:
     """On every row, at the default setting: a certified model on a million."""
-    found = compare(reference(rows), run(load(candidate, engine), rows, LARGE), bound=int(ulp_bound.value), inputs=rows)
+    found = compare(
+        reference(rows), runs.run(runs.load(candidate, engine), rows, LARGE), bound=int(ulp_bound.value), inputs=rows
+    )
     shares = ", ".join(f"{ulp}: {count:,}" for ulp, count in found.histogram.items())
     note(f"{candidate.id} on {engine.name}: at most {found.max} ULP on {found.count:,} rows ({shares})")
     judged(candidate, engine, ulp_bound, {f"{words(Settings())}, {len(rows):,} rows": found}, judge)
@@ -74,8 +74,7 @@ def test_settings_and_batches_change_nothing(
     engine: Engine,
     reference: Scorer,
     some_rows: Rows,
-    load: Load,
-    run: Run,
+    runs: BackendsRun,
     ulp_bound: Bound,
     judge: Judge,
     evidence: Evidence,
@@ -85,10 +84,10 @@ def test_settings_and_batches_change_nothing(
     found = {}
     furthest = dict.fromkeys(BATCHES, 0)
     for settings in engine_agreement.settings_of(engine):
-        session = load(candidate, engine, settings)
+        session = runs.load(candidate, engine, settings)
         for batch in BATCHES:
             few = slice(OF_BATCH.get(batch, len(some_rows)))
-            got = run(session, some_rows[few], batch)
+            got = runs.run(session, some_rows[few], batch)
             label = f"{words(settings)}, batch {batch}, {len(got):,} rows"
             found[label] = compare(expected[few], got, bound=int(ulp_bound.value), inputs=some_rows[few])
             furthest[batch] = max(furthest[batch], found[label].max)
@@ -97,39 +96,39 @@ def test_settings_and_batches_change_nothing(
 
 
 def test_a_score_does_not_depend_on_its_batch(
-    candidate: Subject, engine: Engine, some_rows: Rows, load: Load, run: Run, ulp_bound: Bound, judge: Judge
+    candidate: Subject, engine: Engine, some_rows: Rows, runs: BackendsRun, ulp_bound: Bound, judge: Judge
 ) -> None:
     """Each row alone, in batches of every size, and in another order, in one session: the engine against itself."""
     rows = some_rows[: OF_BATCH[7]]
     order = np.random.default_rng(0).permutation(len(rows))
     bound, found = int(ulp_bound.value), {}
     for threads in engine_agreement.threads_of(engine):
-        session = load(candidate, engine, Settings(threads))
-        together = run(session, rows, LARGE)
+        session = runs.load(candidate, engine, Settings(threads))
+        together = runs.run(session, rows, LARGE)
         for batch in BATCHES[:-1]:
             few = slice(OF_BATCH.get(batch, len(rows)))
-            got = run(session, rows[few], batch)
+            got = runs.run(session, rows[few], batch)
             found[f"threads {threads}, batch {batch}, {len(got):,} rows"] = compare(
                 together[few], got, bound=bound, inputs=rows[few]
             )
         found[f"threads {threads}, in another order, {len(rows):,} rows"] = compare(
-            together[order], run(session, rows[order], LARGE), bound=bound, inputs=rows[order]
+            together[order], runs.run(session, rows[order], LARGE), bound=bound, inputs=rows[order]
         )
     judged(candidate, engine, ulp_bound, found, judge)
 
 
 def test_a_second_run_gives_the_same(
-    candidate: Subject, engine: Engine, some_rows: Rows, load: Load, run: Run, bounds: Bounds, judge: Judge
+    candidate: Subject, engine: Engine, some_rows: Rows, runs: BackendsRun, bounds: Bounds, judge: Judge
 ) -> None:
     """In the same session, and in a fresh one."""
     gate, found = bounds.for_subject("backends.run_to_run", candidate, engine=engine.name), {}
     for threads in engine_agreement.threads_of(engine):
         settings = Settings(threads)
-        session = load(candidate, engine, settings)
-        first = run(session, some_rows, LARGE)
-        for which, again in (("same", session), ("fresh", load(candidate, engine, settings, fresh=True))):
+        session = runs.load(candidate, engine, settings)
+        first = runs.run(session, some_rows, LARGE)
+        for which, again in (("same", session), ("fresh", runs.load(candidate, engine, settings, fresh=True))):
             found[f"threads {threads}, {which} session, {len(first):,} rows"] = compare(
-                first, run(again, some_rows, LARGE), bound=int(gate.value), inputs=some_rows
+                first, runs.run(again, some_rows, LARGE), bound=int(gate.value), inputs=some_rows
             )
     judged(candidate, engine, gate, found, judge)
 
@@ -139,8 +138,7 @@ def test_a_search_finds_no_row_that_differs(
     engine: Engine,
     reference: Scorer,
     some_rows: Rows,
-    load: Load,
-    run: Run,
+    runs: BackendsRun,
     ulp_bound: Bound,
     judge: Judge,
 ) -> None:
@@ -148,7 +146,7 @@ def test_a_search_finds_no_row_that_differs(
 
     The worst row counts as it was found, among others, and alone: either may be what it takes to differ.
     """
-    session = load(candidate, engine)
+    session = runs.load(candidate, engine)
     bound, found = int(ulp_bound.value), {}
     for seed, part in zip(SEEDS, STARTS, strict=True):
         with model_failed():
@@ -157,7 +155,7 @@ def test_a_search_finds_no_row_that_differs(
         found[f"{label}, in its batch of {end.batch:,}"] = compare(
             np.array([end.expected]), np.array([end.got]), bound=bound, inputs=row
         )
-        found[f"{label}, alone"] = compare(reference(row), run(session, row, 1), bound=bound, inputs=row)
+        found[f"{label}, alone"] = compare(reference(row), runs.run(session, row, 1), bound=bound, inputs=row)
     judged(candidate, engine, ulp_bound, found, judge)
 
 

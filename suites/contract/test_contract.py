@@ -73,7 +73,7 @@ def test_files_are_the_registered_ones(looked_at: Subject, evidence: Evidence) -
     if looked_at.adopted:
         found = adoption_faults(looked_at.adopted, looked_at.path)
     else:
-        found = registry.faults(looked_at.known)
+        found = registry.faults(looked_at)
     if found:
         pytest.fail(f"{looked_at.id} is not what was registered:{listed(found)}", pytrace=False)
 

@@ -7,6 +7,7 @@ import pytest
 
 from tinyvmaf.data.corpus import CorpusFindings, clip_name, hash_split, leave_one_source_out, reference_name
 from tinyvmaf.data.dataset import INDEX, Dataset
+from tinyvmaf.data.embedded import EmbeddedCorpus
 from tinyvmaf.data.golden import is_golden_row
 from tinyvmaf.data.ladder import load_spec
 from tinyvmaf.data.store import key_of
@@ -16,8 +17,6 @@ from tinyvmaf.judge.outcomes import compare, hold
 from tinyvmaf.judge.plugin import Judge, Note
 from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, Teacher
-
-from .conftest import Embedded
 
 AGAIN = "tox -e corpus"
 
@@ -33,7 +32,7 @@ def test_corpus_check_finds_no_fault_that_spoils_results(health: CorpusFindings)
     assert not spoiling, "tinyvmaf corpus check:\n  " + "\n  ".join(spoiling)
 
 
-def test_names_pair_and_stay_inside_the_root(only_embedded: Embedded) -> None:
+def test_names_pair_and_stay_inside_the_root(only_embedded: EmbeddedCorpus) -> None:
     paths = [PurePosixPath(path) for path in only_embedded.manifest["clips"]]
     assert all(len(path.parts) == 2 and path.parts[0] in ("ref", "dis") for path in paths)
     references = {reference_name(path) for path in paths if path.parts[0] == "ref"}
@@ -65,7 +64,7 @@ def test_provenance_leads_back_to_bytes(data: Dataset) -> None:
     )
 
 
-def test_manifest_and_rows_are_of_one_build(data: Dataset, only_embedded: Embedded) -> None:
+def test_manifest_and_rows_are_of_one_build(data: Dataset, only_embedded: EmbeddedCorpus) -> None:
     manifest = only_embedded.manifest
     assert set(manifest["clips"]) == set(data.provenance["files_blake3"])
     assert manifest["tool"]["sha256"] == data.provenance["ffmpeg_sha256"]
@@ -89,7 +88,7 @@ def test_the_corpus_spreads_over_the_scale(data: Dataset, bounds: Bounds, judge:
         judge(hold(bounds.for_(f"corpus.{name}"), "embedded corpus", {name: value}, reproduce=AGAIN))
 
 
-def test_the_corpus_is_large_enough(data: Dataset, only_embedded: Embedded, bounds: Bounds, judge: Judge) -> None:
+def test_the_corpus_is_large_enough(data: Dataset, only_embedded: EmbeddedCorpus, bounds: Bounds, judge: Judge) -> None:
     sources = clip_sources(data)
     clips, counts = np.unique(data.table["clip"].to_numpy(), return_counts=True)
     rungs: dict[str, set[tuple[int, int]]] = {}

@@ -7,6 +7,7 @@ import pytest
 
 from tinyvmaf.data.corpus import Corpus, scan
 from tinyvmaf.data.dataset import INDEX, Dataset
+from tinyvmaf.data.embedded import EmbeddedCorpus
 from tinyvmaf.data.extract import Extraction, ExtractionRequest, extract
 from tinyvmaf.data.store import Store
 from tinyvmaf.errors import CouldNotRunError
@@ -16,8 +17,6 @@ from tinyvmaf.judge.outcomes import compare
 from tinyvmaf.judge.plugin import Judge, NotChecked
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.teacher import Teacher
-
-from .conftest import Embedded
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +42,7 @@ def anew(
 
 
 def test_the_sample_is_built_to_the_same_bytes(
-    only_embedded: Embedded, request: pytest.FixtureRequest, not_checked: NotChecked
+    only_embedded: EmbeddedCorpus, request: pytest.FixtureRequest, not_checked: NotChecked
 ) -> None:
     """Inputs and clips have the sha256 of the manifest, as long as the FFmpeg is the one that it names."""
     manifest, now = only_embedded.manifest, request.getfixturevalue("built")[1]

@@ -10,7 +10,7 @@ from tinyvmaf.data.golden.freezing import score_golden_pair
 from tinyvmaf.data.golden.rows import GoldenRows
 from tinyvmaf.judge.plugin import NotChecked
 from tinyvmaf.model.golden_records import write_record
-from tinyvmaf.model.registry import entries
+from tinyvmaf.model.registry import subjects
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.libvmaf import FrameTable, motion_epoch
 
@@ -62,6 +62,6 @@ def measured(
 def _record(pytestconfig: pytest.Config) -> None:
     """With --record: write every model's record anew and fail the run, so that no run blesses itself."""
     if pytestconfig.getoption("--record"):
-        changed = [entry.id for entry in entries() if write_record(entry, load_rows())]
+        changed = [entry.id for entry in subjects() if write_record(entry, load_rows())]
         what = f"records written anew: {', '.join(changed)}" if changed else "no record changed"
         pytest.exit(f"{what}. This run fails on purpose: look at the change, commit it, run again.", returncode=1)

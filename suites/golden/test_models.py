@@ -28,7 +28,7 @@ def reproduce(model: str, pair: str) -> str:
 @pytest.fixture
 def recorded(subject: Subject, not_checked: NotChecked) -> Subject:
     """The model, if it is a registered one: no other has a record."""
-    if subject.known and not subject.registered:
+    if subject.file and not subject.registered:
         not_checked(f"{subject.id}: its own record on the golden pairs: only registered models have one")
     return subject
 
@@ -43,7 +43,7 @@ def run_on(subject: Subject, frozen: GoldenRows, pair: str) -> np.ndarray:
 
 def test_files_are_the_registered_ones(recorded: Subject) -> None:
     """Model file and sidecar have the registered hashes and agree with each other."""
-    found = registry.faults(recorded.known)
+    found = registry.faults(recorded)
     assert not found, f"{recorded.id} is not what was registered:\n  " + "\n  ".join(found)
 
 
@@ -92,7 +92,7 @@ def test_frame_0_has_no_motion_and_is_scored_so(
 @pytest.mark.parametrize("pair", FROZEN)
 def test_svr_clip_mean_is_libvmafs(pair: str, frozen: GoldenRows, bounds: Bounds, judge: Judge) -> None:
     """The registered SVR as ONNX gives libvmaf's clip mean at places=4, whichever models are judged."""
-    svr = Subject.at(registry.find(f"{DEFAULT}_svr").onnx)
+    svr = Subject.at(registry.find(f"{DEFAULT}_svr").file)
     mean = run_on(svr, frozen, pair).astype(np.float64).mean()
     expected = frozen.pairs[pair].scores.mean()
     judge(
@@ -151,7 +151,7 @@ def _as_recorded(subject: Subject, pair: str, scores: np.ndarray, bounds: Bounds
 
 def test_records_and_registry_name_the_same_models() -> None:
     """A record without its model is a leftover; it must not look like something that is checked."""
-    registered = {entry.id for entry in registry.entries()}
+    registered = {entry.id for entry in registry.subjects()}
     left_over = sorted(set(recorded_ids()) - registered)
     assert not left_over, f"records of models that are not registered: {', '.join(left_over)}"
 

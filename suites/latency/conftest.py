@@ -11,15 +11,14 @@ from typing import Any
 import pytest
 
 from tinyvmaf.app.cli.common import progress_bar
-from tinyvmaf.errors import CouldNotRunError, TinyvmafError
 from tinyvmaf.judge import latency_run
 from tinyvmaf.judge.bounds import Bound, Bounds
-from tinyvmaf.judge.latency_run import LatencyRun, history_path
+from tinyvmaf.judge.latency_run import LatencyRun
 from tinyvmaf.judge.model_failed import model_failed
 from tinyvmaf.judge.plugin import Note
 from tinyvmaf.judge.selection import subjects_of
-from tinyvmaf.measure import environment, latency, latency_history
-from tinyvmaf.measure.latency import BaselineError, Measured, RatioBound, WholePath
+from tinyvmaf.measure import environment, latency
+from tinyvmaf.measure.latency import Measured, RatioBound, WholePath
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 
@@ -53,9 +52,7 @@ def pytest_report_header() -> list[str]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _history_can_be_added_to(pytestconfig: pytest.Config) -> None:
-    """A history that cannot be read is found out before anything is measured, not after."""
-    if (option := pytestconfig.getoption("--history")) is not None:
-        latency_history.read(history_path(option))
+    latency_run.check_history(pytestconfig)
 
 
 @pytest.fixture(autouse=True)
@@ -66,11 +63,7 @@ def _undisturbed(pytestconfig: pytest.Config) -> None:
 @pytest.fixture
 def timer(request: pytest.FixtureRequest) -> Timer:
     """Gives pytest-benchmark's fixture."""
-    if not request.config.pluginmanager.has_plugin("benchmark"):
-        raise CouldNotRunError(
-            "pytest-benchmark is not here, or was switched off with -p no:benchmark",
-            hint="pip install -c constraints.txt -e '.[gate]'",
-        )
+    latency_run.check_benchmark(request.config)
     return partial(latency_run.benchmark_of, request)
 
 
@@ -90,15 +83,8 @@ def measured(subject: Subject, measure: Measure) -> Measured:
 
 @pytest.fixture
 def baseline(subject: Subject, measured: Measured, also_not_checked: Note, pytestconfig: pytest.Config) -> bytes | None:
-    """The baseline. A registered model has one; NOT CHECKED lists what others cannot be compared with."""
-    if (named := pytestconfig.getoption("--baseline")) and subject.registered:
-        also_not_checked(f"{subject.id} against the stored baseline: --baseline {named} stood in for it")
-    if measured.against.baseline is None:
-        lacking = f"{subject.id} has no baseline to be compared with"
-        if subject.registered:
-            raise BaselineError(lacking, hint=f"tinyvmaf bench baseline --accept {subject.id} --reason '...'")
-        also_not_checked(f"{lacking}: --baseline PATH names one")
-    return measured.against.baseline
+    """The baseline; NOT CHECKED lists what cannot be compared with one."""
+    return latency_run.baseline_of(subject, measured, pytestconfig.getoption("--baseline"), also_not_checked)
 
 
 @pytest.fixture
@@ -122,18 +108,4 @@ def path_times(
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """With --history, the run is one line more in the file: whole, or not at all if it was stopped or chose tests."""
-    config, option = session.config, session.config.getoption("--history")
-    verdict, run = config.pluginmanager.get_plugin("tinyvmaf-verdict"), config.stash[RUN]
-    if verdict is None:  # in a worker of xdist
-        return
-    path = history_path(option)
-    verdict.add_evidence(latency_history.past(path, run.results))
-    if option is None or exitstatus > pytest.ExitCode.TESTS_FAILED:
-        return
-    others = bool(config.getoption("--model") or config.getoption("--baseline"))
-    try:
-        stopped = bool(session.shouldstop or session.shouldfail)
-        verdict.note(run.add_to_history(path, stopped=stopped, others=others))
-    except TinyvmafError as error:
-        verdict.could_not(f"history: nothing was added to {path}: {error}")
+    latency_run.end_run(session, exitstatus, session.config.stash[RUN])

@@ -1,7 +1,6 @@
 """Fixtures of the leave-one-source-out gate: a trial of each model, or of the recipes of --recipe."""
 
 import functools
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,15 +8,14 @@ import pytest
 
 from tinyvmaf.data.corpus import Corpus
 from tinyvmaf.data.dataset import Dataset
-from tinyvmaf.errors import CouldNotRunError, TinyvmafError
-from tinyvmaf.files import write_atomic
+from tinyvmaf.errors import CouldNotRunError
 from tinyvmaf.judge.bounds import Bound, Bounds
+from tinyvmaf.judge.loso_shown import WITHOUT_RECIPE, write_report
 from tinyvmaf.judge.plugin import NotChecked
 from tinyvmaf.judge.selection import asked_subjects, subjects_of
 from tinyvmaf.measure.loso import LosoReport, Trial, trial_of, trial_of_recipe
 from tinyvmaf.model.subject import Subject
-from tinyvmaf.train.folds import FoldModel
-from tinyvmaf.train.recipes import Recipe, recipe_ids
+from tinyvmaf.train.recipes import Recipe, named_recipes
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.teacher import load_built_in
 
@@ -25,9 +23,8 @@ from tinyvmaf.vmaf.teacher import load_built_in
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test for each model, or for each recipe."""
     if "subject_id" in metafunc.fixturenames:
-        recipes = metafunc.config.getoption("--recipe") or ()
-        named = [one for name in recipes for one in (recipe_ids() if name == "all" else [name])]
-        metafunc.parametrize("subject_id", list(dict.fromkeys(named)) or [one.id for one in asked_subjects(metafunc)])
+        recipes = named_recipes(metafunc.config.getoption("--recipe") or ())
+        metafunc.parametrize("subject_id", recipes or [one.id for one in asked_subjects(metafunc)])
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -42,9 +39,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def whole(data: Dataset, on_disk: Corpus | None) -> Dataset:
     """The corpus, if every clip of it is there."""
     if on_disk is not None:
-        missing = sorted({clip.id for clip in on_disk.clips} - set(data.table["clip"].to_pylist()))
-        if missing:
-            raise CouldNotRunError(f"{on_disk.root}: no features of {', '.join(missing[:10])}")
+        data.check_has((clip.id for clip in on_disk.clips), on_disk.root)
     return data
 
 
@@ -52,28 +47,20 @@ def whole(data: Dataset, on_disk: Corpus | None) -> Dataset:
 def trial_by_id(whole: Dataset, ffmpeg: FFmpeg, pytestconfig: pytest.Config) -> Callable[[str], Trial]:
     """A trial, made once."""
     teacher_of = functools.cache(functools.partial(load_built_in, ffmpeg))
-
-    @functools.cache
-    def made(subject_id: str) -> Trial:
-        named = pytestconfig.getoption("--mos")
-        mos = None if named is None else Path(named)
-        if pytestconfig.getoption("--recipe"):
-            return trial_of_recipe(subject_id, teacher_of, whole, mos)
-        return trial_of(subjects_of(pytestconfig)[subject_id], teacher_of, whole, mos)
-
-    return made
+    named = pytestconfig.getoption("--mos")
+    mos = None if named is None else Path(named)
+    if pytestconfig.getoption("--recipe"):
+        return functools.cache(lambda name: trial_of_recipe(name, teacher_of, whole, mos))
+    return functools.cache(lambda name: trial_of(subjects_of(pytestconfig)[name], teacher_of, whole, mos))
 
 
 @pytest.fixture
 def trial(
-    subject_id: str,
-    trial_by_id: Callable[[str], Trial],
-    pytestconfig: pytest.Config,
-    not_checked: NotChecked,
+    subject_id: str, trial_by_id: Callable[[str], Trial], pytestconfig: pytest.Config, not_checked: NotChecked
 ) -> Trial:
     """The trial. A recipe that fits opinions needs them."""
     found = trial_by_id(subject_id)
-    if found.recipe is not None and found.recipe.needs_mos and found.opinions is None:
+    if found.recipe is not None and found.lacks_opinions:
         if "all" in (pytestconfig.getoption("--recipe") or ()):
             not_checked(f"recipe {found.recipe.id}: it fits opinions, and there is no --mos FILE")
         raise CouldNotRunError(f"recipe {found.recipe.id} fits opinions", hint="--mos FILE: clip,mos[,ci]")
@@ -97,37 +84,22 @@ def registered(trial: Trial) -> Subject:
 
 @pytest.fixture
 def recipe(trial: Trial, not_checked: NotChecked) -> Recipe:
-    """The trial's recipe. Without one, nobody knows what the model has seen, and the report tells."""
+    """The trial's recipe."""
     if trial.recipe is None:
-        not_checked(
-            f"{trial.id}: leave-one-source-out: without a recipe that is here and gives this file nothing can"
-            " be held out. What stands here is per-source evaluation of the file itself, which may have seen"
-            " every source"
-        )
+        not_checked(f"{trial.id}: {WITHOUT_RECIPE}")
     assert trial.recipe is not None
     return trial.recipe
 
 
 @pytest.fixture
-def models(trial: Trial) -> list[FoldModel]:
-    return trial.models
-
-
-@pytest.fixture
 def report(trial: Trial, pytestconfig: pytest.Config) -> LosoReport:
     """What the models score on the sources that they have not seen; also as JSON under --report."""
-    out = Path(pytestconfig.rootpath, pytestconfig.getoption("--report")) / "loso" / f"{trial.id}.json"
-    if not trial.__dict__.get("report") or not out.exists():
-        try:
-            write_atomic(out, json.dumps(trial.report.as_dict(), indent=2) + "\n")
-        except OSError as error:
-            raise TinyvmafError(f"{out}: {error.strerror}", hint="--report DIR: where results go") from error
-    return trial.report
+    return write_report(trial, Path(pytestconfig.rootpath, pytestconfig.getoption("--report")) / "loso")
 
 
 @pytest.fixture
 def searched(trial: Trial, registered: Subject, not_checked: NotChecked) -> tuple[float, list[float]]:
     """The largest difference of the file from its teacher that a search of the domain finds, and the row."""
-    if trial.opinions is not None or (trial.recipe is not None and trial.recipe.architecture.per_clip):
+    if not trial.compared_with_teacher:
         not_checked(f"{registered.id}: its difference from the teacher: it fits opinions, or has scores of clips only")
     return trial.searched

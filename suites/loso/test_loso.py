@@ -14,7 +14,6 @@ from tinyvmaf.judge.plugin import Evidence, Judge, NotChecked, Note
 from tinyvmaf.measure.loso import LosoReport, Trial, leaked_rows
 from tinyvmaf.model.contract.words import quoted
 from tinyvmaf.model.subject import Subject
-from tinyvmaf.train.folds import FoldModel
 from tinyvmaf.train.recipes import PROMISES, Recipe
 from tinyvmaf.vmaf.domain import SEARCH_SEEDS
 
@@ -29,25 +28,21 @@ def sources(data: Dataset) -> list[str]:
     return sorted(set(data.table["source"].to_pylist()))
 
 
-def test_every_source_is_held_out_once_a_seed(
-    trial: Trial, report: LosoReport, models: list[FoldModel], whole: Dataset
-) -> None:
+def test_every_source_is_held_out_once_a_seed(trial: Trial, report: LosoReport, whole: Dataset) -> None:
     """Each source is a fold; a recipe that sees no clip has one fit, which has seen none of them, and so has a file
     without a recipe, which may have seen any."""
     found = sorted((fold.held_out, fold.seed) for fold in report.folds)
-    seeds = {model.seed for model in models}
+    seeds = {model.seed for model in trial.models}
     assert found == sorted((source, seed) for source in sources(whole) for seed in seeds)
     if trial.recipe is not None:
-        assert trial.recipe.sees_clips == all(model.sources for model in models)
+        assert trial.recipe.sees_clips == all(model.sources for model in trial.models)
 
 
 @pytest.mark.usefixtures("recipe")
-def test_no_model_has_seen_its_held_out_source(
-    trial: Trial, models: list[FoldModel], whole: Dataset, bound: BoundOf, judge: Judge
-) -> None:
+def test_no_model_has_seen_its_held_out_source(trial: Trial, whole: Dataset, bound: BoundOf, judge: Judge) -> None:
     """Neither by name, as the files themselves say, nor by row, under another name."""
     shares = {}
-    for model in models:
+    for model in trial.models:
         for source in sources(whole) if model.held_out is None else [model.held_out]:
             share = leaked_rows(whole, trial.teacher.feature_names, source, model.sources)
             shares[f"{source}, seed {model.seed}"] = share
@@ -114,9 +109,7 @@ def test_nothing_in_the_domain_is_off_by_what_viewers_notice(
 
 
 @pytest.mark.usefixtures("judged_by_assertions")
-def test_registered_model_is_of_this_recipe(
-    subject_id: str, recipe: Recipe, registered: Subject, models: list[FoldModel], note: Note
-) -> None:
+def test_registered_model_is_of_this_recipe(trial: Trial, recipe: Recipe, registered: Subject, note: Note) -> None:
     """The recipe is the one that the sidecar names, unchanged; whether it gives the same file again is reported."""
     training = registered.training
     assert training is not None
@@ -124,9 +117,9 @@ def test_registered_model_is_of_this_recipe(
         f"{registered.id}: recipe {recipe.id} has changed since; train and register anew"
     )
     if not recipe.sees_clips:
-        again = models[0].data == registered.data
+        again = trial.models[0].data == registered.data
         gives = "the registered file again, byte for byte" if again else "other bytes here than are registered"
-        note(f"{subject_id}: its recipe sees no clip, so one fit serves every fold; it gives {gives}")
+        note(f"{trial.id}: its recipe sees no clip, so one fit serves every fold; it gives {gives}")
 
 
 def test_promises_are_kept(

@@ -55,7 +55,7 @@ def test_tools_are_the_recorded_ones(server: Any) -> None:
 
 def test_lists_say_what_is_here(server: Any) -> None:
     """The lists of models, engines and teachers are the package's."""
-    assert [row["id"] for row in server.ask("list_models")["models"]] == [one.id for one in registry.entries()]
+    assert [row["id"] for row in server.ask("list_models")["models"]] == [one.id for one in registry.subjects()]
     assert all(row["as_registered"] for row in server.ask("list_models")["models"])
     assert [row["name"] for row in server.ask("list_engines")["engines"]] == [one.name for one in engines.table()]
     teachers = server.ask("list_teachers")["teachers"]
@@ -65,17 +65,17 @@ def test_lists_say_what_is_here(server: Any) -> None:
 
 def test_a_model_is_described_with_what_is_proven_and_measured(server: Any) -> None:
     """Card, sidecar and certificate are those of the registry, and the model has no faults."""
-    for entry in registry.entries():
+    for entry in registry.subjects():
         found = server.ask("describe_model", model=entry.id)
-        assert found["sidecar"] == entry.sidecar().as_dict()
-        assert found["card"] == entry.onnx.with_suffix(".md").read_text(encoding="utf-8")
+        assert found["sidecar"] == entry.sidecar.as_dict()
+        assert found["card"] == entry.file.with_suffix(".md").read_text(encoding="utf-8")
         assert found["faults"] == []
-        assert found["certificate"]["certified"] == entry.sidecar().exact.certified
+        assert found["certificate"]["certified"] == entry.sidecar.exact.certified
 
 
 def test_models_are_compared_on_the_embedded_corpus(server: Any) -> None:
     """On all frames and clips, the closest to its teacher first."""
-    asked = [entry.id for entry in registry.entries()][:2]
+    asked = [entry.id for entry in registry.subjects()][:2]
     found = server.ask("compare_models", models=asked)["models"]
     assert {row["id"] for row in found} == set(asked)
     assert [row["frames"]["rmse"] for row in found] == sorted(row["frames"]["rmse"] for row in found)

@@ -14,7 +14,6 @@ from tinyvmaf.judge.outcomes import compare
 from tinyvmaf.judge.plugin import Judge, Note
 from tinyvmaf.model import registry
 from tinyvmaf.model.golden_records import load_record
-from tinyvmaf.model.registry import Entry
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
@@ -56,7 +55,7 @@ def test_a_client_gets_the_published_values_and_a_models_recorded_scores(
     each, scores = [f"frame {n}" for n in range(len(frames))], [frame["scores"][model.id] for frame in frames]
     outcomes = [
         compare(
-            bounds.for_subject("golden.record", Subject.at(model.onnx)),
+            bounds.for_subject("golden.record", Subject.at(model.file)),
             f"{model.id} over MCP on {pair}",
             each,
             record[pair],
@@ -79,7 +78,7 @@ def test_a_client_gets_the_published_values_and_a_models_recorded_scores(
     judge(*outcomes)
 
 
-def _model_for(pair: str) -> Entry:
+def _model_for(pair: str) -> Subject:
     """A different registered model for each pair; the golden gate covers all of them."""
-    registered = registry.entries()
+    registered = registry.subjects()
     return registered[(PATTERN, NATURAL).index(pair) % len(registered)]

@@ -71,8 +71,12 @@ def also(copy: Path) -> Also:
 
     def change(lines: str) -> None:
         path = copy / "suites/backends/conftest.py"
-        start = "from tinyvmaf.measure.engine_agreement import inputs as made, runs as code"
-        path.write_text("\n".join([path.read_text(encoding="utf-8"), start, dedent(lines)]), encoding="utf-8")
+        start = """
+        import numpy as np
+        from tinyvmaf.measure.engine_agreement import inputs as made, runs as code
+        from tinyvmaf.measure.engine_agreement.runs import DEFAULT
+        """
+        path.write_text(f"{path.read_text(encoding='utf-8')}{dedent(start)}{dedent(lines)}", encoding="utf-8")
 
     return change
 

@@ -10,7 +10,8 @@ import pytest
 
 from tinyvmaf.judge.plugin import NotChecked
 
-from .conftest import Forks, Gate
+from .conftest import Gate
+from .forks import Forks
 
 
 @pytest.mark.parametrize("options", [("-k", "test_models"), ("-k", "flat", "--nosuch")], ids=["passes", "usage"])

@@ -211,7 +211,7 @@ def test_a_fast_model_with_a_wrong_output_fails_inside_the_benchmark(
         from tinyvmaf.model import registry
         from tinyvmaf.model.subject import Subject
 
-        expected = opponents_of(Subject.at(registry.find(MODEL).onnx), ffmpeg).expected
+        expected = opponents_of(Subject.at(registry.find(MODEL).file), ffmpeg).expected
         row = int(np.argmax(np.abs(expected.scores - 50) < 10))
         only(one_row(nano, expected.rows[row], "Sqrt" if "nan" in wrong else "Abs", -90.0))
     status, out = gate("latency", *QUIET, "-k", "fast and 256]")

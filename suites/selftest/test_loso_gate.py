@@ -136,7 +136,7 @@ def register(copy: Path, data: bytes, sidecar: dict[str, object], model_id: str 
 def register_anew(copy: Path, data: bytes | None = None, model_id: str = ID, **changed: object) -> None:
     """Enter the student once more, changed; another id stands beside it."""
     entry = registry.find(ID, copy / "model")
-    register(copy, data or entry.onnx.read_bytes(), entry.sidecar().as_dict() | changed, model_id)
+    register(copy, data or entry.file.read_bytes(), entry.sidecar.as_dict() | changed, model_id)
 
 
 def edit(path: Path, old: str, new: str) -> None:
@@ -258,7 +258,7 @@ def test_a_source_that_leaks_in_under_another_name_fails(copy: Path, loso: Gate)
 
 def test_features_in_another_order_fail(copy: Path, loso: Gate) -> None:
     """Nothing in the registry is at odds: the graph takes six features, and has no names for them."""
-    order = registry.find(ID, copy / "model").sidecar().feature_order
+    order = registry.find(ID, copy / "model").sidecar.feature_order
     register_anew(copy, feature_order=[*order[1:], order[0]])
     status, text = loso()
     assert status == FAIL, text
@@ -329,7 +329,7 @@ def test_a_straight_line_fails_by_its_max_error_alone(loso: Gate) -> None:
 
 def test_a_student_that_says_too_little_could_not_run(copy: Path, loso: Gate) -> None:
     """Three at once: each is named, and none is skipped for being what it is."""
-    training = registry.find(ID, copy / "model").sidecar().as_dict()["training"]
+    training = registry.find(ID, copy / "model").sidecar.as_dict()["training"]
     register_anew(copy, promised={})
     register_anew(copy, model_id="untrained", training=None)
     register_anew(copy, model_id="orphan", training=training | {"recipe": "gone"})

@@ -146,7 +146,7 @@ def main() -> int:
     parser.add_argument("--slow-runs", type=int, default=20, help="runs of each slower model")
     parser.add_argument("--idle", action="store_true", help="no second process")
     arguments = parser.parse_args()
-    subject = Subject.at(registry.find(arguments.model).onnx)
+    subject = Subject.at(registry.find(arguments.model).file)
     data, against = subject.data, replace(opponents_of(subject, find_ffmpeg()), baseline=subject.data)
     bound = load_bounds().for_("latency.baseline").value
     largest, least = max(latency.BATCHES), min(latency.BATCHES)

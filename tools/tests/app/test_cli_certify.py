@@ -120,10 +120,10 @@ def test_json_has_everything(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 
 def test_registered_models_are_named_by_id(capsys: pytest.CaptureFixture[str]) -> None:
     """The proof agrees with their sidecars."""
-    for entry in registry.entries():
+    for entry in registry.subjects():
         assert run(entry.id, "--json") in (0, 1)
         found = json.loads(capsys.readouterr().out)[entry.id]
-        exact = entry.sidecar().exact
+        exact = entry.sidecar.exact
         assert (found["certified"], found["accumulator_bits"] if found["exact_in_float64"] else None) == (
             exact.certified,
             exact.accumulator_bits,

@@ -114,13 +114,13 @@ def test_a_sweep_writes_candidates_folds_and_a_table(
     assert not (out / "folds" / "domain").exists()  # one fit, which has seen no clip, serves every fold
     report = json.loads((out / "quick.loso.json").read_text(encoding="utf-8"))
     assert len(report["folds"]) == 6
-    assert [entry.id for entry in registry.entries(out)] == [
+    assert [entry.id for entry in registry.subjects(out)] == [
         "domain-seed0",
         "domain-seed1",
         "quick-seed0",
         "quick-seed1",
     ]
-    assert all(not registry.faults(entry) for entry in registry.entries(out))
+    assert all(not registry.faults(entry) for entry in registry.subjects(out))
 
 
 def test_measured_values_in_sidecar_and_card_are_those_of_the_report(
@@ -128,7 +128,7 @@ def test_measured_values_in_sidecar_and_card_are_those_of_the_report(
 ) -> None:
     assert train("--recipe", recipe, "--features", small, "--out", tmp_path, "--json") == 0
     (row,) = json.loads(capsys.readouterr().out)
-    sidecar, card = registry.find("quick", tmp_path).sidecar(), (tmp_path / "quick.md").read_text(encoding="utf-8")
+    sidecar, card = registry.find("quick", tmp_path).sidecar, (tmp_path / "quick.md").read_text(encoding="utf-8")
     measured = sidecar.measured
     assert measured["loso_frame_rmse_points"] == pytest.approx(row["frame RMSE"], rel=1e-2)
     assert f"{measured['domain_worst_difference_points']:.10g} VMAF points" in card
@@ -139,7 +139,7 @@ def test_measured_values_in_sidecar_and_card_are_those_of_the_report(
 
 def test_without_folds_there_are_no_loso_values(recipe: Path, small: Path, tmp_path: Path) -> None:
     assert train("--recipe", recipe, "--features", small, "--folds", "none", "--out", tmp_path) == 0
-    measured = registry.find("quick", tmp_path).sidecar().measured
+    measured = registry.find("quick", tmp_path).sidecar.measured
     assert not [name for name in measured if name.startswith("loso")]
     assert not (tmp_path / "quick.loso.json").exists()
 
@@ -191,7 +191,7 @@ def test_a_constant_student_has_null_for_its_correlations(
     assert row["max error"] > 10.0
     for path in (tmp_path / "out").glob("*.json"):
         json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
-    assert "loso_frame_plcc" not in registry.find("quick", tmp_path / "out").sidecar().measured
+    assert "loso_frame_plcc" not in registry.find("quick", tmp_path / "out").sidecar.measured
     assert "| nan " not in (tmp_path / "out" / "quick.md").read_text(encoding="utf-8")
 
 
@@ -312,11 +312,11 @@ def candidate(trained: Path, tmp_path: Path) -> Path:
 def test_a_candidate_is_registered_beside_the_others(candidate: Path, tmp_path: Path) -> None:
     folder = tmp_path / "model"
     shutil.copytree(registry.model_folder(), folder)
-    before = [entry.id for entry in registry.entries(folder)]
+    before = [entry.id for entry in registry.subjects(folder)]
     assert main(["register", str(candidate), "--into", str(folder)]) == 0
-    assert [entry.id for entry in registry.entries(folder)] == sorted([*before, "quick"])
+    assert [entry.id for entry in registry.subjects(folder)] == sorted([*before, "quick"])
     assert not registry.faults(registry.find("quick", folder))
-    assert registry.find("quick", folder).onnx.read_bytes() == candidate.read_bytes()
+    assert registry.find("quick", folder).file.read_bytes() == candidate.read_bytes()
 
 
 def _of_another(path: Path) -> None:

@@ -103,7 +103,7 @@ def test_a_model_of_the_callers_own(ask: Ask, pair: dict[str, str], own: str) ->
     assert mine == registered | {"id": "own"}
     described = ask("describe_model", model=own)
     assert (described["id"], described["faults"], described["certificate"]["certified"]) == ("own", [], True)
-    assert described["measured"] == registry.find("tinyvmaf_nano").sidecar().measured
+    assert described["measured"] == registry.find("tinyvmaf_nano").sidecar.measured
 
 
 def test_faults_of_a_model_are_described_and_stop_it(

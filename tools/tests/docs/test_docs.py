@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tinyvmaf.files import home
-from tinyvmaf.model.registry import entries
+from tinyvmaf.model.registry import subjects
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.libvmaf import motion_epoch
 
@@ -72,8 +72,8 @@ def test_ci_runs_exactly_the_readmes_two_commands() -> None:
 
 def test_the_readmes_models_are_the_registered_ones() -> None:
     readme = (home() / "README.md").read_text(encoding="utf-8")
-    for entry in entries():
-        sidecar = entry.sidecar()
+    for entry in subjects():
+        sidecar = entry.sidecar
         measured = sidecar.measured
         errors = [f"{measured['golden_frame_max_abs_error_points']:.3g}"]
         for name in ("loso_frame_max_abs_error_points", "loso_frame_rmse_points"):

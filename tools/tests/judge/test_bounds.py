@@ -1,6 +1,7 @@
 """A bound holds what it says; gates.toml chooses within what a gate allows; the most specific table wins."""
 
 import unittest
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,7 @@ from tinyvmaf.errors import CouldNotRunError, TinyvmafError
 from tinyvmaf.files import home
 from tinyvmaf.judge.bounds import Bound, load_bounds
 from tinyvmaf.judge.gates import GATES, SELECTORS
-from tinyvmaf.model.registry import entries, find
-from tinyvmaf.model.subject import Subject
+from tinyvmaf.model.registry import find, subjects
 
 TOML = (home() / "gates.toml").read_text(encoding="utf-8")
 BOUNDS = load_bounds()
@@ -95,9 +95,8 @@ def test_the_most_specific_table_wins(asked: dict[str, str], table: str, tmp_pat
 
 @pytest.mark.parametrize("name", ["model.tinyvmaf_nano", "kind.regressor"])
 def test_a_table_for_what_a_file_says_of_itself_is_for_registered_models(name: str, tmp_path: Path) -> None:
-    entry = find("tinyvmaf_nano")
     bounds = load_bounds(added(tmp_path, f"backends.ulp.{name}"))
-    ours, theirs = (Subject(entry.id, entry.onnx, entry, registered=one) for one in (True, False))
+    ours, theirs = (replace(find("tinyvmaf_nano"), registered=one) for one in (True, False))
     assert bounds.for_subject("backends.ulp", ours).table == f"gates.toml [backends.ulp.{name}]"
     assert bounds.for_subject("backends.ulp", theirs).table == "gates.toml [backends.ulp]"
 
@@ -124,7 +123,7 @@ def test_a_table_that_no_test_asks_for_is_refused(table: str, message: str, tmp_
 
 
 def test_a_table_for_a_model_names_a_registered_one() -> None:
-    registered = {entry.id for entry in entries()}
+    registered = {entry.id for entry in subjects()}
     named = {dict(bound.selectors).get("model") for bound in BOUNDS} - {None}
     assert named
     assert named <= registered

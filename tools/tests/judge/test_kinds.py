@@ -23,9 +23,9 @@ THE_TEACHER = "contract.a_teacher_is_that_teacher"
 
 def subject(kind: str, *, registered: bool = True) -> Subject:
     """A registered model under another kind."""
-    entry = registry.find("tinyvmaf_nano")
-    found = Subject(entry.id, entry.onnx, entry, registered=registered)
-    found.__dict__["sidecar"] = entry.sidecar().model_copy(update={"kind": kind})
+    nano = registry.find("tinyvmaf_nano")
+    found = replace(nano, registered=registered)
+    found.__dict__["sidecar"] = nano.sidecar.model_copy(update={"kind": kind})
     return found
 
 
@@ -81,7 +81,7 @@ def test_a_kind_that_asks_nothing_is_a_fault(theirs: Put, asked: tuple[str, ...]
     with pytest.raises(CouldNotRunError, match="its kind, pictures, asks no suite of it"):
         kinds.kind_of(subject("pictures"))
     found = subjects._of_known_kind(subject("pictures"))
-    assert found.entry is None
+    assert found.fault is not None
     assert kinds.suites_of(found) == list(SUITES)  # so that each says that it could not run
     with pytest.raises(CouldNotRunError, match="asks no suite of it"):
         _ = found.file

@@ -35,8 +35,8 @@ def test_a_third_party_file_is_adopted_whole(tmp_path: Path) -> None:
     path = write(tmp_path, network(rank=1), {**PLAIN, "sha256": "0" * 64}, name="their model v1")
     (one,) = of([path], tmp_path)
     assert (one.id, one.registered, one.fault) == ("their_model_v1", False, None)
-    assert one.entry is not None
-    assert registry.faults(one.entry) == []
+    assert one.fault is None
+    assert registry.faults(one) == []
     said = one.as_dict()
     assert (said["teacher"], said["recipe"], said["bytes"]) == ("vmaf_v0.6.1", None, path.stat().st_size)
     assert any("Unsqueeze" in sentence for sentence in said["adaptor"])
@@ -62,14 +62,14 @@ def test_a_sidecar_that_agrees_is_none(tmp_path: Path) -> None:
 def test_a_file_with_our_sidecar_is_judged_as_it_is(nano: Path, tmp_path: Path) -> None:
     (one,) = of([nano], tmp_path)
     assert one.adopted is None
-    assert one.entry is not None
-    assert registry.faults(one.entry) == []
+    assert one.fault is None
+    assert registry.faults(one) == []
     assert one.as_dict()["recipe"] == "tinyvmaf_nano"
 
 
 def test_our_sidecar_says_it_all(nano: Path, tmp_path: Path) -> None:
     (one,) = of([nano], tmp_path, FeedOptions("adm2"))
-    assert one.entry is None
+    assert one.fault is not None
     assert "leave out the options" in str(one.fault)
 
 
@@ -78,8 +78,8 @@ def test_a_file_by_another_name_is_what_its_sidecar_says(nano: Path, tmp_path: P
         nano.with_suffix(suffix).rename(nano.with_name(f"mine{suffix}"))
     (one,) = of([nano.with_name("mine.onnx")], tmp_path)
     assert (one.id, one.path.name) == ("tinyvmaf_nano", "mine.onnx")
-    assert one.entry is not None
-    assert registry.faults(one.entry) == []
+    assert one.fault is None
+    assert registry.faults(one) == []
 
 
 @pytest.mark.parametrize("name", ["../../etc/x", "", "a b", 7, "x" * 200])
@@ -88,7 +88,7 @@ def test_an_id_is_a_name_and_no_path(name: object, nano: Path, tmp_path: Path) -
     sidecar.write_text(json.dumps(json.loads(sidecar.read_text()) | {"id": name}), encoding="utf-8")
     (one,) = of([nano], tmp_path)
     if name == 7:
-        assert one.entry is not None  # the schema's to refuse
+        assert one.fault is None  # the schema's to refuse
     else:
         assert "is not a valid model id" in str(one.fault)
 
@@ -106,7 +106,7 @@ def test_what_cannot_be_judged_is_there_with_its_fault(tmp_path: Path) -> None:
     ]
     found = {one.id: one for one in of(paths, tmp_path)}
     assert set(found) == {"missing", "empty", "folder", "silent", "fixed"}
-    assert all(one.entry is None and one.as_dict()["sha256"] is None for one in found.values())
+    assert all(one.fault is not None and one.as_dict()["sha256"] is None for one in found.values())
     assert {name for name, one in found.items() if isinstance(one.fault, ModelError)} == {"empty", "fixed"}
 
 
@@ -133,9 +133,9 @@ def test_the_second_of_a_name_does_not_stand_for_the_first(tmp_path: Path) -> No
     paths = [write(tmp_path / "a", network(), PLAIN), write(tmp_path / "b", network(rank=1), PLAIN)]
     before = of(paths[:1], tmp_path / "alone")[0]
     first = of(paths, tmp_path / "both")[0]
-    assert before.entry is not None
-    assert first.entry is not None
-    assert first.entry.onnx.read_bytes() == before.entry.onnx.read_bytes()
+    assert before.fault is None
+    assert first.fault is None
+    assert first.file.read_bytes() == before.file.read_bytes()
 
 
 def test_large_files_are_not_read(nano: Path, tmp_path: Path) -> None:
@@ -167,5 +167,5 @@ def test_no_registry_leaves_one_that_says_so(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "gates.toml").touch()
     monkeypatch.setenv("TINYVMAF_HOME", str(tmp_path))
     (one,) = subjects.registered()
-    assert (one.id, one.entry) == ("no model", None)
+    assert (one.id, one.fault is None) == ("no model", False)
     assert "registry.json" in str(one.fault)

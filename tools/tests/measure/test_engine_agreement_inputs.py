@@ -15,7 +15,7 @@ from tinyvmaf.vmaf.teacher import load_built_in
 
 
 def subject(*features: str) -> Subject:
-    found = Subject.at(registry.find("tinyvmaf_nano").onnx)
+    found = Subject.at(registry.find("tinyvmaf_nano").file)
     if features:
         found.__dict__["sidecar"] = found.sidecar.model_copy(update={"feature_order": features})
     return found

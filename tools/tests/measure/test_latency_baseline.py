@@ -19,7 +19,7 @@ def test_accepting_copies_the_registered_file_and_says_why(tmp_path: Path) -> No
     (moved,) = latency.accept([MODEL], " faster nodes ", tmp_path)
     assert latency.baselines(tmp_path) == {MODEL: moved}
     assert (moved.id, moved.sha256, moved.reason) == (MODEL, registry.find(MODEL).sha256, "faster nodes")
-    assert moved.data(tmp_path) == registry.find(MODEL).onnx.read_bytes()
+    assert moved.data(tmp_path) == registry.find(MODEL).file.read_bytes()
     latency.accept(["tinyvmaf_tiny"], "another", tmp_path)
     assert list(latency.baselines(tmp_path)) == [MODEL, "tinyvmaf_tiny"]
 
@@ -73,6 +73,6 @@ def test_a_list_that_nobody_wrote_is_refused(tmp_path: Path, text: str) -> None:
 
 def test_every_registered_model_has_a_baseline_whose_file_is_there() -> None:
     known = latency.baselines()
-    assert set(known) == {entry.id for entry in registry.entries()}
+    assert set(known) == {entry.id for entry in registry.subjects()}
     for one in known.values():
         assert one.data()

@@ -8,7 +8,7 @@ from onnx import TensorProto, helper, numpy_helper
 from tinyvmaf.errors import ModelError
 from tinyvmaf.files import home
 from tinyvmaf.measure.latency import Cost, cost, floor_model, teacher_model
-from tinyvmaf.model.registry import entries
+from tinyvmaf.model.registry import subjects
 from tinyvmaf.model.writer.graph import Graph
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.teacher import Teacher, load_built_in
@@ -34,10 +34,10 @@ def test_the_reference_models_and_the_registered_models(teacher: Teacher) -> Non
     assert cost(floor) == Cost(len(floor), 1, 0)
     vectors = len(teacher.svr.support_vectors)
     assert cost(teacher_model(teacher)).multiply_adds == vectors * 6 + vectors
-    for entry in entries():
-        counted = cost(entry.onnx.read_bytes())
-        assert counted.bytes == entry.onnx.stat().st_size
-        assert 0 < counted.nodes <= len(onnx.load(entry.onnx).graph.node)
+    for entry in subjects():
+        counted = cost(entry.file.read_bytes())
+        assert counted.bytes == entry.file.stat().st_size
+        assert 0 < counted.nodes <= len(onnx.load(entry.file).graph.node)
         assert counted.multiply_adds > 100
 
 

@@ -13,7 +13,7 @@ from tinyvmaf.model.engines import EngineError
 
 
 def test_a_session_takes_time_and_memory() -> None:
-    found = latency.footprint(registry.find("vmaf_v0.6.1_svr").onnx, 6)
+    found = latency.footprint(registry.find("vmaf_v0.6.1_svr").file, 6)
     assert 0.05 < found.creation_ms < 1000
     assert found.creation_floor > 1
     if sys.platform == "linux":
@@ -45,6 +45,6 @@ def test_where_the_system_does_not_tell_memory_is_not_known(tmp_path: Path) -> N
         "f._STATUS = pathlib.Path('/nowhere')\n"
         "print(f._measure(pathlib.Path(sys.argv[1]), 6).peak_kib)"
     )
-    command = [sys.executable, "-c", code, str(registry.find("tinyvmaf_nano").onnx)]
+    command = [sys.executable, "-c", code, str(registry.find("tinyvmaf_nano").file)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
     assert done.stdout.strip() == "None"

@@ -28,7 +28,7 @@ ROWS = 300
 
 @pytest.fixture
 def subject() -> Subject:
-    return Subject.at(registry.find(MODEL).onnx)
+    return Subject.at(registry.find(MODEL).file)
 
 
 @pytest.fixture
@@ -192,7 +192,7 @@ def narrow() -> bytes:
 @pytest.fixture
 def copied(tmp_path: Path) -> Path:
     for suffix in (".onnx", ".json"):
-        (tmp_path / f"{MODEL}{suffix}").write_bytes(registry.find(MODEL).onnx.with_suffix(suffix).read_bytes())
+        (tmp_path / f"{MODEL}{suffix}").write_bytes(registry.find(MODEL).file.with_suffix(suffix).read_bytes())
     return tmp_path / f"{MODEL}.onnx"
 
 

@@ -37,7 +37,7 @@ def test_a_model_that_keeps_the_contract_has_no_fault(model: ModelProto, tmp_pat
 
 
 def test_the_registered_models_keep_it() -> None:
-    assert not [fault for entry in registry.entries() for fault in file_faults(entry.onnx)]
+    assert not [fault for entry in registry.subjects() for fault in file_faults(entry.file)]
 
 
 def test_every_allowed_operator_is_one_of_the_operator_set() -> None:

@@ -188,7 +188,7 @@ def test_no_part_of_a_file_is_taken_for_the_whole(model: ModelProto) -> None:
 @given(st.data())
 def test_a_registered_file_cut_anywhere_is_refused_or_computes_the_same(data: st.DataObject) -> None:
     """Behind its graph and operator set stands metadata only, and that it is missing is for the registry's hash."""
-    whole = registry.find("vmaf_v0.6.1_svr").onnx.read_bytes()
+    whole = registry.find("vmaf_v0.6.1_svr").file.read_bytes()
     cut = whole[: data.draw(st.integers(0, len(whole) - 1))]
     if not faults(cut):
         ours, theirs = onnx.load_model_from_string(cut), onnx.load_model_from_string(whole)
@@ -262,12 +262,12 @@ def test_the_sidecar_of_another_model_is_the_registrys_to_name(tmp_path: Path) -
     """The contract concerns only the file, and this one keeps it."""
     entry = registry.find("vmaf_v0.6.1_svr")
     described = {
-        key: entry.sidecar().as_dict()[key]
+        key: entry.sidecar.as_dict()[key]
         for key in ("kind", "feature_order", "teacher", "engines", "training", "measured", "promised", "licence")
     }
     own = registry.register("own", dumps(linear()), described, "card", tmp_path)
     own.sidecar_path.write_bytes(entry.sidecar_path.read_bytes())
-    assert not file_faults(own.onnx)
+    assert not file_faults(own.file)
     found = "\n".join(registry.faults(own))
     assert f"id is '{entry.id}', registered as 'own'" in found
     assert "6 features, the graph takes 4" in found

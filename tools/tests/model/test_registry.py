@@ -31,7 +31,7 @@ def rewrite(path: Path, **changes: object) -> None:
 
 
 def test_the_registered_models_are_as_registered() -> None:
-    assert {entry.id: registry.faults(entry) for entry in registry.entries()} == {
+    assert {entry.id: registry.faults(entry) for entry in registry.subjects()} == {
         "tinyvmaf_exact": [],
         "tinyvmaf_nano": [],
         "tinyvmaf_tiny": [],
@@ -47,7 +47,7 @@ def test_exporting_again_changes_no_byte(folder: Path, ffmpeg: FFmpeg) -> None:
 
 def test_another_teacher_is_added_beside(folder: Path, ffmpeg: FFmpeg) -> None:
     entry = export_teacher(load_built_in(ffmpeg, "vmaf_v1.0.16_3d0h"), folder)
-    assert [e.id for e in registry.entries(folder)] == [
+    assert [e.id for e in registry.subjects(folder)] == [
         "tinyvmaf_exact",
         "tinyvmaf_nano",
         "tinyvmaf_tiny",
@@ -55,12 +55,12 @@ def test_another_teacher_is_added_beside(folder: Path, ffmpeg: FFmpeg) -> None:
         "vmaf_v1.0.16_3d0h_svr",
     ]
     assert not registry.faults(entry)
-    assert entry.sidecar().feature_order[0].startswith("cambi")
+    assert entry.sidecar.feature_order[0].startswith("cambi")
 
 
 def test_a_first_model_makes_the_registry(tmp_path: Path, ffmpeg: FFmpeg) -> None:
     export_teacher(load_built_in(ffmpeg), tmp_path / "new")
-    assert registry.find(MODEL, tmp_path / "new").onnx.is_file()
+    assert registry.find(MODEL, tmp_path / "new").file.is_file()
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_a_registry_that_is_none_is_an_error(content: str | None, message: str, 
     if content is not None:
         (tmp_path / "registry.json").write_text(content, encoding="utf-8")
     with pytest.raises(RegistryError, match=message):
-        registry.entries(tmp_path)
+        registry.subjects(tmp_path)
 
 
 def test_an_unknown_model_names_the_known_ones() -> None:
@@ -136,13 +136,13 @@ def test_what_is_too_large_is_no_tiny_model() -> None:
 
 
 def test_a_sidecar_that_would_be_wrong_is_not_written(folder: Path) -> None:
-    data = registry.find(MODEL, folder).onnx.read_bytes()
+    data = registry.find(MODEL, folder).file.read_bytes()
     with pytest.raises(RegistryError, match="sidecar of new"):
         registry.register("new", data, {"kind": "teacher"}, "", folder)
     assert not (folder / "new.onnx").exists()
 
 
-@pytest.mark.parametrize("model_id", [entry.id for entry in registry.entries()])
+@pytest.mark.parametrize("model_id", [entry.id for entry in registry.subjects()])
 def test_a_sidecar_is_written_as_it_was_read(model_id: str) -> None:
     path = registry.find(model_id).sidecar_path
     assert read_sidecar(path).text() == path.read_text(encoding="utf-8")

@@ -60,11 +60,11 @@ def test_a_constant_model_leaves_its_correlations_out(teacher: Teacher) -> None:
 @pytest.mark.parametrize("name", ["tinyvmaf_nano", "tinyvmaf_tiny"])
 def test_the_card_of_a_shipped_model_is_the_one_that_is_written_today(name: str, teacher: Teacher) -> None:
     entry, recipe = registry.find(name), read_recipe(name)
-    sidecar = entry.sidecar()
+    sidecar = entry.sidecar
     training = sidecar.training
     assert training is not None
-    model = FoldModel(None, training.seed, entry.onnx.read_bytes())
+    model = FoldModel(None, training.seed, entry.file.read_bytes())
     command = f"tinyvmaf train --recipe {name} --out DIR"
     origin = Origin("the embedded ladder corpus", training.corpus_sha256, command, training.commit)
     card = _card(model, name, recipe, teacher, sidecar.measured, origin, judged=True)
-    assert card == entry.onnx.with_suffix(".md").read_text(encoding="utf-8")
+    assert card == entry.file.with_suffix(".md").read_text(encoding="utf-8")

@@ -1,7 +1,7 @@
 """The parquet file with the features of a corpus: one row per frame. A file without provenance is refused."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tinyvmaf.errors import TinyvmafError
+from tinyvmaf.errors import CouldNotRunError, TinyvmafError
 from tinyvmaf.files import write_atomic
 
 INDEX: Final = ("source", "clip", "frame")
@@ -46,6 +46,15 @@ class Dataset:
             clip, frame = self.table["clip"][row], self.table["frame"][row]
             raise TinyvmafError(f"{names[column]} of clip {clip}, frame {frame} is {out[row, column]}")
         return out
+
+    def check_has(self, clip_ids: Iterable[str], root: Path) -> None:
+        """Hold that no clip of a corpus is missing.
+
+        Raises:
+            CouldNotRunError: some are; names the first ten.
+        """
+        if missing := sorted(set(clip_ids) - set(self.table["clip"].to_pylist())):
+            raise CouldNotRunError(f"{root}: no features of {', '.join(missing[:10])}")
 
     def clip_means(self, name: str) -> dict[str, float]:
         """The mean of a column over each clip, by clip id, sorted."""

@@ -1,12 +1,18 @@
 """Which engines the backends gate runs a model on, and whether those that were asked for are there."""
 
 from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+from typing import Final
 
-from tinyvmaf.errors import CouldNotRunError, ModelError
+import pytest
+
+from tinyvmaf.errors import CouldNotRunError, ModelError, TinyvmafError
 from tinyvmaf.model import engines
 from tinyvmaf.model.contract.words import quoted
 from tinyvmaf.model.engines import Engine
 from tinyvmaf.model.subject import Subject
+
+_MISSING: Final = pytest.StashKey[TinyvmafError]()
 
 
 def asked_engines(only: Sequence[str] | None, required: Sequence[str] | None) -> list[str]:
@@ -19,6 +25,45 @@ def asked_engines(only: Sequence[str] | None, required: Sequence[str] | None) ->
     asked = [*(only or ()), *(required or ())]
     here = [engine.name for engine in engines.all_engines() if engine.available().ok]
     return list(dict.fromkeys(asked if only else [*here, *asked])) or [engines.all_engines()[0].name]
+
+
+def engines_of_run(config: pytest.Config) -> list[str]:
+    """As `asked_engines`, for the options of a run."""
+    return asked_engines(config.getoption("--engine"), config.getoption("--require-engine"))
+
+
+def leave_one_to_fail(config: pytest.Config, items: list[pytest.Item], suite: Path) -> None:
+    """If an option asks for an engine in vain, leave one test of the suite in that folder: `check_options` fails it."""
+    ours = [item for item in items if suite in item.path.parents]
+    run = [item for item in ours if hasattr(item, "callspec") and not item.get_closest_marker("skip")]
+    ran = {item.callspec.params.get("engine_name") for item in run}
+    try:
+        for name in engines_of_run(config) if ours else ():
+            check_asked(name, config.getoption("--require-engine") or (), ran)
+    except TinyvmafError as error:
+        config.stash[_MISSING] = error
+        left = (run or ours)[0]
+        left.own_markers = []  # a test that is skipped would not say so
+        others = [item for item in ours if item is not left]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in others]
+
+
+def check_options(config: pytest.Config) -> str:
+    """Hold that the engines that the options ask for are here.
+
+    Returns:
+        What `--engine` leaves out, for NOT CHECKED; empty if nothing.
+
+    Raises:
+        CouldNotRunError: one is not.
+    """
+    if _MISSING in config.stash:
+        raise config.stash[_MISSING]
+    if not config.getoption("--engine"):
+        return ""
+    left = [engine.name for engine in engines.all_engines() if engine.name not in engines_of_run(config)]
+    return f"engines that --engine left out: {', '.join(left)}"
 
 
 def pairs(subjects: Iterable[Subject], names: Sequence[str]) -> list[tuple[str, str]]:

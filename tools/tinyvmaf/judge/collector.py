@@ -50,6 +50,8 @@ _PACKAGES: Final = ("numpy", "onnx", "onnxruntime", "openvino", "opencv-python-h
 _OF_A_WORKER: Final = re.compile(r"\A\[gw\d+\] .*\n")  # a line of xdist, which is not about the failure
 WAIVERS = pytest.StashKey[list[Waiver]]()
 """The waivers of the run."""
+COLLECTOR: Final = "tinyvmaf-verdict"
+"""The name under which the collector is registered with pytest."""
 
 
 class Collector:

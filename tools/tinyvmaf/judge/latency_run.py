@@ -9,9 +9,10 @@ import pytest
 
 from tinyvmaf.errors import CouldNotRunError, TinyvmafError
 from tinyvmaf.judge.bounds import Bound, Bounds
+from tinyvmaf.judge.collector import COLLECTOR
 from tinyvmaf.judge.opponents import opponents_of
 from tinyvmaf.measure import latency, latency_history
-from tinyvmaf.measure.latency import BASELINE, FLOOR, MODEL, TEACHER, Measured, RatioBound, WholePath
+from tinyvmaf.measure.latency import BASELINE, FLOOR, MODEL, TEACHER, BaselineError, Measured, RatioBound, WholePath
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 
@@ -89,6 +90,37 @@ class LatencyRun:
         return f"history: {path} has one line more, of {len(models)} models"
 
 
+def end_run(session: pytest.Session, exitstatus: int, run: LatencyRun) -> None:
+    """Give the report what the history has of the models and, with `--history`, add the run to the file.
+
+    The run is added whole, or not at all if it was stopped or judged other models.
+    """
+    config, option = session.config, session.config.getoption("--history")
+    verdict = config.pluginmanager.get_plugin(COLLECTOR)
+    if verdict is None:  # in a worker of xdist
+        return
+    path = history_path(option)
+    verdict.add_evidence(latency_history.past(path, run.results))
+    if option is None or exitstatus > pytest.ExitCode.TESTS_FAILED:
+        return
+    others = bool(config.getoption("--model") or config.getoption("--baseline"))
+    try:
+        stopped = bool(session.shouldstop or session.shouldfail)
+        verdict.note(run.add_to_history(path, stopped=stopped, others=others))
+    except TinyvmafError as error:
+        verdict.could_not(f"history: nothing was added to {path}: {error}")
+
+
+def check_history(config: pytest.Config) -> None:
+    """Hold that the history can be read, before anything is measured.
+
+    Raises:
+        TinyvmafError: as `latency_history.read`.
+    """
+    if (option := config.getoption("--history")) is not None:
+        latency_history.read(history_path(option))
+
+
 def history_path(option: str) -> Path:
     """The file of `--history`, or the default one where the option has no value."""
     return Path(option) if option else latency_history.default_path()
@@ -100,6 +132,26 @@ def race_bounds(subject: Subject, measured: Measured, batch: int, bounds: Bounds
     wanted = {FLOOR: batch == min(latency.BATCHES), TEACHER: batch == max(latency.BATCHES), BASELINE: baseline}
     found = {to: bounds.for_subject(f"latency.{to}", subject) for to, asked in wanted.items() if asked}
     return {RatioBound(MODEL, to, bound.value): bound for to, bound in found.items()}
+
+
+def baseline_of(subject: Subject, measured: Measured, named: str | None, note: Callable[[str], None]) -> bytes | None:
+    """The baseline that a model was raced against. A registered model has one.
+
+    Args:
+        named: the file of `--baseline`.
+        note: takes what cannot be compared, for NOT CHECKED.
+
+    Raises:
+        BaselineError: a registered model has none.
+    """
+    if named and subject.registered:
+        note(f"{subject.id} against the stored baseline: --baseline {named} stood in for it")
+    if measured.against.baseline is None:
+        lacking = f"{subject.id} has no baseline to be compared with"
+        if subject.registered:
+            raise BaselineError(lacking, hint=f"tinyvmaf bench baseline --accept {subject.id} --reason '...'")
+        note(f"{lacking}: --baseline PATH names one")
+    return measured.against.baseline
 
 
 def check_undisturbed(config: pytest.Config) -> None:
@@ -117,6 +169,19 @@ def check_undisturbed(config: pytest.Config) -> None:
         raise CouldNotRunError(
             f"latency cannot be measured under {by}: it costs by the call",
             hint="run the suite without --cov, coverage, debugger and profiler",
+        )
+
+
+def check_benchmark(config: pytest.Config) -> None:
+    """Hold that pytest-benchmark is here.
+
+    Raises:
+        CouldNotRunError: it is not.
+    """
+    if not config.pluginmanager.has_plugin("benchmark"):
+        raise CouldNotRunError(
+            "pytest-benchmark is not here, or was switched off with -p no:benchmark",
+            hint="pip install -c constraints.txt -e '.[gate]'",
         )
 
 

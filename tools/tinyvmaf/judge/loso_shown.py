@@ -1,12 +1,39 @@
 """What people see of a trial of the leave-one-source-out gate: a line of figures, and what the report draws."""
 
+import json
 import math
+from pathlib import Path
+from typing import Final
 
 import numpy as np
 
+from tinyvmaf.errors import TinyvmafError
+from tinyvmaf.files import write_atomic
 from tinyvmaf.judge.bounds import Bound
 from tinyvmaf.measure.agreement import cluster_bootstrap
 from tinyvmaf.measure.loso import LosoReport, Trial, shown
+
+WITHOUT_RECIPE: Final = (
+    "leave-one-source-out: without a recipe that is here and gives this file nothing can be held out. What stands here"
+    " is per-source evaluation of the file itself, which may have seen every source"
+)
+"""What is NOT CHECKED of a model without a recipe: nobody knows what it has seen."""
+
+
+def write_report(trial: Trial, folder: Path) -> LosoReport:
+    """The trial's report, also as JSON in the folder, written once.
+
+    Raises:
+        CouldNotRunError: a fold cannot be judged.
+        TinyvmafError: it cannot be written.
+    """
+    out = folder / f"{trial.id}.json"
+    if not trial.__dict__.get("report") or not out.exists():
+        try:
+            write_atomic(out, json.dumps(trial.report.as_dict(), indent=2) + "\n")
+        except OSError as error:
+            raise TinyvmafError(f"{out}: {error.strerror}", hint="--report DIR: where results go") from error
+    return trial.report
 
 
 def summary(report: LosoReport, reading: str, preferred: Bound) -> str:

@@ -3,9 +3,9 @@
 from functools import partial
 from pathlib import Path
 
-from tinyvmaf.data import dataset
+from tinyvmaf.data.embedded import embedded_corpus
 from tinyvmaf.errors import CouldNotRunError, ModelError
-from tinyvmaf.files import home, sha256
+from tinyvmaf.files import sha256
 from tinyvmaf.judge.kinds import Material, find
 from tinyvmaf.measure.engine_agreement import sole
 from tinyvmaf.measure.latency import ANY_SCORE, Expected, Opponents, opponents
@@ -35,9 +35,7 @@ def opponents_of(
         raise ModelError(f"{subject.file} does not keep the contract, so it is not run: {wrong[0]}")
     if subject.sidecar.sha256 != sha256(subject.data):
         raise ModelError(f"{subject.file}: its sidecar is of another file", hint="tinyvmaf verify says what differs")
-    material = Material(
-        dataset.read(home() / "fixtures" / "corpus" / "features.parquet"), partial(load_built_in, ffmpeg)
-    )
+    material = Material(embedded_corpus().read(), partial(load_built_in, ffmpeg))
     arrays, truth = kind.latency_inputs(subject, material), kind.truth(subject, material)
     if truth is None:
         raise CouldNotRunError(f"{subject.id}: nothing is known to be right for kind {kind.name}, so it is not timed")

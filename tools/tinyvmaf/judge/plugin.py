@@ -13,7 +13,7 @@ import pytest
 
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.judge import waivers
-from tinyvmaf.judge.collector import WAIVERS, Collector
+from tinyvmaf.judge.collector import COLLECTOR, WAIVERS, Collector
 from tinyvmaf.judge.outcomes import Assertion, Outcome
 from tinyvmaf.judge.properties import (
     COULD_NOT_RUN,
@@ -28,9 +28,6 @@ from tinyvmaf.judge.properties import (
 )
 from tinyvmaf.judge.selection import may_be_waived
 from tinyvmaf.judge.waivers import Waiver
-
-COLLECTOR = "tinyvmaf-verdict"
-"""The name under which the collector is registered with pytest."""
 
 Judge = Callable[..., None]
 NotChecked = Callable[[str], NoReturn]

@@ -41,7 +41,7 @@ def may_be_waived(config: pytest.Config, model: str | None) -> bool:
     if subject is None or subject.registered:
         return True
     try:
-        return all(entry.id != model for entry in registry.entries())
+        return all(one.id != model for one in registry.subjects())
     except RegistryError:  # nobody knows which ids are registered
         return False
 
@@ -55,7 +55,7 @@ def asked_subjects(metafunc: pytest.Metafunc) -> list[Subject]:
     if not asked:
         name = f"no model for {suite}"
         fault = CouldNotRunError(f"no model here is of a kind that {suite} judges", hint="tinyvmaf models lists them")
-        found[name] = Subject(name, Path(), None, registered=True, fault=fault)
+        found[name] = Subject(name, Path(), registered=True, fault=fault)
         return [found[name]]
     # Of a model that is added here the test is NOT CHECKED.
     return [one for one in found.values() if one in asked or kinds.not_checked(one, test)]
@@ -76,6 +76,13 @@ def leave_out(config: pytest.Config, items: list[pytest.Item]) -> None:
         return bool(what)
 
     items[:] = [item for item in items if stays(item)]
+
+
+def runs_suite(config: pytest.Config, suite: str) -> bool:
+    """Whether an argument is a suite's folder, or in it, or around it."""
+    folder = config.rootpath / suite
+    asked = [(config.invocation_params.dir / str(argument).split("::")[0]).resolve() for argument in config.args]
+    return not asked or any(folder in (path, *path.parents) or path in folder.parents for path in asked)
 
 
 def _test(nodeid: str) -> str:

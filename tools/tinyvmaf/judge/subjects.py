@@ -14,7 +14,6 @@ from tinyvmaf.judge.kinds import kind_of
 from tinyvmaf.model import contract, registry
 from tinyvmaf.model.contract.words import in_one_line, quoted
 from tinyvmaf.model.engines.choose import engines_of
-from tinyvmaf.model.registry import Entry
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.model.third_party import AdoptedModel, FeedOptions, describe_feed, read_original
 from tinyvmaf.model.third_party.feed import Features
@@ -31,10 +30,10 @@ _CARD: Final = "Adopted for one run of the gates.\n"
 def registered() -> list[Subject]:
     """The registered models. If there is none, one stand-in with a fault: no gate may pass on nothing."""
     try:
-        return [_of_known_kind(Subject(one.id, one.onnx, one, registered=True)) for one in registry.entries()]
+        return [_of_known_kind(one) for one in registry.subjects()]
     except RegistryError as error:
         fault = CouldNotRunError(f"no model is registered: {error.message}", hint=error.hint)
-        return [Subject(NO_MODEL, registry.model_folder(), None, registered=True, fault=fault)]
+        return [Subject(NO_MODEL, registry.model_folder(), registered=True, fault=fault)]
 
 
 def named(paths: Sequence[Path], folder: Path, features_of: Features, options: FeedOptions) -> list[Subject]:
@@ -67,7 +66,7 @@ def _of_known_kind(subject: Subject) -> Subject:
     try:
         kind_of(subject)
     except CouldNotRunError as error:
-        return replace(subject, entry=None, fault=error)
+        return replace(subject, fault=error)
     except RegistryError:  # the sidecar cannot be read; the contract gate reports it
         pass
     return subject
@@ -75,7 +74,7 @@ def _of_known_kind(subject: Subject) -> Subject:
 
 def _at_fault(path: Path, fault: TinyvmafError, others: Collection[str]) -> Subject:
     name = _id(path)
-    return Subject(name if name not in others else str(path), path, None, registered=False, fault=fault)
+    return Subject(name if name not in others else str(path), path, registered=False, fault=fault)
 
 
 def _id(path: Path) -> str:
@@ -93,7 +92,7 @@ def _own(path: Path, folder: Path, options: FeedOptions) -> Subject | None:
         raise UndescribedError(
             f"{path} has a tinyvmaf sidecar, which says how the model is fed", hint="leave out the options"
         )
-    name = str(content.get("id"))
+    name, copy = str(content.get("id")), None
     if not _ID.fullmatch(name):
         raise UndescribedError(f"{sidecar}: id {name[:80]!r} is not a valid model id")
     if name != path.stem or sidecar != path.with_suffix(".json"):  # a registry finds files by the id
@@ -103,10 +102,9 @@ def _own(path: Path, folder: Path, options: FeedOptions) -> Subject | None:
         for source, suffix in ((path, "onnx"), (sidecar, "json"), (path.with_suffix(".md"), "md")):
             if source.is_file():
                 shutil.copyfile(source, folder / f"{name}.{suffix}")
-        entry = Entry(name, str(content.get("sha256")), file_sha256(sidecar), folder)
-    else:
-        entry = Entry(name, str(content.get("sha256")), file_sha256(sidecar), path.parent)
-    return Subject(name, path, entry, registered=False)
+        copy = folder / f"{name}.onnx"
+    digest = str(content.get("sha256"))
+    return Subject(name, path, registered=False, sha256=digest, sidecar_sha256=file_sha256(sidecar), copy=copy)
 
 
 def _adopted(path: Path, folder: Path, features_of: Features, options: FeedOptions) -> Subject:
@@ -129,10 +127,10 @@ def _adopted(path: Path, folder: Path, features_of: Features, options: FeedOptio
         "licence": "unknown",
     }
     try:
-        entry = registry.register(name, adopted.data, sidecar | {"engines": engines_of(adopted.data)}, _CARD, folder)
+        made = registry.register(name, adopted.data, sidecar | {"engines": engines_of(adopted.data)}, _CARD, folder)
     except (ModelError, RegistryError) as error:
         raise ModelError(f"{path}: {error.message}") from error
-    return Subject(name, path, entry, registered=False, adopted=adopted)
+    return replace(made, path=path, registered=False, copy=made.file, adopted=adopted)
 
 
 def adoption_faults(one: AdoptedModel, path: Path) -> list[str]:

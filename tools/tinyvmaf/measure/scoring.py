@@ -1,45 +1,20 @@
 """Scores of a pair by tiny models, and by teachers that libvmaf's filter does not run."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyvmaf.errors import ModelError, RegistryError
+from tinyvmaf.errors import CouldNotRunError, ModelError, RegistryError
 from tinyvmaf.files import sha256
 from tinyvmaf.vmaf.libvmaf import FrameTable
 from tinyvmaf.vmaf.pooling import PooledMetric, pool
 from tinyvmaf.vmaf.teacher import Teacher
 
 if TYPE_CHECKING:
-    from tinyvmaf.model.sidecar import Sidecar
-
-
-@dataclass(frozen=True)
-class TinyModel:
-    """A tiny model and its sidecar."""
-
-    id: str
-    data: bytes
-    """The ONNX file."""
-    sidecar: "Sidecar"
-
-    @property
-    def features(self) -> list[str]:
-        """The features, in input order."""
-        return list(self.sidecar.feature_order)
-
-    def run(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Scores `[T]`, VMAF points, of features `[T, F]`.
-
-        Raises:
-            ModelError: the model cannot be loaded.
-        """
-        from tinyvmaf.model.engines import OnnxRuntimeCpu
-
-        return OnnxRuntimeCpu(self.data).run(features).astype(np.float64)
+    from tinyvmaf.model.subject import Subject
 
 
 @dataclass(frozen=True)
@@ -77,8 +52,8 @@ def pooled(name: str, values: NDArray[np.float64], table: FrameTable) -> PooledM
     return PooledMetric(min=known["min"], max=known["max"], mean=known["mean"], harmonic_mean=known["harmonic_mean"])
 
 
-def tiny_model(name: str) -> TinyModel:
-    """A registered model by its id, or an `.onnx` file with its sidecar by path.
+def tiny_model(name: str) -> "Subject":
+    """A registered model by its id, or an `.onnx` file with its sidecar by path. Both files are read now.
 
     Raises:
         ModelError: there is no sidecar, or a file cannot be read.
@@ -86,31 +61,40 @@ def tiny_model(name: str) -> TinyModel:
     """
     # Imported here: onnx is slow to import, and most calls do not need it.
     from tinyvmaf.model import registry
-    from tinyvmaf.model.sidecar import read_sidecar
+    from tinyvmaf.model.subject import Subject
 
     if name.endswith(".onnx") or Path(name).is_file():
         path = Path(name)
-        beside = path.with_suffix(".json")
-        model_id = path.stem
-        if not beside.is_file():
-            raise ModelError(f"{path} has no sidecar {beside.name}, which names the order of its features")
+        if not path.with_suffix(".json").is_file():
+            raise ModelError(f"{path} has no sidecar {path.stem}.json, which names the order of its features")
+        found = replace(Subject.at(path), id=path.stem)
     else:
-        entry = registry.find(name)
-        if found := registry.faults(entry):
-            raise RegistryError(f"{name} is not what was registered: {'; '.join(found)}")
-        path, beside, model_id = entry.onnx, entry.sidecar_path, entry.id
-    sidecar = read_sidecar(beside)
+        found = registry.find(name)
+        if wrong := registry.faults(found):
+            raise RegistryError(f"{name} is not what was registered: {'; '.join(wrong)}")
     try:
-        return TinyModel(model_id, path.read_bytes(), sidecar)
-    except OSError as error:
-        raise ModelError(f"{path}: {error.strerror}") from error
+        _ = found.data, found.sidecar
+    except CouldNotRunError as error:
+        raise ModelError(error.message) from error
+    return found
 
 
-def tiny_scores(model: TinyModel, table: FrameTable) -> TinyScores:
+def run(model: "Subject", features: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Scores `[T]`, VMAF points, of features `[T, F]`.
+
+    Raises:
+        ModelError: the model cannot be loaded.
+    """
+    from tinyvmaf.model.engines import OnnxRuntimeCpu
+
+    return OnnxRuntimeCpu(model.data).run(features).astype(np.float64)
+
+
+def tiny_scores(model: "Subject", table: FrameTable) -> TinyScores:
     """Run a tiny model on the features of a scored pair.
 
     Raises:
         ModelError: the model cannot be loaded.
         LogError: one of its features was not measured.
     """
-    return TinyScores(model.id, sha256(model.data), model.features, model.run(table.features(model.features)))
+    return TinyScores(model.id, sha256(model.data), list(model.features), run(model, table.features(model.features)))

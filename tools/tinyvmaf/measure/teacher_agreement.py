@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from tinyvmaf.data.dataset import Dataset
 from tinyvmaf.errors import TeacherError, TinyvmafError
 from tinyvmaf.measure.agreement import AgreementMetrics, ConstantError, agreement, clip_means
-from tinyvmaf.measure.scoring import TinyModel
+from tinyvmaf.measure.scoring import run
+from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.libvmaf import FrameTable
 
 Floats = NDArray[np.float64]
@@ -48,14 +49,14 @@ def corpus_frames(data: Dataset, name: str) -> ScoredFrames:
     return ScoredFrames(name, lambda names: data.columns(*names), teacher, labels)
 
 
-def teacher_agreement(model: TinyModel, frames: ScoredFrames) -> tuple[AgreementMetrics, AgreementMetrics | None]:
+def teacher_agreement(model: Subject, frames: ScoredFrames) -> tuple[AgreementMetrics, AgreementMetrics | None]:
     """AgreementMetrics of the model with its teacher per frame, and of the means of clips if there are several.
 
     Raises:
         TeacherError: the frames have no scores by this teacher.
         TinyvmafError: fewer than three values, constant scores by the teacher, or a score that is not finite.
     """
-    truth, scores = frames.teacher(model.sidecar.teacher.id), model.run(frames.features(model.features))
+    truth, scores = frames.teacher(model.sidecar.teacher.id), run(model, frames.features(model.features))
     per_frame = _agreement(truth, scores)
     if frames.clips is None:
         return per_frame, None

@@ -12,7 +12,7 @@ from tinyvmaf.data.golden.rows import GoldenRows
 from tinyvmaf.errors import GoldenError
 from tinyvmaf.files import write_atomic
 from tinyvmaf.model.engines import OnnxRuntimeCpu
-from tinyvmaf.model.registry import Entry
+from tinyvmaf.model.subject import Subject
 
 HINT = "record it deliberately: tox -e golden -- --record (that run fails), look at the change, commit it"
 
@@ -48,17 +48,19 @@ def load_record(model_id: str) -> dict[str, NDArray[np.float64]]:
     return scores
 
 
-def write_record(entry: Entry, rows: GoldenRows) -> bool:
+def write_record(subject: Subject, rows: GoldenRows) -> bool:
     """Write a model's record.
 
     Returns:
         Whether the record changed.
     """
-    model = OnnxRuntimeCpu(entry.onnx)
+    model = OnnxRuntimeCpu(subject.file)
     scores = {name: np.round(model.run(pair.features).astype(np.float64), 6) for name, pair in rows.pairs.items()}
     body = ",\n".join(f"    {json.dumps(name)}: {json.dumps(values.tolist())}" for name, values in scores.items())
-    text = f'{{\n  "model": {json.dumps(entry.id)},\n  "sha256": "{entry.sha256}",\n  "scores": {{\n{body}\n  }}\n}}\n'
-    path = record_path(entry.id)
+    text = (
+        f'{{\n  "model": {json.dumps(subject.id)},\n  "sha256": "{subject.sha256}",\n  "scores": {{\n{body}\n  }}\n}}\n'
+    )
+    path = record_path(subject.id)
     if path.is_file() and path.read_text(encoding="utf-8") == text:
         return False
     write_atomic(path, text)

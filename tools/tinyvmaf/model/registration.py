@@ -5,9 +5,10 @@ from pathlib import Path
 from tinyvmaf.errors import RegistryError
 from tinyvmaf.model import contract, registry
 from tinyvmaf.model.sidecar import read_sidecar, sidecar_faults
+from tinyvmaf.model.subject import Subject
 
 
-def register_candidate(path: Path, folder: Path | None = None) -> registry.Entry:
+def register_candidate(path: Path, folder: Path | None = None) -> Subject:
     """Register MODEL.onnx with its sidecar MODEL.json and its card MODEL.md.
 
     Args:

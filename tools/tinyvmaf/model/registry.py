@@ -6,7 +6,6 @@ reads and writes it.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +15,7 @@ from tinyvmaf.errors import RegistryError
 from tinyvmaf.files import home, sha256, write_atomic
 from tinyvmaf.model.contract import tier
 from tinyvmaf.model.sidecar import ModelId, Sidecar, graph_facts, read_sidecar, sidecar_faults
+from tinyvmaf.model.subject import Subject
 from tinyvmaf.validation import Items, Sha256, Strict, Version1, parse, read_json
 
 REGISTRY: Final = "registry.json"
@@ -32,41 +32,12 @@ class _Registry(Strict):
     models: Items[_Listed]
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A registered model."""
-
-    id: str
-    sha256: str
-    """Of the ONNX file."""
-    sidecar_sha256: str
-    folder: Path
-
-    @property
-    def onnx(self) -> Path:
-        """The model file."""
-        return self.folder / f"{self.id}.onnx"
-
-    @property
-    def sidecar_path(self) -> Path:
-        """The sidecar's file."""
-        return self.folder / f"{self.id}.json"
-
-    def sidecar(self) -> Sidecar:
-        """The sidecar.
-
-        Raises:
-            RegistryError: missing, not JSON, or not a sidecar.
-        """
-        return read_sidecar(self.sidecar_path)
-
-
 def model_folder() -> Path:
     """The folder with the registry and the models."""
     return home() / "model"
 
 
-def entries(folder: Path | None = None) -> list[Entry]:
+def subjects(folder: Path | None = None) -> list[Subject]:
     """The registered models, in the registry's order.
 
     Raises:
@@ -79,52 +50,49 @@ def entries(folder: Path | None = None) -> list[Entry]:
     return found
 
 
-def find(model_id: str, folder: Path | None = None) -> Entry:
+def find(model_id: str, folder: Path | None = None) -> Subject:
     """The registered model of that id.
 
     Raises:
         RegistryError: it is not registered; lists those that are.
     """
-    known = entries(folder)
-    for entry in known:
-        if entry.id == model_id:
-            return entry
-    raise RegistryError(
-        f"no model {model_id!r} is registered", hint=f"registered: {', '.join(entry.id for entry in known)}"
-    )
+    known = {one.id: one for one in subjects(folder)}
+    if model_id not in known:
+        raise RegistryError(f"no model {model_id!r} is registered", hint=f"registered: {', '.join(known)}")
+    return known[model_id]
 
 
-def faults(entry: Entry) -> list[str]:
-    """Where a registered model, its sidecar and its card disagree; empty if nowhere."""
-    found = []
+def faults(subject: Subject) -> list[str]:
+    """Where a model, its sidecar and its card disagree with the registry or each other; empty if nowhere."""
+    found, path, beside = [], subject.file, subject.sidecar_path
     try:
-        tier(entry.onnx.stat().st_size)  # before anything reads it
-        data = entry.onnx.read_bytes()
+        tier(path.stat().st_size)  # before anything reads it
+        data = path.read_bytes()
     except OSError as error:
-        return [f"{entry.onnx}: {error.strerror}"]
+        return [f"{path}: {error.strerror}"]
     except RegistryError as error:
-        return [f"{entry.onnx.name}: {error.message}"]
+        return [f"{path.name}: {error.message}"]
     actual = sha256(data)
-    if actual != entry.sha256:
-        found.append(f"{entry.onnx.name}: sha256 is {actual}, registered {entry.sha256}")
+    if actual != subject.sha256:
+        found.append(f"{path.name}: sha256 is {actual}, registered {subject.sha256}")
     try:
-        written = sha256(entry.sidecar_path.read_bytes())
-        sidecar = entry.sidecar()
+        written = sha256(beside.read_bytes())
+        sidecar = read_sidecar(beside)
     except OSError as error:
-        return [*found, f"{entry.sidecar_path.name}: {error.strerror}"]
+        return [*found, f"{beside.name}: {error.strerror}"]
     except RegistryError as error:
         return [*found, error.message]
-    if written != entry.sidecar_sha256:
-        found.append(f"{entry.sidecar_path.name}: sha256 is {written}, registered {entry.sidecar_sha256}")
-    found += [f"{entry.sidecar_path.name}: {fault}" for fault in sidecar_faults(sidecar, data)]
-    if sidecar.id != entry.id:
-        found.append(f"{entry.sidecar_path.name}: id is {sidecar.id!r}, registered as {entry.id!r}")
-    if not entry.onnx.with_suffix(".md").is_file():
-        found.append(f"{entry.id}.md: no model card")
+    if written != subject.sidecar_sha256:
+        found.append(f"{beside.name}: sha256 is {written}, registered {subject.sidecar_sha256}")
+    found += [f"{beside.name}: {fault}" for fault in sidecar_faults(sidecar, data)]
+    if sidecar.id != subject.id:
+        found.append(f"{beside.name}: id is {sidecar.id!r}, registered as {subject.id!r}")
+    if not path.with_suffix(".md").is_file():
+        found.append(f"{subject.id}.md: no model card")
     return found
 
 
-def register(model_id: str, data: bytes, claims: Mapping[str, Any], card: str, folder: Path | None = None) -> Entry:
+def register(model_id: str, data: bytes, claims: Mapping[str, Any], card: str, folder: Path | None = None) -> Subject:
     """Write a model with its sidecar and card, and enter it into the registry, in place of one of the same id.
 
     The registry is written last: until then the old entry stands.
@@ -140,19 +108,24 @@ def register(model_id: str, data: bytes, claims: Mapping[str, Any], card: str, f
     folder = folder or model_folder()
     content = {"schema": 1, "id": model_id} | graph_facts(data) | dict(claims)
     text = parse(Sidecar, content, f"sidecar of {model_id}", RegistryError).text()
-    entry = Entry(model_id, sha256(data), sha256(text.encode()), folder)
+    new = _subject(model_id, sha256(data), sha256(text.encode()), folder)
     path = folder / REGISTRY
     others = _read(path) if path.exists() else []
-    write_atomic(entry.onnx, data)
-    write_atomic(entry.sidecar_path, text)
-    write_atomic(entry.onnx.with_suffix(".md"), card)
-    listed = sorted([*(e for e in others if e.id != model_id), entry], key=lambda e: e.id)
-    models = [{"id": e.id, "sha256": e.sha256, "sidecar_sha256": e.sidecar_sha256} for e in listed]
+    write_atomic(new.file, data)
+    write_atomic(new.sidecar_path, text)
+    write_atomic(new.file.with_suffix(".md"), card)
+    listed = sorted([*(one for one in others if one.id != model_id), new], key=lambda one: one.id)
+    models = [{"id": one.id, "sha256": one.sha256, "sidecar_sha256": one.sidecar_sha256} for one in listed]
     write_atomic(path, json.dumps({"schema": 1, "models": models}, indent=2) + "\n")
-    return entry
+    return new
 
 
-def _read(path: Path) -> list[Entry]:
+def _subject(model_id: str, digest: str, sidecar_digest: str, folder: Path) -> Subject:
+    path = folder / f"{model_id}.onnx"
+    return Subject(model_id, path, registered=True, sha256=digest, sidecar_sha256=sidecar_digest)
+
+
+def _read(path: Path) -> list[Subject]:
     try:
         content = read_json(path.read_bytes())
     except (OSError, ValueError) as error:
@@ -161,4 +134,4 @@ def _read(path: Path) -> list[Entry]:
     ids = [one.id for one in listed]
     if len(set(ids)) != len(ids):
         raise RegistryError(f"{path} lists a model twice: {', '.join(ids)}")
-    return [Entry(one.id, one.sha256, one.sidecar_sha256, path.parent) for one in listed]
+    return [_subject(one.id, one.sha256, one.sidecar_sha256, path.parent) for one in listed]

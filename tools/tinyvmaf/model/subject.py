@@ -1,4 +1,4 @@
-"""The model under test: one ONNX file, how it is fed, and what is claimed of it."""
+"""A model: one ONNX file, how it is fed, and what its sidecar and the registry say of it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,6 @@ from tinyvmaf.errors import CouldNotRunError, RegistryError, TinyvmafError
 from tinyvmaf.files import file_sha256, home
 from tinyvmaf.model import contract
 from tinyvmaf.model.certificate import ExactnessCertificate, certify
-from tinyvmaf.model.registry import Entry
 from tinyvmaf.model.sidecar import Sidecar, Training, read_sidecar
 from tinyvmaf.model.third_party import AdoptedModel
 
@@ -26,9 +25,13 @@ class Subject:
     id: str
     path: Path
     """As it was named, or where it is registered."""
-    entry: Entry | None
-    """Where file and sidecar are, with their registered hashes. None with a fault."""
     registered: bool
+    sha256: str = ""
+    """Of the ONNX file, as the registry says; of a file that is not registered, as its sidecar says."""
+    sidecar_sha256: str = ""
+    """As the registry says; of a file that is not registered, as it was when it was found."""
+    copy: Path | None = None
+    """Where the file lies that is judged in its place: an adopted one, or one under the id that its sidecar gives."""
     adopted: AdoptedModel | None = None
     """Of a third-party model: the file that was made from it."""
     fault: TinyvmafError | None = None
@@ -43,21 +46,21 @@ class Subject:
         """
         sidecar = path.with_suffix(".json")
         claims = read_sidecar(sidecar)
-        entry = Entry(path.stem, claims.sha256, file_sha256(sidecar), path.parent)
-        return cls(claims.id, path, entry, registered=False)
-
-    @cached_property
-    def known(self) -> Entry:
-        """Its file and sidecar with their hashes."""
-        if self.entry is None:
-            fault = self.fault or TinyvmafError(f"{self.id}: no file")
-            raise CouldNotRunError(fault.message, hint=fault.hint)
-        return self.entry
+        found = cls(claims.id, path, registered=False, sha256=claims.sha256, sidecar_sha256=file_sha256(sidecar))
+        found.__dict__["sidecar"] = claims
+        return found
 
     @property
     def file(self) -> Path:
-        """The ONNX file that is judged: of a third-party model the adopted one."""
-        return self.known.onnx
+        """The ONNX file that is judged: of a third-party model the adopted one. Sidecar and card lie beside it."""
+        if self.fault is not None:
+            raise CouldNotRunError(self.fault.message, hint=self.fault.hint)
+        return self.copy or self.path
+
+    @property
+    def sidecar_path(self) -> Path:
+        """The file of its sidecar."""
+        return self.file.with_suffix(".json")
 
     @cached_property
     def data(self) -> bytes:
@@ -70,7 +73,7 @@ class Subject:
     @cached_property
     def sidecar(self) -> Sidecar:
         """What is claimed of it."""
-        return self.known.sidecar()
+        return read_sidecar(self.sidecar_path)
 
     @property
     def kind(self) -> str:
@@ -124,7 +127,7 @@ class Subject:
     def fits(self, engine: str) -> bool:
         """Whether it is for that engine. One whose sidecar cannot be read fits any, so that the gate says why."""
         try:
-            return self.entry is None or self.engines is None or engine in self.engines
+            return self.fault is not None or self.engines is None or engine in self.engines
         except RegistryError:
             return True
 

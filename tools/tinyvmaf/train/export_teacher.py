@@ -8,7 +8,8 @@ import numpy as np
 from tinyvmaf.data.golden import golden_errors
 from tinyvmaf.model.engines import OnnxRuntimeCpu
 from tinyvmaf.model.engines.choose import engines_of, exact_in_words
-from tinyvmaf.model.registry import Entry, register
+from tinyvmaf.model.registry import register
+from tinyvmaf.model.subject import Subject
 from tinyvmaf.model.writer import svr_model
 from tinyvmaf.vmaf.domain import Domain
 from tinyvmaf.vmaf.teacher import Teacher
@@ -17,7 +18,7 @@ _ROWS, _SEED = 10_000, 0
 LICENCE = "BSD-2-Clause-Patent"
 
 
-def export_teacher(teacher: Teacher, folder: Path | None = None) -> Entry:
+def export_teacher(teacher: Teacher, folder: Path | None = None) -> Subject:
     """Write a teacher's SVR as model `<teacher>_svr`, measure its errors, and register it.
 
     Args:

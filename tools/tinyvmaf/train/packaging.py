@@ -7,7 +7,8 @@ from typing import Final
 
 from tinyvmaf.model.contract import tier
 from tinyvmaf.model.engines.choose import engines_of, exact_in_words
-from tinyvmaf.model.registry import Entry, register
+from tinyvmaf.model.registry import register
+from tinyvmaf.model.subject import Subject
 from tinyvmaf.train.folds import FoldModel
 from tinyvmaf.train.recipes import PROMISES, Recipe
 from tinyvmaf.vmaf.teacher import Teacher
@@ -52,7 +53,7 @@ def write_candidate(
     *,
     folder: Path,
     judged: bool,
-) -> Entry:
+) -> Subject:
     """Write a model with sidecar and card into a folder, which becomes a registry.
 
     Args:

@@ -68,7 +68,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
     path = Path(arguments.model)
     if path.suffix != ".onnx":
-        path = registry.find(arguments.model).onnx
+        path = registry.find(arguments.model).file
     subject = Subject.at(path)
     against = opponents_of(subject, find_ffmpeg(arguments.ffmpeg), arguments.baseline)
     counted = latency.cost(subject.data)
@@ -95,7 +95,7 @@ def _baseline(arguments: argparse.Namespace) -> int:
     from tinyvmaf.measure import latency
     from tinyvmaf.model import registry
 
-    registered = {entry.id: entry.sha256 for entry in registry.entries()}
+    registered = {one.id: one.sha256 for one in registry.subjects()}
     if arguments.accept:
         ids = list(registered) if "all" in arguments.accept else list(dict.fromkeys(arguments.accept))
         for one in latency.accept(ids, arguments.reason):

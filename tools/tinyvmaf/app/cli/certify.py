@@ -66,7 +66,7 @@ def _path(name: str) -> Path:
         return Path(name)
     from tinyvmaf.model import registry  # imported here: a file does not need it
 
-    return registry.find(name).onnx
+    return registry.find(name).file
 
 
 def _print(name: str, certificate: ExactnessCertificate) -> None:

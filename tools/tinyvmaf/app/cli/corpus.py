@@ -27,8 +27,8 @@ from tinyvmaf.data.corpus import (
     leave_one_source_out,
     scan,
 )
+from tinyvmaf.data.embedded import embedded_corpus
 from tinyvmaf.data.store import Store, default_folder
-from tinyvmaf.files import home
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 
 _CHECK = """\
@@ -136,7 +136,7 @@ def _print(corpus: Corpus, found: CorpusFindings) -> None:
 
 def _build(arguments: argparse.Namespace) -> int:
     ffmpeg = find_ffmpeg(arguments.ffmpeg)
-    spec = arguments.spec or home() / "fixtures" / "corpus" / "ladder9.toml"
+    spec = arguments.spec or embedded_corpus().spec
     with progress_bar(spec.stem, "files") as report:
         manifest = ladder.build(spec, arguments.out, ffmpeg, jobs=arguments.jobs, report=report)
     print(f"{arguments.out}: {len(manifest['clips'])} files")

@@ -85,19 +85,19 @@ def _export(arguments: argparse.Namespace) -> int:
         if arguments.teacher not in KNOWN:
             raise TeacherError(f"unknown teacher {arguments.teacher!r}", hint=f"known: {', '.join(KNOWN)}")
         teacher = load_built_in(ffmpeg, arguments.teacher)
-    entry = export_teacher(teacher, arguments.out)
-    print(f"{entry.onnx}  {entry.onnx.stat().st_size} bytes  sha256 {entry.sha256}")
-    print(_NEXT.format(id=entry.id))
+    new = export_teacher(teacher, arguments.out)
+    print(f"{new.file}  {new.file.stat().st_size} bytes  sha256 {new.sha256}")
+    print(_NEXT.format(id=new.id))
     return 0
 
 
 def _models(arguments: argparse.Namespace) -> int:
     del arguments
     rows = []
-    for entry in registry.entries():
-        sidecar = entry.sidecar()
+    for subject in registry.subjects():
+        sidecar = subject.sidecar
         words = [sidecar.kind, sidecar.tier, str(sidecar.bytes), sidecar.teacher.id, sidecar.exact.word]
-        rows.append([entry.id, *words])
+        rows.append([subject.id, *words])
     print_table(["model", "kind", "tier", "bytes", "teacher", "exact"], rows)
     return 0
 
@@ -105,15 +105,15 @@ def _models(arguments: argparse.Namespace) -> int:
 def _register(arguments: argparse.Namespace) -> int:
     from tinyvmaf.model.registration import register_candidate  # imported here: slow
 
-    entry = register_candidate(arguments.model, arguments.into)
-    print(f"{entry.onnx}  {entry.onnx.stat().st_size} bytes  sha256 {entry.sha256}")
-    print(_NEXT.format(id=entry.id))
+    new = register_candidate(arguments.model, arguments.into)
+    print(f"{new.file}  {new.file.stat().st_size} bytes  sha256 {new.sha256}")
+    print(_NEXT.format(id=new.id))
     return 0
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    chosen = [registry.find(arguments.model)] if arguments.model else registry.entries()
-    found = {entry.id: registry.faults(entry) for entry in chosen}
+    chosen = [registry.find(arguments.model)] if arguments.model else registry.subjects()
+    found = {subject.id: registry.faults(subject) for subject in chosen}
     for model_id, faults in found.items():
         print(f"{model_id}: {'as registered' if not faults else ''}".rstrip())
         for fault in faults:

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 from tinyvmaf.app.cli.common import Commands, add_command, add_ffmpeg_option, positive_int, print_table, progress_bar
 from tinyvmaf.data import dataset
 from tinyvmaf.data.corpus.splits import leave_one_source_out
+from tinyvmaf.data.embedded import embedded_corpus
 from tinyvmaf.data.opinions import Opinions, read_opinions
 from tinyvmaf.data.store import Store, default_folder
 from tinyvmaf.errors import TinyvmafError
-from tinyvmaf.files import home, write_atomic
+from tinyvmaf.files import write_atomic
 from tinyvmaf.measure import environment
-from tinyvmaf.train.recipes import Recipe, read_recipe, recipe_ids
+from tinyvmaf.train.recipes import Recipe, named_recipes, read_recipe, recipe_ids
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def _recipes(arguments: argparse.Namespace) -> int:
 
 def _train(arguments: argparse.Namespace) -> int:
     chosen = _chosen(arguments)
-    path = arguments.features or home() / "fixtures" / "corpus" / "features.parquet"
+    path = arguments.features or embedded_corpus().features
     data = dataset.read(path)
     opinions = read_opinions(arguments.mos) if arguments.mos else None
     rows = [_one(recipe, data, opinions, arguments) for recipe in chosen]
@@ -99,10 +100,7 @@ def _train(arguments: argparse.Namespace) -> int:
 
 
 def _chosen(arguments: argparse.Namespace) -> list[Recipe]:
-    names: list[str] = []
-    for name in arguments.recipe:
-        names += recipe_ids() if name == "all" else [name]
-    recipes = [read_recipe(name) for name in dict.fromkeys(names)]
+    recipes = [read_recipe(name) for name in named_recipes(arguments.recipe)]
     without = [recipe.id for recipe in recipes if recipe.needs_mos and arguments.mos is None]
     if without and "all" not in arguments.recipe:
         raise TinyvmafError(
@@ -143,11 +141,11 @@ def _one(recipe: Recipe, data: dataset.Dataset, opinions: Opinions | None, argum
     for model in finals:
         model_id = recipe.id if len(finals) == 1 else f"{recipe.id}-seed{model.seed}"
         measured = measured_values(model, teacher, report, per_frame=not recipe.architecture.per_clip)
-        entry = write_candidate(
+        written = write_candidate(
             model, model_id, recipe, teacher, measured, origin, folder=arguments.out, judged=report is not None
         )
         if not arguments.json:
-            print(f"{entry.onnx}  {len(model.data)} bytes  sha256 {entry.sha256}")
+            print(f"{written.file}  {len(model.data)} bytes  sha256 {written.sha256}")
     numbers = recipe.architecture.parameters(len(teacher.features))
     row: _Row = {"recipe": recipe.id, "method": recipe.method, "numbers": numbers}
     row |= {"bytes": len(finals[0].data), "fit s": round(took, 1)}

@@ -13,33 +13,32 @@ from tinyvmaf.app.mcp_server.results import (
 )
 from tinyvmaf.errors import ModelError, RegistryError, TeacherError
 from tinyvmaf.measure.agreement import AgreementMetrics
-from tinyvmaf.measure.scoring import TinyModel
 from tinyvmaf.measure.teacher_agreement import ScoredFrames, teacher_agreement
 from tinyvmaf.model import contract, engines, registry
 from tinyvmaf.model.certificate import certify_file
-from tinyvmaf.model.registry import Entry
 from tinyvmaf.model.sidecar import read_sidecar
+from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, load_built_in
 
 
-def registered_model(entry: Entry) -> RegisteredModelResult:
+def registered_model(subject: Subject) -> RegisteredModelResult:
     """A registered model, for the list.
 
     Raises:
         RegistryError: its sidecar cannot be read.
     """
-    sidecar = entry.sidecar()
+    sidecar = subject.sidecar
     return RegisteredModelResult(
-        id=entry.id,
+        id=subject.id,
         kind=sidecar.kind,
         tier=sidecar.tier,
         bytes=sidecar.bytes,
-        sha256=entry.sha256,
+        sha256=subject.sha256,
         teacher=sidecar.teacher.id,
         feature_order=list(sidecar.feature_order),
         exact=sidecar.exact.word,
-        as_registered=not registry.faults(entry),
+        as_registered=not registry.faults(subject),
     )
 
 
@@ -56,8 +55,8 @@ def model_description(name: str) -> ModelDescriptionResult:
         onnx = Path(name)
         model_id, faults = onnx.stem, contract.file_faults(onnx)
     else:
-        entry = registry.find(name)
-        onnx, model_id, faults = entry.onnx, entry.id, registry.faults(entry)
+        subject = registry.find(name)
+        onnx, model_id, faults = subject.file, subject.id, registry.faults(subject)
     beside = onnx.with_suffix(".json")
     sidecar = read_sidecar(beside) if beside.is_file() else None
     card = onnx.with_suffix(".md")
@@ -86,7 +85,7 @@ def _certificate(onnx: Path) -> CertificateResult | None:
     )
 
 
-def model_agreement(model: TinyModel, frames: ScoredFrames) -> ModelAgreementResult:
+def model_agreement(model: Subject, frames: ScoredFrames) -> ModelAgreementResult:
     """A model's agreement with its teacher; raises as `teacher_agreement`."""
     per_frame, per_clip = teacher_agreement(model, frames)
     return ModelAgreementResult(

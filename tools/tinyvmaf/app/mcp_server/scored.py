@@ -20,7 +20,8 @@ from tinyvmaf.app.mcp_server.results import (
 )
 from tinyvmaf.app.mcp_server.roots import Roots
 from tinyvmaf.errors import MediaError, TeacherError, TinyvmafError
-from tinyvmaf.measure.scoring import TinyModel, TinyScores, pooled, teacher_scores, tiny_scores
+from tinyvmaf.measure.scoring import TinyScores, pooled, teacher_scores, tiny_scores
+from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.libvmaf import FrameTable, score_pair
@@ -49,7 +50,7 @@ class ScoredPair:
     scores: dict[str, NDArray[np.float64]]
     """By teacher id, `[T]`, VMAF points."""
 
-    def result(self, model: TinyModel | None, *, per_frame: bool) -> ScoreResult:
+    def result(self, model: Subject | None, *, per_frame: bool) -> ScoreResult:
         """The scores of the clip, and of each frame if asked for.
 
         Raises:
@@ -67,7 +68,7 @@ class ScoredPair:
             per_frame=[self._frame(n, tiny) for n in range(len(self.table))] if per_frame else None,
         )
 
-    def worst(self, teacher: str, model: TinyModel | None, count: int) -> WorstFramesResult:
+    def worst(self, teacher: str, model: Subject | None, count: int) -> WorstFramesResult:
         """The frames with the lowest score by the teacher, or with the largest difference of the model to it."""
         tiny = None if model is None else tiny_scores(model, self.table)
         truth = self.scores[teacher]

@@ -39,12 +39,14 @@ from tinyvmaf.app.mcp_server.results import (
     WorstFramesResult,
 )
 from tinyvmaf.app.mcp_server.roots import Roots
-from tinyvmaf.data import corpus, dataset
+from tinyvmaf.data import corpus
+from tinyvmaf.data.embedded import embedded_corpus
 from tinyvmaf.errors import TinyvmafError
-from tinyvmaf.files import file_blake3, home
-from tinyvmaf.measure.scoring import TinyModel, tiny_model
+from tinyvmaf.files import file_blake3
+from tinyvmaf.measure.scoring import tiny_model
 from tinyvmaf.measure.teacher_agreement import corpus_frames, pair_frames
 from tinyvmaf.model import registry
+from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, find_ffmpeg
 from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN
 
@@ -133,11 +135,10 @@ class Tools:
         embedded corpus. Students have not been fitted to most of these clips."""
 
         def work(call: Call) -> ComparisonResult:
-            names = models or [entry.id for entry in registry.entries()]
+            names = models or [one.id for one in registry.subjects()]
             tiny = [self._model(name) for name in dict.fromkeys(names)]
             if reference is None and distorted is None:
-                embedded = dataset.read(home() / "fixtures" / "corpus" / "features.parquet")
-                frames = corpus_frames(embedded, "the embedded corpus")
+                frames = corpus_frames(embedded_corpus().read(), "the embedded corpus")
             elif reference is None or distorted is None:
                 raise TinyvmafError("only one of reference and distorted is given", hint="give both, or neither")
             else:
@@ -155,7 +156,7 @@ class Tools:
     async def list_models(self, context: Ctx) -> ModelsResult:
         """List the registered tiny models: kind, size, teacher, and whether their arithmetic is proven exact."""
         return await self._do(
-            context, lambda _: ModelsResult(models=[describe.registered_model(entry) for entry in registry.entries()])
+            context, lambda _: ModelsResult(models=[describe.registered_model(one) for one in registry.subjects()])
         )
 
     async def describe_model(self, model: Model, context: Ctx) -> ModelDescriptionResult:
@@ -221,7 +222,7 @@ class Tools:
     def _score(self, request: scored.PairRequest, teachers: Sequence[str], call: Call) -> scored.ScoredPair:
         return scored.score(request, teachers, self._roots, self._ffmpeg, call)
 
-    def _model(self, name: str) -> TinyModel:
+    def _model(self, name: str) -> Subject:
         with models.readable(name, self._roots) as known:
             models.require_contract(known)
             return tiny_model(known)

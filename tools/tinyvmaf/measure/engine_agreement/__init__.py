@@ -2,7 +2,7 @@
 
 from tinyvmaf.measure.engine_agreement.float64_reference import in_float64
 from tinyvmaf.measure.engine_agreement.inputs import Arrays, Inputs, rows_for, sole
-from tinyvmaf.measure.engine_agreement.rows import boundaries, extremes, inside, mixed, outside
+from tinyvmaf.measure.engine_agreement.rows import Rows, boundaries, extremes, inside, mixed, outside
 from tinyvmaf.measure.engine_agreement.runs import BATCHES, Sessions, in_batches, settings_of, threads_of
 from tinyvmaf.measure.engine_agreement.search import Disagreement, search
 
@@ -11,6 +11,7 @@ __all__ = [
     "Arrays",
     "Disagreement",
     "Inputs",
+    "Rows",
     "Sessions",
     "boundaries",
     "extremes",

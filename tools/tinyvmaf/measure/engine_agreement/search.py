@@ -10,9 +10,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyvmaf.measure.engine_agreement.rows import Rows
 from tinyvmaf.measure.engine_agreement.ulp import distances
 
-Rows = NDArray[np.float32]
 Scores = Callable[[Rows], NDArray[np.float32]]
 
 _MUTATIONS: Final = (-7.0, 0.0)  # range of log10 of a step, relative to the feature's spread

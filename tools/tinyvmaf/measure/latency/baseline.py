@@ -87,17 +87,17 @@ def accept(model_ids: Sequence[str], reason: str, folder: Path | None = None) ->
     """
     if not reason.strip():
         raise BaselineError("a new baseline needs a reason", hint="--reason 'why a slower model is wanted'")
-    known = {entry.id: entry for entry in registry.entries()}
+    known = {one.id: one for one in registry.subjects()}
     kept = {name: old for name, old in baselines(folder).items() if name in known}
     now = datetime.now(UTC).date().isoformat()
     moved = []
     for model_id in model_ids:
-        entry = registry.find(model_id)
-        if wrong := registry.faults(entry):
+        subject = registry.find(model_id)
+        if wrong := registry.faults(subject):
             raise RegistryError(f"{model_id} is not what was registered: {wrong[0]}")
-        moved.append(Baseline(model_id, entry.sha256, now, reason.strip()))
+        moved.append(Baseline(model_id, subject.sha256, now, reason.strip()))
     for one in moved:
-        write_atomic(_folder(folder) / f"{one.id}.onnx", known[one.id].onnx.read_bytes())
+        write_atomic(_folder(folder) / f"{one.id}.onnx", known[one.id].file.read_bytes())
     kept |= {one.id: one for one in moved}
     content = [asdict(kept[name]) for name in sorted(kept)]
     write_atomic(_folder(folder) / FILE, json.dumps(content, indent=2, ensure_ascii=False) + "\n")

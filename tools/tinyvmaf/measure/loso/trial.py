@@ -50,6 +50,16 @@ class Trial:
         return self.subject is not None and self.subject.registered
 
     @property
+    def lacks_opinions(self) -> bool:
+        """Whether its recipe fits opinions, and there are none."""
+        return self.recipe is not None and self.recipe.needs_mos and self.opinions is None
+
+    @property
+    def compared_with_teacher(self) -> bool:
+        """Whether its scores should be the teacher's, frame by frame: it fits no opinions and does not score clips."""
+        return self.opinions is None and (self.recipe is None or not self.recipe.architecture.per_clip)
+
+    @property
     def file(self) -> FoldModel:
         """Its model's file, which holds nothing out."""
         assert self.subject is not None

@@ -1,7 +1,7 @@
 """Recipes as TOML files: everything that decides what a student becomes. The same recipe gives the same model file."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -70,6 +70,11 @@ def recipe_folder() -> Path:
 def recipe_ids() -> list[str]:
     """The names of those recipes, sorted."""
     return sorted(path.stem for path in recipe_folder().glob("*.toml"))
+
+
+def named_recipes(names: Iterable[str]) -> list[str]:
+    """The names, each once; `all` stands for every recipe that tinyvmaf brings."""
+    return list(dict.fromkeys(one for name in names for one in (recipe_ids() if name == "all" else [name])))
 
 
 def find_recipe(name: str | Path) -> Path:

@@ -3,7 +3,7 @@
 libvmaf's executable contains its models as JSON text. The sha256 of that text must be that of the published model.
 """
 
-from tinyvmaf.vmaf.teacher.load import DEFAULT, KNOWN, load_built_in, load_json
+from tinyvmaf.vmaf.teacher.load import DEFAULT, KNOWN, load_built_in, load_carried, load_json
 from tinyvmaf.vmaf.teacher.model import Bagging, Teacher
 from tinyvmaf.vmaf.teacher.parse import parse
 from tinyvmaf.vmaf.teacher.svr import ChromaFromLuma, ScoreTransform, Svr
@@ -17,6 +17,7 @@ __all__ = [
     "Svr",
     "Teacher",
     "load_built_in",
+    "load_carried",
     "load_json",
     "parse",
 ]

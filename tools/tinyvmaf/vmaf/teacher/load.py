@@ -2,11 +2,13 @@
 
 import json
 import mmap
+from collections.abc import Iterable
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from tinyvmaf.errors import TeacherError
+from tinyvmaf.errors import CouldNotRunError, TeacherError
 from tinyvmaf.files import sha256
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.teacher.model import Teacher
@@ -51,6 +53,21 @@ def load_built_in(ffmpeg: FFmpeg, teacher_id: str = DEFAULT) -> Teacher:
             hint="give the published model file with --teacher-json FILE",
         )
     return parse(found[expected], teacher_id)
+
+
+def load_carried(ffmpeg: FFmpeg, teacher_ids: Iterable[str]) -> dict[str, Teacher]:
+    """Those of these teachers that this libvmaf has, by id; an older one lacks some.
+
+    Raises:
+        CouldNotRunError: it has none of them.
+    """
+    found, names = {}, list(teacher_ids)
+    for name in names:
+        with suppress(TeacherError):
+            found[name] = load_built_in(ffmpeg, name)
+    if not found:
+        raise CouldNotRunError(f"{ffmpeg} carries none of {', '.join(names)}")
+    return found
 
 
 def load_json(path: Path, *, expected_sha256: str | None = None) -> Teacher:

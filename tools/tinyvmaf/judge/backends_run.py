@@ -1,0 +1,70 @@
+"""What tests of a run of the backends gate share: sessions of engines, and the inputs that models are tried on."""
+
+from collections.abc import Callable
+from typing import Final
+
+from tinyvmaf.data.dataset import Dataset
+from tinyvmaf.judge.asked_engines import check_named, reference_engine
+from tinyvmaf.judge.bounds import Bound, Bounds
+from tinyvmaf.judge.kinds import Material, kind_of
+from tinyvmaf.judge.model_failed import model_failed
+from tinyvmaf.measure.engine_agreement import BATCHES, Inputs, Rows, Sessions, in_batches
+from tinyvmaf.measure.engine_agreement.runs import DEFAULT
+from tinyvmaf.model.engines import Engine, Session, Settings
+from tinyvmaf.model.subject import Subject
+from tinyvmaf.vmaf.teacher import Teacher
+
+Scorer = Callable[[Rows], Rows]
+_LARGEST: Final = max(BATCHES)
+
+
+class BackendsRun(Sessions):
+    """Loads and runs models. Where an engine refuses one, the model failed, not the gate."""
+
+    def __init__(self, data: Dataset, teacher: Callable[[str], Teacher]) -> None:
+        super().__init__()
+        self._material = Material(data, teacher)
+        self._inputs: dict[tuple[object, ...], Inputs] = {}
+
+    def load(self, subject: Subject, engine: Engine, settings: Settings = DEFAULT, *, fresh: bool = False) -> Session:
+        """A model in an engine; shared by all that ask for the same, unless it must be fresh."""
+        __tracebackhide__ = True
+        with model_failed():
+            return super().load(subject, engine, settings, fresh=fresh)
+
+    def run(self, session: Session, rows: Rows, batch: int) -> Rows:
+        """Scores `[N]` of rows, handed over so many at a time."""
+        __tracebackhide__ = True
+        with model_failed():
+            return in_batches(session, rows, batch)
+
+    def reference(self, subject: Subject) -> Scorer:
+        """Scores of the first engine that the model is for and that is here, at its default setting."""
+        session = self.load(subject, reference_engine(subject))
+        return lambda rows: self.run(session, rows, _LARGEST)
+
+    def inputs(self, subject: Subject) -> Inputs:
+        """What the model is tried on; models of one shape share it."""
+        key = (subject.kind, subject.features, subject.teacher_id, subject.proof.certified)
+        if key not in self._inputs:
+            with model_failed():
+                self._inputs[key] = kind_of(subject).engine_inputs(subject, self._material)
+        return self._inputs[key]
+
+
+def check_candidate(subject: Subject) -> Subject:
+    """The model; one that names unknown engines, or whose arithmetic cannot be read, has failed.
+
+    Raises:
+        CouldNotRunError: its file cannot be read.
+    """
+    subject.data  # noqa: B018 - the gate cannot run without
+    with model_failed(subject.id):
+        check_named(subject)
+        subject.proof  # noqa: B018 - proven now; `contract` holds the sidecar against it
+    return subject
+
+
+def ulp_bound(subject: Subject, engine: Engine, bounds: Bounds) -> Bound:
+    """How far apart the engine and the reference may be, ULP."""
+    return bounds.for_subject(f"backends.{'exact' if subject.exact else 'ulp'}", subject, engine=engine.name)
