@@ -1,5 +1,6 @@
 """A model as a lane: what is timed, and that wrong outputs are found."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -75,6 +76,15 @@ def test_a_block_looks_at_all_that_it_computed(subject: Subject, few: Expected, 
     assert lane.checked == before + (lane.calls + 1) * batch  # and the call that warms the caches
     assert not lane.wrong
     assert 0 < lane.worst < 0.5
+
+
+def test_a_slow_lane_times_and_looks_at_its_only_call(subject: Subject, few: Expected) -> None:
+    slow = ModelLane("model", subject.data, few, 16, clock=itertools.count(0, 20_000_000).__next__)
+    other = ModelLane("baseline", subject.data, few, 16, like=slow)
+    for lane in (slow, other):
+        before = lane.checked
+        lane.block()
+        assert (lane.slow, lane.checked) == (True, before + 16)
 
 
 @pytest.mark.parametrize("score", [99.0, 0.0])

@@ -20,7 +20,7 @@ from tinyvmaf.measure.latency.cost import Cost, cost
 from tinyvmaf.measure.latency.footprints import Footprint, footprint
 from tinyvmaf.measure.latency.lanes import ANY_SCORE, BATCHES, SETTINGS, Expected, FloorLane, ModelLane, Wrong
 from tinyvmaf.measure.latency.measured import Measured
-from tinyvmaf.measure.latency.race import PASSES, REPEATS, Race, RatioBound, RatioVerdict, disturbed, judge
+from tinyvmaf.measure.latency.race import PASSES, Race, RatioBound, RatioVerdict, disturbed, judge
 from tinyvmaf.measure.latency.ratio import Ratio, ratio
 from tinyvmaf.measure.latency.references import floor_model, teacher_model
 
@@ -31,7 +31,6 @@ __all__ = [
     "FLOOR",
     "MODEL",
     "PASSES",
-    "REPEATS",
     "SETTINGS",
     "TEACHER",
     "Baseline",

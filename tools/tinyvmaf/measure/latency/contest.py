@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from tinyvmaf.errors import ModelError
 from tinyvmaf.measure.latency.baseline import BaselineError, baselines
 from tinyvmaf.measure.latency.cost import features_of
-from tinyvmaf.measure.latency.lanes import ANY_SCORE, Expected, FloorLane, ModelLane
-from tinyvmaf.measure.latency.race import Race
+from tinyvmaf.measure.latency.lanes import ANY_SCORE, SESSIONS, Expected, FloorLane, ModelLane
+from tinyvmaf.measure.latency.race import REPEATS, Race
 from tinyvmaf.measure.latency.references import floor_model, teacher_model
 from tinyvmaf.model import contract
 from tinyvmaf.model.engines import EngineError, OnnxRuntimeCpu
@@ -77,7 +77,8 @@ def race_of(data: bytes, against: Opponents, batch: int) -> Race:
         # It was good enough once; whether it is right is not the question here.
         loose = Expected(expected.rows, expected.scores, ANY_SCORE)
         lanes.append(ModelLane(BASELINE, against.baseline, loose, batch, like=model, fault=BaselineError))
-    return Race(lanes)
+    # A slow call runs through many interruptions itself. Once in each session is enough, and unclear races go on.
+    return Race(lanes, repeats=SESSIONS if model.slow else REPEATS)
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,8 @@ BATCHES: Final = (1, 16, 256, 4096)
 SETTINGS: Final = "1 intra-op thread, sequential, no spinning, all optimisations"
 SESSIONS: Final = 3
 BLOCK_NS: Final = 1_000_000
+SLOW_NS: Final = 10_000_000
+"""A call that takes longer needs no call before it that fills the caches: that is below 1 % of its time."""
 ANY_SCORE: Final = math.inf
 """For `Expected.most`: only shape and dtype of the outputs are checked."""
 _MOST_CALLS: Final = 200
@@ -72,7 +74,7 @@ class ModelLane:
 
         Args:
             batch: rows per call.
-            like: use as many calls per block as this lane, because later calls profit from the caches.
+            like: time calls as this lane does, as many per block, because later calls profit from the caches.
             fault: the error raised if the model does not load, does not run, or returns no scores. If it is not
                 ModelError, it is also raised for a wrong score; use this for reference models.
             sessions: number of sessions that take turns.
@@ -100,11 +102,14 @@ class ModelLane:
             (start, np.ascontiguousarray(expected.rows[start : start + batch])) for start in starts
         ]
         self._turn = 0
-        self.calls = 1
+        self.calls, self.slow = 1, False
         for _ in range(sessions):  # the first call of a session initialises it
             self.block()
         fastest = min(self.block() for _ in range(sessions)) * batch
-        self.calls = max(1, min(_MOST_CALLS, math.ceil(BLOCK_NS / fastest))) if like is None else like.calls
+        if like is None:
+            self.calls, self.slow = max(1, min(_MOST_CALLS, math.ceil(BLOCK_NS / fastest))), fastest > SLOW_NS
+        else:
+            self.calls, self.slow = like.calls, like.slow
 
     def block(self) -> float:
         """Time a block of calls; returns ns per row."""
@@ -113,14 +118,14 @@ class ModelLane:
         feeds = [{name: rows} for _, rows in chosen]
         self._turn += 1
         try:
-            warm = run(None, feeds[0])  # another model has used the caches
+            warm = [] if self.slow else [run(None, feeds[0])]  # another model has used the caches
             begin = self._clock()
             outputs = [run(None, feed) for feed in feeds]
             end = self._clock()
         except Exception as error:  # ONNX Runtime's exceptions have no common base
             kind = EngineError if is_environments(error) else self._fault
             raise kind(f"{self.name}: ONNX Runtime failed on {self.batch} rows: {error}") from error
-        for (start, _), output in zip([chosen[0], *chosen], [warm, *outputs], strict=True):
+        for (start, _), output in zip([*chosen[: len(warm)], *chosen], [*warm, *outputs], strict=True):
             self._look(start, output)
         return (end - begin) / (self.calls * self.batch)
 
