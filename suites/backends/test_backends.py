@@ -11,6 +11,7 @@ from tinyvmaf.judge.outcomes import hold
 from tinyvmaf.judge.plugin import Evidence, Judge, Note
 from tinyvmaf.measure import engine_agreement
 from tinyvmaf.measure.engine_agreement import BATCHES, Inputs, Rows
+from tinyvmaf.measure.engine_agreement.float64_reference import in_float64
 from tinyvmaf.measure.engine_agreement.ulp import UlpComparison, compare
 from tinyvmaf.model import engines
 from tinyvmaf.model.engines import Engine, Settings
@@ -221,7 +222,7 @@ def test_distance_from_float64_is_known(
 ) -> None:
     """The same graph in float64: how far this float32 is from what its numbers mean. Judged only if it is exact."""
     try:
-        truth = engine_agreement.in_float64(candidate.data, some_rows).astype(np.float32)
+        truth = in_float64(candidate.data, some_rows).astype(np.float32)
     except ModelError as error:
         also_not_checked(f"{model}: its distance from float64: {error.message}")
         return

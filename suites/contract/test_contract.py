@@ -21,7 +21,7 @@ from tinyvmaf.judge.subjects import adoption_faults
 from tinyvmaf.model import registry
 from tinyvmaf.model.engines.choose import engines_of
 from tinyvmaf.model.subject import Subject
-from tinyvmaf.model.third_party import original_scorer
+from tinyvmaf.model.third_party.wrap import original_scorer
 from tinyvmaf.vmaf.domain import Domain, worst_difference
 from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.ffmpeg import FFmpeg

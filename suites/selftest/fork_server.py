@@ -34,14 +34,16 @@ IMPORTED = (
     "scipy.stats",
     "tinyvmaf.measure.latency",
     "tinyvmaf.train.packaging",
-    "tinyvmaf.app.cli",
+    "tinyvmaf.app.cli.corpus",
+    "tinyvmaf.app.cli.extract",
+    "tinyvmaf.judge.feeding",
+    "tinyvmaf.judge.report",
     "tinyvmaf.judge.selection",
     "tinyvmaf.measure.latency_history",
     "tinyvmaf.measure.loso",
-    "tinyvmaf.measure.engine_agreement",
+    "tinyvmaf.measure.engine_agreement.float64_reference",
     "tinyvmaf.model.certificate.proof",
     "tinyvmaf.model.golden_records",
-    "tinyvmaf.model.third_party",
 )
 IF_INSTALLED = (("torch", "tinyvmaf.train.fitting.run"), ("mcp", "mcp.client.stdio"))
 # jemalloc, in pyarrow, is made for forks. So is OpenBLAS, which ends its threads before one: they are not seen here.

@@ -12,7 +12,8 @@ import pytest
 from tinyvmaf.data import dataset
 from tinyvmaf.files import home
 from tinyvmaf.judge.subjects import named
-from tinyvmaf.model.third_party import FeedOptions, original_scorer
+from tinyvmaf.model.third_party import FeedOptions
+from tinyvmaf.model.third_party.wrap import original_scorer
 from tinyvmaf.vmaf.features import CANONICAL, CANONICAL_FEATURES
 
 from .conftest import Gate

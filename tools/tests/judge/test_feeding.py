@@ -16,7 +16,9 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from tinyvmaf.files import home
 from tinyvmaf.judge.subjects import named
 from tinyvmaf.model.subject import Subject
-from tinyvmaf.model.third_party import FeedOptions, UndescribedError, graph_normalises, original_scorer
+from tinyvmaf.model.third_party import FeedOptions, UndescribedError
+from tinyvmaf.model.third_party.normalisation import graph_normalises
+from tinyvmaf.model.third_party.wrap import original_scorer
 from tinyvmaf.vmaf.features import CANONICAL, CANONICAL_FEATURES
 
 THEIRS = home() / "fixtures/third_party/quickvmaf.onnx"

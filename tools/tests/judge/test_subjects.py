@@ -11,9 +11,9 @@ from tinyvmaf.errors import ModelError
 from tinyvmaf.files import home
 from tinyvmaf.judge import subjects
 from tinyvmaf.judge.subjects import adoption_faults
-from tinyvmaf.model import registry, third_party
+from tinyvmaf.model import registry
 from tinyvmaf.model.subject import Subject
-from tinyvmaf.model.third_party import FeedOptions
+from tinyvmaf.model.third_party import FeedOptions, original
 from tinyvmaf.vmaf.features import CANONICAL_FEATURES
 
 from ..model.third_party_files import PLAIN, network, write
@@ -114,14 +114,14 @@ def test_what_a_file_brings_about_is_its_own(tmp_path: Path, monkeypatch: pytest
     """An error that nobody thought of is a fault of that file, and the others are judged."""
     good = write(tmp_path, network(), PLAIN, name="good")
     bad = write(tmp_path, network(), PLAIN, name="bad")
-    real = third_party.read_original
+    real = original.read_original
 
     def read_original(path: Path, width: int) -> Any:
         if path == bad:
             raise MemoryError("hostile")
         return real(path, width)
 
-    monkeypatch.setattr(subjects, "read_original", read_original)
+    monkeypatch.setattr(original, "read_original", read_original)
     one, two = of([bad, good], tmp_path)
     assert "cannot be judged: MemoryError: hostile" in str(one.fault)
     assert two.fault is None

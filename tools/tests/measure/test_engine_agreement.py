@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tinyvmaf.errors import ModelError
 from tinyvmaf.files import home
 from tinyvmaf.measure import engine_agreement
+from tinyvmaf.measure.engine_agreement.float64_reference import in_float64
 from tinyvmaf.measure.engine_agreement.ulp import UlpError, compare
 from tinyvmaf.model.engines import LEVELS, Session, Settings, all_engines, find
 from tinyvmaf.vmaf.domain import Domain
@@ -160,14 +161,14 @@ def test_the_truth_of_an_exact_model_is_what_it_gives(domain: Domain) -> None:
     )
     with find("onnxruntime-cpu").load(NANO.read_bytes()) as session:
         scores = session.run(rows)
-    truth = engine_agreement.in_float64(NANO.read_bytes(), rows)
+    truth = in_float64(NANO.read_bytes(), rows)
     assert truth.dtype == np.float64
     assert (truth == scores).all()
 
 
 def test_the_truth_of_bytes_that_are_no_model_is_an_error() -> None:
     with pytest.raises(ModelError):
-        engine_agreement.in_float64(NANO.read_bytes()[:500], np.zeros((1, 6), np.float32))
+        in_float64(NANO.read_bytes()[:500], np.zeros((1, 6), np.float32))
 
 
 def test_the_first_of_mixed_rows_are_of_every_kind() -> None:

@@ -17,15 +17,9 @@ from onnx import TensorProto, helper, numpy_helper
 from tinyvmaf.errors import ModelError
 from tinyvmaf.model import contract
 from tinyvmaf.model.engines import OnnxRuntimeCpu
-from tinyvmaf.model.third_party import (
-    FeedOptions,
-    UndescribedError,
-    adopt,
-    describe_feed,
-    original_scorer,
-    read_original,
-)
-from tinyvmaf.model.third_party.wrap import AdoptedModel
+from tinyvmaf.model.third_party import FeedOptions, UndescribedError, describe_feed
+from tinyvmaf.model.third_party.original import read_original
+from tinyvmaf.model.third_party.wrap import AdoptedModel, adopt, original_scorer
 from tinyvmaf.vmaf.features import CANONICAL, CANONICAL_FEATURES, Feature
 
 from .third_party_files import PLAIN, network, truth, write

@@ -14,15 +14,10 @@ from tinyvmaf.data import dataset
 from tinyvmaf.errors import ModelError
 from tinyvmaf.files import home
 from tinyvmaf.model import contract
-from tinyvmaf.model.third_party import (
-    AdoptedModel,
-    FeedDescription,
-    Original,
-    UndescribedError,
-    adopt,
-    graph_normalises,
-    original_scorer,
-)
+from tinyvmaf.model.third_party import FeedDescription, UndescribedError
+from tinyvmaf.model.third_party.normalisation import graph_normalises
+from tinyvmaf.model.third_party.original import Original
+from tinyvmaf.model.third_party.wrap import AdoptedModel, adopt, original_scorer
 
 # A model fed wrongly is wrong by tens of points; a poor one that is fed rightly is not better when fed wrongly.
 _FOLLOWS: Final = 20.0

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.files import write_atomic
-from tinyvmaf.judge import report, verdict
+from tinyvmaf.judge import verdict
 
 UNFINISHED: Final = "unfinished.txt"
 """Lies in the folder while a run of suites goes on, and where one was killed."""
@@ -47,6 +47,8 @@ def publish(folder: Path, record: Mapping[str, Any], evidence: Mapping[str, Any]
     verdict.check(record)
     remove(folder)
     try:
+        from tinyvmaf.judge import report  # slow to import, and a part of a run writes none
+
         report.write(folder, record, evidence)
         verdict.write(folder, record, evidence)
     except BaseException:

@@ -5,21 +5,23 @@ import shutil
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tinyvmaf.errors import CouldNotRunError, ModelError, RegistryError, TinyvmafError
 from tinyvmaf.files import file_sha256, sha256
-from tinyvmaf.judge.feeding import fed_as_meant
 from tinyvmaf.judge.kinds import kind_of
 from tinyvmaf.model import contract, registry
 from tinyvmaf.model.contract.words import in_one_line, quoted
 from tinyvmaf.model.engines.choose import engines_of
 from tinyvmaf.model.subject import Subject
-from tinyvmaf.model.third_party import AdoptedModel, FeedOptions, describe_feed, read_original
+from tinyvmaf.model.third_party import FeedOptions, describe_feed
 from tinyvmaf.model.third_party.feed import Features
 from tinyvmaf.model.third_party.sidecars import UndescribedError, read_sidecar, sidecar_of
 from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN
+
+if TYPE_CHECKING:
+    from tinyvmaf.model.third_party.wrap import AdoptedModel
 
 NO_MODEL: Final = "no model"
 _LONGEST: Final = 100
@@ -108,6 +110,10 @@ def _own(path: Path, folder: Path, options: FeedOptions) -> Subject | None:
 
 
 def _adopted(path: Path, folder: Path, features_of: Features, options: FeedOptions) -> Subject:
+    # These import onnx, which is slow; judging registered models does not need them.
+    from tinyvmaf.judge.feeding import fed_as_meant
+    from tinyvmaf.model.third_party.original import read_original
+
     if not path.is_file():
         raise CouldNotRunError(f"{path}: no such file")
     name = _id(path)
@@ -133,7 +139,7 @@ def _adopted(path: Path, folder: Path, features_of: Features, options: FeedOptio
     return replace(made, path=path, registered=False, copy=made.file, adopted=adopted)
 
 
-def adoption_faults(one: AdoptedModel, path: Path) -> list[str]:
+def adoption_faults(one: "AdoptedModel", path: Path) -> list[str]:
     """Where a third-party sidecar and its file disagree."""
     found, content = [], one.feed.sidecar
     actual = sha256(path.read_bytes())

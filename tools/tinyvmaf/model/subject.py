@@ -4,14 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tinyvmaf.errors import CouldNotRunError, RegistryError, TinyvmafError
 from tinyvmaf.files import file_sha256, home
 from tinyvmaf.model import contract
 from tinyvmaf.model.certificate import ExactnessCertificate, certify
 from tinyvmaf.model.sidecar import Sidecar, Training, read_sidecar
-from tinyvmaf.model.third_party import AdoptedModel
+
+if TYPE_CHECKING:
+    from tinyvmaf.model.third_party.wrap import AdoptedModel
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Subject:
     """As the registry says; of a file that is not registered, as it was when it was found."""
     copy: Path | None = None
     """Where the file lies that is judged in its place: an adopted one, or one under the id that its sidecar gives."""
-    adopted: AdoptedModel | None = None
+    adopted: "AdoptedModel | None" = None
     """Of a third-party model: the file that was made from it."""
     fault: TinyvmafError | None = None
     """Why it cannot be judged: a `ModelError` is the model's own fault, any other kept the gates from running."""

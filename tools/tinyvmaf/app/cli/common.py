@@ -8,9 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 Commands = Any
 """argparse's subparsers action, whose type it does not export."""
 
@@ -99,6 +96,9 @@ def positive_float(text: str) -> float:
 @contextmanager
 def progress_bar(what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
     """A progress bar on stderr, if that is a terminal; gives a function of (done, total)."""
+    from rich.console import Console  # slow to import
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
@@ -115,6 +115,9 @@ def progress_bar(what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
 @contextmanager
 def clip_bar(what: str) -> Iterator[Callable[[int, int, int], None]]:
     """As `progress_bar`, with a frame rate; gives a function of (clips done, total clips, frames done)."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

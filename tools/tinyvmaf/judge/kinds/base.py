@@ -12,15 +12,17 @@ kind. `regressor` and `teacher` are the shipped examples.
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyvmaf.data.dataset import Dataset
 from tinyvmaf.measure.engine_agreement import Arrays, Inputs
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.teacher import Teacher
+
+if TYPE_CHECKING:  # slow to import
+    from tinyvmaf.data.dataset import Dataset
 
 Truth = Callable[[Arrays], NDArray[np.float64]]
 """The right answers `[N]` to N items, in VMAF points."""
@@ -30,7 +32,7 @@ Truth = Callable[[Arrays], NDArray[np.float64]]
 class Material:
     """What a kind makes inputs and truth from."""
 
-    corpus: Dataset
+    corpus: "Dataset"
     """Rows of a corpus: features and scores. Where its clips are on disk stands in its provenance."""
     teacher: Callable[[str], Teacher]
     """Teachers by id; raises `TeacherError` for one that the libvmaf here lacks."""

@@ -1,6 +1,5 @@
 """Whether a score depends on the engine: test rows, runs in all settings, and a search for rows that differ."""
 
-from tinyvmaf.measure.engine_agreement.float64_reference import in_float64
 from tinyvmaf.measure.engine_agreement.inputs import Arrays, Inputs, rows_for, sole
 from tinyvmaf.measure.engine_agreement.rows import Rows, boundaries, extremes, inside, mixed, outside
 from tinyvmaf.measure.engine_agreement.runs import BATCHES, Sessions, in_batches, settings_of, threads_of
@@ -16,7 +15,6 @@ __all__ = [
     "boundaries",
     "extremes",
     "in_batches",
-    "in_float64",
     "inside",
     "mixed",
     "outside",

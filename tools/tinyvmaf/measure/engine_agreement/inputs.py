@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyvmaf.data.dataset import Dataset
 from tinyvmaf.data.golden import load_rows
 from tinyvmaf.errors import CouldNotRunError, ModelError
 from tinyvmaf.measure.engine_agreement.rows import boundaries, extremes, inside, mixed, outside
@@ -15,6 +14,9 @@ from tinyvmaf.model.contract import INPUT
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.domain import Domain
 from tinyvmaf.vmaf.features import CANONICAL
+
+if TYPE_CHECKING:  # slow to import
+    from tinyvmaf.data.dataset import Dataset
 
 EXACT_ROWS: Final = 1_000_000
 OTHER_ROWS: Final = 50_000
@@ -59,7 +61,7 @@ def count_of(subject: Subject) -> int:
     return EXACT_ROWS if subject.proof.certified else OTHER_ROWS
 
 
-def rows_for(subject: Subject, domain: Domain, corpus: Dataset) -> Inputs:
+def rows_for(subject: Subject, domain: Domain, corpus: "Dataset") -> Inputs:
     """Rows for a model: its features, in its order.
 
     Args:

@@ -1,6 +1,9 @@
 """Texts from a foreign file, made safe to print: quoted, escaped and short."""
 
-from onnx import NodeProto, TensorProto
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from onnx import NodeProto
 
 _NAME, _LINE = 80, 300
 
@@ -11,7 +14,7 @@ def quoted(name: object) -> str:
     return text if len(text) <= _NAME else f"{text[:_NAME]}... ({len(text)} characters)"
 
 
-def node_name(i: int, node: NodeProto) -> str:
+def node_name(i: int, node: "NodeProto") -> str:
     """A phrase for the graph's node number `i`: its name, else its first output, and its operator."""
     name = node.name or (node.output[0] if node.output else f"number {i}")
     return f"node {quoted(name)} ({quoted(node.op_type)[1:-1]})"
@@ -19,6 +22,8 @@ def node_name(i: int, node: NodeProto) -> str:
 
 def type_name(data_type: int) -> str:
     """An element type's name; `number N` for an unknown type."""
+    from onnx import TensorProto  # slow to import
+
     known = {number: name for name, number in TensorProto.DataType.items()}
     return str(known.get(data_type, f"number {data_type}"))
 
