@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tinyvmaf.errors import CouldNotRunError, TinyvmafError
 from tinyvmaf.files import home
-from tinyvmaf.judge.bounds import Bound, load_bounds
+from tinyvmaf.judge.bounds import Bound, for_no_model, load_bounds
 from tinyvmaf.judge.gates import GATES, SELECTORS
 from tinyvmaf.model.registry import find, subjects
 
@@ -127,6 +127,16 @@ def test_a_table_for_a_model_names_a_registered_one() -> None:
     named = {dict(bound.selectors).get("model") for bound in BOUNDS} - {None}
     assert named
     assert named <= registered
+
+
+def test_a_table_for_a_model_that_is_not_registered_is_reported(tmp_path: Path) -> None:
+    """It loads, as the model may be registered later; the run says that nothing has this bound."""
+    bounds = load_bounds(added(tmp_path, "latency.floor.model.tinyvmaf_nanno"))
+    assert for_no_model(BOUNDS) == []
+    assert for_no_model(bounds) == [
+        "gates.toml [latency.floor.model.tinyvmaf_nanno]: no model tinyvmaf_nanno is registered, so nothing has this "
+        "bound; did you mean tinyvmaf_nano?"
+    ]
 
 
 def test_selectors_stand_in_one_order_only(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def pytest_addoption(parser):
     parser.addoption("--report", default="report")
 
 def pytest_configure(config):
-    one = Subject({model!r}, Path("x.onnx"), None, registered={registered!r})
+    one = Subject({model!r}, Path("x.onnx"), registered={registered!r})
     config.stash[selection._SUBJECTS] = {{one.id: one}}
     config.pluginmanager.get_plugin("tinyvmaf-verdict").under_test([one.as_dict() | {{"asked": ["contract"]}}])
 

@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from tinyvmaf.errors import CouldNotRunError
+from tinyvmaf.errors import CouldNotRunError, RegistryError
 from tinyvmaf.files import home
 from tinyvmaf.judge.gates import GATES, SELECTORS, Gate
 from tinyvmaf.judge.kinds import kinds
+from tinyvmaf.model import registry
 from tinyvmaf.model.contract import TIERS
 from tinyvmaf.model.engines import all_engines
 from tinyvmaf.model.subject import Subject
@@ -129,6 +130,23 @@ def load_bounds(path: Path | None = None) -> Bounds:
     return Bounds(found)
 
 
+def for_no_model(bounds: Iterable[Bound]) -> list[str]:
+    """A sentence for each table that names a model which is not registered: no test asks for its bound.
+
+    A file of `--model` does not get it either, for it chose its id itself.
+    """
+    try:
+        known = [one.id for one in registry.subjects()]
+    except RegistryError:  # a fault of its own: nobody knows which models are registered
+        return []
+    named = [(bound.table, dict(bound.selectors).get("model")) for bound in bounds]
+    return [
+        f"{table}: no model {model} is registered, so nothing has this bound{_nearest(model, known)}"
+        for table, model in named
+        if model is not None and model not in known
+    ]
+
+
 def promise(name: str, value: float, model_id: str) -> Bound:
     """The bound that a model's sidecar promises to keep.
 
@@ -190,7 +208,7 @@ def _bound(
 
 
 def _known(selector: str) -> list[str]:
-    """The values of a selector that can occur; empty where nothing is known: a model may be registered later."""
+    """The values of a selector that can occur; empty for models, see `for_no_model`."""
     if selector == "engine":
         return [engine.name for engine in all_engines()]
     known: dict[str, list[str]] = {"kind": [*kinds()], "teacher": [*KNOWN], "tier": [name for name, _ in TIERS]}

@@ -23,6 +23,7 @@ from tinyvmaf import __version__
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.files import write_atomic
 from tinyvmaf.judge import report_folder, results, verdict
+from tinyvmaf.judge.bounds import for_no_model, load_bounds
 from tinyvmaf.judge.properties import (
     COULD_NOT_RUN,
     EVIDENCE,
@@ -193,6 +194,9 @@ class Collector:
         for name, value in found:
             if value:
                 self._say("not_checked", None, f"whatever {name} {value!r} left out")
+        with suppress(TinyvmafError):  # gates.toml cannot be read, and each test that asks for a bound says so
+            for text in for_no_model(load_bounds()):
+                self._say("not_checked", None, text)
         selected = any(value for _, value in chosen)
         code = pytest.ExitCode
         broken_off = (code.INTERRUPTED, code.INTERNAL_ERROR, code.USAGE_ERROR)
