@@ -58,6 +58,7 @@ COMMANDS = [
     "models",
     "verify",
     "extract",
+    "import",
     "store",
     "store ls",
     "store verify",

@@ -1,5 +1,6 @@
 """From rows of logs and a table of clips to an imported set: one name for one thing, decimals, teachers, sources."""
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tinyvmaf.data.imported.layouts import ClipPlace, Layout, place_of_clip
+<<<<<<< HEAD
 from tinyvmaf.data.imported.names import feature_name, is_float_only, role_of, score_name, statistic_of
+=======
+from tinyvmaf.data.imported.names import role_of, score_name, statistic_of
+>>>>>>> 7f18755 (tinyvmaf import: logs that others wrote become a set)
 from tinyvmaf.data.imported.opinion_files import ClipTable, scale_of
 from tinyvmaf.data.imported.precision import decimals_of
 from tinyvmaf.data.imported.table import Opinion, PublishedScore, as_table, encoded, provenance_of
@@ -21,14 +26,23 @@ from tinyvmaf.files import sha256
 from tinyvmaf.vmaf.teacher import KNOWN
 
 Floats = NDArray[np.float64]
+ClipKey = tuple[str | None, str]
+"""Test and clip, as the set names them."""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of logs, one per frame, with the columns as the logs name them."""
+    """Rows of logs, one per frame: features under tinyvmaf's names, scores as the logs name them."""
 
+<<<<<<< HEAD
     clip: NDArray[np.str_] | NDArray[np.object_]
     test: NDArray[np.str_] | NDArray[np.object_] | None
+=======
+    keys: tuple[ClipKey, ...]
+    """The clips."""
+    of: NDArray[np.int64]
+    """`[N]`, the index of each row's clip in `keys`."""
+>>>>>>> 7f18755 (tinyvmaf import: logs that others wrote become a set)
     frame: NDArray[np.int64]
     columns: Mapping[str, Floats]
     """NaN where a log lacks the value."""
@@ -50,7 +64,7 @@ def assemble(
     versions: Sequence[str],
     teacher_of: TeacherOf,
     command: list[str],
-    places: Mapping[tuple[str | None, str], ClipPlace] | None = None,
+    places: Mapping[ClipKey, ClipPlace] | None = None,
     scale: tuple[float, float] | None = None,
     notes: Sequence[str] = (),
 ) -> tuple[pa.Table, dict[str, Any]]:
@@ -65,7 +79,7 @@ def assemble(
         TinyvmafError: a clip has a frame twice, or its opinion is outside the scale.
     """
     found_notes = list(notes)
-    keys = [(None if rows.test is None else str(rows.test[i]), str(rows.clip[i])) for i in _firsts(rows)]
+    keys = rows.keys
     placed = dict(places or {})
     sources = {(row.test, row.clip): row.source for row in listed.rows if row.source}
     layout = _common_layout([clip for _, clip in keys], layouts, placed)
@@ -78,12 +92,13 @@ def assemble(
             placed[test, clip] = ClipPlace(clip, told, test, old.layout)
     merged = _merged([placed[key] for key in keys])
     found_notes += [f"merged into source {new}: {', '.join(others)}" for new, others in merged.items()]
-    columns, decimals, scores, left_out = _named(rows.columns, versions, placed, keys, teacher_of)
+    columns, decimals, scores, left_out = _named(rows.columns, placed, keys, teacher_of)
     found_notes += left_out
-    key_of = {key: placed[key].key for key in keys}
-    source_of = {key: placed[key].canonical for key in keys}
-    clip_column, source_column = _spread(rows, key_of), _spread(rows, source_of)
-    table = as_table(source_column, clip_column, rows.frame, columns)
+    if "adm2" in columns and any(re.match(r"v?[01]\.\d", version) for version in versions):
+        found_notes.append(
+            "libvmaf 1 computed its features in floating point; they stand under the integer ones' names"
+        )
+    table = as_table([placed[key] for key in keys], rows.of, rows.frame, columns)
     _no_frame_twice(table)
     opinions, scale, about = _opinions(listed, placed, scale, table, scores)
     found_notes += about
@@ -105,6 +120,7 @@ def assemble(
     return table, provenance
 
 
+<<<<<<< HEAD
 def _firsts(rows: Rows) -> NDArray[np.int64]:
     """The first row of each test and clip, in order."""
     return np.sort(np.unique(rows.code, return_index=True)[1])
@@ -117,8 +133,10 @@ def _spread(rows: Rows, values: Mapping[tuple[str | None, str], str]) -> NDArray
     return np.array(found, dtype=np.object_)[inverse]
 
 
+=======
+>>>>>>> 7f18755 (tinyvmaf import: logs that others wrote become a set)
 def _common_layout(
-    clips: Sequence[str], layouts: Sequence[Layout], placed: Mapping[tuple[str | None, str], ClipPlace]
+    clips: Sequence[str], layouts: Sequence[Layout], placed: Mapping[ClipKey, ClipPlace]
 ) -> tuple[Layout, ...]:
     """The layout of a list of clips: the first one whose pattern fits all of them, as one set has one layout."""
     if placed:
@@ -138,28 +156,13 @@ def _merged(places: Sequence[ClipPlace]) -> dict[str, list[str]]:
 
 def _named(
     published: Mapping[str, Floats],
-    versions: Sequence[str],
-    placed: Mapping[tuple[str | None, str], ClipPlace],
-    keys: Sequence[tuple[str | None, str]],
+    placed: Mapping[ClipKey, ClipPlace],
+    keys: Sequence[ClipKey],
     teacher_of: TeacherOf,
 ) -> tuple[dict[str, Floats], dict[str, int | None], list[PublishedScore], list[str]]:
-    """The columns under their names in tinyvmaf, their decimals, the scores, and what was left out."""
+    """The columns with each score under its teacher's name, their decimals, the scores, and what was left out."""
     notes: list[str] = []
-    float_only = is_float_only(published, versions[0] if versions else None)
-    columns: dict[str, Floats] = {}
-    for name, values in published.items():
-        if role_of(name) != "feature":
-            continue
-        new = feature_name(name, float_only=float_only)
-        if new in columns:
-            same = np.array_equal(columns[new], values, equal_nan=True)
-            notes.append(f"left out: {name}, {'the same as' if same else 'a second column for'} {new}")
-            continue
-        columns[new] = values
-    if float_only and "adm2" in columns:
-        notes.append(
-            "libvmaf 1 computed these features in floating point; they stand under the names that teachers take"
-        )
+    columns = {name: values for name, values in published.items() if role_of(name) == "feature"}
     decimals = {name: decimals_of(values) for name, values in columns.items()}
     features = dict(columns)
     declared = {k: v for key in keys for k, v in placed[key].layout.scores.items()}
@@ -200,7 +203,7 @@ def _no_frame_twice(table: pa.Table) -> None:
 
 def _opinions(
     listed: ClipTable,
-    placed: Mapping[tuple[str | None, str], ClipPlace],
+    placed: Mapping[ClipKey, ClipPlace],
     scale: tuple[float, float] | None,
     table: pa.Table,
     scores: Sequence[PublishedScore],

@@ -43,7 +43,7 @@ class Layout(Strict):
     path: Pattern | None = None
     clip: Pattern = r"(?P<source>.+)"
     drop: Pattern | None = None
-    same: Mapping[str, tuple[str, ...]] = Field(default_factory=dict, strict=False)
+    same: Mapping[str, Items[str]] = Field(default_factory=dict)
     scores: Mapping[str, str] = Field(default_factory=dict)
     scale: Annotated[tuple[float, float] | None, Field(strict=False)] = None
 

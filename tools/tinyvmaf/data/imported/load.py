@@ -9,11 +9,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from tinyvmaf.data import dataset
 from tinyvmaf.data.dataset import Dataset
-from tinyvmaf.data.imported.assemble import Rows, assemble
+from tinyvmaf.data.imported.assemble import ClipKey, Rows, assemble
 from tinyvmaf.data.imported.layouts import Layout, read_layouts
+from tinyvmaf.data.imported.names import names_of
 from tinyvmaf.data.imported.opinion_files import ClipTable, read_clip_table
 from tinyvmaf.data.imported.table import Imported, read_imported
 from tinyvmaf.data.imported.teachers import TeacherOf
@@ -120,8 +122,13 @@ def _published(path: Path, teacher_of: TeacherOf, layouts: tuple[Layout, ...]) -
         raise TinyvmafError(f"{path}: {error}") from error
     clip_column, frame_column = (_first(table, names, path) for names in (_CLIP, _FRAME))
     test_column = "test" if "test" in table.column_names else None
+<<<<<<< HEAD
     clips = table[clip_column].cast(pa.string()).to_numpy(zero_copy_only=False)
     tests = None if test_column is None else table[test_column].cast(pa.string()).to_numpy(zero_copy_only=False)
+=======
+    index = [name for name in (test_column, clip_column) if name]
+    keys, of = _clips(table.select(index))
+>>>>>>> 7f18755 (tinyvmaf import: logs that others wrote become a set)
     columns: dict[str, Any] = {}
     for column in table.column_names:
         kind = table.schema.field(column).type
@@ -134,7 +141,10 @@ def _published(path: Path, teacher_of: TeacherOf, layouts: tuple[Layout, ...]) -
     listed = read_clip_table(beside) if beside.is_file() else ClipTable((), None)
     versions = sorted({row.other.get("libvmaf") or "" for row in listed.rows} - {""})
     files = [{"name": file.name, "sha256": file_sha256(file)} for file in (path, beside) if file.is_file()]
-    rows = Rows(clips, tests, table[frame_column].to_numpy().astype(np.int64), columns)
+    named = names_of(columns, versions[0] if versions else None)
+    first = {named[column]: column for column in reversed(list(columns))}
+    columns = {name: columns[first[name]] for name in dict.fromkeys(named.values())}
+    rows = Rows(keys, of, table[frame_column].to_numpy().astype(np.int64), columns)
     table, provenance = assemble(
         name,
         rows,
@@ -146,6 +156,17 @@ def _published(path: Path, teacher_of: TeacherOf, layouts: tuple[Layout, ...]) -
         command=["published", path.name],
     )
     return Imported(Dataset(table, provenance))
+
+
+def _clips(index: pa.Table) -> tuple[tuple[ClipKey, ...], NDArray[np.int64]]:
+    """The clips of a table of clips, or of tests and clips, and the clip of each row."""
+    parts = [column.cast(pa.string()).combine_chunks().dictionary_encode() for column in index.columns]
+    codes = [part.indices.to_numpy().astype(np.int64) for part in parts]
+    code = codes[0] if len(codes) == 1 else codes[0] * len(parts[1].dictionary) + codes[1]
+    _, first, of = np.unique(code, return_index=True, return_inverse=True)
+    names = [part.dictionary.to_pylist() for part in parts]
+    found = [tuple(name[each[row]] for name, each in zip(names, codes, strict=True)) for row in first]
+    return tuple((key[0] if len(key) == 2 else None, key[-1]) for key in found), of
 
 
 def _first(table: pa.Table, names: tuple[str, ...], path: Path) -> str:

@@ -22,7 +22,7 @@ _ZEROS: Final = re.compile(r"(?<=\d)\.0+(?=_|$)")
 # All else may be a score: libvmaf names a model's column as `name=` says.
 _FEATURE: Final = re.compile(
     r"^(VMAF_(integer_)?feature_.*|(integer_|float_)?(adm|aim|ansnr|anpsnr|motion|vif|moment|psnr|apsnr|ssim|ms_?ssim|mse|"
-    r"ciede|cambi|speed|msad|xpsnr|vca|siti|si$|ti$|brisque|niqe|butteraugli|dlm|essim|lpips).*)$",
+    r"ciede|cambi|scale_?\d|input_mse|pts|time|speed|msad|xpsnr|vca|siti|si$|ti$|brisque|niqe|butteraugli|dlm|essim|lpips).*)$",
     re.IGNORECASE,
 )
 _MEMBER: Final = re.compile(r"^(?P<of>vmaf.*)_(?P<member>\d{4})$", re.IGNORECASE)
@@ -76,6 +76,17 @@ def feature_name(column: str, *, float_only: bool) -> str:
 def score_name(column: str) -> str:
     """The name of a score's column: `VMAF_score` of Python's runner is `vmaf`."""
     return re.sub(r"_scores?$", "", column).lower() if column.startswith("VMAF") else column
+
+
+def names_of(columns: Iterable[str], version: str | None) -> dict[str, str]:
+    """The names in the table of a log's columns; scores keep theirs. Columns with one name are told apart later.
+
+    Args:
+        version: libvmaf's, where the log tells it.
+    """
+    columns = list(columns)
+    float_only = is_float_only(columns, version)
+    return {name: feature_name(name, float_only=float_only) if role_of(name) == "feature" else name for name in columns}
 
 
 def is_float_only(columns: Iterable[str], version: str | None) -> bool:

@@ -1,6 +1,6 @@
 """An imported set: a `Dataset` whose provenance tells whose scores the columns are, and what viewers thought."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tinyvmaf.data import dataset
 from tinyvmaf.data.dataset import Dataset
+from tinyvmaf.data.imported.layouts import ClipPlace
 from tinyvmaf.data.opinions import Opinions
 from tinyvmaf.errors import TinyvmafError
 
@@ -180,18 +181,36 @@ def encoded(values: np.ndarray[Any, Any]) -> tuple[NDArray[np.int64], list[str]]
 
 
 def as_table(
-    source: np.ndarray[Any, Any],
-    clip: np.ndarray[Any, Any],
-    frame: np.ndarray[Any, Any],
-    columns: Mapping[str, np.ndarray[Any, Any]],
+    places: Sequence[ClipPlace],
+    of: NDArray[np.int64],
+    frame: NDArray[np.int64],
+    columns: Mapping[str, NDArray[np.float64]],
 ) -> pa.Table:
+<<<<<<< HEAD
     """The table of a set, sorted by source, clip and frame."""
     (source, sources), (clip, clips) = encoded(source), encoded(clip)
     order = np.lexsort((frame, clip, source))
     content: dict[str, Any] = {
         "source": pa.DictionaryArray.from_arrays(source[order], sources).cast(pa.string()),
         "clip": pa.DictionaryArray.from_arrays(clip[order], clips).cast(pa.string()),
+=======
+    """The table of a set, sorted by source, clip and frame.
+
+    Args:
+        places: of the clips.
+        of: `[N]`, the index of each row's clip in `places`.
+        frame: `[N]`.
+        columns: `[N]` each.
+    """
+    ranks = np.empty(len(places), dtype=np.int64)
+    ranks[sorted(range(len(places)), key=lambda i: (places[i].canonical, places[i].key))] = np.arange(len(places))
+    order = np.lexsort((frame, ranks[of]))
+    rows = pa.array(of[order])
+    content: dict[str, Any] = {
+        "source": pa.array([place.canonical for place in places]).take(rows),
+        "clip": pa.array([place.key for place in places]).take(rows),
+>>>>>>> 7f18755 (tinyvmaf import: logs that others wrote become a set)
         "frame": pa.array(frame[order].astype(np.int32)),
     }
-    content |= {name: pa.array(values[order].astype(np.float64)) for name, values in columns.items()}
+    content |= {name: pa.array(values[order]) for name, values in columns.items()}
     return pa.table(content)
