@@ -9,28 +9,12 @@ from types import FrameType
 from typing import Final
 
 from tinyvmaf import __version__
-<<<<<<< HEAD
-=======
-from tinyvmaf.app.cli import (
-    bench,
-    certify,
-    corpus,
-    extract,
-    gate,
-    golden,
-    import_,
-    info,
-    mcp,
-    models,
-    score,
-    store,
-    train,
-)
->>>>>>> 7f18755 (tinyvmaf import: logs that others wrote become a set)
 from tinyvmaf.errors import TinyvmafError
 
 _COMMANDS: Final = {
-    **{name: (name,) for name in ("gate", "score", "corpus", "extract", "store")},
+    **{name: (name,) for name in ("gate", "score", "corpus", "extract")},
+    "import_": ("import",),
+    "store": ("store",),
     "train": ("train", "recipes"),
     **{name: (name,) for name in ("certify", "bench")},
     "models": ("export-teacher", "models", "verify", "register"),
@@ -68,13 +52,8 @@ def parser(command: str = "") -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"tinyvmaf {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-<<<<<<< HEAD
     for module in [name for name, names in _COMMANDS.items() if command in names] or _COMMANDS:
         import_module(f"{__name__}.{module}").add_commands(commands)
-=======
-    for group in (gate, score, corpus, extract, import_, store, train, certify, bench, models, golden, mcp, info):
-        group.add_commands(commands)
->>>>>>> 7f18755 (tinyvmaf import: logs that others wrote become a set)
     return top
 
 

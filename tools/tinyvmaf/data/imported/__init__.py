@@ -4,15 +4,11 @@
 opinions in `NAME_clips.csv` beside it). `load_all` also takes a folder of them. `import_logs` makes a set of logs.
 """
 
-<<<<<<< HEAD
-from tinyvmaf.data.imported.load import load, load_all, read_features, set_files
-=======
 from tinyvmaf.data.imported.files import LogFile, find_logs
 from tinyvmaf.data.imported.layouts import Layout, pick, read_layouts
-from tinyvmaf.data.imported.load import built_in_teacher, is_published, load, load_all, read_features
+from tinyvmaf.data.imported.load import built_in_teacher, is_published, load, load_all, read_features, set_files
 from tinyvmaf.data.imported.logs import LogRows, parse_any
 from tinyvmaf.data.imported.opinion_files import ClipTable, read_clip_table
->>>>>>> 7f18755 (tinyvmaf import: logs that others wrote become a set)
 from tinyvmaf.data.imported.precision import allowed_by_rounding, decimals_of
 from tinyvmaf.data.imported.run import ImportReport, LeftOut, import_logs
 from tinyvmaf.data.imported.table import Imported, Opinion, PublishedScore, read_imported, write_imported
@@ -43,10 +39,7 @@ __all__ = [
     "read_clip_table",
     "read_features",
     "read_imported",
-<<<<<<< HEAD
-    "set_files",
-=======
     "read_layouts",
->>>>>>> 7f18755 (tinyvmaf import: logs that others wrote become a set)
+    "set_files",
     "write_imported",
 ]

@@ -4,7 +4,6 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,14 +11,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tinyvmaf.data.imported.layouts import ClipPlace, Layout, place_of_clip
-<<<<<<< HEAD
-from tinyvmaf.data.imported.names import feature_name, is_float_only, role_of, score_name, statistic_of
-=======
 from tinyvmaf.data.imported.names import role_of, score_name, statistic_of
->>>>>>> 7f18755 (tinyvmaf import: logs that others wrote become a set)
 from tinyvmaf.data.imported.opinion_files import ClipTable, scale_of
 from tinyvmaf.data.imported.precision import decimals_of
-from tinyvmaf.data.imported.table import Opinion, PublishedScore, as_table, encoded, provenance_of
+from tinyvmaf.data.imported.table import Opinion, PublishedScore, as_table, provenance_of
 from tinyvmaf.data.imported.teachers import TeacherOf, find_teacher
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.files import sha256
@@ -34,24 +29,13 @@ ClipKey = tuple[str | None, str]
 class Rows:
     """Rows of logs, one per frame: features under tinyvmaf's names, scores as the logs name them."""
 
-<<<<<<< HEAD
-    clip: NDArray[np.str_] | NDArray[np.object_]
-    test: NDArray[np.str_] | NDArray[np.object_] | None
-=======
     keys: tuple[ClipKey, ...]
     """The clips."""
     of: NDArray[np.int64]
     """`[N]`, the index of each row's clip in `keys`."""
->>>>>>> 7f18755 (tinyvmaf import: logs that others wrote become a set)
     frame: NDArray[np.int64]
     columns: Mapping[str, Floats]
     """NaN where a log lacks the value."""
-
-    @cached_property
-    def code(self) -> NDArray[np.int64]:
-        """A number for each row's test and clip: NumPy takes seconds to sort as many strings."""
-        clip, names = encoded(self.clip)
-        return clip if self.test is None else encoded(self.test)[0] * len(names) + clip
 
 
 def assemble(
@@ -120,21 +104,6 @@ def assemble(
     return table, provenance
 
 
-<<<<<<< HEAD
-def _firsts(rows: Rows) -> NDArray[np.int64]:
-    """The first row of each test and clip, in order."""
-    return np.sort(np.unique(rows.code, return_index=True)[1])
-
-
-def _spread(rows: Rows, values: Mapping[tuple[str | None, str], str]) -> NDArray[np.object_]:
-    """A value of each test and clip, for each row."""
-    _, first, inverse = np.unique(rows.code, return_index=True, return_inverse=True)
-    found = [values[None if rows.test is None else str(rows.test[i]), str(rows.clip[i])] for i in first]
-    return np.array(found, dtype=np.object_)[inverse]
-
-
-=======
->>>>>>> 7f18755 (tinyvmaf import: logs that others wrote become a set)
 def _common_layout(
     clips: Sequence[str], layouts: Sequence[Layout], placed: Mapping[ClipKey, ClipPlace]
 ) -> tuple[Layout, ...]:

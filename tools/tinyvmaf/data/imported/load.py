@@ -122,13 +122,8 @@ def _published(path: Path, teacher_of: TeacherOf, layouts: tuple[Layout, ...]) -
         raise TinyvmafError(f"{path}: {error}") from error
     clip_column, frame_column = (_first(table, names, path) for names in (_CLIP, _FRAME))
     test_column = "test" if "test" in table.column_names else None
-<<<<<<< HEAD
-    clips = table[clip_column].cast(pa.string()).to_numpy(zero_copy_only=False)
-    tests = None if test_column is None else table[test_column].cast(pa.string()).to_numpy(zero_copy_only=False)
-=======
     index = [name for name in (test_column, clip_column) if name]
     keys, of = _clips(table.select(index))
->>>>>>> 7f18755 (tinyvmaf import: logs that others wrote become a set)
     columns: dict[str, Any] = {}
     for column in table.column_names:
         kind = table.schema.field(column).type

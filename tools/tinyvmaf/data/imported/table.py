@@ -171,29 +171,12 @@ def provenance_of(
     }
 
 
-def encoded(values: np.ndarray[Any, Any]) -> tuple[NDArray[np.int64], list[str]]:
-    """Strings `[N]` as numbers `[N]` of the sorted distinct ones."""
-    found = pa.array(values, pa.string()).dictionary_encode()
-    names: list[str] = found.dictionary.to_pylist()
-    place = np.empty(len(names), dtype=np.int64)
-    place[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
-    return place[found.indices.to_numpy()], sorted(names)
-
-
 def as_table(
     places: Sequence[ClipPlace],
     of: NDArray[np.int64],
     frame: NDArray[np.int64],
     columns: Mapping[str, NDArray[np.float64]],
 ) -> pa.Table:
-<<<<<<< HEAD
-    """The table of a set, sorted by source, clip and frame."""
-    (source, sources), (clip, clips) = encoded(source), encoded(clip)
-    order = np.lexsort((frame, clip, source))
-    content: dict[str, Any] = {
-        "source": pa.DictionaryArray.from_arrays(source[order], sources).cast(pa.string()),
-        "clip": pa.DictionaryArray.from_arrays(clip[order], clips).cast(pa.string()),
-=======
     """The table of a set, sorted by source, clip and frame.
 
     Args:
@@ -209,7 +192,6 @@ def as_table(
     content: dict[str, Any] = {
         "source": pa.array([place.canonical for place in places]).take(rows),
         "clip": pa.array([place.key for place in places]).take(rows),
->>>>>>> 7f18755 (tinyvmaf import: logs that others wrote become a set)
         "frame": pa.array(frame[order].astype(np.int32)),
     }
     content |= {name: pa.array(values[order]) for name, values in columns.items()}
