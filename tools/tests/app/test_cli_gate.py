@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def pytest_addoption(parser):
         parser.addoption(name)
     parser.addoption("--benchmark-quiet", action="store_true")
 """
-UNUSED = ("hypothesispytest", "syrupy", "pytest_cov", "benchmark", "xdist", "xdist.looponfail")
+Gate = Callable[..., tuple[int, str, dict[str, Any] | None]]
 PASSES = "def test_a(judged_by_assertions):\n    pass\n"
 FAILS = "def test_b(judged_by_assertions):\n    assert 1 == 2, 'one is not two'\n"
 
@@ -44,30 +45,30 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (folder / "suites" / suite / "test_it.py").write_text(PASSES, encoding="utf-8")
     (folder / "gates.toml").touch()
     (folder / "conftest.py").write_text(CONFTEST, encoding="utf-8")
-    # Without plugins that nothing here needs, and whose imports take longer than the rest.
-    addopts = "--import-mode=importlib " + " ".join(f"-p no:{name}" for name in UNUSED)
+    addopts = "--import-mode=importlib -p no:cacheprovider -p no:unraisableexception"
     (folder / "pytest.ini").write_text(f"[pytest]\naddopts = {addopts}\n", encoding="utf-8")
     monkeypatch.setenv("TINYVMAF_HOME", str(folder))
+    # Nothing here needs installed plugins, and their imports take longer than the rest.
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     return folder
 
 
-def gate(checkout: Path, *options: str) -> tuple[int, str, dict[str, Any] | None]:
-    """Status, output and verdict.json of a run."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tinyvmaf", "gate", "--jobs", "1", *options],
-        cwd=checkout.parent,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-    file = checkout / "report" / VERDICT_FILE
-    return done.returncode, done.stdout + done.stderr, json.loads(file.read_text()) if file.exists() else None
+@pytest.fixture
+def gate(checkout: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Gate:
+    """Status, output and verdict.json of a run, whose two runs of pytest are processes."""
+    monkeypatch.chdir(checkout.parent)
+
+    def run(*options: str) -> tuple[int, str, dict[str, Any] | None]:
+        status = main(["gate", "--jobs", "1", *options])
+        file = checkout / "report" / VERDICT_FILE
+        return status, "".join(capfd.readouterr()), json.loads(file.read_text()) if file.exists() else None
+
+    return run
 
 
-def test_two_runs_have_one_verdict(checkout: Path) -> None:
+def test_two_runs_have_one_verdict(checkout: Path, gate: Gate) -> None:
     (checkout / "suites/latency/test_it.py").write_text(PASSES + FAILS, encoding="utf-8")
-    status, out, verdict = gate(checkout)
+    status, out, verdict = gate()
     assert status == 1, out
     assert verdict is not None
     assert (verdict["verdict"], sorted(verdict["suites"])) == ("FAIL", sorted(SUITES_OF_ALL))
@@ -78,11 +79,11 @@ def test_two_runs_have_one_verdict(checkout: Path) -> None:
     assert all((checkout / "report" / name).is_file() for name in FILES)
 
 
-def test_the_gates_own_tests_are_run_once_for_the_same_gates(checkout: Path) -> None:
+def test_the_gates_own_tests_are_run_once_for_the_same_gates(checkout: Path, gate: Gate) -> None:
     """They run again if any file that they depend on changes, or with --fresh. A new model changes nothing."""
 
     def ran(*options: str) -> bool:
-        status, out, verdict = gate(checkout, *options)
+        status, out, verdict = gate(*options)
         assert verdict is not None, out
         assert (status, verdict["verdict"]) == (0, "PASS"), out
         assert ("selftest" in verdict["suites"]) != ("the gates' own tests were left out" in out), out
@@ -116,48 +117,51 @@ def test_only_a_run_that_passed_is_remembered(states: list[str], whole: bool, tm
     assert (selftest_cache.when(store, "0" * 64) is not None) is whole
 
 
-def test_suites_that_ran_no_test_could_not_run(checkout: Path) -> None:
+def test_suites_that_ran_no_test_could_not_run(checkout: Path, gate: Gate) -> None:
     """One is empty, and one was deleted."""
     (checkout / "suites/latency/test_it.py").write_text("", encoding="utf-8")
     shutil.rmtree(checkout / "suites/loso")
-    status, out, verdict = gate(checkout)
+    status, out, verdict = gate()
     assert (status, verdict and verdict["verdict"]) == (10, "COULD NOT RUN"), out
     assert "latency: no test of it ran" in out
     assert "loso: no test of it ran" in out
 
 
-def test_a_run_that_dies_is_no_pass(checkout: Path) -> None:
+def test_a_run_that_dies_is_no_pass(checkout: Path, gate: Gate) -> None:
     """The verdict of an earlier run is removed."""
     (checkout / "report").mkdir()
     (checkout / "report/verdict.json").write_text('{"verdict": "PASS"}', encoding="utf-8")
     killed = "import os, signal\n\n\ndef test_k():\n    os.kill(os.getpid(), signal.SIGKILL)\n"
     (checkout / "suites/latency/test_it.py").write_text(killed, encoding="utf-8")
-    status, out, verdict = gate(checkout)
+    status, out, verdict = gate()
     assert (status, verdict and verdict["verdict"]) == (10, "COULD NOT RUN"), out
     assert "latency ended with status -9 and no result" in out
     (checkout / "suites/corpus/conftest.py").write_text("import os\n\nos._exit(3)\n", encoding="utf-8")
-    status, out, verdict = gate(checkout)
+    status, out, verdict = gate()
     assert (status, verdict) == (10, None), out
     assert "ended with status 3: no run to give a verdict on" in out
 
 
-def test_a_selection_says_what_it_left_out(checkout: Path) -> None:
-    status, out, verdict = gate(checkout, "-k", "corpus")
+def test_a_selection_says_what_it_left_out(gate: Gate) -> None:
+    status, out, verdict = gate("-k", "corpus")
     assert (status, verdict and verdict["verdict"]) == (0, "PASS"), out
     assert "whatever -k 'corpus' left out" in out
 
 
-def test_a_selection_of_nothing_is_no_pass(checkout: Path) -> None:
-    status, out, verdict = gate(checkout, "-k", "nothing_is_called_so")
+def test_a_selection_of_nothing_is_no_pass(gate: Gate) -> None:
+    status, out, verdict = gate("-k", "nothing_is_called_so")
     assert (status, verdict) == (10, None), out
 
 
 def test_ctrl_c_ends_it_without_a_verdict(checkout: Path) -> None:
+    """Of the command as a process."""
     stopped = "def test_s(judged_by_assertions):\n    raise KeyboardInterrupt\n"
     (checkout / "suites/latency/test_it.py").write_text(stopped, encoding="utf-8")
-    status, out, verdict = gate(checkout)
-    assert (status, verdict and verdict["verdict"]) == (130, "NONE"), out
-    assert "VERDICT: none, stopped after" in out
+    command = [sys.executable, "-m", "tinyvmaf", "gate", "--jobs", "1"]
+    done = subprocess.run(command, cwd=checkout.parent, capture_output=True, text=True, timeout=100, check=False)
+    verdict = json.loads((checkout / "report" / VERDICT_FILE).read_text(encoding="utf-8"))
+    assert (done.returncode, verdict["verdict"]) == (130, "NONE"), done.stdout + done.stderr
+    assert "VERDICT: none, stopped after" in done.stdout
 
 
 def test_without_a_report_there_is_no_verdict(

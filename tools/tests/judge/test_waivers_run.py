@@ -60,7 +60,7 @@ def run(folder: Path, model: str, *, registered: bool, registry: str = REGISTRY)
     }.items():
         (folder / name).write_text(text, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "suites/contract", "-q", "-p", "no:cacheprovider"]
-    variables = os.environ | {"TINYVMAF_HOME": str(folder)}
+    variables = os.environ | {"TINYVMAF_HOME": str(folder), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=60, check=False)
     verdict = json.loads((folder / "report/verdict.json").read_text(encoding="utf-8"))
     return done.returncode, verdict, done.stdout + done.stderr
