@@ -11,6 +11,7 @@ import pytest
 
 from tinyvmaf.errors import RegistryError
 from tinyvmaf.files import write_atomic
+from tinyvmaf.judge.kinds.teacher import TEACHER
 from tinyvmaf.model import contract, registry
 from tinyvmaf.model.sidecar import read_sidecar
 from tinyvmaf.train.export_teacher import export_teacher
@@ -41,12 +42,12 @@ def test_the_registered_models_are_as_registered() -> None:
 
 def test_exporting_again_changes_no_byte(folder: Path, ffmpeg: FFmpeg) -> None:
     before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
-    export_teacher(load_built_in(ffmpeg), folder)
+    export_teacher(load_built_in(ffmpeg), TEACHER, folder)
     assert before == {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
 def test_another_teacher_is_added_beside(folder: Path, ffmpeg: FFmpeg) -> None:
-    entry = export_teacher(load_built_in(ffmpeg, "vmaf_v1.0.16_3d0h"), folder)
+    entry = export_teacher(load_built_in(ffmpeg, "vmaf_v1.0.16_3d0h"), TEACHER, folder)
     assert [e.id for e in registry.subjects(folder)] == [
         "tinyvmaf_exact",
         "tinyvmaf_nano",
@@ -59,7 +60,7 @@ def test_another_teacher_is_added_beside(folder: Path, ffmpeg: FFmpeg) -> None:
 
 
 def test_a_first_model_makes_the_registry(tmp_path: Path, ffmpeg: FFmpeg) -> None:
-    export_teacher(load_built_in(ffmpeg), tmp_path / "new")
+    export_teacher(load_built_in(ffmpeg), TEACHER, tmp_path / "new")
     assert registry.find(MODEL, tmp_path / "new").file.is_file()
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from tinyvmaf.data.golden import golden_errors
+from tinyvmaf.model.card import CardKind
 from tinyvmaf.model.engines import OnnxRuntimeCpu
 from tinyvmaf.model.engines.choose import engines_of, exact_in_words
 from tinyvmaf.model.registry import register
@@ -18,17 +19,18 @@ _ROWS, _SEED = 10_000, 0
 LICENCE = "BSD-2-Clause-Patent"
 
 
-def export_teacher(teacher: Teacher, folder: Path | None = None) -> Subject:
+def export_teacher(teacher: Teacher, kind: CardKind, folder: Path | None = None) -> Subject:
     """Write a teacher's SVR as model `<teacher>_svr`, measure its errors, and register it.
 
     Args:
+        kind: the kind `teacher`.
         folder: the registry to write to; None: the one in use.
     """
     model_id = f"{teacher.id}_svr"
     data = svr_model(teacher, model_id)
     measured = _measure(teacher, OnnxRuntimeCpu(data))
     described: dict[str, Any] = {
-        "kind": "teacher",
+        "kind": kind.name,
         "feature_order": list(teacher.feature_names),
         "teacher": {"id": teacher.id, "sha256": teacher.sha256},
         "engines": engines_of(data),
@@ -37,7 +39,7 @@ def export_teacher(teacher: Teacher, folder: Path | None = None) -> Subject:
         "promised": {},
         "licence": f"{LICENCE} (coefficients: Netflix, Inc., {teacher.id})",
     }
-    return register(model_id, data, described, _card(teacher, model_id, data, measured), folder)
+    return register(model_id, data, described, _card(teacher, kind, model_id, data, measured), folder)
 
 
 def _measure(teacher: Teacher, model: OnnxRuntimeCpu) -> dict[str, float]:
@@ -47,14 +49,7 @@ def _measure(teacher: Teacher, model: OnnxRuntimeCpu) -> dict[str, float]:
     return {name: float(f"{value:.3g}") for name, value in measured.items()}
 
 
-def _card(teacher: Teacher, model_id: str, data: bytes, measured: dict[str, float]) -> str:
-    inputs = ", ".join(f"`{name}`" for name in teacher.feature_names)
-    meanings = {
-        "float64_max_abs_error_points": f"largest error against the SVR in float64, on {_ROWS:,} rows of its domain",
-        "golden_frame_max_abs_error_points": "largest error of a frame against libvmaf, golden pairs",
-        "golden_clip_max_abs_error_points": "largest error of a clip mean against libvmaf, golden pairs",
-    }
-    rows = "\n".join(f"| {meanings[name]} | {value:.3g} VMAF points |" for name, value in measured.items())
+def _card(teacher: Teacher, kind: CardKind, model_id: str, data: bytes, measured: dict[str, float]) -> str:
     command = "tinyvmaf export-teacher" if teacher.id == "vmaf_v0.6.1" else f"tinyvmaf export-teacher {teacher.id}"
     return f"""# {model_id}
 
@@ -64,8 +59,7 @@ float64. It is the reference for every student.
 | | |
 |---|---|
 | file | `{model_id}.onnx`, {len(data):,} bytes, opset 17 |
-| input | `features`, float32 `[N, {len(teacher.features)}]`: {inputs} |
-| output | `score`, float32 `[N, 1]`, VMAF points, clipped to the teacher's range |
+{kind.card.interface(teacher.feature_names)}
 | teacher | sha256 `{teacher.sha256}` |
 | support vectors | {len(teacher.svr.coefficients)} |
 {exact_in_words(data)}
@@ -75,7 +69,7 @@ With ONNX Runtime on the CPU. `{command}` measured this and wrote this card.
 
 | | |
 |---|---|
-{rows}
+{kind.card.figures(measured)}
 
 The output is float32. That rounding alone changes a score near 100 by up to 3.8e-6.
 

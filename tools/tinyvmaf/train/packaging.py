@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tinyvmaf.model.card import CardKind
 from tinyvmaf.model.contract import tier
 from tinyvmaf.model.engines.choose import engines_of, exact_in_words
 from tinyvmaf.model.registry import register
@@ -14,20 +15,6 @@ from tinyvmaf.train.recipes import PROMISES, Recipe
 from tinyvmaf.vmaf.teacher import Teacher
 
 LICENCE: Final = "BSD-2-Clause-Patent"
-
-MEANINGS: Final[Mapping[str, tuple[str, str]]] = {
-    "loso_frame_rmse_points": ("RMSE of frames, held-out sources", "VMAF points"),
-    "loso_frame_max_abs_error_points": ("largest error of a frame, held-out sources", "VMAF points"),
-    "loso_frame_plcc": ("PLCC of frames, held-out sources, mean of the sources", ""),
-    "loso_frame_srocc": ("SROCC of frames, held-out sources, mean of the sources", ""),
-    "loso_clip_rmse_points": ("RMSE of clips, held-out sources", "VMAF points"),
-    "loso_clip_plcc": ("PLCC of clips, held-out sources, mean of the sources", ""),
-    "loso_clip_srocc": ("SROCC of clips, held-out sources, mean of the sources", ""),
-    "domain_worst_difference_points": ("largest difference from the teacher found in its domain", "VMAF points"),
-    "golden_frame_max_abs_error_points": ("largest error of a frame against libvmaf, golden pairs", "VMAF points"),
-    "golden_clip_max_abs_error_points": ("largest error of a clip mean against libvmaf, golden pairs", "VMAF points"),
-}
-"""Description and unit of each measured value in a sidecar."""
 
 
 @dataclass(frozen=True)
@@ -51,17 +38,19 @@ def write_candidate(
     measured: Mapping[str, float],
     origin: Origin,
     *,
+    kind: CardKind,
     folder: Path,
     judged: bool,
 ) -> Subject:
     """Write a model with sidecar and card into a folder, which becomes a registry.
 
     Args:
-        measured: the measured values, by the names in `MEANINGS`.
+        measured: the measured values, by the names that the card of its kind knows.
+        kind: the model's kind.
         judged: whether leave-one-source-out was measured.
     """
     described = {
-        "kind": "regressor",
+        "kind": kind.name,
         "feature_order": list(teacher.feature_names),
         "teacher": {"id": teacher.id, "sha256": teacher.sha256},
         "engines": engines_of(model.data),
@@ -76,7 +65,7 @@ def write_candidate(
         "promised": dict(recipe.promises or {}),
         "licence": LICENCE,
     }
-    card = _card(model, model_id, recipe, teacher, measured, origin, judged=judged)
+    card = _card(model, model_id, recipe, teacher, measured, origin, kind=kind, judged=judged)
     return register(model_id, model.data, described, card, folder)
 
 
@@ -88,13 +77,11 @@ def _card(
     measured: Mapping[str, float],
     origin: Origin,
     *,
+    kind: CardKind,
     judged: bool,
 ) -> str:
-    inputs = ", ".join(f"`{name}`" for name in teacher.feature_names)
     size, numbers = len(model.data), recipe.architecture.parameters(len(teacher.features))
-    figures = "\n".join(
-        f"| {MEANINGS[name][0]} | {value:.10g} {MEANINGS[name][1]} |" for name, value in measured.items()
-    )
+    figures = kind.card.figures(measured)
     promises = "\n".join(
         f"| {PROMISES[name][0]} | {PROMISES[name][1]} {value:g} {PROMISES[name][2]} |"
         for name, value in (recipe.promises or {}).items()
@@ -129,8 +116,7 @@ Bounds that this model must keep in addition to those of gates.toml. `tox -e los
 | | |
 |---|---|
 | file | `{model_id}.onnx`, {size:,} bytes, tier {tier(size)}, opset 17 |
-| input | `features`, float32 `[N, {len(teacher.features)}]`: {inputs} |
-| output | `score`, float32 `[N, 1]`, VMAF points, clipped to the teacher's range |
+{kind.card.interface(teacher.feature_names)}
 | inside | {recipe.arithmetic}, {numbers:,} fitted numbers |
 {exact_in_words(model.data)}| teacher | `{teacher.id}`, sha256 `{teacher.sha256}` |
 | trained on | {seen} |

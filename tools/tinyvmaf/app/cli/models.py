@@ -76,7 +76,8 @@ def add_commands(commands: Commands) -> None:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from tinyvmaf.train.export_teacher import export_teacher  # imported here: slow
+    from tinyvmaf.judge import kinds  # imported here: slow
+    from tinyvmaf.train.export_teacher import export_teacher
 
     ffmpeg = find_ffmpeg(arguments.ffmpeg)
     if arguments.teacher_json is not None:
@@ -85,7 +86,7 @@ def _export(arguments: argparse.Namespace) -> int:
         if arguments.teacher not in KNOWN:
             raise TeacherError(f"unknown teacher {arguments.teacher!r}", hint=f"known: {', '.join(KNOWN)}")
         teacher = load_built_in(ffmpeg, arguments.teacher)
-    new = export_teacher(teacher, arguments.out)
+    new = export_teacher(teacher, kinds.find("teacher"), arguments.out)
     print(f"{new.file}  {new.file.stat().st_size} bytes  sha256 {new.sha256}")
     print(_NEXT.format(id=new.id))
     return 0

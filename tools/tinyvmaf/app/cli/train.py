@@ -5,6 +5,7 @@ import json
 import math
 import shlex
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 
 if TYPE_CHECKING:
     from tinyvmaf.measure.loso import LosoReport
+    from tinyvmaf.train.folds import FitRequest, FoldModel
     from tinyvmaf.train.packaging import Origin
 
 _TRAIN = """\
@@ -113,43 +115,70 @@ def _chosen(arguments: argparse.Namespace) -> list[Recipe]:
 
 
 def _one(recipe: Recipe, data: dataset.Dataset, opinions: Opinions | None, arguments: argparse.Namespace) -> _Row:
-    from tinyvmaf.measure.loso import evaluate_recipe, measured_values
-    from tinyvmaf.train.folds import FitRequest, fold_models
-    from tinyvmaf.train.packaging import write_candidate  # imported here: slow
+    from tinyvmaf.measure.loso import evaluate_recipe  # imported here: slow
+    from tinyvmaf.train.folds import FitRequest
     from tinyvmaf.vmaf.teacher import load_built_in
 
     teacher = load_built_in(find_ffmpeg(arguments.ffmpeg), recipe.teacher)
-    store = None if arguments.fresh else Store(default_folder())
     seeds = range(arguments.seeds) if arguments.seeds else None
     request = FitRequest(recipe, teacher, data, (), seeds, opinions if recipe.needs_mos else None)
-    # A recipe that sees no clip needs no folds: every source is held out of its one fit.
-    loso = arguments.folds == "loso" and recipe.sees_clips
-    folds = leave_one_source_out(data.table["source"].to_pylist()) if loso else []
     started = time.perf_counter()
-    with progress_bar(f"fitting {recipe.id}", "steps") as progress:
-        finals = fold_models(request, store, progress=progress)
-        held_out = fold_models(replace(request, folds=folds), store, progress=progress) if folds else []
+    finals, held_out = _fitted(request, data, arguments)
     took = time.perf_counter() - started
     report = None
     if held_out or not recipe.sees_clips:
         report = evaluate_recipe(recipe.id, recipe, teacher, held_out or finals, data, opinions=request.opinions)
-        text = json.dumps(report.as_dict(), indent=2, allow_nan=False)
-        write_atomic(arguments.out / f"{recipe.id}.loso.json", text + "\n")
-    for model in held_out:
-        write_atomic(arguments.out / "folds" / recipe.id / f"{model.held_out}-seed{model.seed}.onnx", model.data)
-    origin = _origin(recipe, data, arguments)
-    for model in finals:
-        model_id = recipe.id if len(finals) == 1 else f"{recipe.id}-seed{model.seed}"
-        measured = measured_values(model, teacher, report, per_frame=not recipe.architecture.per_clip)
-        written = write_candidate(
-            model, model_id, recipe, teacher, measured, origin, folder=arguments.out, judged=report is not None
-        )
-        if not arguments.json:
-            print(f"{written.file}  {len(model.data)} bytes  sha256 {written.sha256}")
+    _write(request, finals, held_out, report, _origin(recipe, data, arguments), arguments)
     numbers = recipe.architecture.parameters(len(teacher.features))
     row: _Row = {"recipe": recipe.id, "method": recipe.method, "numbers": numbers}
     row |= {"bytes": len(finals[0].data), "fit s": round(took, 1)}
     return row | (_summary(report) if report else {})
+
+
+def _fitted(
+    request: "FitRequest", data: dataset.Dataset, arguments: argparse.Namespace
+) -> tuple[list["FoldModel"], list["FoldModel"]]:
+    """The models that are fitted on all sources, and those that have one held out."""
+    from tinyvmaf.train.folds import fold_models
+
+    store = None if arguments.fresh else Store(default_folder())
+    # A recipe that sees no clip needs no folds: every source is held out of its one fit.
+    loso = arguments.folds == "loso" and request.recipe.sees_clips
+    folds = leave_one_source_out(data.table["source"].to_pylist()) if loso else []
+    with progress_bar(f"fitting {request.recipe.id}", "steps") as progress:
+        finals = fold_models(request, store, progress=progress)
+        held_out = fold_models(replace(request, folds=folds), store, progress=progress) if folds else []
+    return finals, held_out
+
+
+def _write(
+    request: "FitRequest",
+    finals: Sequence["FoldModel"],
+    held_out: Sequence["FoldModel"],
+    report: "LosoReport | None",
+    origin: "Origin",
+    arguments: argparse.Namespace,
+) -> None:
+    """Write the report, the models of the folds, and the candidates with sidecar and card."""
+    from tinyvmaf.judge.kinds import find  # imported here: slow
+    from tinyvmaf.measure.loso import measured_values
+    from tinyvmaf.train.packaging import write_candidate
+
+    recipe, teacher, out = request.recipe, request.teacher, arguments.out
+    if report is not None:
+        text = json.dumps(report.as_dict(), indent=2, allow_nan=False)
+        write_atomic(out / f"{recipe.id}.loso.json", text + "\n")
+    for model in held_out:
+        write_atomic(out / "folds" / recipe.id / f"{model.held_out}-seed{model.seed}.onnx", model.data)
+    kind, judged = find("regressor"), report is not None
+    for model in finals:
+        model_id = recipe.id if len(finals) == 1 else f"{recipe.id}-seed{model.seed}"
+        measured = measured_values(model, teacher, report, per_frame=not recipe.architecture.per_clip)
+        written = write_candidate(
+            model, model_id, recipe, teacher, measured, origin, kind=kind, folder=out, judged=judged
+        )
+        if not arguments.json:
+            print(f"{written.file}  {len(model.data)} bytes  sha256 {written.sha256}")
 
 
 def _origin(recipe: Recipe, data: dataset.Dataset, arguments: argparse.Namespace) -> "Origin":

@@ -7,6 +7,7 @@ from typing import Any, Final
 from tinyvmaf.errors import CouldNotRunError, RegistryError
 from tinyvmaf.extensions import extensions
 from tinyvmaf.judge.kinds.base import Kind, Material, Truth
+from tinyvmaf.model.card import CardSummary
 from tinyvmaf.model.subject import Subject
 
 __all__ = [
@@ -109,6 +110,8 @@ def _fault(name: str, kind: Any) -> str:
         return f"the kind has no {', '.join(lacking)}"
     if kind.name != name:
         return f"the kind calls itself {kind.name!r}"
+    if not isinstance(kind.card, CardSummary):
+        return f"card of the kind is {kind.card!r}; it must be a CardSummary"
     for member in ("asked", "asked_of_strangers"):
         value = getattr(kind, member)
         if not isinstance(value, tuple) or not all(isinstance(one, str) for one in value):

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyvmaf.measure.engine_agreement import Arrays, Inputs
+from tinyvmaf.model.card import CardSummary
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.teacher import Teacher
 
@@ -56,6 +57,10 @@ class Kind(Protocol):
     @property
     def gives(self) -> str:
         """The graph's outputs in words."""
+
+    @property
+    def card(self) -> CardSummary:
+        """What the cards of its models show: inputs, outputs, and what each measured value means."""
 
     @property
     def asked(self) -> tuple[str, ...]:

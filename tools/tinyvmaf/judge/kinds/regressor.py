@@ -12,8 +12,30 @@ from tinyvmaf.judge.kinds.base import Material, Truth
 from tinyvmaf.measure.engine_agreement import Arrays, Inputs, rows_for
 from tinyvmaf.measure.latency import BATCHES
 from tinyvmaf.model import contract
+from tinyvmaf.model.card import CardSummary
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.domain import Domain
+
+GOLDEN: Final = {
+    "golden_frame_max_abs_error_points": ("largest error of a frame against libvmaf, golden pairs", "VMAF points"),
+    "golden_clip_max_abs_error_points": ("largest error of a clip mean against libvmaf, golden pairs", "VMAF points"),
+}
+"""Measured values of any kind that scores frames of the golden pairs."""
+CARD: Final = CardSummary(
+    takes="`features`, float32 `[N, {count}]`: {features}",
+    gives="`score`, float32 `[N, 1]`, VMAF points, clipped to the teacher's range",
+    measured={
+        "loso_frame_rmse_points": ("RMSE of frames, held-out sources", "VMAF points"),
+        "loso_frame_max_abs_error_points": ("largest error of a frame, held-out sources", "VMAF points"),
+        "loso_frame_plcc": ("PLCC of frames, held-out sources, mean of the sources", ""),
+        "loso_frame_srocc": ("SROCC of frames, held-out sources, mean of the sources", ""),
+        "loso_clip_rmse_points": ("RMSE of clips, held-out sources", "VMAF points"),
+        "loso_clip_plcc": ("PLCC of clips, held-out sources, mean of the sources", ""),
+        "loso_clip_srocc": ("SROCC of clips, held-out sources, mean of the sources", ""),
+        "domain_worst_difference_points": ("largest difference from the teacher found in its domain", "VMAF points"),
+        **GOLDEN,
+    },
+)
 
 
 @dataclass(frozen=True)
@@ -26,6 +48,7 @@ class FeatureRows:
     asked_of_strangers: tuple[str, ...]
     takes: str = f"{contract.INPUT}: float32 [N, F], a frame a row, the features in the sidecar's order"
     gives: str = f"{contract.OUTPUT}: float32 [N, 1], VMAF points"
+    card: CardSummary = CARD
 
     def file_faults(self, file: Path) -> list[str]:
         """The model contract of docs/candidates.md."""

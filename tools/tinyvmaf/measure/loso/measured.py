@@ -13,7 +13,7 @@ from tinyvmaf.vmaf.teacher import Teacher
 def measured_values(
     model: FoldModel, teacher: Teacher, report: LosoReport | None, *, per_frame: bool
 ) -> dict[str, float]:
-    """The measured values for a sidecar, by the names in `tinyvmaf.train.packaging.MEANINGS`.
+    """The measured values for a sidecar, by the names that cards of kind regressor know.
 
     Values have three digits; a correlation keeps three digits of its distance from 1. Values that are not finite, such
     as a constant model's correlation, are omitted, because JSON cannot hold them.
