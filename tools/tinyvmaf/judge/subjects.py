@@ -112,14 +112,14 @@ def _own(path: Path, folder: Path, options: FeedOptions) -> Subject | None:
 def _adopted(path: Path, folder: Path, features_of: Features, options: FeedOptions) -> Subject:
     # These import onnx, which is slow; judging registered models does not need them.
     from tinyvmaf.judge.feeding import fed_as_meant
-    from tinyvmaf.model.third_party.original import read_original
+    from tinyvmaf.model.third_party.original import input_names, read_original
 
     if not path.is_file():
         raise CouldNotRunError(f"{path}: no such file")
     name = _id(path)
     if any(one.id == name for one in registered()):
         raise CouldNotRunError(f"{path} has the name of a registered model", hint="rename the file")
-    feed = describe_feed(path, features_of, options)
+    feed = describe_feed(path, features_of, options, input_names(path))
     features = CANONICAL if feed.teacher == DEFAULT else tuple(one.name for one in features_of(feed.teacher))
     adopted = fed_as_meant(read_original(path, len(feed.features)), feed, features)
     sidecar = {
@@ -147,9 +147,9 @@ def adoption_faults(one: "AdoptedModel", path: Path) -> list[str]:
         found.append(f"the sidecar is of another file: it says sha256 {quoted(one.feed.sha256)}, the file has {actual}")
     for key, value in (
         ("opset", one.original.opset),
-        ("input_name", one.original.input),
+        ("input_name", one.original.inputs[0] if len(one.original.inputs) == 1 else None),
         ("output_name", one.original.output),
     ):
-        if content.get(key) is not None and content[key] != value:
+        if None not in (value, content.get(key)) and content[key] != value:
             found.append(f"the sidecar says {key} {quoted(content[key])}, the file has {quoted(value)}")
     return found

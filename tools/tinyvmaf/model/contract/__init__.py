@@ -20,16 +20,20 @@ OUTPUT: Final = "score"
 
 OPERATORS: Final = frozenset(
     {
-        *("Abs", "Add", "Cast", "Clip", "Constant", "Div", "Equal", "Erf", "Exp", "Flatten", "Floor", "Gather", "Gemm"),
-        *("Identity", "MatMul", "Max", "Min", "Mul", "Neg", "Reciprocal", "ReduceMean", "ReduceSum"),
-        *("ReduceSumSquare", "Relu", "Reshape", "Round", "Sigmoid", "Softmax", "Sqrt", "Squeeze", "Sub", "Tanh"),
-        *("Transpose", "Unsqueeze", "Where"),
+        *("Abs", "Add", "And", "BatchNormalization", "Cast", "Ceil", "Celu", "Clip", "Concat", "Constant", "Div"),
+        *("Dropout", "Elu", "Equal", "Erf", "Exp", "Flatten", "Floor", "Gather", "Gemm", "Greater", "GreaterOrEqual"),
+        *("HardSigmoid", "HardSwish", "Identity", "LayerNormalization", "LeakyRelu", "Less", "LessOrEqual", "Log"),
+        *("MatMul", "Max", "Mean", "Min", "Mul", "Neg", "Not", "Or", "PRelu", "Pow", "Reciprocal", "ReduceMax"),
+        *("ReduceMean", "ReduceMin", "ReduceSum", "ReduceSumSquare", "Relu", "Reshape", "Round", "Selu", "Sigmoid"),
+        *("Sign", "Slice", "Softmax", "Softplus", "Softsign", "Sqrt", "Squeeze", "Sub", "Sum", "Tanh"),
+        *("ThresholdedRelu", "Transpose", "Unsqueeze", "Where"),
     }
 )
 """The allowed operators: all that a regressor on a few features needs.
 
 Each is a pure function of its inputs, and at least two independent engines have it. A list of forbidden operators would
-let through whatever a new ONNX version or a custom domain adds: loops, random numbers, strings."""
+let through whatever a new ONNX version or a custom domain adds: loops, random numbers, strings. Each has one output;
+BatchNormalization and Dropout are those of inference."""
 
 Tier = Literal["nano", "tiny", "small"]
 TIERS: Final[tuple[tuple[Tier, int], ...]] = (("nano", 10_000), ("tiny", 100_000), ("small", 1_000_000))

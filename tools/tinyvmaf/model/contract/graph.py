@@ -1,11 +1,11 @@
 """Faults of a model file: its fields, operator sets, nodes and tensors."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Final
 
 import numpy as np
 import onnx
-from onnx import AttributeProto, GraphProto, ModelProto
+from onnx import AttributeProto, GraphProto, ModelProto, NodeProto
 
 from tinyvmaf.model.contract import IR_VERSIONS, LARGEST, MAX_NODES, OPERATORS, OPSET
 from tinyvmaf.model.contract.shapes import interface_faults, value_faults
@@ -95,8 +95,12 @@ def _model_faults(model: ModelProto) -> list[str]:
     return found
 
 
-def graph_faults(graph: GraphProto) -> list[str]:
-    """Faults of a graph's fields, operators and tensors. Inputs and outputs are not checked."""
+def graph_faults(graph: GraphProto, newer: Collection[str] = ()) -> list[str]:
+    """Faults of a graph's fields, operators and tensors. Inputs and outputs are not checked.
+
+    Args:
+        newer: operators that are allowed besides those of the contract.
+    """
     found = _field_faults(graph, "the graph")
     total = 0
     names: set[str] = set()
@@ -117,12 +121,21 @@ def graph_faults(graph: GraphProto) -> list[str]:
         where = node_name(i, node)
         if node.domain:
             found.append(f"{where} is of the domain {quoted(node.domain)}; only ONNX's own operators are allowed")
-        elif node.op_type not in OPERATORS:
+        elif node.op_type not in OPERATORS and node.op_type not in newer:
             found.append(f"{where} is not of an allowed operator; those are {', '.join(sorted(OPERATORS))}")
+        elif len(node.output) > 1 or _trains(node):
+            found.append(f"{where} is of training: it has one output and no training_mode in a model for inference")
         found += _field_faults(node, where)
         for attribute in node.attribute:
-            found += _attribute_faults(attribute, f"attribute {quoted(attribute.name)} of {where}")
+            if not (node.op_type in newer and attribute.type == AttributeProto.STRING):  # such as the kind of a Gelu
+                found += _attribute_faults(attribute, f"attribute {quoted(attribute.name)} of {where}")
     return found
+
+
+def _trains(node: NodeProto) -> bool:
+    """Whether a batch normalisation or a dropout depends on the batch or on chance, or could."""
+    chosen = node.op_type == "Dropout" and len(node.input) > 2 and bool(node.input[2])
+    return chosen or any(one.name == "training_mode" and one.i for one in node.attribute)
 
 
 def _attribute_faults(attribute: AttributeProto, where: str) -> list[str]:

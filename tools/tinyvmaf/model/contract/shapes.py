@@ -1,12 +1,18 @@
 """Faults of a graph's input and output, and of the size of the values in between."""
 
 import math
+from typing import Final
 
 import onnx
 from onnx import GraphProto, ModelProto, ValueInfoProto
 
 from tinyvmaf.model.contract import INPUT, MAX_FEATURES, MAX_RANK, MAX_VALUES_A_ROW, OUTPUT
-from tinyvmaf.model.contract.words import node_name, quoted, type_name
+from tinyvmaf.model.contract.words import in_one_line, node_name, quoted, type_name
+
+# One row, for which operators may do something else, and a prime that is no width of a layer: an axis that it divides
+# is one of frames.
+_ONE: Final = 1
+_MANY: Final = 100_003
 
 
 def interface_faults(graph: GraphProto) -> list[str]:
@@ -60,49 +66,64 @@ def value_faults(model: ModelProto) -> list[str]:
     Args:
         model: without other faults; `onnx.checker` accepts it.
     """
+    try:
+        one, many = (_inferred(model, rows) for rows in (_ONE, _MANY))
+    except onnx.shape_inference.InferenceError as error:
+        return [f"its shapes fit some numbers of frames only: {in_one_line(error)}"]
+    for i, node in enumerate(model.graph.node):
+        for name in filter(None, node.output):
+            wrong = _growth(one.get(name), many.get(name))
+            if wrong:  # only the first: later ones follow from it
+                return [f"{node_name(i, node)}: {quoted(name)} {wrong}"]
+    if (one[OUTPUT], many[OUTPUT]) != ([_ONE, 1], [_MANY, 1]):
+        return [f"output {OUTPUT!r} comes out as {_listed(many[OUTPUT] or [])}, not as the [N, 1] that it declares"]
+    return []
+
+
+def _inferred(model: ModelProto, rows: int) -> dict[str, list[int | str] | None]:
+    """The shapes of all values for this many rows: axes are a length, a symbol, or '?'; None for an unknown rank."""
     bare = ModelProto()
     bare.CopyFrom(model)
     # Shape inference falls back on the declared shapes, so a file could claim that its values are small.
     del bare.graph.value_info[:]
     bare.graph.output[0].type.tensor_type.ClearField("shape")
+    bare.graph.input[0].type.tensor_type.shape.dim[0].dim_value = rows
     # Without data_prop, which allocates constants: a Reshape to 2**47 rows made it allocate as much memory.
     inferred = onnx.shape_inference.infer_shapes(bare, check_type=True, strict_mode=True).graph
-    batch = model.graph.input[0].type.tensor_type.shape.dim[0].dim_param
-    shapes = {value.name: _shape(value) for value in [*inferred.value_info, *inferred.output]}
-    for i, node in enumerate(model.graph.node):
-        for name in filter(None, node.output):
-            wrong = _growth(shapes.get(name), batch)
-            if wrong:  # only the first: later ones follow from it
-                return [f"{node_name(i, node)}: {quoted(name)} {wrong}"]
-    score = shapes.get(OUTPUT) or []
-    if score != [batch, 1]:
-        return [f"output {OUTPUT!r} comes out as {_listed(score)}, not as the [{batch}, 1] that it declares"]
-    return []
+    return {value.name: _shape(value) for value in [*inferred.value_info, *inferred.output]}
 
 
 def _shape(value: ValueInfoProto) -> list[int | str] | None:
-    """Axes: a length, a symbol, or '?' for an unknown length. None for an unknown rank."""
     kind = value.type.tensor_type
     if not kind.HasField("shape"):
         return None
     return [d.dim_value if d.HasField("dim_value") else d.dim_param or "?" for d in kind.shape.dim]
 
 
-def _growth(shape: list[int | str] | None, batch: str) -> str:
-    """What is wrong with the size of a value; empty if nothing."""
-    if shape is None:
+def _growth(one: list[int | str] | None, many: list[int | str] | None) -> str:
+    """What is wrong with the size of a value, given its shapes for one and for many rows; empty if nothing."""
+    if one is None or many is None or len(one) != len(many):
         return "has a shape that is unknown before it runs"
-    if any(isinstance(axis, str) and axis != batch for axis in shape):
-        return (
-            f"is {_listed(shape)}, with an axis whose length is unknown before it runs; in a Reshape, write 0 "
-            "for the axis of frames, not -1"
-        )
-    if shape.count(batch) > 1:
-        return f"is {_listed(shape)}: its size grows with the square of the number of frames"
-    if len(shape) > MAX_RANK or math.prod(axis for axis in shape if isinstance(axis, int)) > MAX_VALUES_A_ROW:
-        return f"is {_listed(shape)}; at most {MAX_VALUES_A_ROW} values a frame and {MAX_RANK} axes are allowed"
+    lengths = [[axis for axis in shape if isinstance(axis, int)] for shape in (one, many)]
+    if min(map(len, lengths)) < len(many):
+        return f"is {_listed(many)}, with an axis whose length is unknown before it runs"
+    a_row, all_rows = map(math.prod, lengths)
+    if all_rows == a_row * _MANY**2 > 0:
+        return f"is {_listed(many)}: its size grows with the square of the number of frames"
+    if all_rows not in (a_row, a_row * _MANY):
+        return f"is {_listed(many)}: its size is not proportional to the number of frames"
+    if len(many) > MAX_RANK or a_row > MAX_VALUES_A_ROW:
+        return f"is {_listed(many)}; at most {MAX_VALUES_A_ROW} values a frame and {MAX_RANK} axes are allowed"
     return ""
 
 
 def _listed(shape: list[int | str]) -> str:
-    return f"[{', '.join(map(str, shape[:20]))}{', ...' if len(shape) > 20 else ''}]"
+    """For a sentence, with N for the number of rows."""
+    named = [_axis(axis) for axis in shape[:20]]
+    return f"[{', '.join(named)}{', ...' if len(shape) > 20 else ''}]"
+
+
+def _axis(axis: int | str) -> str:
+    if isinstance(axis, str) or axis % _MANY or not axis:
+        return str(axis)
+    return "N" if axis == _MANY else f"{axis // _MANY} N"

@@ -83,11 +83,11 @@ def _step(node: NodeProto, constants: Mapping[str, NDArray[np.generic]]) -> Prog
         if name not in TYPES:
             raise _lacks(node, f"to {name}")
     inputs: list[Any] = [name or None for name in node.input]
-    place = INTEGERS.get(node.op_type, len(inputs))
-    if place < len(inputs) and inputs[place] is not None:
-        if inputs[place] not in constants:
-            raise _lacks(node, f"input {inputs[place]!r} is computed, not constant")
-        inputs[place] = tuple(int(n) for n in constants[inputs[place]].ravel())
+    for place in INTEGERS.get(node.op_type, ()):
+        if place < len(inputs) and inputs[place] is not None:
+            if inputs[place] not in constants:
+                raise _lacks(node, f"input {inputs[place]!r} is computed, not constant")
+            inputs[place] = tuple(int(n) for n in constants[inputs[place]].ravel())
     return ProgramStep(OPERATORS[node.op_type], attributes, tuple(inputs), node.output[0])
 
 

@@ -51,14 +51,7 @@ class OnnxRuntimeSession(CheckedSession):
         """
         ort = import_onnxruntime()
         name = "model" if isinstance(model, bytes) else str(model)
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = settings.threads
-        options.inter_op_num_threads = 1
-        options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-        options.graph_optimization_level = _level(ort, settings.optimisation)
-        for key, value in config.items():
-            options.add_session_config_entry(key, value)
-        options.log_severity_level = _ERRORS_ONLY
+        options = _options(ort, settings, config)
         if profile is not None:
             options.enable_profiling, options.profile_file_prefix = True, profile
         try:
@@ -142,6 +135,31 @@ def import_onnxruntime() -> Any:
 
     onnxruntime.disable_telemetry_events()
     return onnxruntime
+
+
+def bare_session(model: bytes) -> Any:
+    """ONNX Runtime's own session with our settings, for a model of any inputs and outputs.
+
+    Raises:
+        UnsupportedModelError: it cannot be loaded.
+    """
+    ort = import_onnxruntime()
+    try:
+        return ort.InferenceSession(model, _options(ort, Settings(), CONFIG), providers=[_CPU])
+    except Exception as error:  # ONNX Runtime's exceptions have no common base
+        raise UnsupportedModelError(f"ONNX Runtime {ort.__version__} cannot load it: {error}") from error
+
+
+def _options(ort: Any, settings: Settings, config: Mapping[str, str]) -> Any:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = settings.threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    options.graph_optimization_level = _level(ort, settings.optimisation)
+    for key, value in config.items():
+        options.add_session_config_entry(key, value)
+    options.log_severity_level = _ERRORS_ONLY
+    return options
 
 
 def _level(ort: Any, optimisation: str) -> Any:

@@ -21,8 +21,14 @@ Operator = Callable[..., Array]
 
 TYPES: Final = frozenset({"float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool"})
 """Element types that both libraries support fully."""
-INTEGERS: Final[Mapping[str, int]] = {"Reshape": 1, "ReduceSum": 1, "Squeeze": 1, "Unsqueeze": 1}
-"""Operators with an input for a shape or axes, and the index of that input. It must be a constant."""
+INTEGERS: Final[Mapping[str, tuple[int, ...]]] = {
+    "Reshape": (1,),
+    "ReduceSum": (1,),
+    "Slice": (1, 2, 3, 4),
+    "Squeeze": (1,),
+    "Unsqueeze": (1,),
+}
+"""Operators with inputs for a shape, axes or places, and the indices of those inputs. They must be constants."""
 
 
 class Library(Protocol):
@@ -147,12 +153,120 @@ def _softmax(lib: Library, attributes: Attributes, x: Array) -> Array:
     return y / lib.xp.sum(y, axis=axis, keepdims=True)
 
 
+def _extreme(name: str) -> Operator:
+    def reduce(lib: Library, attributes: Attributes, x: Array) -> Array:
+        keep = bool(attributes.get("keepdims", 1))
+        return getattr(lib.xp, name)(x, _axes(x, attributes.get("axes")), keepdims=keep)
+
+    return reduce
+
+
+def _average(_: Library, __: Attributes, *inputs: Array) -> Array:
+    _floats(inputs[0], "Mean")
+    return functools.reduce(lambda x, y: x + y, inputs) / len(inputs)
+
+
+def _exponential(lib: Library, x: Array, alpha: float, width: float = 1.0) -> Array:
+    """x above 0, and alpha (exp(x / width) - 1) below. Large x do not reach the exponential, which would overflow."""
+    low = lib.xp.minimum(x, x * 0)
+    return lib.xp.where(x > 0, x, alpha * (lib.xp.exp(low / width) - 1))
+
+
+def _elu(lib: Library, attributes: Attributes, x: Array) -> Array:
+    return _exponential(lib, x, attributes.get("alpha", 1.0))
+
+
+def _celu(lib: Library, attributes: Attributes, x: Array) -> Array:
+    alpha = attributes.get("alpha", 1.0)
+    return _exponential(lib, x, alpha, alpha)
+
+
+def _selu(lib: Library, attributes: Attributes, x: Array) -> Array:
+    alpha, gamma = (
+        attributes.get("alpha", 1.67326319217681884765625),
+        attributes.get("gamma", 1.05070102214813232421875),
+    )
+    return _exponential(lib, x, alpha) * gamma
+
+
+def _leaky(lib: Library, attributes: Attributes, x: Array) -> Array:
+    return lib.xp.where(x >= 0, x, x * attributes.get("alpha", 0.01))
+
+
+def _thresholded(lib: Library, attributes: Attributes, x: Array) -> Array:
+    return lib.xp.where(x > attributes.get("alpha", 1.0), x, x * 0)
+
+
+def _hard_sigmoid(_: Library, attributes: Attributes, x: Array) -> Array:
+    return (x * attributes.get("alpha", 0.2) + attributes.get("beta", 0.5)).clip(0, 1)
+
+
+def _hard_swish(_: Library, __: Attributes, x: Array) -> Array:
+    return x * (x / 6 + 0.5).clip(0, 1)
+
+
+def _softplus(lib: Library, _: Attributes, x: Array) -> Array:
+    # log(1 + exp(x)) without its overflow.
+    return lib.xp.maximum(x, x * 0) + lib.xp.log1p(lib.xp.exp(-abs(x)))
+
+
+def _power(lib: Library, _: Attributes, x: Array, y: Array) -> Array:
+    _floats(x, "Pow")
+    return lib.cast(x**y, str(x.dtype).removeprefix("torch."))
+
+
+def _layer_normalization(lib: Library, attributes: Attributes, x: Array, scale: Array, bias: Array = None) -> Array:
+    axes = tuple(range(attributes.get("axis", -1) % x.ndim, x.ndim))
+    count = math.prod(x.shape[axis] for axis in axes)
+    centred = x - lib.xp.sum(x, axis=axes, keepdims=True) / count
+    variance = lib.xp.sum(centred * centred, axis=axes, keepdims=True) / count
+    y = centred / lib.xp.sqrt(variance + attributes.get("epsilon", 1e-5)) * scale
+    return y if bias is None else y + bias
+
+
+def _batch_normalization(
+    lib: Library, attributes: Attributes, x: Array, scale: Array, bias: Array, mean: Array, variance: Array
+) -> Array:
+    scale, bias, mean, variance = (one.reshape((-1, *(1,) * (x.ndim - 2))) for one in (scale, bias, mean, variance))
+    return (x - mean) / lib.xp.sqrt(variance + attributes.get("epsilon", 1e-5)) * scale + bias
+
+
+def _concat(lib: Library, attributes: Attributes, *inputs: Array) -> Array:
+    return lib.xp.concatenate(inputs, attributes["axis"])
+
+
+def _slice(
+    _: Library,
+    __: Attributes,
+    x: Array,
+    starts: Sequence[int],
+    ends: Sequence[int],
+    axes: Sequence[int] | None = None,
+    steps: Sequence[int] | None = None,
+) -> Array:
+    places = [slice(None)] * x.ndim
+    for start, end, axis, step in zip(
+        starts, ends, axes or range(len(starts)), steps or (1,) * len(starts), strict=True
+    ):
+        if step < 1:
+            raise UnsupportedModelError(f"Slice with step {step}: only steps above 0 are supported")
+        places[axis % x.ndim] = slice(start, end, step)
+    return x[tuple(places)]
+
+
 OPERATORS: Final[Mapping[str, Operator]] = {
     "Abs": _unary("abs"),
     "Add": lambda _, __, x, y: x + y,
+    "And": lambda lib, _, x, y: lib.xp.logical_and(x, y),
+    "BatchNormalization": _batch_normalization,
     "Cast": lambda lib, attributes, x: lib.cast(x, attributes["to"]),
+    "Ceil": _unary("ceil"),
+    "Celu": _celu,
     "Clip": _clip,
+    "Concat": _concat,
     "Div": _divide,
+    "Dropout": lambda _, __, x, *___: x,
+    "Elu": _elu,
     "Equal": lambda _, __, x, y: x == y,
     "Erf": lambda lib, _, x: lib.erf(x),
     "Exp": _unary("exp"),
@@ -160,26 +274,49 @@ OPERATORS: Final[Mapping[str, Operator]] = {
     "Floor": _unary("floor"),
     "Gather": _gather,
     "Gemm": _gemm,
+    "Greater": lambda _, __, x, y: x > y,
+    "GreaterOrEqual": lambda _, __, x, y: x >= y,
+    "HardSigmoid": _hard_sigmoid,
+    "HardSwish": _hard_swish,
     "Identity": lambda _, __, x: x,
+    "LayerNormalization": _layer_normalization,
+    "LeakyRelu": _leaky,
+    "Less": lambda _, __, x, y: x < y,
+    "LessOrEqual": lambda _, __, x, y: x <= y,
+    "Log": _unary("log"),
     "MatMul": lambda lib, _, x, y: lib.xp.matmul(x, y),
     "Max": _variadic("maximum"),
+    "Mean": _average,
     "Min": _variadic("minimum"),
     "Mul": lambda _, __, x, y: x * y,
     "Neg": lambda _, __, x: -x,
+    "Not": _unary("logical_not"),
+    "Or": lambda lib, _, x, y: lib.xp.logical_or(x, y),
+    "PRelu": lambda lib, _, x, slope: lib.xp.where(x >= 0, x, x * slope),
+    "Pow": _power,
     "Reciprocal": lambda _, __, x: 1.0 / x,
+    "ReduceMax": _extreme("amax"),
     "ReduceMean": _mean,
+    "ReduceMin": _extreme("amin"),
     "ReduceSum": _sum,
     "ReduceSumSquare": _sum_of_squares,
     "Relu": lambda _, __, x: x.clip(0),
     "Reshape": _reshape,
     # Both libraries round halves to even, as the specification asks.
     "Round": _unary("round"),
+    "Selu": _selu,
     "Sigmoid": lambda lib, _, x: lib.sigmoid(x),
+    "Sign": _unary("sign"),
+    "Slice": _slice,
     "Softmax": _softmax,
+    "Softplus": _softplus,
+    "Softsign": lambda _, __, x: x / (1 + abs(x)),
     "Sqrt": _unary("sqrt"),
     "Squeeze": _squeeze,
     "Sub": lambda _, __, x, y: x - y,
+    "Sum": lambda _, __, *inputs: functools.reduce(lambda x, y: x + y, inputs),
     "Tanh": _unary("tanh"),
+    "ThresholdedRelu": _thresholded,
     "Transpose": _transpose,
     "Unsqueeze": _unsqueeze,
     "Where": lambda lib, _, condition, x, y: lib.xp.where(condition, x, y),

@@ -109,13 +109,16 @@ class FeedDescription:
         return next((str(self.sidecar[key]) for key in _SHA256 if self.sidecar.get(key) is not None), None)
 
 
-def describe_feed(path: Path, features_of: Features, options: FeedOptions | None = None) -> FeedDescription:
+def describe_feed(
+    path: Path, features_of: Features, options: FeedOptions | None = None, inputs: Sequence[str] = ()
+) -> FeedDescription:
     """Read from sidecar and options how a model is fed.
 
     Args:
         path: the ONNX file, its sidecar beside it.
         features_of: called for teachers other than the default one, whose features are canonical-6.
         options: must not contradict the sidecar.
+        inputs: the names of the file's inputs. Where each feature has an input with its name, they are the order.
 
     Raises:
         UndescribedError: the order of the features is missing; two keys, or a key and an option, contradict each
@@ -129,7 +132,10 @@ def describe_feed(path: Path, features_of: Features, options: FeedOptions | None
     teacher, teacher_by = _teacher(name, content)
     known = CANONICAL_FEATURES if teacher == DEFAULT else features_of(teacher)
     spellings = {theirs: one.name for one in known for theirs in (one.name, one.column, one.model_name)}
-    features, ordered_by = _order(path, name, content, options, spellings)
+    if len(inputs) > 1 and set(inputs) <= set(spellings):
+        features, ordered_by = _ours(f"inputs of {path.name}", inputs, spellings), "the names of its inputs"
+    else:
+        features, ordered_by = _order(path, name, content, options, spellings)
     who = options.normalisation
     if strange := list(strange_keys(content, len(features), graph_normalises=who in ("graph", "none"))):
         raise UndescribedError(

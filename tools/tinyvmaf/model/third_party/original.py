@@ -1,20 +1,23 @@
 """Reads a third-party file. Nothing in it runs, and no file outside its folder is read."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Final
 
 import onnx
-from onnx import ModelProto, TensorProto, ValueInfoProto
+from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto
 
 from tinyvmaf.errors import ModelError
-from tinyvmaf.model.contract import IR_VERSIONS, LARGEST
+from tinyvmaf.model.contract import IR_VERSIONS, LARGEST, MAX_FEATURES
 from tinyvmaf.model.contract.graph import graph_faults
 from tinyvmaf.model.contract.words import in_one_line, quoted, type_name
+from tinyvmaf.model.third_party.newer import NEWER
 
-OPSETS: Final = range(7, 22)
+OPSETS: Final = range(7, onnx.defs.onnx_opset_version() + 1)
+_UNCERTAINTY: Final = re.compile(r"(.*[^a-z])?(std|stddev|sigma|uncertainty|variance|var|error|interval|ci)([^a-z].*)?")
 _TYPES: Final = (TensorProto.FLOAT, TensorProto.DOUBLE)
 _OWN: Final = ("", "ai.onnx")
 
@@ -26,13 +29,19 @@ class Original:
     path: Path
     model: ModelProto
     """External data is read in. Weights are no longer inputs as well. Declared shapes of inner values are dropped."""
-    input: str
+    inputs: tuple[str, ...]
+    """One for all features, or one for each."""
+    columns: bool
+    """Whether an input is `[N, F]`, or `[N, 1]` where each feature has its own; else `[N]`."""
     output: str
+    """The score."""
+    uncertainty: str | None
+    """A second output: by its name the model's own uncertainty."""
     double_in: bool
     """Whether the input is float64; else it is float32. `double_out` likewise."""
     double_out: bool
     rank: int
-    """Of the output, 1 or 2."""
+    """Of the score, 1 or 2."""
     opset: int
     size: int
     """Bytes of the file and its external data."""
@@ -70,37 +79,29 @@ def read_original(path: Path, width: int) -> Original:
 
 def _read_original(path: Path, width: int) -> Original:
     data = _bytes(path, LARGEST)
-    try:
-        model = onnx.load_model_from_string(data)
-    except Exception as error:  # protobuf's DecodeError has no stable home
-        raise ModelError(f"{path}: it is not an ONNX file, or not all of one: {in_one_line(error)}") from error
+    model = _parsed(path, data)
     opset = _opset(path, model)
     external = _read_in(path, model, len(data))
     graph = model.graph
-    weights = {tensor.name for tensor in graph.initializer}
-    inputs = [value for value in graph.input if value.name not in weights]
-    if len(inputs) != 1 or len(graph.output) != 1:
-        raise ModelError(
-            f"{path}: it has {len(inputs)} inputs and {len(graph.output)} outputs; a candidate has one each"
-        )
-    (taken,), (given,) = inputs, graph.output
-    double_in, shape = _tensor(path, "input", taken)
-    if shape is None or len(shape) != 2:
-        raise ModelError(f"{path}: input {quoted(taken.name)} has {_rank(shape)}; a candidate takes [frames, features]")
-    if isinstance(shape[0], int):
-        raise ModelError(f"{path}: input {quoted(taken.name)} has a fixed batch of {shape[0]}; it must be symbolic")
-    if isinstance(shape[1], int) and shape[1] != width:
-        raise ModelError(f"{path}: input {quoted(taken.name)} has {shape[1]} columns, and {width} features are named")
-    double_out, shape = _tensor(path, "output", given)
-    if shape is None or len(shape) not in (1, 2) or (len(shape) == 2 and shape[1] not in (1, "")):
-        listed = _rank(shape) if shape is None or len(shape) not in (1, 2) else f"{shape[1]} columns"
-        raise ModelError(f"{path}: output {quoted(given.name)} has {listed}; a candidate gives [frames] or [frames, 1]")
-    if isinstance(shape[0], int):
-        raise ModelError(f"{path}: output {quoted(given.name)} has a fixed batch of {shape[0]}; it must be symbolic")
-    del graph.input[:], graph.value_info[:]
-    graph.input.append(taken)
-    if found := graph_faults(graph):
+    taken = _inputs(path, graph)
+    double_in, columns = _features(path, taken, width)
+    score, uncertainty = _outputs(path, graph)
+    double_out, shape = _tensor(path, "output", score)
+    del graph.value_info[:], graph.output[:], graph.input[:]
+    graph.input.extend(taken)
+    if found := graph_faults(graph, newer=NEWER):
         raise ModelError(f"{path}: {found[0]}" + (f"; and {len(found) - 1} more" if len(found) > 1 else ""))
+    graph.output.append(score)
+    if shape is None:
+        graph.output[0].CopyFrom(onnx.shape_inference.infer_shapes(model, strict_mode=True).graph.output[0])
+        shape = _tensor(path, "output", graph.output[0])[1]
+    if shape is None or len(shape) not in (1, 2) or (len(shape) == 2 and isinstance(shape[1], int) and shape[1] != 1):
+        listed = _rank(shape) if shape is None or len(shape) not in (1, 2) else f"{shape[1]} columns"
+        raise ModelError(f"{path}: output {quoted(score.name)} has {listed}; a candidate gives [frames] or [frames, 1]")
+    if isinstance(shape[0], int):
+        raise ModelError(f"{path}: output {quoted(score.name)} has a fixed batch of {shape[0]}; it must be symbolic")
+    if uncertainty:
+        graph.output.append(uncertainty)
     # From this IR version on, weights need not be inputs.
     model.ir_version = max(model.ir_version, IR_VERSIONS[0])
     # Undefined names in it must not be satisfied by the nodes that `adopt` adds.
@@ -108,8 +109,10 @@ def _read_original(path: Path, width: int) -> Original:
     return Original(
         path,
         model,
-        taken.name,
-        given.name,
+        tuple(one.name for one in taken),
+        columns,
+        score.name,
+        uncertainty.name if uncertainty else None,
         double_in,
         double_out,
         len(shape),
@@ -117,6 +120,70 @@ def _read_original(path: Path, width: int) -> Original:
         len(data) + sum(size for _, size in external),
         tuple(name for name, _ in external),
     )
+
+
+def input_names(path: Path) -> tuple[str, ...]:
+    """The names of the inputs of a third-party file.
+
+    Raises:
+        ModelError: it is no ONNX file.
+    """
+    with refused(path):
+        return tuple(one.name for one in _inputs(path, _parsed(path, _bytes(path, LARGEST)).graph))
+
+
+def _parsed(path: Path, data: bytes) -> ModelProto:
+    try:
+        return onnx.load_model_from_string(data)
+    except Exception as error:  # protobuf's DecodeError has no stable home
+        raise ModelError(f"{path}: it is not an ONNX file, or not all of one: {in_one_line(error)}") from error
+
+
+def _inputs(path: Path, graph: GraphProto) -> list[ValueInfoProto]:
+    weights = {tensor.name for tensor in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in weights]
+    if not 1 <= len(inputs) <= MAX_FEATURES:
+        raise ModelError(f"{path}: it has {len(inputs)} inputs; a candidate has one for all features, or one for each")
+    return inputs
+
+
+def _features(path: Path, inputs: Sequence[ValueInfoProto], width: int) -> tuple[bool, bool]:
+    """Whether the inputs are float64, and whether they have columns."""
+    if len(inputs) not in (1, width):
+        raise ModelError(f"{path}: it has {len(inputs)} inputs, and {width} features are named")
+    found = set()
+    for one in inputs:
+        double, shape = _tensor(path, "input", one)
+        where = f"{path}: input {quoted(one.name)}"
+        alone = len(inputs) > 1
+        if shape is None or len(shape) not in ((1, 2) if alone else (2,)):
+            takes = "[frames] or [frames, 1] for each feature" if alone else "[frames, features]"
+            raise ModelError(f"{where} has {_rank(shape)}; a candidate takes {takes}")
+        if isinstance(shape[0], int):
+            raise ModelError(f"{where} has a fixed batch of {shape[0]}; it must be symbolic")
+        columns = 1 if alone else width
+        if len(shape) == 2 and isinstance(shape[1], int) and shape[1] != columns:
+            named = "it is of one feature" if alone else f"{width} features are named"
+            raise ModelError(f"{where} has {shape[1]} columns, and {named}")
+        found.add((double, len(shape) == 2))
+    if len(found) > 1:
+        raise ModelError(f"{path}: its inputs are of several types or ranks; a candidate's are of one")
+    return found.pop()
+
+
+def _outputs(path: Path, graph: GraphProto) -> tuple[ValueInfoProto, ValueInfoProto | None]:
+    """The score, and the model's own uncertainty if there is a second output."""
+    given = list(graph.output)
+    unsure = [one for one in given if _UNCERTAINTY.fullmatch(one.name.lower())]
+    if len(given) == 1:
+        return given[0], None
+    if len(given) != 2 or len(unsure) != 1:
+        names = ", ".join(quoted(one.name) for one in given[:5]) or "none"
+        raise ModelError(
+            f"{path}: it has {len(given)} outputs: {names}; a candidate has one, or a second one for its uncertainty",
+            hint="name the second one std",
+        )
+    return next(one for one in given if one is not unsure[0]), unsure[0]
 
 
 def _bytes(path: Path, most: int) -> bytes:

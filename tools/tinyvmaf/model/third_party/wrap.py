@@ -7,13 +7,15 @@ from typing import Any, Final
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper, version_converter
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper, version_converter
 
 from tinyvmaf.errors import ModelError
 from tinyvmaf.model.contract import INPUT, OPSET, OUTPUT
 from tinyvmaf.model.contract.words import in_one_line
-from tinyvmaf.model.engines import OnnxRuntimeCpu
+from tinyvmaf.model.engines.onnxruntime_cpu import bare_session
+from tinyvmaf.model.engines.protocol import UnsupportedModelError
 from tinyvmaf.model.third_party.feed import FeedDescription
+from tinyvmaf.model.third_party.newer import written_out
 from tinyvmaf.model.third_party.original import Original, refused
 
 _IR: Final = 8
@@ -49,6 +51,11 @@ def _adopt(original: Original, feed: FeedDescription, teacher_features: Sequence
     changed = []
     model = ModelProto()
     model.CopyFrom(original.model)
+    if original.uncertainty is not None:
+        changed.append(f"output {original.uncertainty!r}, its own uncertainty, is not judged")
+        _keep_first_output(model.graph)
+    if newer := written_out(model, original.opset):
+        changed.append(f"{', '.join(newer)} written out by older operators")
     if original.opset != OPSET:
         try:
             model = version_converter.convert_version(model, OPSET)
@@ -56,10 +63,15 @@ def _adopt(original: Original, feed: FeedDescription, teacher_features: Sequence
             raise ModelError(
                 f"{original.path}: opset {original.opset} cannot be converted to {OPSET}: {in_one_line(error)}"
             ) from error
+        for node in model.graph.node:  # the converter leaves it where it does not exist yet
+            if node.op_type.startswith("Reduce") and node.op_type != "ReduceSum":
+                kept = [one for one in node.attribute if one.name != "noop_with_empty_axes"]
+                del node.attribute[:]
+                node.attribute.extend(kept)
         changed.append(f"operators converted from opset {original.opset} to {OPSET}")
     onnx.compose.add_prefix(model, _PREFIX, inplace=True)
     graph = model.graph
-    before, constants = _before(original, feed, teacher_features, graph.input[0].name)
+    before, constants = _before(original, feed, teacher_features, [one.name for one in graph.input])
     behind, more = _behind(original, graph.output[0].name)
     adopted = helper.make_graph(
         [*before, *graph.node, *behind],
@@ -80,17 +92,38 @@ def _adopt(original: Original, feed: FeedDescription, teacher_features: Sequence
     return AdoptedModel(whole.SerializeToString(deterministic=True), original, feed, (*feed.sources, *changed))
 
 
+def _keep_first_output(graph: GraphProto) -> None:
+    """Remove all outputs but the first, and the nodes and weights that only they need."""
+    del graph.output[1:]
+    needed = {graph.output[0].name}
+    kept = list[NodeProto]()
+    for node in reversed(graph.node):
+        if needed & set(node.output):
+            kept.append(node)
+            needed |= set(node.input)
+    weights = [tensor for tensor in graph.initializer if tensor.name in needed]
+    del graph.node[:], graph.initializer[:]
+    graph.node.extend(reversed(kept))
+    graph.initializer.extend(weights)
+
+
 def original_scorer(adopted: AdoptedModel, teacher_features: Sequence[str]) -> Callable[[Rows], NDArray[np.float64]]:
     """A function that feeds the original by NumPy: the adopted file must give the same scores.
 
     It takes rows of the teacher's features `[N, F]` and returns float64 `[N]`, VMAF points.
 
     Raises:
-        ModelError: ONNX Runtime does not load it.
+        ModelError: neither ONNX Runtime nor onnx loads it.
     """
+    return _scorer(adopted, teacher_features, adopted.original.output)
+
+
+def _scorer(
+    adopted: AdoptedModel, teacher_features: Sequence[str], output: str
+) -> Callable[[Rows], NDArray[np.float64]]:
     original, feed = adopted.original, adopted.feed
     order = [list(teacher_features).index(name) for name in feed.features]
-    session = OnnxRuntimeCpu(original.data())
+    session = _session(original)
 
     def run(rows: Rows) -> NDArray[np.float64]:
         fed: NDArray[Any] = np.asarray(rows, dtype=np.float32)[:, order]
@@ -98,7 +131,8 @@ def original_scorer(adopted: AdoptedModel, teacher_features: Sequence[str]) -> C
             fed = (fed - np.array(feed.mean, dtype=np.float32)) / np.array(feed.std, dtype=np.float32)
         fed = fed.astype(np.float64 if original.double_in else np.float32)
         try:
-            (scores,) = session.bare(None, {session.input_name: fed})
+            with np.errstate(all="ignore"):
+                (scores,) = session.run([output], _arranged(original, fed))
         except Exception as error:  # ONNX Runtime's errors have no common base
             raise ModelError(f"{original.path} does not run: {in_one_line(error)}") from error
         return np.asarray(scores, dtype=np.float64).reshape(-1)
@@ -106,8 +140,37 @@ def original_scorer(adopted: AdoptedModel, teacher_features: Sequence[str]) -> C
     return run
 
 
+def original_uncertainty(
+    adopted: AdoptedModel, teacher_features: Sequence[str], rows: Rows
+) -> NDArray[np.float64] | None:
+    """What the original says of its own uncertainty for rows `[N, F]`, float64 `[N]`; None if it has no such output."""
+    name = adopted.original.uncertainty
+    return None if name is None else _scorer(adopted, teacher_features, name)(rows)
+
+
+def _session(original: Original) -> Any:
+    """A session that runs the original as it is: ONNX Runtime's, or onnx's for what is too new for that."""
+    data = original.data()
+    try:
+        return bare_session(data)
+    except UnsupportedModelError as error:
+        from onnx.reference import ReferenceEvaluator
+
+        try:
+            return ReferenceEvaluator(original.model)
+        except Exception as other:
+            raise ModelError(f"{original.path} does not run: {in_one_line(error)}; {in_one_line(other)}") from error
+
+
+def _arranged(original: Original, rows: Rows) -> dict[str, Rows]:
+    """The inputs of the original, by name."""
+    if len(original.inputs) == 1:
+        return {original.inputs[0]: rows}
+    return {name: rows[:, [i]] if original.columns else rows[:, i] for i, name in enumerate(original.inputs)}
+
+
 def _before(
-    original: Original, feed: FeedDescription, teacher_features: Sequence[str], name: str
+    original: Original, feed: FeedDescription, teacher_features: Sequence[str], names: Sequence[str]
 ) -> tuple[list[NodeProto], list[TensorProto]]:
     steps: list[tuple[str, list[TensorProto], dict[str, Any]]] = []
     if list(feed.features) != list(teacher_features):
@@ -119,9 +182,14 @@ def _before(
             steps.append((operator, [constant], {}))
     if original.double_in:
         steps.append(("Cast", [], {"to": TensorProto.DOUBLE}))
-    if not steps:  # only the name differs
-        steps.append(("Identity", [], {}))
-    return _chain(INPUT, steps, name)
+    if len(names) == 1:
+        return _chain(INPUT, steps or [("Identity", [], {})], names[0])  # if only the name differs
+    nodes, constants = _chain(INPUT, steps, "fed") if steps else ([], [])
+    for i, name in enumerate(names):
+        column = np.array([i] if original.columns else i, dtype=np.int64)
+        constants.append(numpy_helper.from_array(column, f"column{i}"))
+        nodes.append(helper.make_node("Gather", ["fed" if steps else INPUT, f"column{i}"], [name], axis=1))
+    return nodes, constants
 
 
 def _behind(original: Original, name: str) -> tuple[list[NodeProto], list[TensorProto]]:

@@ -1,0 +1,112 @@
+"""Operators that are newer than the contract's opset, written out by older ones.
+
+onnx's version converter brings a graph to an older opset, except for operators that did not exist then. Each is
+replaced by what the operator specification defines it to be (https://onnx.ai/onnx/operators/).
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import ModelProto, NodeProto, helper, numpy_helper
+
+
+class _Expansion:
+    """Nodes in place of one."""
+
+    def __init__(self, node: NodeProto, dtype: np.dtype[Any]) -> None:
+        self.prefix, self.dtype = f"{node.output[0]}/{node.op_type}", dtype
+        self.nodes: list[NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+
+    def number(self, value: float) -> str:
+        name = f"{self.prefix}/number{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.array(value, dtype=self.dtype), name))
+        return name
+
+    def add(self, operator: str, *inputs: str | float, **attributes: Any) -> str:
+        names = [one if isinstance(one, str) else self.number(one) for one in inputs]
+        name = f"{self.prefix}/{len(self.nodes)}"
+        self.nodes.append(helper.make_node(operator, names, [name], **attributes))
+        return name
+
+
+Attributes = Mapping[str, Any]
+
+
+def _gelu(to: _Expansion, attributes: Attributes, x: str) -> str:
+    if attributes.get("approximate", b"none") == b"tanh":
+        cube = to.add("Mul", to.add("Pow", x, 3.0), 0.044715)
+        inner = to.add("Mul", to.add("Add", x, cube), math.sqrt(2 / math.pi))
+        phi = to.add("Add", to.add("Tanh", inner), 1.0)
+    else:
+        phi = to.add("Add", to.add("Erf", to.add("Div", x, math.sqrt(2))), 1.0)
+    return to.add("Mul", to.add("Mul", x, 0.5), phi)
+
+
+def _mish(to: _Expansion, _: Attributes, x: str) -> str:
+    return to.add("Mul", x, to.add("Tanh", to.add("Softplus", x)))
+
+
+def _swish(to: _Expansion, attributes: Attributes, x: str) -> str:
+    return to.add("Mul", x, to.add("Sigmoid", to.add("Mul", x, float(attributes.get("alpha", 1.0)))))
+
+
+def _rms(to: _Expansion, attributes: Attributes, x: str, scale: str) -> str:
+    mean = to.add("ReduceMean", to.add("Mul", x, x), axes=[-1], keepdims=1)
+    root = to.add("Sqrt", to.add("Add", mean, float(attributes.get("epsilon", 1e-5))))
+    return to.add("Mul", to.add("Div", x, root), scale)
+
+
+_EXPANSIONS: Final[Mapping[str, Callable[..., str]]] = {
+    "Gelu": _gelu,
+    "Mish": _mish,
+    "RMSNormalization": _rms,
+    "Swish": _swish,
+}
+NEWER: Final = frozenset(_EXPANSIONS)
+"""These operators: allowed in a third-party file, and written out when it is adopted."""
+
+
+def written_out(model: ModelProto, opset: int) -> list[str]:
+    """Replace newer operators, in place.
+
+    Args:
+        model: at an opset that has them; a graph that `onnx.checker` accepts.
+        opset: reductions take their axes as an input from 18 on.
+
+    Returns:
+        The operators that were replaced.
+    """
+    if not any(node.op_type in NEWER for node in model.graph.node):
+        return []
+    inferred = onnx.shape_inference.infer_shapes(model).graph
+    kinds = {v.name: v.type.tensor_type.elem_type for v in (*inferred.input, *inferred.value_info, *inferred.output)}
+    nodes, found = list[NodeProto](), set[str]()
+    for node in model.graph.node:
+        if node.op_type not in NEWER:
+            nodes.append(node)
+            continue
+        dtype = helper.tensor_dtype_to_np_dtype(kinds.get(node.input[0], onnx.TensorProto.FLOAT))
+        to = _Expansion(node, dtype)
+        attributes = {one.name: helper.get_attribute_value(one) for one in node.attribute}
+        last = _EXPANSIONS[node.op_type](to, attributes, *node.input)
+        to.nodes[-1].output[0] = node.output[0]
+        assert last == f"{to.prefix}/{len(to.nodes) - 1}"
+        for one in to.nodes:
+            if one.op_type == "ReduceMean" and opset >= 18:
+                axes: NDArray[np.int64] = np.array(helper.get_node_attr_value(one, "axes"))
+                to.constants.append(numpy_helper.from_array(axes, f"{to.prefix}/axes"))
+                one.input.append(f"{to.prefix}/axes")
+                kept = [a for a in one.attribute if a.name != "axes"]
+                del one.attribute[:]
+                one.attribute.extend(kept)
+        nodes += to.nodes
+        model.graph.initializer.extend(to.constants)
+        found.add(node.op_type)
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    return sorted(found)
