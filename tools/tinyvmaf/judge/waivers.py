@@ -18,7 +18,7 @@ from tinyvmaf.judge.gates import GATES
 from tinyvmaf.validation import Strict, parse
 
 FILE: Final = "waivers.toml"
-OF_MODELS: Final = ("backends", "contract", "golden", "latency", "loso", "sidecar")
+OF_MODELS: Final = ("backends", "contract", "external", "golden", "latency", "loso", "sidecar")
 """How the names of gates begin that are about a model; `sidecar` is what one promises itself, which `loso` judges."""
 
 

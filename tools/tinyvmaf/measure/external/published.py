@@ -1,0 +1,79 @@
+"""The published scores of a set against the teacher that they are said to be by."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyvmaf.data.imported import Imported, PublishedScore, allowed_by_rounding
+from tinyvmaf.errors import CouldNotRunError
+from tinyvmaf.measure.external.rows import Floats, SetRows, code
+
+_TOO_COARSE = 0.1
+"""VMAF points that decimals allow; a log that was rounded further shows little."""
+
+
+@dataclass(frozen=True)
+class HeldColumn:
+    """A column of published scores, and the teacher's."""
+
+    score: PublishedScore
+    of: SetRows
+    published: Floats
+    """`[N]`, VMAF points, of the frames that have one."""
+    expected: Floats
+    """`[N]`, the teacher's."""
+    allowed: Floats
+    """`[N]`, how far the two may be apart, because the log rounds features and scores."""
+    row: NDArray[np.intp]
+    """`[N]`, each one's frame in `of`."""
+    left_out: int
+    """Frames without a score or a feature."""
+
+    @property
+    def difference(self) -> Floats:
+        """`[N]`, VMAF points."""
+        return np.abs(self.published - self.expected)
+
+    @property
+    def coarse(self) -> bool:
+        """Whether the log's decimals allow so much that little is shown."""
+        return float(self.allowed.max()) > _TOO_COARSE
+
+    def worst_of_clips(self) -> dict[str, float]:
+        """The frame of each clip that is furthest off for what is allowed: by its label, the share of that."""
+        share, clip = self.difference / self.allowed, self.of.clip[self.row]
+        order = np.lexsort((share, clip))
+        last = order[np.flatnonzero(np.diff(clip[order], append=-1))]
+        return {self._label(i): float(share[i]) for i in last.tolist()}
+
+    def _label(self, i: int) -> str:
+        at = self.row[i]
+        return (
+            f"{self.of.clips[self.of.clip[at]]} frame {self.of.frame[at]}: published {self.published[i]:.9g}, "
+            f"teacher {self.expected[i]:.9g}, allowed {self.allowed[i]:.2g}"
+        )
+
+
+def hold_column(score: PublishedScore, found: Imported, of: SetRows) -> HeldColumn:
+    """A set's column of published scores against the teacher of `of`.
+
+    Raises:
+        CouldNotRunError: no frame has a score.
+    """
+    values = found.data.table[score.column].to_numpy().astype(np.float64)[of.index]
+    row = np.flatnonzero(np.isfinite(values))
+    if not len(row):
+        raise CouldNotRunError(f"{of.name}: column {score.column} has no score")
+    decimals = {name: found.decimals.get(name) for name in of.teacher.feature_names}
+    of_score = found.decimals.get(score.column)
+    fields = {
+        "kind": "external allowed",
+        "teacher": of.teacher.sha256,
+        "decimals": [*decimals.values(), of_score],
+        "code": code(),
+    }
+    allowed = of.stored(fields, lambda: allowed_by_rounding(of.teacher, of.rows, decimals, of_score))
+    # Scores of unrounded logs differ by the rounding of float64 sums.
+    least = np.maximum(allowed, 1e-9)
+    return HeldColumn(score, of, values[row], of.expected[row], least[row], row, found.data.table.num_rows - len(row))
