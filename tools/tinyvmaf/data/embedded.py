@@ -33,7 +33,7 @@ class EmbeddedCorpus:
         path = self.folder / "manifest.json"
         try:
             return dict(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise CouldNotRunError(f"{path}: {error}") from error
 
     @property

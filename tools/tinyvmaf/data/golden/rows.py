@@ -57,7 +57,7 @@ def load_rows(path: Path | None = None) -> GoldenRows:
         if missing:
             raise ValueError(f"provenance without {sorted(missing)}")
         pairs = {name: _pair(name, entry) for name, entry in content["pairs"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise GoldenError(f"{path}: {error!r}", hint="write it again: tinyvmaf golden freeze") from error
     if not pairs:
         raise GoldenError(f"{path}: no pairs", hint="write it again: tinyvmaf golden freeze")

@@ -1,7 +1,6 @@
 """Which clip, source and test a log belongs to: a table of patterns, `layouts.toml`, and a user's own before it."""
 
 import re
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -11,7 +10,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field
 
 from tinyvmaf.errors import TinyvmafError
-from tinyvmaf.validation import Items, Strict, parse
+from tinyvmaf.validation import Items, Strict, parse, read_toml
 
 _COMPRESSED: Final = (".gz", ".bz2", ".xz", ".zst")
 _LOG: Final = re.compile(r"([._-]?(vmaf|libvmaf|log|report|quality_metrics))*\.(json|xml|csv|log|txt)$", re.IGNORECASE)
@@ -109,8 +108,8 @@ def _known() -> tuple[Layout, ...]:
 
 def _read(path: Path) -> tuple[Layout, ...]:
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        content = read_toml(path.read_bytes())
+    except (OSError, ValueError) as error:
         raise TinyvmafError(f"{path}: {error}") from error
     return parse(_File, content, str(path), TinyvmafError).layout
 
