@@ -71,11 +71,12 @@ def _pair(name: str, entry: list[list[float]]) -> FrozenPair:
     return FrozenPair(name, table[:, :-1], table[:, -1])
 
 
-def is_golden_row(features: ArrayLike) -> NDArray[np.bool_]:
+def is_golden_row(features: ArrayLike, *, rounded_by: float = 0.0) -> NDArray[np.bool_]:
     """Which feature rows are golden.
 
     Args:
         features: `[N, 6]`, canonical-6; float32 or float64.
+        rounded_by: how far rounding may have moved a feature, as by a log with few decimals.
 
     Returns:
         bool `[N]`. The row of a lossless still frame (adm2 and all vif 1, motion2 0) does not count: the flat pair has
@@ -89,5 +90,5 @@ def is_golden_row(features: ArrayLike) -> NDArray[np.bool_]:
     golden = golden[np.abs(golden - lossless_still).max(axis=1) > _ROW_TOLERANCE]
     found = np.zeros(len(rows), dtype=np.bool_)
     for row in golden:
-        found |= np.abs(rows - row).max(axis=1) <= _ROW_TOLERANCE
+        found |= np.abs(rows - row).max(axis=1) <= _ROW_TOLERANCE + rounded_by
     return found

@@ -104,6 +104,16 @@ class Imported:
         above = [opinion.ci for opinion in self.opinions if opinion.ci is not None and opinion.ci > 0]
         return min(above, default=None)
 
+    def on_scale(self, scale: tuple[float, float]) -> Opinions:
+        """`weighed` on another scale, worst and best: what a recipe's `[mos]` with that scale takes."""
+        if self.scale is None:
+            return {}
+        (worst, best), (low, high) = self.scale, scale
+        factor = (high - low) / (best - worst)
+        return {
+            clip: (low + (mos - worst) * factor, weight / factor**2) for clip, (mos, weight) in self.weighed().items()
+        }
+
     def weighed(self) -> Opinions:
         """The opinions on the set's own scale, each with its weight 1 / ci^2, as `data.opinions` has them.
 
@@ -160,6 +170,7 @@ def provenance_of(
         "files": files,
         "corpus_sha256": corpus_sha256,
         "libvmaf": libvmaf,
+        "motion_epoch": "not told",
         "layout": layout,
         "decimals": dict(decimals),
         "scores": [asdict(score) for score in scores],
