@@ -6,11 +6,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+import pyarrow as pa
+
 from tinyvmaf.data import dataset
-from tinyvmaf.data.imported import Imported, PublishedScore, decimals_of, is_published, load, set_files
+from tinyvmaf.data.imported import (
+    Imported,
+    PublishedScore,
+    decimals_of,
+    is_published,
+    load,
+    read_features,
+    set_files,
+)
 from tinyvmaf.data.imported.teachers import TeacherOf
 from tinyvmaf.errors import CouldNotRunError, TinyvmafError
-from tinyvmaf.files import home
+from tinyvmaf.files import home, sha256
 
 ENV: Final = "TINYVMAF_EXTERNAL"
 BESIDE: Final = Path("shared", "avt")
@@ -66,6 +76,39 @@ def load_set(file: SetFile, teacher_of: TeacherOf) -> Imported:
     decimals = {name: decimals_of(data.table[name].to_numpy()) for name in names}
     more = {"set": file.name, "scores": teachers, "decimals": decimals}
     return Imported(dataset.Dataset(data.table, {**data.provenance, **more}))
+
+
+def as_corpus(named: Sequence[str | Path]) -> dataset.Dataset:
+    """The rows of the named files and folders as one corpus, with the columns that all of them have.
+
+    Of several sets, the clips are called `set/clip`.
+
+    Raises:
+        TinyvmafError: as `read_features`, or nothing is named.
+    """
+    paths = [path for place in named for path in set_files(Path(place))]
+    found = [(path.stem.removesuffix("_frames"), read_features(path)) for path in paths]
+    if not found:
+        raise TinyvmafError("no set is named")
+    if len(found) == 1:
+        return found[0][1]
+    names = [name for name in found[0][1].table.column_names if all(name in d.table.column_names for _, d in found)]
+    parts = []
+    for number, (name, data) in enumerate(found):
+        unique = name if [other for other, _ in found].count(name) == 1 else f"{name}-{number + 1}"
+        clips = pa.array([f"{unique}/{clip}" for clip in data.table["clip"].to_pylist()])
+        parts.append(data.table.select(names).set_column(names.index("clip"), "clip", clips))
+    every = [data.provenance for _, data in found]
+    teachers = {k: v for k, v in every[0]["teachers"].items() if all(one["teachers"].get(k) == v for one in every)}
+    more = {
+        "set": ", ".join(name for name, _ in found),
+        "teachers": teachers,
+        "corpus_sha256": sha256("\n".join(one["corpus_sha256"] for one in every).encode()),
+        "opinions": None,
+        "scores": [one for one in every[0].get("scores", ()) if one["teacher"] in teachers],
+    }
+    table = pa.concat_tables(parts).sort_by([(name, "ascending") for name in dataset.INDEX])
+    return dataset.Dataset(table, {**every[0], **more})
 
 
 def _places(named: Sequence[str | Path]) -> list[Path]:

@@ -1,6 +1,7 @@
 """The published scores of a set against the teacher that they are said to be by."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,8 +10,10 @@ from tinyvmaf.data.imported import Imported, PublishedScore, allowed_by_rounding
 from tinyvmaf.errors import CouldNotRunError
 from tinyvmaf.measure.external.rows import Floats, SetRows, code
 
-_TOO_COARSE = 0.1
+_TOO_COARSE: Final = 0.1
 """VMAF points that decimals allow; a log that was rounded further shows little."""
+_NEARLY: Final = 1.0
+"""VMAF points; no two published models of one set of features are so near on real rows: the nearest are 2.8 apart."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,19 @@ class HeldColumn:
     def coarse(self) -> bool:
         """Whether the log's decimals allow so much that little is shown."""
         return float(self.allowed.max()) > _TOO_COARSE
+
+    @property
+    def nearly(self) -> bool:
+        """Whether the scores are by this teacher, except for something: all near its own, or half of them equal.
+
+        Saturated scores are equal for many models, and do not count.
+        """
+        low, high = self.of.teacher.svr.score_range
+        inside = (self.expected > low) & (self.expected < high)
+        if not inside.any():
+            return False
+        off, share = self.difference[inside], (self.difference / self.allowed)[inside]
+        return bool(off.max() <= _NEARLY or np.median(share) <= 1.0)
 
     def worst_of_clips(self) -> dict[str, float]:
         """The frame of each clip that is furthest off for what is allowed: by its label, the share of that."""
