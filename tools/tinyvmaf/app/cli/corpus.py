@@ -6,6 +6,7 @@ import warnings
 from collections import Counter
 from pathlib import Path
 
+from tinyvmaf.app.cli.check_imported import check_imported
 from tinyvmaf.app.cli.common import (
     Commands,
     add_command,
@@ -29,6 +30,7 @@ from tinyvmaf.data.corpus import (
 )
 from tinyvmaf.data.embedded import embedded_corpus
 from tinyvmaf.data.store import Store, default_folder
+from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 
 _CHECK = """\
@@ -41,7 +43,10 @@ distorted clips <source>_<quality>_<height>_<kbps>.<ext>; <ext> is yuv, y4m, mkv
 
     geometry = "640x360:yuv420p"
     [sources.Tennis]
-    geometry = "1920x1080:yuv420p10le\""""
+    geometry = "1920x1080:yuv420p10le"
+
+With F.parquet, examine a set that tinyvmaf import made, or one as published: counts, ranges, gaps, copies, golden rows,
+rows outside the domain of the teachers, and the teacher that was found for each score."""
 _BUILD = """\
 Build an encoding ladder from a spec: sources encoded at several sizes and bitrates with x264 and x265, then scaled
 back.
@@ -65,9 +70,10 @@ def add_commands(commands: Commands) -> None:
         _check,
         summary="list everything that is wrong with a corpus",
         description=_CHECK,
-        examples="tinyvmaf corpus check --data-root ~/netflix",
+        examples="tinyvmaf corpus check --data-root ~/netflix\ntinyvmaf corpus check imported.parquet",
         exit_status="0 no fault that makes results wrong, 1 such a fault, 2 wrong use",
     )
+    check.add_argument("set", nargs="?", type=Path, metavar="F.parquet", help="an imported set, instead of a data root")
     add_corpus_options(check)
     check.add_argument("--json", action="store_true", help="print JSON instead of tables")
     add_ffmpeg_option(check)
@@ -105,6 +111,10 @@ def add_commands(commands: Commands) -> None:
 
 
 def _check(arguments: argparse.Namespace) -> int:
+    if arguments.set is not None:
+        if arguments.data_root or arguments.assume_dims:
+            raise TinyvmafError("--data-root and --assume-dims have no meaning for an imported set")
+        return check_imported(arguments.set, arguments.ffmpeg, as_json=arguments.json)
     ffmpeg = find_ffmpeg(arguments.ffmpeg)
     corpus = scan(data_root(arguments.data_root), assume=arguments.assume_dims)
     store = Store(default_folder())

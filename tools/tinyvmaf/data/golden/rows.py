@@ -87,8 +87,9 @@ def is_golden_row(features: ArrayLike, *, rounded_by: float = 0.0) -> NDArray[np
         raise ValueError(f"features must be [N, {len(CANONICAL)}], not {list(rows.shape)}")
     golden = np.concatenate([pair.features for pair in load_rows().pairs.values()])
     lossless_still = np.array([1.0, 1.0, 1.0, 1.0, 1.0, 0.0])
-    golden = golden[np.abs(golden - lossless_still).max(axis=1) > _ROW_TOLERANCE]
+    near = _ROW_TOLERANCE + rounded_by
+    golden = golden[np.abs(golden - lossless_still).max(axis=1) > near]
     found = np.zeros(len(rows), dtype=np.bool_)
     for row in golden:
-        found |= np.abs(rows - row).max(axis=1) <= _ROW_TOLERANCE + rounded_by
+        found |= np.abs(rows - row).max(axis=1) <= near
     return found

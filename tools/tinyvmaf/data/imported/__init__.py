@@ -4,6 +4,7 @@
 opinions in `NAME_clips.csv` beside it). `load_all` also takes a folder of them. `import_logs` makes a set of logs.
 """
 
+from tinyvmaf.data.imported.check import SetFault, SetFindings, check_set
 from tinyvmaf.data.imported.files import LogFile, find_logs
 from tinyvmaf.data.imported.layouts import Layout, pick, read_layouts
 from tinyvmaf.data.imported.load import built_in_teacher, is_published, load, load_all, read_features, set_files
@@ -25,8 +26,11 @@ __all__ = [
     "LogRows",
     "Opinion",
     "PublishedScore",
+    "SetFault",
+    "SetFindings",
     "allowed_by_rounding",
     "built_in_teacher",
+    "check_set",
     "decimals_of",
     "find_logs",
     "find_teacher",
