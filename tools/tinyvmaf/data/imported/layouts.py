@@ -17,7 +17,7 @@ _LOG: Final = re.compile(r"([._-]?(vmaf|libvmaf|log|report|quality_metrics))*\.(
 _VIDEO: Final = re.compile(r"\.(mkv|mp4|mov|webm|y4m|yuv|avi|ivf|h26[45]|hevc|obu|ts)$", re.IGNORECASE)
 # The first part of a name that tells how it was encoded; what stands before it names the source.
 _ENCODED: Final = re.compile(
-    r"[._-]+(?=(\d+(\.\d+)?[kKmM](bps|bit)?|\d{3,4}[pi]|\d+x\d+|\d+(\.\d+)?(fps|hz|Hz|FPS)|(q|qp|crf|cq|QP|CRF)_?\d+|"
+    r"[._-]+(?=(\d+(\.\d+)?[kKmM](bps|bit)?|\d{3,4}[pi](\d+(\.\d+)?)?|\d+x\d+|\d+(\.\d+)?(fps|hz|Hz|FPS)|(q|qp|crf|cq|QP|CRF)_?\d+|"
     r"(x|h)\.?26[456]|hevc|avc|av1|vp[89]|vvc|evc|mpeg[24]|(lib)?(svt)?-?av1|libx26[45]|libaom|libvpx|vvenc|dcvc\w*|"
     r"hrc-?\d+)([._-]|$))",
     re.IGNORECASE,
@@ -42,6 +42,7 @@ class Layout(Strict):
     path: Pattern | None = None
     clip: Pattern = r"(?P<source>.+)"
     drop: Pattern | None = None
+    plain: Items[Annotated[tuple[Pattern, str], Field(strict=False)]] = ()
     same: Mapping[str, Items[str]] = Field(default_factory=dict)
     scores: Mapping[str, str] = Field(default_factory=dict)
     scale: Annotated[tuple[float, float] | None, Field(strict=False)] = None
@@ -54,6 +55,13 @@ class Layout(Strict):
         """The source in a clip's name, as it stands there; None: the clip does not fit."""
         match = re.fullmatch(self.clip, clip)
         return None if match is None else match.groupdict().get("source") or None
+
+    def plain_name(self, clip: str) -> str:
+        """The name of a clip by which its log and its opinion find each other."""
+        name = clip_name(clip)
+        for pattern, text in self.plain:
+            name = re.sub(pattern, text, name)
+        return name
 
     def canonical(self, source: str) -> str:
         """The one name of a source."""
