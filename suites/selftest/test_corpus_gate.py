@@ -18,7 +18,8 @@ from tinyvmaf.data.golden import load_rows
 from .conftest import Gate
 
 FAIL, COULD_NOT_RUN = 1, 10
-WITHOUT_BUILDING = ("-k", "not sample")
+# Only these tests build clips, and none of them reads the rows.
+WITHOUT_BUILDING = ("-k", "not sample and not corpus_check")
 NETFLIX = {
     "BigBuckBunny": 25,
     "BirdsInCage": 30,
@@ -45,7 +46,7 @@ def rewrite(copy: Path, change: Callable[[dict[str, np.ndarray]], None] | None =
 
 
 def test_the_unchanged_corpus_passes(gate: Gate) -> None:
-    status, text = gate("corpus", *WITHOUT_BUILDING)
+    status, text = gate("corpus", "-k", "not sample")
     assert status == 0, text
     assert "VERDICT: PASS" in text
 
