@@ -66,6 +66,7 @@ COMMANDS = [
     "corpus",
     "corpus check",
     "corpus build",
+    "corpus extremes",
     "corpus split",
     "golden",
     "golden fetch",

@@ -46,6 +46,16 @@ class EmbeddedCorpus:
         """The parquet file of its features."""
         return self.folder / "features.parquet"
 
+    @property
+    def extremes(self) -> Path:
+        """The TOML table of the extremes of its natural sources."""
+        return self.folder / "extremes.toml"
+
+    @property
+    def extreme_features(self) -> Path:
+        """The parquet file of the features of these extremes."""
+        return self.folder / "extremes.parquet"
+
     def read(self) -> Dataset:
         """Its features and scores.
 
