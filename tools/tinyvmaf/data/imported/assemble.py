@@ -212,14 +212,14 @@ def _opinions(
         )
     without = len(placed) - len(found)
     if without:
-        notes.append(f"{without} clips have no opinion")
+        notes.append(f"clips without an opinion: {without}")
     if not found:
         return [], None, notes
     opinions = [found[key] for key in sorted(found)]
     zeros = sum(opinion.ci == 0 for opinion in opinions)
     above = [opinion.ci for opinion in opinions if opinion.ci]
     if zeros and above:
-        notes.append(f"{zeros} clips have a ci of 0; fits take {min(above):.4g}, the smallest one above 0")
+        notes.append(f"clips with a ci of 0: {zeros}; fits take {min(above):.4g}, the smallest ci above 0")
     mos = [opinion.mos for opinion in opinions]
     declared = next((p.layout.scale for p in placed.values() if p.layout.scale is not None), None)
     if scale is None and declared is not None and min(declared) <= min(mos) and max(mos) <= max(declared):

@@ -93,7 +93,6 @@ def check_set(found: Imported, teacher_of: TeacherOf) -> SetFindings:
     ]
     if len(sources) < 2:
         faults.append(SetFault("sources", "one source: none can be left out", spoils=False))
-    faults += _opinions(found, clips)
     return SetFindings(sources, columns, outside, tuple(faults))
 
 
@@ -195,22 +194,6 @@ def _scores(found: Imported) -> Iterator[SetFault]:
         if score.how == "unknown":
             nearest = f"; {score.nearest} comes nearest, {score.worst:.2g} off" if score.nearest else ""
             yield SetFault("score", f"no teacher gives the scores of {score.published} again{nearest}", spoils=False)
-
-
-def _opinions(found: Imported, clips: list[str]) -> Iterator[SetFault]:
-    opinions = found.opinions
-    if not opinions:
-        return
-    rated = {opinion.clip for opinion in opinions}
-    without = [name for name in clips if name not in rated]
-    if without:
-        yield SetFault("opinions", f"{len(without)} clips have no opinion, such as {without[0]}", spoils=False)
-    zero = [opinion.clip for opinion in opinions if opinion.ci == 0]
-    if zero:
-        floor = found.ci_floor()
-        text = f"{len(zero)} clips have a ci of 0, such as {zero[0]}"
-        text += f": fits take {floor:.4g}" if floor is not None else ""
-        yield SetFault("ci", text, spoils=False)
 
 
 def _rows_of(clips: list[str], of: NDArray[np.int64]) -> Iterator[tuple[str, NDArray[np.int64]]]:
