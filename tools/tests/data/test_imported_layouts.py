@@ -25,6 +25,8 @@ UHD1 = "water_netflix_8s_97kbps_360p_59.94fps_h264"
         ("/x/yfcc-batch12_1234.csv", "lsvq", None, "yfcc-batch12_1234"),
         ("/x/tears_of_steel-x265-crf28.mkv_vmaf.json", "guess", "tears_of_steel-x265-crf28", "tears_of_steel"),
         ("/x/park_joy_1080p50_2000kbps_hevc.json.zst", "guess", None, "park_joy"),
+        ("/x/sea__crf30/vmaf.json", "double-underscore", "sea__crf30", "sea"),
+        ("/x/sea__crf40.mp4/vmaf_log.json.gz", "double-underscore", "sea__crf40", "sea"),
         ("/x/whatever.json", "guess", "whatever", "whatever"),
     ],
 )

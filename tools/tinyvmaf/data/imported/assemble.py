@@ -148,7 +148,17 @@ def _named(
         places = decimals_of(values)
         score = find_teacher(plain, values, features, decimals, places, teacher_of, declared=declared.get(plain))
         if score.column in columns:
-            notes.append(f"left out: {name}, a second column for {score.column}")
+            old = columns[score.column]
+            both = np.isfinite(old) & np.isfinite(values)
+            if (old[both] != values[both]).any():
+                notes.append(f"left out: {name}, a second column for {score.column}")
+                continue
+            columns[score.column] = np.where(np.isfinite(old), old, values)
+            decimals[score.column] = decimals_of(columns[score.column])
+            notes.append(
+                f"scores under the names {next(s for s in scores if s.column == score.column).published} "
+                f"and {name} are one column, {score.column}"
+            )
             continue
         scores.append(score)
         columns[score.column], decimals[score.column] = values, places

@@ -170,7 +170,12 @@ def bare(path: str) -> str:
 
 
 def clip_name(path: str) -> str:
-    """The clip's name in a log's path, or in a list of clips: without folders, and endings of logs and videos."""
-    name = PurePosixPath(bare(path).replace("\\", "/")).name
-    name = _LOG.sub("", name) or name
+    """The clip's name in a log's path, or in a list of clips: without folders, and endings of logs and videos.
+
+    A log that is only called `vmaf.json` or the like has the name of its folder.
+    """
+    where = PurePosixPath(bare(path).replace("\\", "/"))
+    name = _LOG.sub("", where.name)
+    if not name or re.fullmatch(r"(vmaf|libvmaf|log|report|output|results?)", name, re.IGNORECASE):
+        name = where.parent.name or where.name
     return _VIDEO.sub("", name) or name
