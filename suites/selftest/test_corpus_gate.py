@@ -74,6 +74,10 @@ def negative(columns: dict[str, np.ndarray]) -> None:
     columns["vif_scale0"][500] = -0.01
 
 
+def outside(columns: dict[str, np.ndarray]) -> None:
+    columns["motion2"][500] = 260.0
+
+
 def not_a_number(columns: dict[str, np.ndarray]) -> None:
     columns["vif_scale0"][500] = np.nan
 
@@ -102,6 +106,7 @@ def no_bad_clips(columns: dict[str, np.ndarray]) -> None:
         (one_feature, r"vmaf_v0\.6\.1: \|d\| of a stored teacher score"),
         (one_score, r"1 of 6912 values outside <= 1e-06 VMAF points, max \|d\| (9|1)\.?\d*e-0[56]"),
         (negative, "least value of a column: 1 of"),
+        (outside, r"distance of a row to its teacher's domain: 1 of 6912(.|\n)*motion2 260 is 230 too high"),
         (not_a_number, "vif_scale0 of clip .* is nan"),
         (moving_first_frame, "test_motion_of_frame_0_is_0"),
         (golden_row, "golden rows in"),

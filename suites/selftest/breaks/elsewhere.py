@@ -63,5 +63,11 @@ for _name, _gate, _what, _test in (
         "A clip is missing from the corpus.",
         "test_corpus_gate.py::drop_clip",
     ),
+    (
+        "outside_the_domain",
+        "corpus.outside",
+        "A row of the corpus lies outside its teacher's domain.",
+        "test_corpus_gate.py::outside",
+    ),
 ):
     broken(ELSEWHERE, _gate, name=_name, what=_what, says=_test)(nothing)

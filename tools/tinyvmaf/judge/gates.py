@@ -121,6 +121,7 @@ GATES: Final = {
         Gate("corpus.range_low", "least value of a column", _BY_COLUMN, -1.0, 100.0, "at least"),
         Gate("corpus.range_feature", "largest value of adm2 and vif", "", 1.0, 2.0),
         Gate("corpus.range_score", "largest teacher score", _POINTS, 100.0, 200.0),
+        Gate("corpus.outside", "distance of a row to its teacher's domain", "in units of the feature", 0.0, 1.0),
         Gate(
             "corpus.reextraction", "|d| of a value of a clip that was built and measured again", _BY_COLUMN, 0.0, 1e-3
         ),
