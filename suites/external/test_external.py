@@ -1,5 +1,6 @@
 """Sets that others measured and nobody trained on: our teachers give their scores, and models follow their teachers."""
 
+import functools
 from collections.abc import Callable
 
 from tinyvmaf.data.imported import Imported
@@ -8,7 +9,7 @@ from tinyvmaf.judge.bounds import Bounds
 from tinyvmaf.judge.external_shown import bound_of, not_held, summary, summary_of_column
 from tinyvmaf.judge.outcomes import compare, hold
 from tinyvmaf.judge.plugin import Evidence, Judge, NotChecked, Note
-from tinyvmaf.measure.external import HeldSet, LacksError, SetRows, hold_column
+from tinyvmaf.measure.external import HeldSet, LacksError, SetRows, hold_column, nearest_teacher
 from tinyvmaf.model.subject import Subject
 
 
@@ -30,11 +31,13 @@ def test_published_scores_are_those_of_our_teachers(
     gate, outcomes = bounds.for_("external.published"), []
     for score in imported.scores:
         where = f"{set_name}: published scores {score.published}"
-        if (teacher := score.teacher or score.nearest) is None:
+        rows_of = functools.partial(rows_by_teacher, set_name)
+        teacher = score.teacher or nearest_teacher(score, imported, rows_of)
+        if teacher is None:
             also_not_checked(f"{where}: no teacher that is known takes the features of this set")
             continue
         try:
-            held = hold_column(score, imported, rows_by_teacher(set_name, teacher))
+            held = hold_column(score, imported, rows_of(teacher))
         except (LacksError, TeacherError) as error:
             also_not_checked(f"{where}, by {teacher}: {error.message}")
             continue

@@ -67,7 +67,10 @@ def load_set(file: SetFile, teacher_of: TeacherOf) -> Imported:
     if file.fault is not None:
         raise CouldNotRunError(file.fault.message, hint=file.fault.hint)
     if is_published(file.path):
-        return load(file.path, teacher_of=teacher_of)
+        found = load(file.path, teacher_of=teacher_of)
+        if not found.data.table.num_rows:
+            raise CouldNotRunError(f"{file.path}: the set has no row")
+        return found
     data = dataset.read(file.path)
     if data.provenance.get("kind") == "imported":
         return Imported(data)

@@ -1,7 +1,7 @@
 """Sets that others measured: their published scores against our teachers, and models against their teachers."""
 
 from tinyvmaf.measure.external.held import HeldClip, HeldSet, claimed_recipe, hold_model
-from tinyvmaf.measure.external.published import HeldColumn, hold_column
+from tinyvmaf.measure.external.published import HeldColumn, hold_column, nearest_teacher
 from tinyvmaf.measure.external.rows import LacksError, SetRows, rows_of
 
 __all__ = [
@@ -13,5 +13,6 @@ __all__ = [
     "claimed_recipe",
     "hold_column",
     "hold_model",
+    "nearest_teacher",
     "rows_of",
 ]

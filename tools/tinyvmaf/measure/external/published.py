@@ -1,5 +1,6 @@
 """The published scores of a set against the teacher that they are said to be by."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -7,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyvmaf.data.imported import Imported, PublishedScore, allowed_by_rounding
-from tinyvmaf.errors import CouldNotRunError
-from tinyvmaf.measure.external.rows import Floats, SetRows, code
+from tinyvmaf.errors import CouldNotRunError, TeacherError
+from tinyvmaf.measure.external.rows import Floats, LacksError, SetRows, code
+from tinyvmaf.vmaf.teacher import KNOWN
 
 _TOO_COARSE: Final = 0.1
 """VMAF points that decimals allow; a log that was rounded further shows little."""
@@ -69,6 +71,25 @@ class HeldColumn:
             f"{self.of.clips[self.of.clip[at]]} frame {self.of.frame[at]}: published {self.published[i]:.9g}, "
             f"teacher {self.expected[i]:.9g}, allowed {self.allowed[i]:.2g}"
         )
+
+
+def nearest_teacher(score: PublishedScore, found: Imported, rows_of: Callable[[str], SetRows]) -> str | None:
+    """The teacher whose scores are nearest to a column's on half of the frames; None if none takes the set's features.
+
+    Args:
+        rows_of: the set's frames for a teacher; raises `LacksError` or `TeacherError`.
+    """
+    values = found.data.table[score.column].to_numpy().astype(np.float64)
+    off: dict[str, float] = {}
+    for teacher in KNOWN:
+        try:
+            of = rows_of(teacher)
+        except (LacksError, TeacherError):
+            continue
+        apart = np.abs(values[of.index] - of.expected)
+        if np.isfinite(apart).any():
+            off[teacher] = float(np.nanmedian(apart))
+    return min(off, key=off.__getitem__, default=None)
 
 
 def hold_column(score: PublishedScore, found: Imported, of: SetRows) -> HeldColumn:
