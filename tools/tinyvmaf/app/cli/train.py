@@ -14,8 +14,7 @@ from tinyvmaf.app.cli.common import Commands, add_command, add_ffmpeg_option, po
 from tinyvmaf.data import dataset
 from tinyvmaf.data.corpus.splits import leave_one_source_out
 from tinyvmaf.data.embedded import embedded_corpus
-from tinyvmaf.data.imported import Imported, read_features
-from tinyvmaf.data.imported.table import KIND
+from tinyvmaf.data.imported import opinions_in, read_features
 from tinyvmaf.data.opinions import Opinions, read_opinions
 from tinyvmaf.data.store import Store, default_folder
 from tinyvmaf.data.targets import with_target
@@ -108,9 +107,8 @@ def _train(arguments: argparse.Namespace) -> int:
     recipes = _read_recipes(arguments)
     path = arguments.features or embedded_corpus().features
     data = read_features(path) if arguments.features else dataset.read(path)
-    found = Imported(data) if data.provenance.get("kind") == KIND and data.provenance.get("opinions") else None
     own = read_opinions(arguments.mos) if arguments.mos else None
-    tasks = [_task(recipe, data, own, found, arguments) for recipe in _chosen(recipes, found, arguments)]
+    tasks = [_task(recipe, data, own, arguments) for recipe in _chosen(recipes, data, arguments)]
     rows = [_one(*task, arguments) for task in tasks]
     if arguments.json:
         print(json.dumps([{name: _json(value) for name, value in row.items()} for row in rows], indent=2))
@@ -120,15 +118,13 @@ def _train(arguments: argparse.Namespace) -> int:
 
 
 def _task(
-    recipe: Recipe, data: dataset.Dataset, own: Opinions | None, found: Imported | None, arguments: argparse.Namespace
+    recipe: Recipe, data: dataset.Dataset, own: Opinions | None, arguments: argparse.Namespace
 ) -> tuple[Recipe, "Teacher", dataset.Dataset, Opinions | None]:
     """What a recipe is fitted with. What it lacks is an error here, before anything is fitted."""
     from tinyvmaf.vmaf.teacher import load_built_in
 
     teacher = load_built_in(find_ffmpeg(arguments.ffmpeg), recipe.teacher)
-    opinions = own
-    if own is None and found is not None and recipe.mos is not None:
-        opinions = found.on_scale(recipe.mos.scale)
+    opinions = opinions_in(data, recipe.mos.scale) if own is None and recipe.mos is not None else own
     if arguments.target == "auto":
         data = with_target(data, teacher)
     elif teacher.id not in data.table.column_names:
@@ -136,9 +132,10 @@ def _task(
     return recipe, teacher, data, opinions if recipe.needs_mos else None
 
 
-def _chosen(recipes: list[Recipe], found: Imported | None, arguments: argparse.Namespace) -> list[Recipe]:
+def _chosen(recipes: list[Recipe], data: dataset.Dataset, arguments: argparse.Namespace) -> list[Recipe]:
     """The recipes without those that want opinions, if there are none and `all` was asked for."""
-    without = [recipe.id for recipe in recipes if recipe.needs_mos and arguments.mos is None and found is None]
+    given = arguments.mos is not None or data.provenance.get("opinions")
+    without = [recipe.id for recipe in recipes if recipe.needs_mos and not given]
     if without and "all" not in arguments.recipe:
         raise TinyvmafError(
             f"{', '.join(without)}: opinions are needed", hint="pass --mos FILE, a CSV file: clip,mos[,ci]"

@@ -12,7 +12,7 @@ from tinyvmaf.data.imported.logs import LogRows, parse_any
 from tinyvmaf.data.imported.opinion_files import ClipTable, read_clip_table
 from tinyvmaf.data.imported.precision import allowed_by_rounding, decimals_of
 from tinyvmaf.data.imported.run import ImportReport, LeftOut, import_logs
-from tinyvmaf.data.imported.table import Imported, Opinion, PublishedScore, read_imported, write_imported
+from tinyvmaf.data.imported.table import Imported, Opinion, PublishedScore, opinions_in, read_imported, write_imported
 from tinyvmaf.data.imported.teachers import DETECTED_ON, find_teacher
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "is_published",
     "load",
     "load_all",
+    "opinions_in",
     "parse_any",
     "pick",
     "read_clip_table",

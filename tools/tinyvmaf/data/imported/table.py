@@ -124,6 +124,13 @@ class Imported:
         return {o.clip: (o.mos, 1.0 / max(o.ci or 0.0, floor or 1.0) ** 2 if known else 1.0) for o in self.opinions}
 
 
+def opinions_in(data: Dataset, scale: tuple[float, float]) -> Opinions | None:
+    """The opinions that came with an imported set, on a scale (`Imported.on_scale`); None if it has none."""
+    if data.provenance.get("kind") != KIND or not data.provenance.get("opinions"):
+        return None
+    return Imported(data).on_scale(scale)
+
+
 def write_imported(path: Path, table: pa.Table, provenance: Mapping[str, Any]) -> None:
     """Write a set, whole or not at all; the same content gives the same bytes."""
     dataset.write(path, table, provenance)
