@@ -13,10 +13,11 @@ _NEAR: Final = 0.02  # standard deviation of the noise on a row, as a share of e
 
 
 def sample_extremes(domain: Domain, rows: ArrayLike, count: int, seed: int) -> NDArray[np.float64]:
-    """Random rows inside the domain: a third between two of the given rows, a third near one, a third of the domain.
+    """Random rows inside the domain, around what libvmaf gives: half between two of the given rows, half near one.
 
     Between: a point on the line between two rows, or up to a quarter of it beyond. Rows that come to lie outside are
-    drawn again. Rows beyond the ends of ADM and VIF stay there, since a picture may be there.
+    drawn again. Rows beyond the ends of ADM and VIF stay there, since a picture may be there. Rows of the whole domain,
+    most of which no picture has, are those of `Domain.sample`.
 
     Args:
         rows: `[N, F]`, features in the domain's order; rows outside the domain are left out.
@@ -41,9 +42,7 @@ def sample_extremes(domain: Domain, rows: ArrayLike, count: int, seed: int) -> N
     def near(number: int) -> NDArray[np.float64]:
         return real[rng.integers(len(real), size=number)] + rng.normal(0.0, _NEAR, (number, len(low))) * (high - low)
 
-    third = count // 3
-    parts = [_inside(domain, draw, third) for draw in (between, near)]
-    return np.concatenate([*parts, domain.sample(count - 2 * third, seed)])
+    return np.concatenate([_inside(domain, between, count // 2), _inside(domain, near, count - count // 2)])
 
 
 def _inside(domain: Domain, draw: Callable[[int], NDArray[np.float64]], count: int) -> NDArray[np.float64]:
