@@ -76,7 +76,7 @@ def test_a_line_has_the_figures_and_what_is_outside(held: HeldSet) -> None:
     assert "outside" not in text
     rows = held.of.rows.copy()
     rows[0, 0] = 9.0
-    assert "1 frames outside the teacher's domain, the furthest by" in summary(
+    assert "1 frame outside the teacher's domain, the furthest by" in summary(
         replace(held, of=replace(held.of, rows=rows))
     )
     of_clips = replace(held, got=held.of.clip_means(held.got), per_clip=True)
