@@ -101,6 +101,11 @@ def test_several_sets_are_one_corpus_with_their_common_columns(tmp_path: Path, f
     assert whole.provenance["corpus_sha256"] != as_corpus([one]).provenance["corpus_sha256"]
 
 
+def test_a_name_can_be_chosen_by_k(tmp_path: Path, ffmpeg: FFmpeg) -> None:
+    assert find_sets([place(tmp_path / "a", ffmpeg, "odd [name]; $x::y")])[0].name == "odd_name_x_y"
+    assert find_sets([place(tmp_path / "b", ffmpeg, "; ;")])[0].name == "set"
+
+
 def test_no_set_is_no_corpus(tmp_path: Path) -> None:
     with pytest.raises(TinyvmafError, match="no set is named"):
         as_corpus([])

@@ -1,6 +1,7 @@
 """Where the sets lie that others measured, and nobody trained on."""
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -52,7 +53,7 @@ def find_sets(named: Sequence[str | Path] = ()) -> list[SetFile]:
     found: dict[Path, SetFile] = {}
     for path, fault in paths:
         taken = {one.name for one in found.values()}
-        name = path.stem.removesuffix("_frames") or "set"
+        name = re.sub(r"[^A-Za-z0-9_.-]+", "_", path.stem.removesuffix("_frames")).strip("_") or "set"
         others = (f"{name}-{number}" for number in range(2, len(taken) + 3))
         found.setdefault(path.resolve(), SetFile(next(n for n in (name, *others) if n not in taken), path, fault))
     return list(found.values())

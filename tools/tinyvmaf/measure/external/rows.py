@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 import tinyvmaf
 from tinyvmaf.data.imported import Imported
 from tinyvmaf.data.store import Store, key_of
-from tinyvmaf.errors import TeacherError, TinyvmafError
+from tinyvmaf.errors import CouldNotRunError, TeacherError, TinyvmafError
 from tinyvmaf.files import sha256
 from tinyvmaf.vmaf.domain import Domain
 from tinyvmaf.vmaf.teacher import Teacher
@@ -22,6 +22,8 @@ from tinyvmaf.vmaf.teacher import Teacher
 Floats = NDArray[np.float64]
 _CODE: Final = ("vmaf/teacher", "data/imported/precision.py")
 """What computes that is stored here."""
+_LARGEST: Final = 1e6
+"""The size of a feature; those of teachers stay below 1,000."""
 
 
 class LacksError(TinyvmafError):
@@ -118,6 +120,7 @@ def rows_of(found: Imported, teacher: Teacher, store: Store, name: str | None = 
 
     Raises:
         LacksError: the set has no values of one of its features.
+        CouldNotRunError: a value is one that no libvmaf gives: the set is damaged.
     """
     names, table = teacher.feature_names, found.data.table
     name = name or found.name
@@ -129,6 +132,10 @@ def rows_of(found: Imported, teacher: Teacher, store: Store, name: str | None = 
     index = np.flatnonzero(np.isfinite(rows).all(axis=1))
     if not len(index):
         raise LacksError(f"{name} has no frame with all features of {teacher.id}")
+    if (absurd := np.argwhere(np.abs(rows[index]) > _LARGEST)).size:
+        row, column = index[absurd[0, 0]], absurd[0, 1]
+        at = f"clip {table['clip'][int(row)]} frame {table['frame'][int(row)]}"
+        raise CouldNotRunError(f"{name}: {names[column]} of {at} is {rows[row, column]:g}, which no libvmaf gives")
     encoded = table["clip"].combine_chunks().dictionary_encode().take(pa.array(index))
     names_of, codes = np.array(encoded.dictionary.to_pylist()), encoded.indices.to_numpy()
     used, clip = np.unique(codes, return_inverse=True)
