@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tinyvmaf.data.imported.layouts import ClipPlace, Layout, place_of_clip
 from tinyvmaf.data.imported.names import role_of, score_name, statistic_of
 from tinyvmaf.data.imported.opinion_files import ClipTable, scale_of
-from tinyvmaf.data.imported.precision import decimals_by_column, decimals_of, half_unit
+from tinyvmaf.data.imported.precision import decimals_by_column, decimals_of, decimals_of_single, half_unit
 from tinyvmaf.data.imported.table import Opinion, PublishedScore, as_table, provenance_of
 from tinyvmaf.data.imported.teachers import TeacherOf, find_teacher
 from tinyvmaf.errors import TinyvmafError
@@ -38,6 +38,8 @@ class Rows:
     """NaN where a log lacks the value."""
     group: NDArray[np.int64] | None = None
     """`[N]`, a number for the libvmaf that wrote the row; None: one for all."""
+    single: frozenset[str] = frozenset()
+    """Columns that were stored in float32."""
 
 
 def assemble(
@@ -136,6 +138,10 @@ def _named(
     """The columns with each score under its teacher's name, their decimals, the scores, and what was left out."""
     notes: list[str] = []
     published, written = rows.columns, decimals_by_column(rows.columns, rows.group)
+    for name in rows.single & set(published):
+        most = decimals_of_single(published[name])
+        own = written[name]
+        written[name] = most if own is None else min(own, most)
     columns = {name: values for name, values in published.items() if role_of(name) == "feature"}
     decimals = {name: written[name] for name in columns}
     features = dict(columns)
@@ -173,7 +179,7 @@ def _named(
         base = next((s.column for s in scores if of in (s.published, None) and (of or "b_v" in s.column)), of or "vmaf")
         columns[f"{base}_{statistic}"], decimals[f"{base}_{statistic}"] = values, written[name]
     for name, values in columns.items():
-        if (places := decimals_of(values)) is not None:
+        if name not in rows.single and (places := decimals_of(values)) is not None:
             columns[name] = np.round(values, places)  # without libvmaf 1's noise
     return columns, decimals, scores, notes
 

@@ -63,6 +63,13 @@ def decimals_by_column(
     return {name: found.get(name, 0) for name in columns}
 
 
+def decimals_of_single(values: ArrayLike) -> int:
+    """The decimals that float32 leaves of values with 6: its own half unit, `|x| 2^-24`, comes on top of theirs."""
+    x = np.abs(np.asarray(values, dtype=np.float64))
+    largest = float(x[np.isfinite(x)].max(initial=0.0))
+    return int(np.floor(-np.log10(2.0 * (largest * 2.0**-24 + half_unit(6)))))
+
+
 def half_unit(decimals: int | None) -> float:
     """Half a unit of the last decimal; 0 for a value that was not rounded."""
     return 0.0 if decimals is None else 0.5 * 10.0**-decimals
