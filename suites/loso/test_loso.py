@@ -99,7 +99,8 @@ def test_no_frame_is_off_by_what_viewers_notice(
         for who, each in trial.reports.items()
         for fold in each.folds
     }
-    judge(hold(bound("loso.frame_max_error"), trial.id, errors, reproduce=reproduce(trial)))
+    details = "\n".join(f"{who}: {each.not_finite}" for who, each in trial.reports.items() if each.not_finite)
+    judge(hold(bound("loso.frame_max_error"), trial.id, errors, reproduce=reproduce(trial), details=details))
 
 
 @pytest.mark.usefixtures("registered")

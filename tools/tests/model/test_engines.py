@@ -14,7 +14,14 @@ from tinyvmaf.errors import ModelError
 from tinyvmaf.files import home
 from tinyvmaf.measure.engine_agreement import ulp
 from tinyvmaf.model import engines
-from tinyvmaf.model.engines import EngineError, OnnxRuntimeCpu, Settings, UnsupportedModelError
+from tinyvmaf.model.engines import (
+    EngineError,
+    NotFiniteError,
+    OnnxRuntimeCpu,
+    Settings,
+    UnsupportedModelError,
+    all_scores,
+)
 from tinyvmaf.model.engines.installed import version
 from tinyvmaf.model.engines.session import CheckedSession
 
@@ -315,6 +322,14 @@ class Failing(CheckedSession):
 def test_what_the_machine_lacks_is_no_fault_of_the_model(error: Exception, kind: type[Exception]) -> None:
     with pytest.raises(kind):
         Failing(error).run([[1.0]])
+
+
+def test_a_score_that_is_not_finite_brings_the_others_along() -> None:
+    data = model([("Sqrt", ["features"], "score", {})], width=1)
+    session = load("onnxruntime-cpu", data)
+    with pytest.raises(NotFiniteError, match=r"model on ONNX Runtime gave -?nan for row 1: \[-1.0\]"):
+        session.run([[4.0], [-1.0]])
+    assert np.array_equal(all_scores(session, [[4.0], [-1.0]]), np.array([2.0, np.nan], np.float32), equal_nan=True)
 
 
 # Engines and distances together.

@@ -17,7 +17,7 @@ from tinyvmaf.errors import CouldNotRunError, TinyvmafError
 from tinyvmaf.measure.loso.evaluate import LosoError, evaluate, evaluate_recipe
 from tinyvmaf.measure.loso.opinions import MIN_SOURCES, OpinionReport
 from tinyvmaf.measure.loso.report import LosoReport
-from tinyvmaf.model.engines import OnnxRuntimeCpu
+from tinyvmaf.model.engines import OnnxRuntimeCpu, all_scores
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.train.folds import FitRequest, FoldModel, fold_models
 from tinyvmaf.train.recipes import Recipe, read_recipe, recipe_ids
@@ -131,7 +131,7 @@ class Trial:
         assert self.subject is not None
         engine = OnnxRuntimeCpu(self.subject.data)
         inverse = np.argsort([self.features.index(feature) for feature in self.teacher.feature_names])
-        return largest_difference(lambda rows: engine.run(rows[:, inverse]), self.teacher)
+        return largest_difference(lambda rows: all_scores(engine, rows[:, inverse]), self.teacher)
 
     def _evaluated(self, models: list[FoldModel]) -> LosoReport:
         if self.recipe is None:
