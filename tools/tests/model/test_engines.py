@@ -171,9 +171,22 @@ def test_float64_is_found_wherever_it_is(name: str, where: str) -> None:
 
 
 @pytest.mark.parametrize("name", INSTALLED)
-def test_float16_is_refused_by_all(name: str) -> None:
+def test_float16_is_computed_or_refused(name: str) -> None:
+    if "float16" in engines.find(name).arithmetic:
+        assert load(name, IN_FLOAT16).run([[0.1], [1.0005]]).tolist() == np.array([0.1, 1.0005], np.float16).tolist()
+        return
     with pytest.raises(UnsupportedModelError, match=f"{name} does not compute in float16"):
         load(name, IN_FLOAT16)
+
+
+@pytest.mark.parametrize("name", INSTALLED)
+def test_bfloat16_is_refused_by_all(name: str) -> None:
+    kinds = [
+        ("Cast", ["features"], "h", {"to": TensorProto.BFLOAT16}),
+        ("Cast", ["h"], "score", {"to": TensorProto.FLOAT}),
+    ]
+    with pytest.raises(UnsupportedModelError, match=f"{name} does not compute in bfloat16"):
+        load(name, model(kinds, width=1))
 
 
 @pytest.mark.parametrize("name", MOST)

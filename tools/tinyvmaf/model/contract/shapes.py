@@ -6,7 +6,7 @@ from typing import Final
 import onnx
 from onnx import GraphProto, ModelProto, ValueInfoProto
 
-from tinyvmaf.model.contract import INPUT, MAX_FEATURES, MAX_RANK, MAX_VALUES_A_ROW, OUTPUT
+from tinyvmaf.model.contract import INPUT, MAX_FEATURES, MAX_RANK, MAX_VALUES_A_ROW, OUTPUT, ml
 from tinyvmaf.model.contract.words import in_one_line, node_name, quoted, type_name
 
 # One row, for which operators may do something else, and a prime that is no width of a layer: an axis that it divides
@@ -84,6 +84,7 @@ def _inferred(model: ModelProto, rows: int) -> dict[str, list[int | str] | None]
     """The shapes of all values for this many rows: axes are a length, a symbol, or '?'; None for an unknown rank."""
     bare = ModelProto()
     bare.CopyFrom(model)
+    ml.with_shapes(bare.graph)
     # Shape inference falls back on the declared shapes, so a file could claim that its values are small.
     del bare.graph.value_info[:]
     bare.graph.output[0].type.tensor_type.ClearField("shape")
