@@ -107,18 +107,19 @@ class Trial:
         return {"folds": self.report, "registered file": self.report if same else self._evaluated([self.file])}
 
     @property
-    def against_viewers(self) -> OpinionReport:
-        """The folds' scores of clips with opinions, and those of their opponents.
+    def against_viewers(self) -> dict[str, OpinionReport]:
+        """Of each of `reports`, the scores of clips with opinions, and those of their opponents.
 
         Raises:
             CouldNotRunError: too few sources have opinions.
         """
-        if self.report.opinions is None:
+        found = {who: each.opinions for who, each in self.reports.items() if each.opinions is not None}
+        if found.keys() != self.reports.keys():
             raise CouldNotRunError(
                 f"{self.id}: too few sources have opinions",
                 hint=f"an interval over sources needs {MIN_SOURCES} or more",
             )
-        return self.report.opinions
+        return found
 
     @property
     def shown(self) -> LosoReport:
