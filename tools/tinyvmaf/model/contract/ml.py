@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import AttributeProto, GraphProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx import AttributeProto, NodeProto, TensorProto, helper, numpy_helper
 
 DOMAIN: Final = "ai.onnx.ml"
 VERSIONS: Final = range(1, 6)
@@ -320,40 +320,3 @@ _READ: Final[Mapping[str, Callable[[Mapping[str, Any]], Parameters]]] = {
     "TreeEnsembleRegressor": _ensemble_regressor,
 }
 OPERATORS: Final = frozenset(_READ)
-
-
-def with_shapes(graph: GraphProto) -> None:
-    """Replace these operators by ones of ONNX's own that take and give the same shapes, in place.
-
-    onnx infers no shapes for most of them. A width that does not fit is an error of inference, or an empty result.
-    """
-    nodes = list[NodeProto]()
-    for i, node in enumerate(graph.node):
-        if node.domain != DOMAIN:
-            nodes.append(node)
-            continue
-        found, name = read(node), f"{node.output[0]}/{i}"
-        x, (y,) = f"{name}/x", node.output
-        # All but TreeEnsemble give float32, whatever they take.
-        if node.op_type == "TreeEnsemble":
-            nodes.append(helper.make_node("Identity", node.input, [x]))
-        else:
-            nodes.append(helper.make_node("Cast", node.input, [x], to=TensorProto.FLOAT))
-        if isinstance(found, Trees):
-            last = int(found.features.max())
-            ends = [numpy_helper.from_array(np.array([n]), f"{name}/{n}") for n in (last, last + 1)]
-            column = numpy_helper.from_array(np.array([1]), f"{name}/axis")
-            graph.initializer.extend([*ends, column])
-            nodes.append(helper.make_node("Slice", [x, *(one.name for one in ends), column.name], [y]))
-        elif isinstance(found, Normalizer):
-            nodes.append(helper.make_node("Identity", [x], [y]))
-        else:
-            shape = (
-                (len(found.offset),)
-                if isinstance(found, Scaler)
-                else (found.vectors.shape[1] if isinstance(found, SupportVectors) else len(found.coefficients), 1)
-            )
-            graph.initializer.append(numpy_helper.from_array(np.zeros(shape, np.float32), f"{name}/w"))
-            nodes.append(helper.make_node("Add" if isinstance(found, Scaler) else "MatMul", [x, f"{name}/w"], [y]))
-    del graph.node[:]
-    graph.node.extend(nodes)

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from onnx import AttributeProto, NodeProto, helper, numpy_helper
 
 from tinyvmaf.model.contract import OPSET, OUTPUTS, ml
+from tinyvmaf.model.engines.library import TYPES, Array, Library
 from tinyvmaf.model.engines.ml_operators import ml_operator
 from tinyvmaf.model.engines.model_file import ModelFile
-from tinyvmaf.model.engines.operators import INTEGERS, OPERATORS, TYPES, Array, Library
+from tinyvmaf.model.engines.operators import INTEGERS, OPERATORS
 from tinyvmaf.model.engines.protocol import UnsupportedModelError
 
 _CONSTANT: Final[Mapping[str, Callable[[AttributeProto], NDArray[np.generic]]]] = {

@@ -6,21 +6,13 @@ node's attributes and its inputs (None if omitted). Inputs that give a shape or 
 
 import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
+from tinyvmaf.model.engines import quantized
+from tinyvmaf.model.engines.library import Array, Attributes, Library, Operator
 from tinyvmaf.model.engines.protocol import UnsupportedModelError
 
-Array = Any
-"""An array of the library, with 0 to 8 dimensions."""
-Attributes = Mapping[str, Any]
-Operator = Callable[..., Array]
-
-TYPES: Final = frozenset({"float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool"})
-"""Element types that both libraries support fully."""
 INTEGERS: Final[Mapping[str, tuple[int, ...]]] = {
     "Reshape": (1,),
     "ReduceSum": (1,),
@@ -29,31 +21,6 @@ INTEGERS: Final[Mapping[str, tuple[int, ...]]] = {
     "Unsqueeze": (1,),
 }
 """Operators with inputs for a shape, axes or places, and the indices of those inputs. They must be constants."""
-
-
-class Library(Protocol):
-    """The functions that differ between NumPy and PyTorch."""
-
-    @property
-    def xp(self) -> Any:
-        """The module itself, for the functions that do not differ."""
-        ...
-
-    def constant(self, value: NDArray[np.generic]) -> Array:
-        """An array of the library."""
-        ...
-
-    def cast(self, x: Array, dtype: str) -> Array:
-        """Elements as another of `TYPES`; floats lose their fraction when they become integers."""
-        ...
-
-    def erf(self, x: Array) -> Array:
-        """The error function."""
-        ...
-
-    def sigmoid(self, x: Array) -> Array:
-        """1 / (1 + exp(-x))."""
-        ...
 
 
 def _unary(name: str) -> Operator:
@@ -231,88 +198,6 @@ def _batch_normalization(
     return (x - mean) / lib.xp.sqrt(variance + attributes.get("epsilon", 1e-5)) * scale + bias
 
 
-def _per_axis(attributes: Attributes, x: Array, parameter: Array) -> Array:
-    """A scale or zero point in a shape that fits x: one for all, or one for each place on an axis."""
-    if parameter.ndim != 1 or parameter.shape[0] == 1:
-        return parameter.reshape(())
-    axis = attributes.get("axis", 1) % x.ndim
-    return parameter.reshape(tuple(-1 if i == axis else 1 for i in range(x.ndim)))
-
-
-def _dtype(x: Array) -> str:
-    return str(x.dtype).removeprefix("torch.")
-
-
-def _quantized(lib: Library, x: Array, zero: Array) -> Array:
-    """Halves go to even, and what the type of the zero point cannot hold is its lowest or highest number."""
-    low, high = (-128, 127) if _dtype(zero) == "int8" else (0, 255)
-    return lib.cast((lib.xp.round(x) + lib.cast(zero, _dtype(x))).clip(low, high), _dtype(zero))
-
-
-def _eight_bits(operator: str, *zeros: Array) -> None:
-    for zero in zeros:
-        if zero is not None and _dtype(zero) not in ("int8", "uint8"):
-            raise UnsupportedModelError(f"{operator} with {_dtype(zero)}: only integers of 8 bits are supported")
-
-
-def _quantize(lib: Library, attributes: Attributes, x: Array, scale: Array, zero: Array = None) -> Array:
-    zero = lib.constant(np.zeros((), np.uint8)) if zero is None else zero
-    _eight_bits("QuantizeLinear", zero)
-    return _quantized(lib, x / _per_axis(attributes, x, scale), _per_axis(attributes, x, zero))
-
-
-def _dequantize(lib: Library, attributes: Attributes, x: Array, scale: Array, zero: Array = None) -> Array:
-    whole = lib.cast(x, "int32")
-    if zero is not None:
-        whole = whole - lib.cast(_per_axis(attributes, x, zero), "int32")
-    scale = _per_axis(attributes, x, scale)
-    return lib.cast(whole, _dtype(scale)) * scale
-
-
-def _quantize_dynamically(lib: Library, _: Attributes, x: Array) -> tuple[Array, Array, Array]:
-    """The scale spans all elements of x, of all rows, and 0."""
-    nothing = x.reshape(-1)[:1] * 0
-    both = lib.xp.concatenate([x.reshape(-1), nothing])
-    low, high = lib.xp.amin(both), lib.xp.amax(both)
-    scale = (high - low) / 255
-    scale = lib.xp.where(scale == 0, scale + 1, scale)
-    zero = lib.cast(lib.xp.round((0 - low / scale).clip(0, 255)), "uint8")
-    return _quantized(lib, x / scale, zero), scale, zero
-
-
-def _a_row(parameter: Array) -> Array:
-    """A scale or zero point of the left matrix or of the product: one for all, or one for each row."""
-    return parameter.reshape((-1, 1)) if parameter.ndim == 1 else parameter
-
-
-def _matmul_of_integers(
-    lib: Library, _: Attributes, a: Array, b: Array, a_zero: Array = None, b_zero: Array = None
-) -> Array:
-    a, b = lib.cast(a, "int32"), lib.cast(b, "int32")
-    if a_zero is not None:
-        a = a - lib.cast(_a_row(a_zero), "int32")
-    if b_zero is not None:
-        b = b - lib.cast(b_zero, "int32")
-    return lib.xp.matmul(a, b)
-
-
-def _quantized_matmul(
-    lib: Library,
-    attributes: Attributes,
-    a: Array,
-    a_scale: Array,
-    a_zero: Array,
-    b: Array,
-    b_scale: Array,
-    b_zero: Array,
-    y_scale: Array,
-    y_zero: Array,
-) -> Array:
-    _eight_bits("QLinearMatMul", y_zero)
-    whole = _matmul_of_integers(lib, attributes, a, b, a_zero, b_zero)
-    return _quantized(lib, lib.cast(whole, "float32") * (_a_row(a_scale) * b_scale / _a_row(y_scale)), _a_row(y_zero))
-
-
 def _concat(lib: Library, attributes: Attributes, *inputs: Array) -> Array:
     return lib.xp.concatenate(inputs, attributes["axis"])
 
@@ -346,10 +231,10 @@ OPERATORS: Final[Mapping[str, Operator]] = {
     "Celu": _celu,
     "Clip": _clip,
     "Concat": _concat,
-    "DequantizeLinear": _dequantize,
+    "DequantizeLinear": quantized.dequantize,
     "Div": _divide,
     "Dropout": lambda _, __, x, *___: x,
-    "DynamicQuantizeLinear": _quantize_dynamically,
+    "DynamicQuantizeLinear": quantized.quantize_dynamically,
     "Elu": _elu,
     "Equal": lambda _, __, x, y: x == y,
     "Erf": lambda lib, _, x: lib.erf(x),
@@ -369,7 +254,7 @@ OPERATORS: Final[Mapping[str, Operator]] = {
     "LessOrEqual": lambda _, __, x, y: x <= y,
     "Log": _unary("log"),
     "MatMul": lambda lib, _, x, y: lib.xp.matmul(x, y),
-    "MatMulInteger": _matmul_of_integers,
+    "MatMulInteger": quantized.matmul_of_integers,
     "Max": _variadic("maximum"),
     "Mean": _average,
     "Min": _variadic("minimum"),
@@ -379,8 +264,8 @@ OPERATORS: Final[Mapping[str, Operator]] = {
     "Or": lambda lib, _, x, y: lib.xp.logical_or(x, y),
     "PRelu": lambda lib, _, x, slope: lib.xp.where(x >= 0, x, x * slope),
     "Pow": _power,
-    "QLinearMatMul": _quantized_matmul,
-    "QuantizeLinear": _quantize,
+    "QLinearMatMul": quantized.quantized_matmul,
+    "QuantizeLinear": quantized.quantize,
     "Reciprocal": lambda _, __, x: 1.0 / x,
     "ReduceMax": _extreme("amax"),
     "ReduceMean": _mean,
