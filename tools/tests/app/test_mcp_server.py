@@ -118,7 +118,8 @@ def test_faults_of_a_model_are_described_and_stop_it(
     assert "1,000,000 bytes or more" in refused("describe_model", model=own)
     (tmp_path / "own.json").unlink()
     shutil.copy(home() / "model" / "tinyvmaf_nano.onnx", tmp_path / own)
-    assert "vmaf_score: own.onnx: no sidecar says which features the model takes" in refused("vmaf_score", **pair, model=own)
+    unfed = "own.onnx: no sidecar says which features the model takes"
+    assert unfed in refused("vmaf_score", **pair, model=own)
 
 
 def test_worst_frames_are_the_worst(ask: Ask, pair: dict[str, str]) -> None:

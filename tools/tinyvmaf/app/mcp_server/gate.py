@@ -36,13 +36,13 @@ _WORSE_LAST: Final = (PASS, STOPPED, COULD_NOT_RUN, FAIL)
 
 
 async def run_suite(
-    suite: Suite, model: str | None, reporter: Reporter, *, feed: FeedOptions, seconds: float
+    suite: Suite, model: str | None, reporter: Reporter, *, feed: FeedOptions | None = None, seconds: float
 ) -> GateResult:
     """Run a suite and give its verdict.
 
     Args:
         model: id of a registered model, path of an `.onnx` file, or None for all registered models.
-        feed: how the file is fed.
+        feed: how the file is fed; None: as the sidecar beside it says.
         seconds: time limit.
 
     Raises:
@@ -61,7 +61,7 @@ async def run_suite(
     if find_spec("pytest") is None:
         raise CouldNotRunError("pytest is not installed", hint=install("gate"))
     with tempfile.TemporaryDirectory(prefix="tinyvmaf-mcp-") as scratch:
-        command = [*_command(suite, model, Path(scratch)), *feed.words()]
+        command = [*_command(suite, model, Path(scratch)), *(feed.words() if feed else ())]
         started, output = time.monotonic(), ""
         with anyio.move_on_after(seconds) as limit:
             output = await _run(command, checkout, reporter)
