@@ -94,6 +94,7 @@ def test_a_score_is_the_packages(ask: Ask, pair: dict[str, str], ffmpeg: FFmpeg,
     off = max(abs(one["tinyvmaf_nano"] - one[DEFAULT]) for one in scores)
     assert found["tiny_model"]["max_abs_difference"] == pytest.approx(off, abs=2e-6)
     assert found["tiny_model"]["sha256"] == registry.find("tinyvmaf_nano").sha256
+    assert (found["tiny_model"]["outside_domain"], found["tiny_model"]["furthest_outside"]) == (0, "")
     assert ask("vmaf_score", **pair)["per_frame"] is None
 
 
