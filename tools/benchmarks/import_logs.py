@@ -1,7 +1,7 @@
 """Time of `tinyvmaf import` on logs of a published set: python import_logs.py [../shared/avt/uhd1_frames.parquet]
 
 Writes one JSON log per clip as libvmaf 1.3.11 does, with the scores of 20 bootstrap models, damages three, and imports
-them with an empty store, and again. Exit status 1 if the first import takes more than 60 s, or another number is left out.
+them with an empty store, and again. Exit status 1 if the first import takes more than 60 s, or other logs are left out.
 """
 
 import argparse
