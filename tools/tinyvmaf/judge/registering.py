@@ -170,7 +170,7 @@ def _differences(subject: Subject) -> list[str]:
     each = [f"row {i}" for i in range(len(rows))]
     bound = load_bounds().for_subject("contract.adopted", subject)
     outcome = compare(bound, subject.id, each, want, have, reproduce=f"tox -e contract -- --model {subject.path}")
-    return [outcome.explain()] if outcome.failed else []
+    return outcome.explain().splitlines()[:1] if outcome.failed else []
 
 
 def _recipe(subject: Subject, folder: Path, given: Path | None) -> list[tuple[Path, bytes]]:
