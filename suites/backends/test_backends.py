@@ -18,6 +18,7 @@ from tinyvmaf.measure.engine_agreement.float64_reference import in_float64
 from tinyvmaf.measure.engine_agreement.ulp import NOT_FINITE, UlpComparison, compare
 from tinyvmaf.model import engines
 from tinyvmaf.model.engines import Engine, Settings
+from tinyvmaf.model.engines.choose import lacks
 from tinyvmaf.model.subject import Subject
 
 LARGE = max(BATCHES)
@@ -189,8 +190,10 @@ def test_two_independent_engines_ran(
         if only and engine.name not in asked:
             continue  # NOT CHECKED says so
         named = candidate.fits(engine.name)
-        if not named and candidate.proof.arithmetic not in engine.arithmetic:
+        if not named and (what := lacks(engine, candidate.data)):
             left_out.append(engine.name)
+            if candidate.adopted and engine.available().ok:
+                also_not_checked(f"{model} on {engine.name}: it has no {what}, which the model needs")
             continue
         here = engine.available()
         if not here.ok:
@@ -207,7 +210,7 @@ def test_two_independent_engines_ran(
         except ModelError:
             continue  # the tests of that engine say so
         families[engine.family] = engine.name
-    if left_out:
+    if left_out and not candidate.adopted:
         note(f"{model}: has {candidate.proof.arithmetic}, so by its sidecar not for {', '.join(left_out)}")
     if not families:
         raise CouldNotRunError(f"{model}: no engine ran it")
