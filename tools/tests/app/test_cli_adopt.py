@@ -118,6 +118,8 @@ def test_nothing_that_is_not_ours_is_overwritten(tmp_path: Path, capsys: pytest.
     assert main(["adopt", str(model), "--out", str(tmp_path)]) == 1
     assert "would be overwritten, and is not ours\n  hint: --out DIR: another folder" in capsys.readouterr().err
     assert files(tmp_path) == before
+    for _ in range(2):  # what it wrote itself may be written anew
+        assert main(["adopt", str(model), "--out", str(tmp_path / "adopted")]) == 0
     assert main(["adopt", str(home() / "model/tinyvmaf_nano.onnx"), "--out", str(tmp_path / "out")]) == 1
     assert "there is nothing to adopt\n  hint: tinyvmaf register " in capsys.readouterr().err
 
