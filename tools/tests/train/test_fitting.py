@@ -15,7 +15,7 @@ from tinyvmaf.data.corpus import Fold
 from tinyvmaf.data.dataset import Dataset
 from tinyvmaf.data.golden import load_rows
 from tinyvmaf.errors import TinyvmafError
-from tinyvmaf.train.fitting import run
+from tinyvmaf.train.fitting import samples
 from tinyvmaf.train.fitting.examples import FitError
 from tinyvmaf.train.fitting.grid import steps_of
 from tinyvmaf.train.fitting.network import THREADS
@@ -126,8 +126,9 @@ def test_a_student_of_the_teacher_with_chroma_keeps_its_correction(ffmpeg: FFmpe
 
 @pytest.fixture
 def quick_search(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A search of a few hundred rows."""
-    monkeypatch.setattr(run, "_SEARCH", {"samples": 300, "starts": 5, "steps": 2})
+    """A search of a few dozen rows."""
+    monkeypatch.setattr(samples, "_STARTS", 10)
+    monkeypatch.setattr(samples, "_STEPS", 2)
 
 
 def on_domain(grid: Grid) -> Recipe:
@@ -139,8 +140,8 @@ def on_domain(grid: Grid) -> Recipe:
 @pytest.mark.parametrize("grid", [GRID, DOUBLE], ids=["24", "53"])
 @pytest.mark.usefixtures("quick_search")
 def test_a_student_with_a_grid_is_put_on_it(grid: Grid, teacher: Teacher, corpus: Dataset) -> None:
-    """Behind the same fit; the same bytes for the same seed, whatever the corpus. It is nearer to the teacher than
-    after three steps without a grid, since there are steps on the way."""
+    """Behind the same fit; the same bytes for the same seed, whatever the corpus. With 24 bits it is nearer to the
+    teacher than after three steps without a grid, since there are steps on the way; with 53 it is the same student."""
     one = on_domain(grid)
     (fitted,) = fit(one, teacher)
     assert (fitted.held_out, fitted.seed, fitted.sources, fitted.validation) == (None, 0, (), None)
@@ -151,23 +152,26 @@ def test_a_student_with_a_grid_is_put_on_it(grid: Grid, teacher: Teacher, corpus
     (without,) = fit(replace(one, grid=None), teacher)
     rows, scores = corpus.columns(*CANONICAL), corpus.columns(TEACHER)[:, 0]
     on, off = (float(np.abs(f.student.predict(rows) - scores).mean()) for f in (fitted, without))
-    assert on < 0.5 * off
+    if grid is GRID:
+        assert on < 0.5 * off
+    else:
+        assert on == pytest.approx(off, abs=1e-4)
 
 
 @pytest.mark.usefixtures("quick_search")
 def test_what_the_search_for_a_grid_finds_is_of_the_domain(teacher: Teacher, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows of the domain with the teacher's scores, found for the student on its grid."""
-    found, worst = [], run._worst
+    found, worst = [], samples.Samples.worst
 
     def kept(*args: Any) -> Any:
         found.append(worst(*args))
         return found[-1]
 
-    monkeypatch.setattr(run, "_worst", kept)
+    monkeypatch.setattr(samples.Samples, "worst", kept)
     fit(on_domain(GRID), teacher)
     ((rows, scores, largest),) = found
     assert Domain(teacher.features).contains(rows).all()
-    assert np.array_equal(scores, teacher.predict(rows))
+    assert np.allclose(scores, teacher.predict(rows), rtol=0.0, atol=1e-8)
     assert largest > 0.0
 
 

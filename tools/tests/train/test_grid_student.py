@@ -142,17 +142,18 @@ def test_every_feature_ends_within_the_upper_half_of_the_scale(bits: int, highes
 
 @given(bits=st.integers(1, 24), highest=tops)
 @settings(max_examples=100, deadline=None)
-def test_the_shortest_feature_has_as_many_steps_as_its_bits_say(bits: int, highest: list[float]) -> None:
-    """Up to an end of 2: `2^bits` for each 1. From there on the scale is that of an end of 2."""
+def test_the_longest_feature_up_to_2_has_as_many_steps_as_its_bits_say(bits: int, highest: list[float]) -> None:
+    """`2^bits` for each 1, so features with ends like 1.3 and 1.35 have the same steps. If all ends are above 2, the
+    scale is that of an end of 2."""
     exponents, high = Grid(bits, 12, 11).exponents(highest)
     assert high <= 2 ** (bits + 1)
-    if min(highest) <= 2.0:
-        assert exponents[highest.index(min(highest))] == bits
+    if short := [top for top in highest if top <= 2.0]:
+        assert exponents[highest.index(max(short))] == bits
 
 
-def test_the_features_of_vmaf_have_a_grid_of_eight_thousand_steps() -> None:
-    """Ends at 1.05, and motion at 30: 2^13 * 1.05 = 8601.6 steps and 2^8 * 30 = 7680."""
-    assert Grid(13, 12, 11).exponents([1.05, 1.05, 1.05, 1.05, 1.05, 30.0]) == ((13, 13, 13, 13, 13, 8), 8602)
+def test_the_features_of_vmaf_have_a_grid_of_eleven_thousand_steps() -> None:
+    """ADM ends at 1.35, VIF at 1.3, motion at 30: 2^13 * 1.35 = 11059.2 steps; 2^13 * 1.3 and 2^8 * 30 are fewer."""
+    assert Grid(13, 12, 11).exponents([1.35, 1.3, 1.3, 1.3, 1.3, 30.0]) == ((13, 13, 13, 13, 13, 8), 11060)
 
 
 # What is no student on a grid.

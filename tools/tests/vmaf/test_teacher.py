@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinyvmaf.errors import TeacherError
+from tinyvmaf.vmaf.domain import Domain
 from tinyvmaf.vmaf.features import CANONICAL, resolve
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, ScoreTransform, load_built_in, load_json, parse
@@ -199,3 +200,22 @@ def test_options_become_suffixes_in_the_order_of_their_full_names() -> None:
     feature = resolve("VMAF_integer_feature_adm3_score", options)
     assert (feature.column, feature.name) == ("integer_adm3_nw_0.02_nvd_1.5_rdh_2160", "adm3_nw_0.02_nvd_1.5_rdh_2160")
     assert resolve("VMAF_feature_adm2_score", {}).name == "float_adm2"
+
+
+@pytest.mark.parametrize("teacher_id", ["vmaf_v0.6.1", "vmaf_v0.6.1neg", "vmaf_4k_v0.6.1", "vmaf_v1.0.16_3d0h"])
+def test_scores_with_gradient_are_those_of_predict_and_their_slopes(teacher_id: str, ffmpeg: FFmpeg) -> None:
+    """Slopes are those of finite differences, and 0 where the score is clipped."""
+    teacher = load_built_in(ffmpeg, teacher_id)
+    svr, domain = replace(teacher.svr, chroma=None), Domain(teacher.features)
+    rows, step = domain.sample(3000, 0), 1e-5 * domain.bounds()[1]
+    scores, slopes = svr.with_gradient(rows)
+    assert np.abs(scores - svr.predict(rows)).max() < 1e-8
+    at_an_end = np.isin(scores, svr.score_range)
+    assert at_an_end.any()
+    assert (slopes[at_an_end] == 0.0).all()
+    for column, there in enumerate(np.diag(step)):
+        expected = (svr.predict(rows + there) - svr.predict(rows - there)) / (2.0 * step[column])
+        off = np.abs(slopes[:, column] - expected)[~at_an_end & (scores > 0.1) & (scores < 99.9)]
+        assert len(off) > 300
+        assert np.median(off) < 1e-4
+        assert np.quantile(off, 0.99) < 1e-2 * (1.0 + np.abs(expected).max())

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from tinyvmaf.train.fitting.levenberg import Activate, draw, flat, in_points, like, one_step, residuals
+from tinyvmaf.train.fitting.levenberg import Activate, draw, equations, flat, in_points, like, one_step, residuals
 from tinyvmaf.train.fitting.network import CENTRE, POINTS, quiet, squared_relu
 from tinyvmaf.train.students import Activation, Grid, GridStudent, Layer, Student
 
@@ -36,12 +36,12 @@ _LEVELS: Final = 0.5  # share of the levels used where sums are not clipped: lea
 
 def steps_of(grid: Grid, layers: int) -> int:
     """The number of Levenberg-Marquardt steps of `on_grid`, for a progress bar."""
-    return _TUNE + layers * _groups(grid) * _STEPS_A_GROUP
+    return _TUNE + layers * _GROUPS * _STEPS_A_GROUP if _coarse(grid) else 0
 
 
-def _groups(grid: Grid) -> int:
-    """The number of groups per layer; with 53 bits, rounding needs no compensation."""
-    return _GROUPS if grid.accumulator_bits == 24 else 1
+def _coarse(grid: Grid) -> bool:
+    """Whether rounding needs compensation. With 53 bits it needs none, and steps without a search can only harm."""
+    return grid.accumulator_bits == 24
 
 
 def on_grid(
@@ -62,16 +62,17 @@ def on_grid(
         highest: `[F]`, the maximum of each feature.
         pool: rows, float64 `[N, F]`, with float32 values; and their target scores, VMAF points, clipped.
         batch: rows per step.
-        search: finds more rows, after tuning.
+        search: finds more rows, after tuning. With 53 bits there is neither: the result is the student as it was.
         progress: called with the number of steps done.
 
     Raises:
         StudentError: the grid has too few bits for this student's sums.
     """
     fit = _Fit(student, grid, highest, pool, np.random.default_rng([seed, 2]), batch, progress)
-    fit.tune(_TUNE)
-    if search is not None:
-        fit.add(*search(fit.points))
+    if _coarse(grid):
+        fit.tune(_TUNE)
+        if search is not None:
+            fit.add(*search(fit.points))
     for layer in range(len(fit.parameters) // 2):
         fit.round_layer(layer)
     return fit.result()
@@ -158,7 +159,9 @@ class _Fit:
         for step in range(steps if len(free) else 0):
             if step % 2 == 0:
                 x, y = self.drawn()
-            self.parameters, damping = one_step(self.activate, self.parameters, x, y, damping, free=free)
+            self.parameters, damping = one_step(
+                self.activate, self.parameters, x, y, damping, free=free, dtype=torch.float32
+            )
             damping = max(damping, _DAMPING)
         self.taken += steps
         self._progress(self.taken)
@@ -173,10 +176,11 @@ class _Fit:
         steps = torch.ones(len(self.done), dtype=torch.float64)
         weights = np.broadcast_to(fine, self.parameters[2 * layer].shape[1:]).ravel()
         steps[first:after] = torch.tensor(np.concatenate([weights, fine]))
-        groups = _groups(self.grid)
-        for group in np.array_split(first + self.rng.permutation(after - first), groups):
-            self._round(group, steps, compensate=groups > 1)
-            self.tune(_STEPS_A_GROUP)
+        groups = np.array_split(first + self.rng.permutation(after - first), _GROUPS if _coarse(self.grid) else 1)
+        for group in groups:
+            self._round(group, steps, compensate=_coarse(self.grid))
+            if _coarse(self.grid):
+                self.tune(_STEPS_A_GROUP)
 
     def _unit(self, layer: int) -> float:
         """The size of the integer 1 in the parameters of a layer."""
@@ -208,10 +212,9 @@ class _Fit:
     def _rounded(self, numbers: Tensor, group: NDArray[np.int64], steps: Tensor) -> Tensor:
         """Round a group, the cheapest parameter first, and adjust the free ones after each."""
         free = torch.where(~self.done)[0]
-        _, jacobian, size = residuals(self.activate, self.parameters, *self.drawn(), free)
-        jacobian = jacobian.float()
-        eye = torch.eye(len(free), dtype=torch.float64)
-        inverse = torch.linalg.inv((jacobian.T @ jacobian).double() + _RIDGE * eye)
+        off, jacobian = residuals(self.activate, self.parameters, *self.drawn(), free)
+        normal, _, size = equations(jacobian, off, torch.float32)
+        inverse = torch.linalg.inv(normal + _RIDGE * torch.eye(len(free), dtype=torch.float64))
         at, step = numbers[free] * size, steps[free] * size
         left = torch.from_numpy(np.searchsorted(free.numpy(), np.sort(group)))
         while len(left):
@@ -222,7 +225,7 @@ class _Fit:
             goal = torch.round(at[i] / step[i])
             at += column / column[i] * off[cheapest]
             at[i] = goal * step[i]
-            inverse -= torch.outer(column, column / column[i])
+            inverse.addr_(column, column / column[i], alpha=-1.0)
             inverse[i, i] = 1.0  # not used again; avoids a division by 0
             left = torch.cat([left[:cheapest], left[cheapest + 1 :]])
             # Exactly 0: rounded parameters no longer change.

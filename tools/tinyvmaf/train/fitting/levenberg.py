@@ -2,7 +2,8 @@
 
 A student is small enough to solve the normal equations of its whole Jacobian: `(J'J + lambda diag J'J) d = -J'e`
 (Levenberg 1944, Marquardt 1963). Every few steps, new rows are drawn from a pool, half of them by the size of their
-error. A search sometimes adds the rows with the largest errors that it finds.
+error. Few rows a step make many steps cheap; the last steps take more. A search sometimes adds the rows with the
+largest errors that it finds.
 """
 
 import itertools
@@ -31,10 +32,13 @@ DRAW_EVERY: Final = 4
 _TRIES: Final = 10
 _LAMBDA: Final = (1e-1, 1e-9, 1e6)  # initial, least, and largest damping
 # Marquardt damps a parameter by the length of its column. A parameter that hardly matters is hardly damped, and
-# rounding errors drive it far away. So every column counts as at least about this share of the longest one. With one
-# hidden layer of 80 quadratic units, this lowered the RMSE on the embedded corpus from 0.0157 to 0.0104 VMAF points.
-_COUNTS_AS: Final = 1e-3
-FOUND_TIMES: Final = 4  # copies of each row that a search found
+# rounding errors drive it far away. So every column counts as at least about this share of the longest one.
+_COUNTS_AS: Final = 1e-2
+FOUND_TIMES: Final = 1  # copies of each row that a search found
+_HARD: Final = 0.3  # share of the rows of a step that are drawn by the size of their error
+_SETTLED: Final = 0.15  # how often a row is drawn uniformly if score and target are both clipped: it has no gradient
+_LAST: Final = 4  # the last part of so many parts of the steps takes ...
+_LAST_TIMES: Final = 2.5  # ... so many times the rows
 _IN_CACHE: Final = 2048  # rows: ten times as fast as 200,000 at once, and the same to the last bit
 _STRIPS: Final = 8  # of the normal equations: nearly half of the products are left out
 
@@ -57,12 +61,12 @@ def levenberg_marquardt(
     Args:
         pool: normalised rows, float64 `[N, F]`, and their target scores, VMAF points, clipped to the teacher's range.
         steps: number of Jacobians.
-        batch: rows per step.
+        batch: rows per step; `last_batch` of it at the end.
         decay: weight decay of each layer, added to the mean squared error; empty: none. Smaller weights amplify less of
             a grid's rounding.
         search: finds rows with large errors.
         searches: number of searches, evenly over the second half of the steps. The result is the searched student with
-            the least largest error.
+            the least largest error of those of the last steps, which take more rows.
         progress: called with the number of steps done.
 
     Returns:
@@ -74,24 +78,30 @@ def levenberg_marquardt(
     parameters = initial(architecture, rows.shape[1], [seed], dtype)
     activate = _activation(architecture.activation)
     weight = decay_of(parameters, decay) if decay else None
-    batch = min(batch, len(rows))
+    last = steps - max(steps // _LAST, 1)  # from here on steps take more rows, and a student may be the result
     ask_at = {steps - 1 - steps * k // (2 * searches) for k in range(searches)} if search else set()
     best, least = parameters, math.inf
     damping = _LAMBDA[0]
     for step in range(steps):
         if step % DRAW_EVERY == 0:
-            drawn = draw(rng, activate, parameters, rows, targets, batch, first=step == 0)
+            count = min(batch if step < last else last_batch(batch), len(rows))
+            drawn = draw(rng, activate, parameters, rows, targets, count, first=step == 0)
             x, y = torch.cat([rows[drawn], found[0]]), torch.cat([targets[drawn], found[1]])
         parameters, damping = one_step(activate, parameters, x, y, damping, decay=weight, counts_as=_COUNTS_AS)
         if step in ask_at and search is not None:
             more, scores, largest = search(lambda z: in_points(activate, parameters, z))  # noqa: B023 - called at once
-            if largest < least:
+            if largest < least and step >= last:
                 best, least = parameters, largest
             z, t = torch.tensor(more, dtype=dtype), torch.tensor((scores - CENTRE) / POINTS, dtype=dtype)
             found = torch.cat([found[0], z.repeat(FOUND_TIMES, 1)]), torch.cat([found[1], t.repeat(FOUND_TIMES)])
             x, y = torch.cat([rows[drawn], found[0]]), torch.cat([targets[drawn], found[1]])
         progress(step + 1)
     return best if ask_at else parameters
+
+
+def last_batch(batch: int) -> int:
+    """Rows per step at the end of a fit with this batch: noise of the rows that were drawn no longer helps."""
+    return int(_LAST_TIMES * batch)
 
 
 def decay_of(parameters: list[Tensor], decay: Sequence[float]) -> Tensor:
@@ -110,6 +120,7 @@ def one_step(
     decay: Tensor | None = None,
     free: Tensor | None = None,
     counts_as: float = 0.0,
+    dtype: torch.dtype | None = None,
 ) -> tuple[list[Tensor], float]:
     """The parameters after one step, unchanged if no step lowers the sum of squares; and the next damping.
 
@@ -117,9 +128,10 @@ def one_step(
         free: indices of the parameters that may change; None: all.
         counts_as: least length of a Jacobian column for the damping, as a share of the longest one; useful only if all
             parameters have the same scale.
+        dtype: of the product `J'J`, which is most of the work; None: that of the parameters.
     """
-    off, jacobian, size = residuals(activate, parameters, x, y, free)
-    normal, pull = gram(jacobian).double(), (jacobian.T @ off.to(jacobian.dtype)).double()
+    off, jacobian = residuals(activate, parameters, x, y, free)
+    normal, pull, size = equations(jacobian, off, dtype)
     before = off.double().square().sum()
     at = flat(parameters)
     if decay is not None:
@@ -166,19 +178,27 @@ def gram(jacobian: Tensor) -> Tensor:
 
 def residuals(
     activate: Activate, parameters: list[Tensor], x: Tensor, y: Tensor, free: Tensor | None = None
-) -> tuple[Tensor, Tensor, Tensor]:
-    """The error of each row `[n]`, the Jacobian `[n, P]` with columns of length 1, and their lengths, float64 `[P]`.
+) -> tuple[Tensor, Tensor]:
+    """The error of each row that has a gradient, `[n]`, and the Jacobian, `[n, P]`.
 
-    Columns are divided by their length, so that the damping does not depend on a parameter's scale (Marquardt).
+    A score beyond the end of the scale, where the target is that end, has neither error nor gradient: on the domain of
+    VMAF's teachers that is a third of the rows.
     """
-    raw, jacobian = _jacobian(activate, parameters, x)
-    off = error(raw, y)
-    # A score beyond the end of the scale, where the target is that end, has no gradient.
-    jacobian *= ((y.abs() < 1.0) | (off != 0.0))[:, None]
-    if free is not None:
-        jacobian = jacobian[:, free]
-    size = jacobian.double().square().sum(dim=0).sqrt() + 1e-30
-    return off, jacobian / size.to(jacobian.dtype), size
+    raw = scores(activate, parameters, x)
+    counts = (y.abs() < 1.0) | (error(raw, y) != 0.0)
+    raw, jacobian = _jacobian(activate, parameters, x[counts])
+    return error(raw, y[counts]), jacobian if free is None else jacobian[:, free]
+
+
+def equations(jacobian: Tensor, off: Tensor, dtype: torch.dtype | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    """The normal equations `J'J`, `[P, P]`, and `J'e`, `[P]`, for columns of length 1; and their lengths, `[P]`.
+
+    All are float64. Columns of length 1 make the damping independent of a parameter's scale (Marquardt).
+    """
+    normal = gram(jacobian.to(dtype or jacobian.dtype)).double()
+    size = normal.diagonal().sqrt() + 1e-30
+    pull = (jacobian.T @ off.to(jacobian.dtype)).double()
+    return normal / size / size[:, None], pull / size, size
 
 
 def draw(
@@ -191,18 +211,25 @@ def draw(
     *,
     first: bool = False,
 ) -> Tensor:
-    """Indices of rows, half drawn by the size of their error, half uniformly; the first time, all uniformly."""
-    off = error(scores(activate, parameters, rows), targets).abs().double().numpy()
-    return torch.from_numpy(_draw(rng, np.ones(len(off)) if first else off, batch))
+    """Indices of rows, some drawn by the size of their error, the others uniformly; the first time, all uniformly.
+
+    Rows with no gradient, because score and target are both clipped, are among the others less often.
+    """
+    off = error(scores(activate, parameters, rows), targets)
+    settled = ((targets.abs() >= 1.0) & (off == 0.0)).numpy()
+    return torch.from_numpy(_draw(rng, np.ones(len(off)) if first else off.abs().double().numpy(), settled, batch))
 
 
-def _draw(rng: np.random.Generator, off: Array, batch: int) -> NDArray[np.int64]:
-    """Indices of rows, half drawn by `off`, the size of their error, half uniformly."""
+def _draw(rng: np.random.Generator, off: Array, settled: NDArray[np.bool_], batch: int) -> NDArray[np.int64]:
+    """Indices of rows, `_HARD` of them drawn by `off`, the size of their error."""
+    if batch >= len(off):
+        return np.arange(len(off))
     share = off + 0.1 * off.mean() + 1e-12
     # Gumbel trick: the largest values of log share + noise are a draw without replacement by share.
-    keys = np.log(share) + rng.gumbel(size=len(off))
-    hard = np.argpartition(-keys, batch // 2 - 1)[: batch // 2] if batch < len(off) else np.arange(0)
-    return np.concatenate([hard, rng.choice(len(off), batch - len(hard), replace=False)])
+    hard = max(int(_HARD * batch), 1)
+    by_error = np.argpartition(-(np.log(share) + rng.gumbel(size=len(off))), hard - 1)[:hard]
+    often = np.where(settled, np.log(_SETTLED), 0.0) + rng.gumbel(size=len(off))
+    return np.concatenate([by_error, np.argpartition(-often, batch - hard - 1)[: batch - hard]])
 
 
 def scores(activate: Activate, parameters: list[Tensor], x: Tensor) -> Tensor:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,23 +18,20 @@ from tinyvmaf.data.corpus.splits import Fold
 from tinyvmaf.data.dataset import Dataset
 from tinyvmaf.data.opinions import Opinions
 from tinyvmaf.train.fitting.adam import Member, Task, adam
-from tinyvmaf.train.fitting.examples import Examples, FitError, Part, corrected, examples
+from tinyvmaf.train.fitting.examples import Examples, FitError, Part, examples
 from tinyvmaf.train.fitting.grid import on_grid, steps_of
-from tinyvmaf.train.fitting.levenberg import levenberg_marquardt
+from tinyvmaf.train.fitting.levenberg import last_batch, levenberg_marquardt
 from tinyvmaf.train.fitting.network import initial, numbers_of, quiet, reproducible
 from tinyvmaf.train.fitting.pooling import pooled
 from tinyvmaf.train.fitting.reweight import reweight
+from tinyvmaf.train.fitting.samples import Samples
 from tinyvmaf.train.recipes import Mos, Optimiser, Recipe
 from tinyvmaf.train.students import GridStudent, Student
-from tinyvmaf.vmaf.domain import Domain, worst_difference
+from tinyvmaf.vmaf.domain import Domain
 from tinyvmaf.vmaf.teacher import Teacher
 
 Array = NDArray[np.float64]
 Progress = Callable[[int, int], None]
-
-
-_SEARCH: Final = {"samples": 60_000, "starts": 300, "steps": 40}
-_SEARCH_KEEPS: Final = 50  # rows of each search, the worst ones
 
 
 @dataclass(frozen=True)
@@ -120,19 +116,19 @@ class _Steps:
 def _on_domain(recipe: Recipe, teacher: Teacher, seed: int, steps: _Steps) -> Student | GridStudent:
     if recipe.grid is not None and teacher.svr.chroma is not None:
         raise FitError(f"recipe {recipe.id}: no grid yet for a teacher that corrects chroma, as {teacher.id} does")
-    mean, std, parameters = _distilled(recipe, teacher, seed, steps)
+    samples = Samples.of(teacher, recipe.samples, seed)
+    mean, std, parameters = _distilled(recipe, samples, seed, steps)
     student = _student(recipe, teacher, mean, std, parameters, 0)
     if recipe.grid is None:
         return student
-    domain = Domain(teacher.features)
     made = on_grid(
         student,
         recipe.grid,
-        domain.bounds()[1],
-        _pool(recipe, teacher, seed),
+        samples.domain.bounds()[1],
+        (samples.rows, samples.scores),
         seed=seed,
-        batch=recipe.optimiser.batch,
-        search=lambda points: _worst(points, teacher, domain, 0)[:2],
+        batch=last_batch(recipe.optimiser.batch),
+        search=lambda points: samples.worst(points, 0)[:2],
         progress=steps.done,
     )
     steps.stage_done(_grid_steps(recipe))
@@ -143,32 +139,9 @@ def _grid_steps(recipe: Recipe) -> int:
     return steps_of(recipe.grid, len(recipe.architecture.hidden) + 1) if recipe.grid else 0
 
 
-def _pool(recipe: Recipe, teacher: Teacher, seed: int) -> tuple[Array, Array]:
-    """Rows of the domain as a student gets them, so in float32, and their scores."""
-    rows = Domain(teacher.features).sample(recipe.samples, seed).astype(np.float32).astype(np.float64)
-    return rows, teacher.predict(rows)
-
-
-def _worst(
-    student: Callable[[Array], Array], teacher: Teacher, domain: Domain, seed: int
-) -> tuple[Array, Array, float]:
-    """The rows on which a search finds a student furthest off, their scores, and the largest difference."""
-    found = worst_difference(
-        lambda rows: np.clip(student(rows.astype(np.float64)), *teacher.svr.score_range),
-        teacher.predict,
-        domain,
-        seed=seed,
-        **_SEARCH,
-    )
-    rows = found.rows[:_SEARCH_KEEPS]
-    return rows, teacher.predict(rows), float(found.differences[0])
-
-
-def _distilled(recipe: Recipe, teacher: Teacher, seed: int, steps: _Steps) -> tuple[Array, Array, list[Tensor]]:
+def _distilled(recipe: Recipe, samples: Samples, seed: int, steps: _Steps) -> tuple[Array, Array, list[Tensor]]:
     """B1f: normalisation and the parameters of one member."""
-    domain, how = Domain(teacher.features), recipe.optimiser
-    rows, scores = _pool(recipe, teacher, seed)
-    rows = corrected(teacher, rows)
+    how, rows, scores = recipe.optimiser, samples.rows, samples.scores
     mean, std = rows.mean(axis=0), rows.std(axis=0)
     dtype = _dtype(recipe)
     if how.name == "adam":
@@ -182,10 +155,8 @@ def _distilled(recipe: Recipe, teacher: Teacher, seed: int, steps: _Steps) -> tu
         def search(student: Callable[[Array], Array]) -> tuple[Array, Array, float]:
             nonlocal asked
             asked += 1
-            worst, targets, largest = _worst(
-                lambda r: student((corrected(teacher, r) - mean) / std), teacher, domain, asked
-            )
-            return (corrected(teacher, worst) - mean) / std, targets, largest
+            worst, targets, largest = samples.worst(lambda found: student((found - mean) / std), asked)
+            return (worst - mean) / std, targets, largest
 
         parameters = levenberg_marquardt(
             recipe.architecture,
@@ -255,7 +226,8 @@ def _then_opinions(
     if mos.start == "B1f":
         seeds = sorted({seed for _, seed in members})
         steps.total = how.steps * len(seeds) + mos.steps
-        distilled = {seed: _distilled(recipe, teacher, seed, steps) for seed in seeds}
+        drawn = {seed: Samples.of(teacher, recipe.samples, seed) for seed in seeds}
+        distilled = {seed: _distilled(recipe, drawn[seed], seed, steps) for seed in seeds}
         normal = [distilled[seed][:2] for _, seed in members]
         begin = [torch.cat(p) for p in zip(*(distilled[seed][2] for _, seed in members), strict=True)]
     else:

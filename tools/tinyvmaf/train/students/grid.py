@@ -31,8 +31,8 @@ class Grid:
     """The bits of the integers."""
 
     input_bits: int
-    """The feature with the smallest maximum `t` (at most 2) has `t 2^input_bits` steps; each other more than half of
-    that."""
+    """The feature with the largest maximum `t` of those up to 2 has `t 2^input_bits` steps; each other more than half
+    of that. If all maxima are above 2, `t` is 2."""
     level_bits: int
     """`m = 2^level_bits`: a hidden unit's sum is within `[-m, m]` before its activation, clipped or not."""
     value_bits: int
@@ -77,7 +77,7 @@ class Grid:
             highest: `[F]`, the maximum of each feature, above 0.
         """
         top = np.asarray(highest, dtype=np.float64)
-        end = 2.0**self.input_bits * min(float(top.min()), 2.0)
+        end = 2.0**self.input_bits * (float(top[top <= 2.0].max()) if (top <= 2.0).any() else 2.0)
         powers = tuple(math.floor(math.log2(end / t)) for t in top.tolist())
         return powers, math.ceil(max(math.ldexp(t, a) for t, a in zip(top.tolist(), powers, strict=True)))
 

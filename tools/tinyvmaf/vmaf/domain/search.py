@@ -69,15 +69,32 @@ def worst_difference(
     sampled = difference(cube)
     furthest = np.argsort(-sampled, kind="stable")[: starts - starts // 2]
     chosen = np.concatenate([furthest, np.arange(min(starts // 2, samples))])
-    point, best = cube[chosen], sampled[chosen]
+    return climb(difference, lambda point: slopes(difference, point), domain, cube[chosen], sampled[chosen], steps)
+
+
+def climb(
+    difference: Callable[[Rows], Rows],
+    gradient: Callable[[Rows], Rows],
+    domain: Domain,
+    point: Rows,
+    best: Rows,
+    steps: int,
+) -> WorstRows:
+    """Gradient ascents in the cube.
+
+    Args:
+        difference, gradient: functions of points of the cube, float64 `[N, F]`, to `[N]` and to `[N, F]`.
+        point, best: where the ascents start, `[N, F]`, and the differences there, `[N]`. Both change in place.
+        steps: steps of each ascent.
+    """
     stride = np.where(np.isfinite(best), _FIRST_STRIDE, 0.0)  # nothing is worse than a score that is not finite
     for _ in range(steps):
         moving = stride > _LAST_STRIDE
         if not moving.any():
             break
-        gradient = _gradient(difference, point[moving])
-        length = np.linalg.norm(gradient, axis=1, keepdims=True)
-        candidate = np.clip(point[moving] + stride[moving, None] * gradient / np.maximum(length, 1e-12), 0.0, 1.0)
+        uphill = gradient(point[moving])
+        length = np.linalg.norm(uphill, axis=1, keepdims=True)
+        candidate = np.clip(point[moving] + stride[moving, None] * uphill / np.maximum(length, 1e-12), 0.0, 1.0)
         found = difference(candidate)
         better = found > best[moving]
         index = np.flatnonzero(moving)
@@ -88,13 +105,20 @@ def worst_difference(
     return WorstRows(rows, best[order])
 
 
-def _gradient(function: Callable[[Rows], Rows], point: Rows) -> Rows:
-    """Central differences at a batch of points; one-sided at the faces of the cube."""
+def slopes(function: Callable[[Rows], Rows], point: Rows) -> Rows:
+    """Central differences at a batch of points of the cube; one-sided at its faces.
+
+    Args:
+        function: from points, float64 `[N, F]`, to one or more values each, `[N]` or `[N, K]`.
+
+    Returns:
+        The derivatives by each coordinate, `[N, F]` or `[N, F, K]`.
+    """
     count, width = point.shape
     offsets = _STEP * np.eye(width)
     high = np.clip(point[:, None] + offsets, 0.0, 1.0)
     low = np.clip(point[:, None] - offsets, 0.0, 1.0)
-    values = function(np.concatenate([high, low]).reshape(-1, width)).reshape(2, count, width)
-    values = np.minimum(values, _STEEP)
-    spans = (high - low)[:, range(width), range(width)]
+    values = np.minimum(function(np.concatenate([high, low]).reshape(-1, width)), _STEEP)
+    values = values.reshape(2, count, width, *values.shape[1:])
+    spans = (high - low)[:, range(width), range(width)].reshape(count, width, *(1 for _ in values.shape[3:]))
     return np.asarray((values[0] - values[1]) / spans)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 # The distances of 1024 rows fit the CPU cache: five times as fast as 16,384 rows, with the same bits.
 _CHUNK_ROWS: Final = 1024
 _SCALE: Final = (0.0, 100.0)
+_STEP: Final = 1e-6  # points, for the slope of transform and clip
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,32 @@ class Svr:
             out[start : start + _CHUNK_ROWS] = np.exp(-self.gamma * distance) @ self.coefficients - self.rho
         scores = (out - self.intercepts[0]) / self.slopes[0]
         return self.finish(scores) if finish else scores
+
+    def with_gradient(self, features: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Scores and their derivatives by each feature, for an ascent: several times as fast as `predict`.
+
+        Distances come from products, which cancel: scores differ from those of `predict` by up to about 1e-9 points.
+
+        Args:
+            features: float64 `[N, F]`, after the chroma correction.
+
+        Returns:
+            Scores, float64 `[N]`, and derivatives, `[N, F]`: 0 where the score is clipped.
+        """
+        x = features * self.slopes[1:] + self.intercepts[1:]
+        sums = np.empty((len(x), 1 + x.shape[1]))
+        weights = self.coefficients[:, None] * np.column_stack(
+            [np.ones(len(self.support_vectors)), self.support_vectors]
+        )
+        half, squares = 2.0 * self.gamma * self.support_vectors.T, np.square(self.support_vectors).sum(axis=1)
+        for start in range(0, len(x), _CHUNK_ROWS):
+            part = x[start : start + _CHUNK_ROWS]
+            power = part @ half - self.gamma * (np.square(part).sum(axis=1)[:, None] + squares)
+            sums[start : start + _CHUNK_ROWS] = np.exp(power) @ weights
+        raw = (sums[:, 0] - self.rho - self.intercepts[0]) / self.slopes[0]
+        scores = self.finish(raw)
+        slope = (self.finish(raw + _STEP) - self.finish(raw - _STEP)) / (2.0 * _STEP * self.slopes[0])
+        return scores, 2.0 * self.gamma * (sums[:, 1:] - x * sums[:, :1]) * self.slopes[1:] * slope[:, None]
 
     def finish(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Transform, then clip."""
