@@ -74,12 +74,26 @@ def row(**changes: float) -> list[list[float]]:
         {},
         {"motion2": 0.0},
         {"motion2": 30.0},
-        {"vif_scale1": 0.585},
-        {"adm2": 0.51},
-        {"vif_scale3": 1.05},
-        {"vif_scale0": 0.0, "vif_scale1": 0.0, "vif_scale2": 0.0, "vif_scale3": 0.0, "adm2": 0.45},
+        {"vif_scale1": 0.505},
+        {"adm2": 0.451},
+        {"vif_scale3": 1.2},
+        {"vif_scale0": 0.0, "vif_scale1": 0.0, "vif_scale2": 0.0, "vif_scale3": 0.0, "adm2": 0.6},
+        {"adm2": 16.3, "vif_scale0": 5.4, "vif_scale1": 1.45, "vif_scale2": 0.96, "vif_scale3": 0.94},
+        {"adm2": 1.02, "vif_scale0": 1.05, "vif_scale1": 1.24, "vif_scale2": 1.26, "vif_scale3": 1.25},
+        {"adm2": 1.184344, "vif_scale0": 0.081607, "vif_scale1": 0.515661, "vif_scale2": 0.617386, "vif_scale3": 0.67},
     ],
-    ids=["good", "still", "fastest", "vif-falls-a-little", "adm-apart", "sharpened", "nothing-left"],
+    ids=[
+        "good",
+        "still",
+        "fastest",
+        "vif-falls-a-little",
+        "adm-apart",
+        "sharpened",
+        "nothing-left",
+        "nearly-flat-reference",
+        "brightened",
+        "sharpened-upscaling",
+    ],
 )
 def test_rows_that_a_video_can_have_lie_inside(changes: dict[str, float]) -> None:
     assert DOMAIN.contains(row(**changes)).all()
@@ -90,10 +104,11 @@ def test_rows_that_a_video_can_have_lie_inside(changes: dict[str, float]) -> Non
     [
         {"motion2": -0.1},
         {"motion2": 30.1},
-        {"vif_scale1": 0.57},
-        {"adm2": 0.49},
-        {"adm2": 1.1},
-        {"vif_scale3": 1.06},
+        {"vif_scale1": 0.49},
+        {"adm2": 0.44},
+        {"vif_scale0": 0.0, "vif_scale1": 0.0, "vif_scale2": 0.0, "vif_scale3": 0.0, "adm2": 0.61},
+        {"vif_scale3": 1.21},
+        {"adm2": 0.988, "vif_scale0": 1.79, "vif_scale1": 1.0, "vif_scale2": 1.0, "vif_scale3": 1.0},
         {"vif_scale0": -0.01},
         {"adm2": np.nan},
         {"motion2": np.inf},
@@ -105,6 +120,7 @@ def test_rows_that_a_video_can_have_lie_inside(changes: dict[str, float]) -> Non
         "adm-too-far",
         "adm-too-high",
         "vif-too-high",
+        "amplified-noise",
         "vif-negative",
         "nan",
         "inf",
@@ -129,6 +145,31 @@ def test_the_excess_says_which_feature_is_beyond_its_limits_and_by_how_much() ->
 @QUICK
 def test_a_row_is_inside_if_it_is_at_no_distance(rows: Array) -> None:
     assert np.array_equal(DOMAIN.contains(rows), DOMAIN.distance(rows) == 0.0)
+
+
+@pytest.mark.parametrize("name", [name for name in KNOWN if "neg" not in name and "v1" not in name])
+@given(data=st.data())
+@QUICK
+def test_beyond_the_ends_every_teacher_says_100(name: str, ffmpeg: FFmpeg, data: st.DataObject) -> None:
+    """ADM and VIF have no useful limit. A student that clips its inputs at the ends is right beyond them."""
+    teacher = load_built_in(ffmpeg, name)
+    domain = Domain(teacher.features)
+    cube = data.draw(arrays(np.float64, (20, 6), elements=st.floats(0.0, 1.0) | st.just(1.0)))
+    at_end = domain.rows(cube)
+    further = data.draw(arrays(np.float64, (20, 6), elements=st.floats(0.0, 100.0)))
+    rows = np.where(at_end == domain.bounds()[1], at_end + further * (1.0, 0.1, 0.1, 0.1, 0.1, 0.0), at_end)
+    moved = domain.at_the_ends(rows)
+    beyond = domain.contains(rows) & (moved != rows).any(axis=1)
+    assert domain.contains(moved[beyond]).all()
+    assert (teacher.predict(rows[beyond]) == 100.0).all()
+    assert (teacher.predict(moved[beyond]) == 100.0).all()
+
+
+def test_without_enhancement_gain_nothing_lies_beyond_the_ends(ffmpeg: FFmpeg) -> None:
+    domain = Domain(load_built_in(ffmpeg, "vmaf_v0.6.1neg").features)
+    rows = np.full((1, 6), 1.2)
+    assert np.array_equal(domain.at_the_ends(rows), rows)
+    assert domain.excess(rows)[0, :5] == pytest.approx(0.15)
 
 
 # The map from the cube.

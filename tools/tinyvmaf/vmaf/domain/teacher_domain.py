@@ -1,11 +1,15 @@
 """The domain of a teacher: all feature rows that its features can take together, as a map from the unit cube.
 
 The map makes sampling easy (uniform in the cube) and searching too (an ascent in the cube cannot leave the domain).
-The bounds are wider than any corpus, on purpose.
+The limits come from libvmaf's definitions, and from what it measures on extremes of natural frames (docs/students.md).
 
 - VIF is the ratio of the information in a picture to that in its reference: 0 if nothing is left, 1 for the reference,
-  up to `ABOVE_ONE` after sharpening. Coarser scales lose less: each is at least the finer one less `VIF_DROP`.
-- ADM measures detail of about the same size as VIF scale 3: the two differ by at most `ADM_APART`.
+  more after sharpening. Coarser scales lose less: each is at least the finer one, or 1, less its entry of `VIF_DROP`.
+- ADM measures detail of about the same size as VIF scale 3: it is at least that less `ADM_BELOW`, and at most
+  `ADM_ABOVE` plus `ADM_SLOPE` times it. Amplified detail of another place counts for ADM and not for VIF.
+- Pictures without limit, such as a nearly flat reference amplified 60 times, take ADM to 16 and VIF to 9. The teachers
+  say 100 there. So the cube ends at `ADM_END` and `VIF_END`, and a row beyond an end counts as the row at it.
+- With an enhancement gain limit of 1 (the NEG teachers), neither exceeds 1, and `NO_GAIN_END` is the end.
 - Motion is a mean absolute difference of luma: 0 for a still picture, at most `MOST_MOTION` in real video, or the
   limit that the feature's own option sets.
 - Options also set the limits of CAMBI and of chroma SpEED.
@@ -20,10 +24,18 @@ from numpy.typing import ArrayLike, NDArray
 from tinyvmaf.errors import TeacherError
 from tinyvmaf.vmaf.features import Feature
 
-ABOVE_ONE: Final = 1.05
-VIF_DROP: Final = 0.02
-ADM_APART: Final = 0.45
+ADM_END: Final = 1.35
+VIF_END: Final = 1.2
+VIF_DROP: Final = {"vif_scale1": 0.1, "vif_scale2": 0.05, "vif_scale3": 0.1}
+ADM_BELOW: Final = 0.5
+ADM_ABOVE: Final = 0.6
+ADM_SLOPE: Final = 5.0
+# 1 by definition, and a little more: the NEG teachers took their support vectors from teachers with gain.
+NO_GAIN_END: Final = 1.05
 MOST_MOTION: Final = 30.0
+# A row may have a VIF beyond its end if ADM and the three coarser VIF are at least these: then every teacher says 100.
+_AMPLIFIED_ADM: Final = 1.0
+_AMPLIFIED_VIF: Final = 1.05
 _VIF: Final = ("vif_scale0", "vif_scale1", "vif_scale2", "vif_scale3")
 # Largest logarithm of the power in `cube_sample`: e^2.3 is about 10.
 _MAX_LOG_POWER: Final = 2.3
@@ -97,15 +109,36 @@ class Domain:
             float64 `[N, F]`, in units of the feature: negative below the lower limit, positive above the upper one, 0
             between them; infinite for NaN and infinity.
         """
-        x = np.asarray(rows, dtype=np.float64)
+        given = np.asarray(rows, dtype=np.float64)
+        x = self.at_the_ends(given)
         out = np.zeros_like(x)
         for column in self._order():
             low, high = self._limits(x, column)
             value = x[:, column]
             below, above = value < low - _SLACK, value > high + _SLACK
             out[:, column] = np.where(below, value - low, np.where(above, value - high, 0.0))
-        out[~np.isfinite(x)] = np.inf
+        out[~np.isfinite(given)] = np.inf
         return out
+
+    def at_the_ends(self, rows: ArrayLike) -> Rows:
+        """The rows, with ADM and VIF beyond their ends moved to the end where every teacher says 100 on the way.
+
+        Returns:
+            float64 `[N, F]`.
+        """
+        x = np.array(rows, dtype=np.float64)
+        columns = {f.base: i for i, f in enumerate(self.features) if f.base in (*_VIF, "adm2") and not _no_gain(f)}
+        if "adm2" not in columns:
+            return x
+        adm = x[:, columns["adm2"]]
+        np.copyto(adm, ADM_END, where=np.isfinite(adm) & (adm > ADM_END))
+        coarse = [x[:, columns[base]] >= _AMPLIFIED_VIF for base in _VIF[1:] if base in columns]
+        amplified = (adm >= ADM_END) | ((adm >= _AMPLIFIED_ADM) & np.logical_and.reduce(coarse, axis=0))
+        for base in _VIF:
+            if base in columns:
+                vif = x[:, columns[base]]
+                np.copyto(vif, VIF_END, where=amplified & np.isfinite(vif) & (vif > VIF_END))
+        return x
 
     def cube_sample(self, count: int, seed: int) -> Rows:
         """Random points of the cube, which cover every part of the domain.
@@ -145,11 +178,16 @@ class Domain:
         columns = {other.base: i for i, other in enumerate(self.features)}
         before = dict(zip(_VIF[1:], _VIF, strict=False)).get(feature.base)
         if before in columns:
-            low = np.maximum(low, rows[:, columns[before]] - VIF_DROP)
+            low = np.maximum(low, np.minimum(rows[:, columns[before]], 1.0) - VIF_DROP[feature.base])
         if feature.base == "adm2" and _VIF[3] in columns:
             near = rows[:, columns[_VIF[3]]]
-            low, high = np.maximum(low, near - ADM_APART), np.minimum(high, near + ADM_APART)
+            low, high = np.maximum(low, near - ADM_BELOW), np.minimum(high, ADM_ABOVE + ADM_SLOPE * near)
         return low, high
+
+
+def _no_gain(feature: Feature) -> bool:
+    """Whether libvmaf limits the enhancement gain of this feature to 1, which keeps it from exceeding 1."""
+    return any(float(str(feature.options.get(f"{kind}_enhn_gain_limit", 100.0))) <= 1.0 for kind in ("adm", "vif"))
 
 
 def _range(feature: Feature) -> tuple[float, float]:
@@ -157,9 +195,10 @@ def _range(feature: Feature) -> tuple[float, float]:
         return float(str(feature.options.get(name, default)))
 
     if feature.base in _VIF or feature.base == "adm2":
-        return 0.0, ABOVE_ONE
+        end = ADM_END if feature.base == "adm2" else VIF_END
+        return 0.0, NO_GAIN_END if _no_gain(feature) else end
     if feature.base == "adm3":
-        return option("adm_min_val", 0.0), ABOVE_ONE
+        return option("adm_min_val", 0.0), NO_GAIN_END
     if feature.base.startswith("motion"):
         return 0.0, option("motion_max_val", MOST_MOTION)
     ends = {"cambi": "cambi_max_val", "speed_chroma_uv": "speed_max_val"}.get(feature.base)
