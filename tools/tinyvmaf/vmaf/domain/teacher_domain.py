@@ -25,7 +25,7 @@ from tinyvmaf.errors import TeacherError
 from tinyvmaf.vmaf.features import Feature
 
 ADM_END: Final = 1.35
-VIF_END: Final = 1.2
+VIF_END: Final = 1.3
 VIF_DROP: Final = {"vif_scale1": 0.1, "vif_scale2": 0.05, "vif_scale3": 0.1}
 ADM_BELOW: Final = 0.5
 ADM_ABOVE: Final = 0.6
@@ -33,9 +33,9 @@ ADM_SLOPE: Final = 5.0
 # 1 by definition, and a little more: the NEG teachers took their support vectors from teachers with gain.
 NO_GAIN_END: Final = 1.05
 MOST_MOTION: Final = 30.0
-# A row may have a VIF beyond its end if ADM and the three coarser VIF are at least these: then every teacher says 100.
-_AMPLIFIED_ADM: Final = 1.0
-_AMPLIFIED_VIF: Final = 1.05
+# A row may have a VIF beyond its end if ADM is beyond its own, or if ADM and the mean of the three coarser VIF, taken at
+# their ends, sum up to this: then every teacher says 100.
+_AMPLIFIED: Final = 2.15
 _VIF: Final = ("vif_scale0", "vif_scale1", "vif_scale2", "vif_scale3")
 # Largest logarithm of the power in `cube_sample`: e^2.3 is about 10.
 _MAX_LOG_POWER: Final = 2.3
@@ -128,16 +128,13 @@ class Domain:
         """
         x = np.array(rows, dtype=np.float64)
         columns = {f.base: i for i, f in enumerate(self.features) if f.base in (*_VIF, "adm2") and not _no_gain(f)}
-        if "adm2" not in columns:
+        if not {"adm2", *_VIF} <= columns.keys():
             return x
-        adm = x[:, columns["adm2"]]
+        adm, vif = x[:, columns["adm2"]], x[:, [columns[base] for base in _VIF]]
         np.copyto(adm, ADM_END, where=np.isfinite(adm) & (adm > ADM_END))
-        coarse = [x[:, columns[base]] >= _AMPLIFIED_VIF for base in _VIF[1:] if base in columns]
-        amplified = (adm >= ADM_END) | ((adm >= _AMPLIFIED_ADM) & np.logical_and.reduce(coarse, axis=0))
-        for base in _VIF:
-            if base in columns:
-                vif = x[:, columns[base]]
-                np.copyto(vif, VIF_END, where=amplified & np.isfinite(vif) & (vif > VIF_END))
+        ends = np.where(np.isfinite(vif), np.minimum(vif, VIF_END), vif)
+        amplified = (adm >= ADM_END) | (adm + ends[:, 1:].mean(axis=1) >= _AMPLIFIED)
+        x[:, [columns[base] for base in _VIF]] = np.where(amplified[:, None], ends, vif)
         return x
 
     def cube_sample(self, count: int, seed: int) -> Rows:
