@@ -33,8 +33,8 @@ ADM_SLOPE: Final = 5.0
 # 1 by definition, and a little more: the NEG teachers took their support vectors from teachers with gain.
 NO_GAIN_END: Final = 1.05
 MOST_MOTION: Final = 30.0
-# A row may have a VIF beyond its end if ADM is beyond its own, or if ADM and the mean of the three coarser VIF, taken at
-# their ends, sum up to this: then every teacher says 100.
+# A row may have a VIF beyond its end if ADM is beyond its own, or if ADM and the mean of the three coarser VIF, at
+# most at their ends, sum up to this: then every teacher says 100.
 _AMPLIFIED: Final = 2.15
 _VIF: Final = ("vif_scale0", "vif_scale1", "vif_scale2", "vif_scale3")
 # Largest logarithm of the power in `cube_sample`: e^2.3 is about 10.
