@@ -8,15 +8,17 @@ import pytest
 from tinyvmaf.data.corpus import CorpusFindings, clip_name, hash_split, leave_one_source_out, reference_name
 from tinyvmaf.data.dataset import INDEX, Dataset
 from tinyvmaf.data.embedded import EmbeddedCorpus
-from tinyvmaf.data.golden import is_golden_row
+from tinyvmaf.data.golden import is_golden_row, load_rows
 from tinyvmaf.data.ladder import load_spec
 from tinyvmaf.data.store import key_of
 from tinyvmaf.files import file_sha256
 from tinyvmaf.judge.bounds import Bounds
 from tinyvmaf.judge.outcomes import compare, hold
 from tinyvmaf.judge.plugin import Judge, Note
+from tinyvmaf.vmaf.domain import Domain
 from tinyvmaf.vmaf.features import CANONICAL
-from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, Teacher
+from tinyvmaf.vmaf.ffmpeg import FFmpeg
+from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, Teacher, load_built_in, load_carried
 
 AGAIN = "tox -e corpus"
 
@@ -48,10 +50,11 @@ def test_every_clip_is_there(data: Dataset, clip_ids: list[str]) -> None:
 
 
 def test_frames_of_a_clip_are_numbered_without_a_hole(data: Dataset) -> None:
-    clips, frames = data.table["clip"].to_numpy(), data.table["frame"].to_numpy()
-    for clip in np.unique(clips):
-        numbers = frames[clips == clip]
-        assert numbers.tolist() == list(range(len(numbers))), clip
+    clips, frames = data.table["clip"].to_numpy(), data.table["frame"].to_numpy()  # sorted by source, clip, frame
+    first = np.concatenate([[True], clips[1:] != clips[:-1]])
+    expected = np.where(first, 0, np.concatenate([[0], frames[:-1] + 1]))
+    wrong = sorted(set(clips[frames != expected]))
+    assert not wrong, f"{len(wrong)} clips: {', '.join(wrong[:5])}"
 
 
 def test_provenance_leads_back_to_bytes(data: Dataset) -> None:
@@ -118,7 +121,7 @@ def test_no_row_is_golden(data: Dataset) -> None:
     assert not golden.any(), f"golden rows in {sorted(set(clips))}"
 
 
-def test_values_are_in_range(data: Dataset, bounds: Bounds, judge: Judge) -> None:
+def test_values_are_in_range(data: Dataset, embedded: EmbeddedCorpus | None, bounds: Bounds, judge: Judge) -> None:
     """`columns` refuses what is not finite."""
     names = [name for name in data.table.column_names if name not in INDEX]
     values = dict(zip(names, data.columns(*names).T, strict=True))
@@ -132,8 +135,36 @@ def test_values_are_in_range(data: Dataset, bounds: Bounds, judge: Judge) -> Non
             reproduce=AGAIN,
         )
     )
-    judge(hold(bounds.for_("corpus.range_feature"), "corpus", ratios, reproduce=AGAIN))
+    if embedded is not None:
+        judge(hold(bounds.for_("corpus.range_feature"), "corpus", ratios, reproduce=AGAIN))
     judge(hold(bounds.for_("corpus.range_score"), "corpus", scores, reproduce=AGAIN))
+
+
+def test_no_row_is_outside_a_domain(data: Dataset, ffmpeg: FFmpeg, bounds: Bounds, judge: Judge, note: Note) -> None:
+    """Students are promised inside their teacher's domain only. Teachers of the same features have the same one."""
+    clips, frames = data.table["clip"].to_pylist(), data.table["frame"].to_pylist()
+    labels = [f"{clip} frame {frame}" for clip, frame in zip(clips, frames, strict=True)]
+    teachers = {t.feature_names: t for t in reversed(load_carried(ffmpeg, KNOWN).values())}
+    for names, teacher in teachers.items():
+        if set(names) <= set(data.table.column_names):
+            domain, rows = Domain(teacher.features), data.columns(*names)
+            away = domain.distance(rows)
+            furthest = domain.excess_in_words(rows[away.argmax()])
+            count = int((away > 0.0).sum())
+            note(f"{count} of {len(rows)} rows are outside the domain of {teacher.id}" + (furthest and f": {furthest}"))
+            measured = dict(zip(labels, away.tolist(), strict=True))
+            bound = bounds.for_("corpus.outside")
+            judge(hold(bound, f"domain of {teacher.id}", measured, reproduce=AGAIN, details=furthest))
+
+
+def test_no_golden_row_is_outside_a_domain(ffmpeg: FFmpeg, bounds: Bounds, judge: Judge) -> None:
+    domain = Domain(load_built_in(ffmpeg, DEFAULT).features)
+    measured = {
+        f"{pair.id} frame {frame}": float(away)
+        for pair in load_rows().pairs.values()
+        for frame, away in enumerate(domain.distance(pair.features))
+    }
+    judge(hold(bounds.for_("corpus.outside"), "golden rows", measured, reproduce=AGAIN))
 
 
 def test_motion_of_frame_0_is_0(data: Dataset) -> None:

@@ -36,8 +36,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def whole(data: Dataset, on_disk: Corpus | None) -> Dataset:
-    """The corpus, if every clip of it is there."""
+def whole(data: Dataset, on_disk: Corpus | None, imported_corpus: Dataset | None) -> Dataset:
+    """The sets of --features; else the corpus, if every clip of it is there."""
+    if imported_corpus is not None:
+        return imported_corpus
     if on_disk is not None:
         data.check_has((clip.id for clip in on_disk.clips), on_disk.root)
     return data

@@ -38,6 +38,9 @@ IMPORTED = (
     "tinyvmaf.app.cli.extract",
     "tinyvmaf.judge.feeding",
     "tinyvmaf.judge.report",
+    "tinyvmaf.judge.kinds.regressor",
+    "tinyvmaf.judge.kinds.teacher",
+    "tinyvmaf.judge.loso_shown",
     "tinyvmaf.judge.selection",
     "tinyvmaf.measure.latency_history",
     "tinyvmaf.measure.loso",
@@ -64,6 +67,7 @@ def load() -> None:
         with suppress(ImportError):
             for name in names:
                 importlib.import_module(name)
+    importlib.import_module("tinyvmaf.judge.report.rendering").compile_templates()
 
 
 def check() -> None:

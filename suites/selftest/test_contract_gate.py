@@ -59,7 +59,7 @@ def node(model: ModelProto, op_type: str) -> onnx.NodeProto:
 
 
 def odd_operator(model: ModelProto) -> None:
-    node(model, "Floor").op_type = "Softplus"
+    node(model, "Floor").op_type = "Sin"
 
 
 def custom_domain(model: ModelProto) -> None:
@@ -109,7 +109,7 @@ def square_of_the_frames(model: ModelProto) -> None:
 
 
 HOSTILE: dict[Callable[[ModelProto], None], str] = {
-    odd_operator: r"node 'steps' \(Softplus\) is not of an allowed operator",
+    odd_operator: r"node 'steps' \(Sin\) is not of an allowed operator",
     custom_domain: r"node 'steps' \(Floor\) is of the domain 'com\.example'",
     loop: r"attribute 'body' of node 'spin' \(Loop\) has a field g, which is refused: a subgraph may loop",
     data_outside: r"has external data in '\.\./\.\./etc/passwd', which leads out of the model's folder",

@@ -1,5 +1,6 @@
 """Fixtures of the unit tests: small real videos, and an FFmpeg of the motion epoch before."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -15,6 +16,12 @@ from .fixture_types import Clip, Encode
 
 SIZE, WIDTH, HEIGHT = "128x96", 128, 96
 OLD_ENV = "TINYVMAF_TESTS_OLD_FFMPEG"
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays: the garbage collector need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ import pytest
 from pydantic import Field, ValidationError
 
 from tinyvmaf.errors import RegistryError
-from tinyvmaf.validation import Items, Sha256, Strict, Version1, parse, read_json
+from tinyvmaf.validation import Items, Sha256, Strict, Version1, parse, read_json, read_toml
 
 
 class Tensor(Strict):
@@ -124,3 +124,13 @@ def test_what_is_not_json_is_refused(text: str | bytes, message: str) -> None:
 
 def test_json_is_read() -> None:
     assert read_json(b'{"a": [1, 2.5, null, "x"]}') == {"a": [1, 2.5, None, "x"]}
+
+
+@pytest.mark.parametrize("data", [b"a = ", b"\xff", f"a = {'[' * 9999}"])
+def test_what_is_no_toml_is_a_value_error(data: bytes | str) -> None:
+    with pytest.raises(ValueError, match=r"TOML|Invalid|codec|nested too deeply"):
+        read_toml(data)
+
+
+def test_toml_is_read_from_bytes_and_text() -> None:
+    assert read_toml(b"a = 1") == read_toml("a = 1") == {"a": 1}

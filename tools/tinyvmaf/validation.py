@@ -5,6 +5,7 @@ import difflib
 import json
 import math
 import re
+import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from reprlib import Repr
@@ -118,6 +119,18 @@ def read_json(data: bytes | str) -> Any:
             parse_int=_whole,
             object_pairs_hook=_once,
         )
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def read_toml(data: bytes | str) -> dict[str, Any]:
+    """What a TOML file says (bytes: in UTF-8).
+
+    Raises:
+        ValueError: not TOML, or nested too deeply.
+    """
+    try:
+        return tomllib.loads(data if isinstance(data, str) else data.decode())
     except RecursionError:
         raise ValueError("nested too deeply") from None
 

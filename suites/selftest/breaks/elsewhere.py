@@ -52,6 +52,18 @@ for _name, _gate, _what, _test in (
         "test_loso_gate.py::test_a_straight_line_fails_by_its_max_error_alone",
     ),
     (
+        "wrong_on_external_rows",
+        "external.frame_max_error",
+        "Right on every row of the corpus, and 12 points off where more moves than in any of it.",
+        "test_external_gate.py::test_a_candidate_that_is_right_on_the_corpus_alone_is_caught",
+    ),
+    (
+        "scores_of_another_model",
+        "external.published",
+        "The published scores of a set are not those of the teacher that it names.",
+        "test_external_gate.py::test_published_scores_that_are_off_are_caught",
+    ),
+    (
         "trained_on_golden_rows",
         "corpus.no_row_is_golden",
         "A golden row is in the corpus that models are trained on.",
@@ -62,6 +74,12 @@ for _name, _gate, _what, _test in (
         "corpus.every_clip_is_there",
         "A clip is missing from the corpus.",
         "test_corpus_gate.py::drop_clip",
+    ),
+    (
+        "outside_the_domain",
+        "corpus.outside",
+        "A row of the corpus lies outside its teacher's domain.",
+        "test_corpus_gate.py::outside",
     ),
 ):
     broken(ELSEWHERE, _gate, name=_name, what=_what, says=_test)(nothing)

@@ -66,6 +66,7 @@ COMMANDS = [
     "corpus",
     "corpus check",
     "corpus build",
+    "corpus extremes",
     "corpus split",
     "golden",
     "golden fetch",
@@ -152,6 +153,38 @@ def test_json_is_libvmafs_layout(
     np.testing.assert_allclose(tiny, scores, atol=3e-5)  # the error of its exact form: docs/exactness.md
     assert log["pooled_metrics"]["vmaf"]["mean"] == pytest.approx(np.mean(scores), abs=1e-6)
     assert log["teachers"]["vmaf"] == {"id": "vmaf_v0.6.1", "sha256": KNOWN["vmaf_v0.6.1"]}
+
+
+def test_frames_outside_the_domain_are_said(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A strobe: each frame differs from both neighbours by 200 steps of luma; frame 0 has no motion and lies inside."""
+    rng = np.random.default_rng(0)
+    texture = rng.integers(0, 20, 128 * 96, dtype=np.uint8)
+    frames = b"".join((texture + 200 * (n % 2)).astype(np.uint8).tobytes() + bytes([128] * 6144) for n in range(4))
+    path = tmp_path / "strobe.yuv"
+    path.write_bytes(frames)
+    command = ["score", str(path), str(path), *RAW, "--model", "vmaf_v0.6.1_svr"]
+    status, out, err = run(capsys, *command, "--json")
+    assert status == 0
+    block = json.loads(out)["tiny_model"]
+    assert [frame["outside_domain"] > 0.0 for frame in block["frames"]] == [False, True, True, True]
+    assert block["outside_domain"]["frames"] == 3
+    furthest = max(frame["outside_domain"] for frame in block["frames"])
+    assert block["outside_domain"]["largest_distance"] == furthest == pytest.approx(170.0, abs=5.0)
+    assert block["outside_domain"]["furthest"].startswith("motion2 ")
+    warning = "tinyvmaf: warning: 3 of 4 frames are outside the domain, where nothing is promised of vmaf_v0.6.1_svr; "
+    assert warning in err
+    assert " too high\n" in err
+    status, _, err = run(capsys, *command)
+    assert status == 0
+    assert warning in err
+
+
+def test_frames_inside_the_domain_give_no_warning(pair: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = run(capsys, "score", *pair, *RAW, "--model", "vmaf_v0.6.1_svr", "--json")
+    assert status == 0
+    assert "warning" not in err
+    expected = {"frames": 0, "largest_distance": 0.0, "furthest": ""}
+    assert json.loads(out)["tiny_model"]["outside_domain"] == expected
 
 
 def test_json_equals_libvmafs_own_log(

@@ -158,6 +158,7 @@ def test_the_motion_epochs_have_different_values() -> None:
         ("motion2 = ", "motion3 = ", "not \\["),
         ("ref = ", "reference = ", "reference"),
         ("= ", "", r"published\.toml"),
+        ("[[pair]]", f"deep = {'[' * 9999}", r"published\.toml"),
         ('id = "flat"', 'id = "checkerboard_10px"', "appears twice"),
     ],
 )
@@ -191,8 +192,8 @@ def test_malformed_rows_are_refused(spare_home: Path) -> None:
         {"pairs": {"flat": [[None] * 7]}},
         {"pairs": {"flat": []}},
     )
-    for change in changes:
-        path.write_text(json.dumps(content | change), encoding="utf-8")
+    for text in (*(json.dumps(content | change) for change in changes), "[" * 200_000):
+        path.write_text(text, encoding="utf-8")
         with pytest.raises(GoldenError, match=r"rows\.json"):
             golden.load_rows()
 
@@ -221,6 +222,7 @@ def test_rows_that_miss_a_published_value_are_not_frozen(spare_home: Path, ffmpe
         '{"model": "other", "scores": {}}',
         '{"model": "m", "scores": {"flat": [null]}}',
         '{"model": "m", "scores": {"flat": 3}}',
+        "[" * 200_000,
     ],
 )
 def test_a_damaged_record_is_an_error(content: str, spare_home: Path) -> None:

@@ -179,6 +179,15 @@ def test_logs_of_two_libvmafs_have_one_name_for_one_feature(tmp_path: Path, ffmp
     assert found.data.provenance["libvmaf"] == "1.5.3, b9ac69e6"
 
 
+def test_scores_of_one_teacher_under_two_names_become_one_column(tmp_path: Path, ffmpeg: FFmpeg) -> None:
+    one, two = (write_log(tmp_path / f"a__{n}.json", ffmpeg, first=10 * n) for n in (1, 2))
+    two.write_text(two.read_text().replace('"vmaf":', '"hd":'))
+    found = imported([one, two], tmp_path).found
+    assert found.data.columns("vmaf_v0.6.1").shape == (12, 1)
+    assert [score.column for score in found.scores] == ["vmaf_v0.6.1"]
+    assert "scores under the names vmaf and hd are one column, vmaf_v0.6.1" in found.notes
+
+
 def test_an_interrupted_import_leaves_nothing_half_written_and_continues(tmp_path: Path, ffmpeg: FFmpeg) -> None:
     logs = tmp_path / "logs"
     for number in range(40):

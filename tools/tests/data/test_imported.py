@@ -87,7 +87,7 @@ def test_opinions_keep_tests_apart_and_say_what_stands_for_a_ci_of_0(tmp_path: P
     assert found.scale == (1, 5)
     assert found.ci_floor() == 0.25
     assert found.weighed()[f"1/{clips[0]}"] == (3.5, 16.0)
-    assert any("4 clips have a ci of 0" in note for note in found.notes)
+    assert any("clips with a ci of 0: 4" in note for note in found.notes)
 
 
 def test_an_opinion_without_its_test_is_refused_where_the_clip_is_in_two(tmp_path: Path, ffmpeg: FFmpeg) -> None:

@@ -118,13 +118,22 @@ def log(numbers: list[int], **values: object) -> bytes:
 
 def test_what_is_odd_about_frames_is_named() -> None:
     assert parse_any(log([0, 1, 2, 4, 7])).notes == ("without frames 3, 5 and 6",)
-    assert parse_any(log([0, 5, 10, 15, 20])).notes == ("it has every 5th frame",)
-    assert parse_any(log([0, 5, 10, 20, 25])).notes == ("it has every 5th frame", "without frame 15")
+    assert parse_any(log([0, 5, 10, 15, 20])).notes == ("it has one frame in 5",)
+    assert parse_any(log([0, 5, 10, 20, 25])).notes == ("it has one frame in 5", "without frame 15")
     assert parse_any(log([3, 4, 5])).notes == ("without frames 0, 1 and 2",)
     assert parse_any(log([1, 0, 2])).notes == ("its frames are not in order",)
     assert parse_any(log([0, 1, 1, 2])).notes == ("twice, with the same values: frame 1",)
     assert parse_any(log([0, 5, 10])).step == 5
     assert parse_any(log([*range(10), 30])).notes == ("without 20 frames, the first 10",)
+
+
+def test_a_frame_number_beyond_all_video_is_damage_and_a_large_gap_costs_nothing() -> None:
+    with pytest.raises(LogError, match="number 9999999999"):
+        parse_any(log([0, 9_999_999_999]))
+    assert parse_any(log([0, 1, 2, 2_000_000_000])).notes == ("without 1999999997 frames, the first 3",)
+    for number in (-1, 1.5, None, "x", [1]):
+        with pytest.raises(LogError, match="a frame with the number"):
+            parse_any(json.dumps({"frames": [{"frameNum": number, "metrics": {"vmaf": 1}}]}).encode())
 
 
 def test_one_frame_with_two_contents_is_damage() -> None:

@@ -138,6 +138,9 @@ def test_the_excess_says_which_feature_is_beyond_its_limits_and_by_how_much() ->
     expected[1:, motion] = 4.0, -2.0
     assert DOMAIN.excess(rows) == pytest.approx(expected)
     assert DOMAIN.distance(rows) == pytest.approx([0.0, 4.0, 2.0])
+    assert DOMAIN.excess_in_words(rows[0]) == ""
+    assert DOMAIN.excess_in_words(rows[1]) == f"motion2 {high[motion] + 4.0:g} is 4 too high"
+    assert DOMAIN.excess_in_words(rows[2]) == "motion2 -2 is 2 too low"
     assert np.isinf(DOMAIN.distance(np.concatenate([row(adm2=np.nan), row(vif_scale0=-np.inf)]))).all()
 
 

@@ -33,7 +33,7 @@ class EmbeddedCorpus:
         path = self.folder / "manifest.json"
         try:
             return dict(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise CouldNotRunError(f"{path}: {error}") from error
 
     @property
@@ -45,6 +45,16 @@ class EmbeddedCorpus:
     def features(self) -> Path:
         """The parquet file of its features."""
         return self.folder / "features.parquet"
+
+    @property
+    def extremes(self) -> Path:
+        """The TOML table of the extremes of its natural sources."""
+        return self.folder / "extremes.toml"
+
+    @property
+    def extreme_features(self) -> Path:
+        """The parquet file of the features of these extremes."""
+        return self.folder / "extremes.parquet"
 
     def read(self) -> Dataset:
         """Its features and scores.

@@ -6,7 +6,6 @@ of them, `[backends.ulp.model.tinyvmaf_tiny.engine.opencv]`. `SELECTORS` gives t
 """
 
 import difflib
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from tinyvmaf.model.contract import TIERS
 from tinyvmaf.model.engines import all_engines
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.train.recipes import PROMISES
+from tinyvmaf.validation import read_toml
 from tinyvmaf.vmaf.teacher import KNOWN
 
 _KEYS: Final = ("value", "reason", "source")
@@ -111,11 +111,9 @@ def load_bounds(path: Path | None = None) -> Bounds:
     """
     path = path or home() / "gates.toml"
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = read_toml(path.read_bytes())
     except (OSError, ValueError) as error:
         raise CouldNotRunError(f"{path}: {error}") from error
-    except RecursionError:
-        raise CouldNotRunError(f"{path}: nested too deeply") from None
     found: dict[str, list[Bound]] = {}
     for suite, gates in content.items():
         for name, table in gates.items() if isinstance(gates, dict) else ():

@@ -17,7 +17,7 @@ PLACES: Final = "places"
 
 SELECTORS: Final = ("model", "engine", "kind", "teacher", "tier")
 """What a bound may be for, the most specific first."""
-_OF_LIBVMAF: Final = ("golden.published", "golden.rows", "golden.svr_frame")
+_OF_LIBVMAF: Final = ("golden.published", "golden.rows", "golden.svr_frame", "external.published")
 _OF_AN_ENGINE: Final = ("backends.ulp", "backends.exact", "backends.run_to_run")
 
 
@@ -121,6 +121,7 @@ GATES: Final = {
         Gate("corpus.range_low", "least value of a column", _BY_COLUMN, -1.0, 100.0, "at least"),
         Gate("corpus.range_feature", "largest value of adm2 and vif", "", 1.0, 2.0),
         Gate("corpus.range_score", "largest teacher score", _POINTS, 100.0, 200.0),
+        Gate("corpus.outside", "distance of a row to its teacher's domain", "in units of the feature", 0.0, 1.0),
         Gate(
             "corpus.reextraction", "|d| of a value of a clip that was built and measured again", _BY_COLUMN, 0.0, 1e-3
         ),
@@ -152,6 +153,17 @@ GATES: Final = {
             whole=True,
         ),
         Gate("backends.families", "independent engines that ran the model", "engines", 2, 20, "at least", whole=True),
+        Gate(
+            "external.published",
+            "|d| of a published score of a frame from its teacher's, the worst frame of each clip",
+            "times what the decimals of the log allow",
+            0.1,
+            10.0,
+        ),
+        Gate("external.frame_max_error", "|d| of a score of a frame, model against its teacher", _POINTS, 0.0, 20.0),
+        Gate("external.frame_rmse", "RMSE of the frames of a set, model against its teacher", _POINTS, 0.0, 20.0),
+        Gate("external.frame_plcc", "PLCC of the frames of a set", "", 0.5, 1.0, "at least"),
+        Gate("external.clip_max_error", "|d| of a score of a clip, model against its teacher", _POINTS, 0.0, 20.0),
         Gate("loso.plcc", "mean PLCC of the sources held out", "", 0.5, 1.0, "at least"),
         Gate("loso.srocc", "mean SROCC of the sources held out", "", 0.5, 1.0, "at least"),
         Gate("loso.preferred", "mean PLCC and SROCC, preferred", "", 0.5, 1.0, "at least"),

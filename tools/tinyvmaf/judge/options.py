@@ -58,6 +58,13 @@ OPTIONS: Final = (
     Option("require-engine", "NAME", "backends: COULD NOT RUN if this engine is missing; repeatable", True),
     Option("mos", "FILE", "loso: opinion scores for recipes that fit them, a CSV file: clip,mos[,ci]", is_path=True),
     Option("baseline", "PATH", "latency: compare with this ONNX file instead of the stored baselines", is_path=True),
+    Option(
+        "features",
+        "FILE",
+        "external, loso, corpus: a set that tinyvmaf import made, or as published; repeatable",
+        repeatable=True,
+        is_path=True,
+    ),
     Option("data-root", "DIR", "corpus on disk to check instead of the embedded one", is_path=True),
     Option("assume-dims", "WxH[:FMT]", "geometry of the raw files under --data-root"),
     Option("ffmpeg", "PATH", "FFmpeg with the libvmaf filter (default: $TINYVMAF_FFMPEG, else one is found)"),

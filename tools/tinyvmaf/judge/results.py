@@ -14,6 +14,8 @@ from tinyvmaf.judge.verdict import COULD_NOT_RUN, EXIT, FAIL, PASS, STOPPED, SUI
 FACTS: Final = ("started", "command", "tinyvmaf", "environment", "models", "waivers")
 """What a record says of its run, whatever the run found."""
 _JUDGED: Final = ("pass", "fail", "waived", "could not run")
+_OF_OTHERS: Final = ("external",)
+"""Suites that need what no checkout has: NOT CHECKED is an answer of theirs."""
 _LISTS: Final = ("suites", "outcomes", "failures", "could_not_run", "not_checked", "notes", "tests")
 
 
@@ -201,7 +203,11 @@ def _of_model(model_id: str, record: Mapping[str, Any], strict: bool) -> str:
 
 def _not_judged(whole: Mapping[str, Any], suites: Sequence[str]) -> list[dict[str, Any]]:
     """Suites that judged nothing, and models that a suite did not judge: neither is a pass."""
-    judged = {(test["suite"], test["model"]) for test in whole["tests"] if test["status"] in _JUDGED}
+    judged = {
+        (test["suite"], test["model"])
+        for test in whole["tests"]
+        if test["status"] in _JUDGED or test["suite"] in _OF_OTHERS
+    }
     ran = {name for name, _ in judged}
     found = [finding(name, None, None, f"{name}: no test of it ran") for name in suites if name not in ran]
     for model in whole["models"]:

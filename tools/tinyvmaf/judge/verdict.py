@@ -23,7 +23,7 @@ EVIDENCE_FILE: Final = "evidence.json"
 FILES: Final = (VERDICT_FILE, EVIDENCE_FILE, "index.html", "summary.md", "junit.xml")
 """All that a report consists of; `report` writes the last three."""
 
-SUITES: Final = ("backends", "contract", "corpus", "golden", "latency", "loso", "mcp", "selftest")
+SUITES: Final = ("backends", "contract", "corpus", "external", "golden", "latency", "loso", "mcp", "selftest")
 """Only all of them together answer whether a model may stand in for VMAF."""
 
 Word = Literal["PASS", "FAIL", "COULD NOT RUN", "NONE"]

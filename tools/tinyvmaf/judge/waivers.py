@@ -4,7 +4,6 @@
 hides nothing else; one that has expired, or that nothing needed, fails the run that it is meant for.
 """
 
-import tomllib
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -15,10 +14,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from tinyvmaf.errors import CouldNotRunError
 from tinyvmaf.files import home
 from tinyvmaf.judge.gates import GATES
-from tinyvmaf.validation import Strict, parse
+from tinyvmaf.validation import Strict, parse, read_toml
 
 FILE: Final = "waivers.toml"
-OF_MODELS: Final = ("backends", "contract", "golden", "latency", "loso", "sidecar")
+OF_MODELS: Final = ("backends", "contract", "external", "golden", "latency", "loso", "sidecar")
 """How the names of gates begin that are about a model; `sidecar` is what one promises itself, which `loso` judges."""
 
 
@@ -79,11 +78,9 @@ def read_waivers(path: Path | None = None) -> list[Waiver]:
     if not named and not path.exists():
         return []
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = read_toml(path.read_bytes())
     except (OSError, ValueError) as error:
         raise CouldNotRunError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
-    except RecursionError:
-        raise CouldNotRunError(f"{path}: nested too deeply") from None
     tables = content.get("waiver", [])
     if set(content) - {"waiver"} or not isinstance(tables, list):
         raise CouldNotRunError(f"{path}: only tables [[waiver]] belong there")

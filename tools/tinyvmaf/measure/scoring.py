@@ -1,5 +1,6 @@
 """Scores of a pair by tiny models, and by teachers that libvmaf's filter does not run."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,8 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyvmaf.errors import CouldNotRunError, ModelError, RegistryError
+from tinyvmaf.errors import CouldNotRunError, ModelError, RegistryError, TeacherError
 from tinyvmaf.files import sha256
+from tinyvmaf.vmaf.domain import Domain
+from tinyvmaf.vmaf.features import CANONICAL, CANONICAL_FEATURES, Feature
 from tinyvmaf.vmaf.libvmaf import FrameTable
 from tinyvmaf.vmaf.pooling import PooledMetric, pool
 from tinyvmaf.vmaf.teacher import Teacher
@@ -28,6 +31,21 @@ class TinyScores:
     """The model's features, in input order."""
     scores: NDArray[np.float64]
     """`[T]`, VMAF points."""
+    outside: NDArray[np.float64]
+    """`[T]`: how far each frame is outside the domain of the features whose domain is known; 0 inside."""
+    furthest: str
+    """Which features of the frame that is furthest outside are beyond their limits; empty if none is."""
+
+    @property
+    def warning(self) -> str:
+        """That frames are outside the domain, and how far; empty if none is."""
+        if not self.furthest:
+            return ""
+        count, frame = int((self.outside > 0.0).sum()), int(self.outside.argmax())
+        return (
+            f"{count} of {len(self.scores)} frames are outside the domain, where nothing is promised of {self.id}; "
+            f"furthest is frame {frame}: {self.furthest}"
+        )
 
 
 def teacher_scores(teacher: Teacher, table: FrameTable) -> NDArray[np.float64]:
@@ -90,11 +108,28 @@ def run(model: "Subject", features: NDArray[np.float64]) -> NDArray[np.float64]:
     return OnnxRuntimeCpu(model.data).run(features).astype(np.float64)
 
 
-def tiny_scores(model: "Subject", table: FrameTable) -> TinyScores:
+def _has_range(feature: Feature) -> bool:
+    try:
+        return bool(Domain((feature,)).features)
+    except TeacherError:
+        return False
+
+
+def tiny_scores(model: "Subject", table: FrameTable, teachers: Sequence[Teacher] = ()) -> TinyScores:
     """Run a tiny model on the features of a scored pair.
+
+    Args:
+        teachers: those that the pair was scored with; the domains of their features and of canonical-6 are known.
 
     Raises:
         ModelError: the model cannot be loaded.
         LogError: one of its features was not measured.
     """
-    return TinyScores(model.id, sha256(model.data), list(model.features), run(model, table.features(model.features)))
+    features = table.features(model.features)
+    known = {f.name: f for f in (*CANONICAL_FEATURES, *(f for teacher in teachers for f in teacher.features))}
+    ranged = [name for name in model.features if name in known and _has_range(known[name])]
+    domain, rows = Domain(tuple(known[name] for name in ranged)), table.features(ranged or CANONICAL)
+    outside = domain.distance(rows) if domain.features else np.zeros(len(rows))
+    furthest = domain.excess_in_words(rows[outside.argmax()]) if outside.any() else ""
+    scores = run(model, features)
+    return TinyScores(model.id, sha256(model.data), list(model.features), scores, outside, furthest)

@@ -43,7 +43,7 @@ def load_record(model_id: str) -> dict[str, NDArray[np.float64]]:
             raise ValueError("a score is missing or not finite")
     except FileNotFoundError as error:
         raise GoldenError(f"{model_id} has no record ({path})", hint=HINT) from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise GoldenError(f"{path}: {error!r}", hint=HINT) from error
     return scores
 

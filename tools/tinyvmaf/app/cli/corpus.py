@@ -1,4 +1,4 @@
-"""`tinyvmaf corpus`: check a corpus, build an encoding ladder, print splits."""
+"""`tinyvmaf corpus`: check a corpus, build an encoding ladder, measure extremes, print splits."""
 
 import argparse
 import json
@@ -6,6 +6,7 @@ import warnings
 from collections import Counter
 from pathlib import Path
 
+from tinyvmaf.app.cli.check_imported import check_imported
 from tinyvmaf.app.cli.common import (
     Commands,
     add_command,
@@ -16,7 +17,7 @@ from tinyvmaf.app.cli.common import (
     print_table,
     progress_bar,
 )
-from tinyvmaf.data import ladder
+from tinyvmaf.data import dataset, ladder
 from tinyvmaf.data.corpus import (
     Corpus,
     CorpusFindings,
@@ -28,8 +29,12 @@ from tinyvmaf.data.corpus import (
     scan,
 )
 from tinyvmaf.data.embedded import embedded_corpus
+from tinyvmaf.data.extremes import TEACHERS, load_extremes, measure_extremes
 from tinyvmaf.data.store import Store, default_folder
+from tinyvmaf.errors import TinyvmafError
+from tinyvmaf.vmaf.domain import Domain
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
+from tinyvmaf.vmaf.teacher import load_built_in
 
 _CHECK = """\
 Check every file of a corpus and list everything that is wrong: names, pairs, links out of the root, sizes, frame
@@ -41,13 +46,23 @@ distorted clips <source>_<quality>_<height>_<kbps>.<ext>; <ext> is yuv, y4m, mkv
 
     geometry = "640x360:yuv420p"
     [sources.Tennis]
-    geometry = "1920x1080:yuv420p10le\""""
+    geometry = "1920x1080:yuv420p10le"
+
+With F.parquet, examine a set that tinyvmaf import made, or one as published: counts, ranges, gaps, copies, golden rows,
+rows outside the domain of the teachers, and the teacher that was found for each score."""
 _BUILD = """\
 Build an encoding ladder from a spec: sources encoded at several sizes and bitrates with x264 and x265, then scaled
 back.
 
 Sources are pictures and video from installed packages (in a checkout: pip install -c constraints.txt -e '.[corpus]')
 and FFmpeg's test patterns. The same FFmpeg gives the same bytes. A stopped run continues where it stopped."""
+_EXTREMES = """\
+Measure extremes with the real libvmaf: natural video and photographs from installed packages after filters that no
+encoder applies, such as strong sharpening, contrast, noise, wrong and moved pictures, at heights from 90 to 2160.
+
+The file has one row per frame, as that of tinyvmaf extract; the rows outside a teacher's domain are counted. Cases that
+were measured before come from the store, so a stopped run continues where it stopped. The same FFmpeg gives the same
+rows."""
 _SPLIT = """\
 Print a split of a corpus into training and test clips as JSON. It depends only on file names.
 
@@ -56,18 +71,19 @@ are then on both sides, so a model is judged on sources that it has seen."""
 
 
 def add_commands(commands: Commands) -> None:
-    """Add `corpus` with `check`, `build` and `split`."""
-    summary = "check, build or split a corpus"
-    inner = add_group(commands, "corpus", summary=summary, description="Check, build or split a corpus.")
+    """Add `corpus` with `check`, `build`, `extremes` and `split`."""
+    summary = "check, build or split a corpus; measure extremes"
+    inner = add_group(commands, "corpus", summary=summary, description=f"{summary.capitalize()}.")
     check = add_command(
         inner,
         "check",
         _check,
         summary="list everything that is wrong with a corpus",
         description=_CHECK,
-        examples="tinyvmaf corpus check --data-root ~/netflix",
+        examples="tinyvmaf corpus check --data-root ~/netflix\ntinyvmaf corpus check imported.parquet",
         exit_status="0 no fault that makes results wrong, 1 such a fault, 2 wrong use",
     )
+    check.add_argument("set", nargs="?", type=Path, metavar="F.parquet", help="an imported set, instead of a data root")
     add_corpus_options(check)
     check.add_argument("--json", action="store_true", help="print JSON instead of tables")
     add_ffmpeg_option(check)
@@ -85,6 +101,20 @@ def add_commands(commands: Commands) -> None:
     build.add_argument("--out", type=Path, required=True, metavar="DIR", help="data root to write to")
     build.add_argument("--jobs", type=positive_int, metavar="N", help="encodes at a time (default: one per core)")
     add_ffmpeg_option(build)
+    extremes = add_command(
+        inner,
+        "extremes",
+        _extremes,
+        summary="measure extremes of natural frames",
+        description=_EXTREMES,
+        examples="tinyvmaf corpus extremes --out extremes.parquet",
+    )
+    extremes.add_argument("--out", type=Path, required=True, metavar="F.parquet", help="file to write")
+    extremes.add_argument(
+        "--spec", type=Path, metavar="F.toml", help="the table of extremes (default: that of the embedded corpus)"
+    )
+    extremes.add_argument("--jobs", type=positive_int, metavar="N", help="cases at a time (default: one per core)")
+    add_ffmpeg_option(extremes)
     split = add_command(
         inner,
         "split",
@@ -105,6 +135,10 @@ def add_commands(commands: Commands) -> None:
 
 
 def _check(arguments: argparse.Namespace) -> int:
+    if arguments.set is not None:
+        if arguments.data_root or arguments.assume_dims:
+            raise TinyvmafError("--data-root and --assume-dims have no meaning for an imported set")
+        return check_imported(arguments.set, arguments.ffmpeg, as_json=arguments.json)
     ffmpeg = find_ffmpeg(arguments.ffmpeg)
     corpus = scan(data_root(arguments.data_root), assume=arguments.assume_dims)
     store = Store(default_folder())
@@ -140,6 +174,22 @@ def _build(arguments: argparse.Namespace) -> int:
     with progress_bar(spec.stem, "files") as report:
         manifest = ladder.build(spec, arguments.out, ffmpeg, jobs=arguments.jobs, report=report)
     print(f"{arguments.out}: {len(manifest['clips'])} files")
+    return 0
+
+
+def _extremes(arguments: argparse.Namespace) -> int:
+    ffmpeg = find_ffmpeg(arguments.ffmpeg)
+    embedded = embedded_corpus()
+    extremes = load_extremes(arguments.spec or embedded.extremes, embedded.spec)
+    with progress_bar("extremes", "cases") as report:
+        found = measure_extremes(extremes, Store(default_folder()), ffmpeg, jobs=arguments.jobs, report=report)
+    dataset.write(arguments.out, found.table, found.provenance)
+    print(f"{arguments.out}: {len(extremes.cases)} cases, {found.table.num_rows} frames")
+    for name in TEACHERS:
+        teacher = load_built_in(ffmpeg, name)
+        away = Domain(teacher.features).distance(found.columns(*teacher.feature_names))
+        worst = f"; {found.table['clip'][int(away.argmax())]} is furthest, {away.max():.4f}" if away.any() else ""
+        print(f"outside the domain of {name}: {int((away > 0.0).sum())} frames{worst}")
     return 0
 
 

@@ -104,7 +104,10 @@ def _import(arguments: argparse.Namespace) -> int:
             jobs=arguments.jobs,
             progress=report,
         )
-    imported.write_imported(arguments.out, made.found.data.table, made.found.data.provenance)
+    try:
+        imported.write_imported(arguments.out, made.found.data.table, made.found.data.provenance)
+    except OSError as error:
+        raise TinyvmafError(f"{arguments.out}: {error.strerror}") from error
     if arguments.json:
         print(json.dumps(_as_dict(made, arguments.out), indent=2))
     else:

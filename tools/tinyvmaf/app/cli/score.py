@@ -36,7 +36,8 @@ header, so they need --size and --pix-fmt.
 teachers: {", ".join(KNOWN)}
 
 --json prints the layout of libvmaf's log: frames[].metrics and pooled_metrics. The score of the first teacher is called
-`vmaf`, as in libvmaf's log; scores of further teachers are called by their ids. --model adds a block `tiny_model`."""
+`vmaf`, as in libvmaf's log; scores of further teachers are called by their ids. --model adds a block `tiny_model`.
+Frames outside the domain, where nothing is promised of a model, are counted in a warning, and in that block."""
 _EXAMPLES = """\
 tinyvmaf score ref.mp4 dis.mp4
 tinyvmaf score ref.mp4 dis.mp4 --model tinyvmaf_nano
@@ -120,12 +121,14 @@ def _run(arguments: argparse.Namespace) -> int:
             on_frame=report,
         )
     scores = {teacher.id: teacher_scores(teacher, table) for teacher in teachers}
-    tiny = None if arguments.model is None else tiny_scores(tiny_model(arguments.model), table)
+    tiny = None if arguments.model is None else tiny_scores(tiny_model(arguments.model), table, teachers)
     if arguments.json:
         json.dump(_log(table, teachers, scores, tiny, ffmpeg), sys.stdout, indent=2)
         print()
     else:
         _print(table, scores, tiny, ffmpeg)
+    if tiny is not None and tiny.warning:
+        print(f"tinyvmaf: warning: {tiny.warning}", file=sys.stderr)
     return 0
 
 
@@ -165,7 +168,15 @@ def _log(
             "id": tiny.id,
             "sha256": tiny.sha256,
             "feature_order": tiny.features,
-            "frames": [{"frameNum": frame, "score": float(score)} for frame, score in enumerate(tiny.scores)],
+            "frames": [
+                {"frameNum": frame, "score": float(score), "outside_domain": float(away)}
+                for frame, (score, away) in enumerate(zip(tiny.scores, tiny.outside, strict=True))
+            ],
+            "outside_domain": {
+                "frames": int((tiny.outside > 0.0).sum()),
+                "largest_distance": float(tiny.outside.max()),
+                "furthest": tiny.furthest,
+            },
             "pooled": pool(tiny.scores),
         }
     return log

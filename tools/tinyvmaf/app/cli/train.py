@@ -14,8 +14,10 @@ from tinyvmaf.app.cli.common import Commands, add_command, add_ffmpeg_option, po
 from tinyvmaf.data import dataset
 from tinyvmaf.data.corpus.splits import leave_one_source_out
 from tinyvmaf.data.embedded import embedded_corpus
+from tinyvmaf.data.imported import opinions_in, read_features
 from tinyvmaf.data.opinions import Opinions, read_opinions
 from tinyvmaf.data.store import Store, default_folder
+from tinyvmaf.data.targets import with_target
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.files import write_atomic
 from tinyvmaf.measure import environment
@@ -26,12 +28,15 @@ if TYPE_CHECKING:
     from tinyvmaf.measure.loso import LosoReport
     from tinyvmaf.train.folds import FitRequest, FoldModel
     from tinyvmaf.train.packaging import Origin
+    from tinyvmaf.vmaf.teacher import Teacher
 
 _TRAIN = """\
 Fit the students of one or more recipes and write them as ONNX candidates with sidecar and card.
 
 A recipe is a TOML file, or the name of a built-in one (tinyvmaf recipes). B1 and B2 fit the clips of a corpus, B1f fits
-samples of the teacher's domain, B2 and B3 need opinions (--mos).
+samples of the teacher's domain, B2 and B3 need opinions (--mos, or those in the file of --features).
+
+Scores of a recipe's teacher that the corpus lacks are computed from its features (--target auto).
 
 With --folds loso (the default) each recipe is also fitted with one source held out at a time and evaluated on that
 source; the table at the end shows the results. Fits of the same recipe on the same rows come from the store.
@@ -41,7 +46,8 @@ source; the table at the end shows the results. Fits of the same recipe on the s
 _EXAMPLES = """\
 tinyvmaf train --recipe tinyvmaf_nano --out candidates
 tinyvmaf train --recipe all --out candidates
-tinyvmaf train --recipe mine.toml --features netflix.parquet --mos dmos.csv --out candidates"""
+tinyvmaf train --recipe mine.toml --features netflix.parquet --mos dmos.csv --out candidates
+tinyvmaf train --recipe mos_clip --features imported.parquet --out candidates"""
 _Row = dict[str, Any]
 _HEADER = (
     *("recipe", "method", "numbers", "bytes", "frame PLCC", "frame SROCC", "frame RMSE", "max error"),
@@ -59,7 +65,16 @@ def add_commands(commands: Commands) -> None:
     )
     train.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write the candidates to")
     train.add_argument(
-        "--features", type=Path, metavar="FILE", help="parquet file of tinyvmaf extract (default: the embedded corpus)"
+        "--features",
+        type=Path,
+        metavar="FILE",
+        help="parquet file of tinyvmaf extract or import (default: the embedded corpus)",
+    )
+    train.add_argument(
+        "--target",
+        choices=("auto", "column"),
+        default="auto",
+        help="the teacher's scores: auto computes those that the corpus lacks, column takes its own (default auto)",
     )
     train.add_argument("--folds", choices=("loso", "none"), default="loso", help="evaluation (default loso)")
     train.add_argument(
@@ -89,11 +104,12 @@ def _recipes(arguments: argparse.Namespace) -> int:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    chosen = _chosen(arguments)
+    recipes = _read_recipes(arguments)
     path = arguments.features or embedded_corpus().features
-    data = dataset.read(path)
-    opinions = read_opinions(arguments.mos) if arguments.mos else None
-    rows = [_one(recipe, data, opinions, arguments) for recipe in chosen]
+    data = read_features(path) if arguments.features else dataset.read(path)
+    own = read_opinions(arguments.mos) if arguments.mos else None
+    tasks = [_task(recipe, data, own, arguments) for recipe in _chosen(recipes, data, arguments)]
+    rows = [_one(*task, arguments) for task in tasks]
     if arguments.json:
         print(json.dumps([{name: _json(value) for name, value in row.items()} for row in rows], indent=2))
     else:
@@ -101,27 +117,52 @@ def _train(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _chosen(arguments: argparse.Namespace) -> list[Recipe]:
-    recipes = [read_recipe(name) for name in named_recipes(arguments.recipe)]
-    without = [recipe.id for recipe in recipes if recipe.needs_mos and arguments.mos is None]
+def _task(
+    recipe: Recipe, data: dataset.Dataset, own: Opinions | None, arguments: argparse.Namespace
+) -> tuple[Recipe, "Teacher", dataset.Dataset, Opinions | None]:
+    """What a recipe is fitted with. What it lacks is an error here, before anything is fitted."""
+    from tinyvmaf.vmaf.teacher import load_built_in
+
+    teacher = load_built_in(find_ffmpeg(arguments.ffmpeg), recipe.teacher)
+    opinions = opinions_in(data, recipe.mos.scale) if own is None and recipe.mos is not None else own
+    if arguments.target == "auto":
+        data = with_target(data, teacher)
+    elif teacher.id not in data.table.column_names:
+        raise TinyvmafError(f"the corpus has no scores of {teacher.id}", hint="--target auto computes them")
+    return recipe, teacher, data, opinions if recipe.needs_mos else None
+
+
+def _chosen(recipes: list[Recipe], data: dataset.Dataset, arguments: argparse.Namespace) -> list[Recipe]:
+    """The recipes without those that want opinions, if there are none and `all` was asked for."""
+    given = arguments.mos is not None or data.provenance.get("opinions")
+    without = [recipe.id for recipe in recipes if recipe.needs_mos and not given]
     if without and "all" not in arguments.recipe:
         raise TinyvmafError(
             f"{', '.join(without)}: opinions are needed", hint="pass --mos FILE, a CSV file: clip,mos[,ci]"
         )
-    ids = [recipe.id for recipe in recipes]
-    if len(set(ids)) != len(ids):
-        raise TinyvmafError(f"two recipes have the same id: {', '.join(ids)}", hint="rename one of the files")
     return [recipe for recipe in recipes if recipe.id not in without]
 
 
-def _one(recipe: Recipe, data: dataset.Dataset, opinions: Opinions | None, arguments: argparse.Namespace) -> _Row:
+def _read_recipes(arguments: argparse.Namespace) -> list[Recipe]:
+    recipes = [read_recipe(name) for name in named_recipes(arguments.recipe)]
+    ids = [recipe.id for recipe in recipes]
+    if len(set(ids)) != len(ids):
+        raise TinyvmafError(f"two recipes have the same id: {', '.join(ids)}", hint="rename one of the files")
+    return recipes
+
+
+def _one(
+    recipe: Recipe,
+    teacher: "Teacher",
+    data: dataset.Dataset,
+    opinions: Opinions | None,
+    arguments: argparse.Namespace,
+) -> _Row:
     from tinyvmaf.measure.loso import evaluate_recipe  # imported here: slow
     from tinyvmaf.train.folds import FitRequest
-    from tinyvmaf.vmaf.teacher import load_built_in
 
-    teacher = load_built_in(find_ffmpeg(arguments.ffmpeg), recipe.teacher)
     seeds = range(arguments.seeds) if arguments.seeds else None
-    request = FitRequest(recipe, teacher, data, (), seeds, opinions if recipe.needs_mos else None)
+    request = FitRequest(recipe, teacher, data, (), seeds, opinions)
     started = time.perf_counter()
     finals, held_out = _fitted(request, data, arguments)
     took = time.perf_counter() - started
@@ -188,9 +229,12 @@ def _origin(recipe: Recipe, data: dataset.Dataset, arguments: argparse.Namespace
     if arguments.features:
         corpus = f"the corpus of `{arguments.features.name}` (sha256 `{sha256}`)"
         options += ["--features", arguments.features.name]
-    if recipe.needs_mos:
+    if recipe.needs_mos and arguments.mos is None:
+        corpus += " with its opinions"
+    elif recipe.needs_mos:
         corpus += f" with the opinions of `{arguments.mos.name}`"
         options += ["--mos", arguments.mos.name]
+    options += ["--target", arguments.target] if arguments.target != "auto" else []
     options += ["--folds", arguments.folds] if arguments.folds != "loso" else []
     options += ["--seeds", str(arguments.seeds)] if arguments.seeds else []
     along = recipe.id in recipe_ids() and read_recipe(recipe.id).sha256 == recipe.sha256

@@ -58,7 +58,7 @@ class ScoredPair:
         """
         if per_frame and len(self.table) > MAX_ROWS:
             raise LimitError(f"{len(self.table)} frames are too many to list", hint="call worst_frames instead")
-        tiny = None if model is None else tiny_scores(model, self.table)
+        tiny = None if model is None else tiny_scores(model, self.table, self.teachers)
         return ScoreResult(
             ffmpeg=self.ffmpeg.version,
             libvmaf=self.table.version,
@@ -70,7 +70,7 @@ class ScoredPair:
 
     def worst(self, teacher: str, model: Subject | None, count: int) -> WorstFramesResult:
         """The frames with the lowest score by the teacher, or with the largest difference of the model to it."""
-        tiny = None if model is None else tiny_scores(model, self.table)
+        tiny = None if model is None else tiny_scores(model, self.table, self.teachers)
         truth = self.scores[teacher]
         off = None if tiny is None else np.abs(tiny.scores - truth)
         order = np.argsort(truth if off is None else -off, kind="stable")[:count]

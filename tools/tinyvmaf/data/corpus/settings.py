@@ -1,6 +1,5 @@
 """corpus.toml: the geometry of a corpus' raw files."""
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -8,7 +7,7 @@ from typing import Annotated, Any, Final
 from pydantic import BeforeValidator
 
 from tinyvmaf.errors import MediaError, TinyvmafError
-from tinyvmaf.validation import Strict, parse
+from tinyvmaf.validation import Strict, parse, read_toml
 from tinyvmaf.vmaf.media import Geometry, parse_size, pixel_format
 
 SETTINGS: Final = "corpus.toml"
@@ -51,8 +50,8 @@ def read_settings(root: Path) -> tuple[dict[str, Geometry], Geometry]:
     """
     path = root / SETTINGS
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    except (OSError, ValueError, RecursionError) as error:
+        content = read_toml(path.read_bytes()) if path.exists() else {}
+    except (OSError, ValueError) as error:
         hint = 'it takes geometry = "WxH[:pix_fmt]", and [sources.NAME] with its own geometry'
         raise TinyvmafError(f"{path}: {error}", hint=hint) from error
     settings = parse(_Settings, content, str(path), TinyvmafError)

@@ -103,7 +103,7 @@ def load_pairs(path: Path | None = None) -> dict[str, Pair]:
 def _read(path: Path) -> dict[str, Any]:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise GoldenError(f"{path}: {error}") from error
     for key in ("file", "pair"):
         if not content.get(key) or not isinstance(content[key], list):

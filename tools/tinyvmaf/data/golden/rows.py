@@ -57,7 +57,7 @@ def load_rows(path: Path | None = None) -> GoldenRows:
         if missing:
             raise ValueError(f"provenance without {sorted(missing)}")
         pairs = {name: _pair(name, entry) for name, entry in content["pairs"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise GoldenError(f"{path}: {error!r}", hint="write it again: tinyvmaf golden freeze") from error
     if not pairs:
         raise GoldenError(f"{path}: no pairs", hint="write it again: tinyvmaf golden freeze")
@@ -71,11 +71,12 @@ def _pair(name: str, entry: list[list[float]]) -> FrozenPair:
     return FrozenPair(name, table[:, :-1], table[:, -1])
 
 
-def is_golden_row(features: ArrayLike) -> NDArray[np.bool_]:
+def is_golden_row(features: ArrayLike, *, rounded_by: float = 0.0) -> NDArray[np.bool_]:
     """Which feature rows are golden.
 
     Args:
         features: `[N, 6]`, canonical-6; float32 or float64.
+        rounded_by: how far rounding may have moved a feature, as by a log with few decimals.
 
     Returns:
         bool `[N]`. The row of a lossless still frame (adm2 and all vif 1, motion2 0) does not count: the flat pair has
@@ -86,8 +87,9 @@ def is_golden_row(features: ArrayLike) -> NDArray[np.bool_]:
         raise ValueError(f"features must be [N, {len(CANONICAL)}], not {list(rows.shape)}")
     golden = np.concatenate([pair.features for pair in load_rows().pairs.values()])
     lossless_still = np.array([1.0, 1.0, 1.0, 1.0, 1.0, 0.0])
-    golden = golden[np.abs(golden - lossless_still).max(axis=1) > _ROW_TOLERANCE]
+    near = _ROW_TOLERANCE + rounded_by
+    golden = golden[np.abs(golden - lossless_still).max(axis=1) > near]
     found = np.zeros(len(rows), dtype=np.bool_)
     for row in golden:
-        found |= np.abs(rows - row).max(axis=1) <= _ROW_TOLERANCE
+        found |= np.abs(rows - row).max(axis=1) <= near
     return found

@@ -65,15 +65,17 @@ def assemble(
     found_notes = list(notes)
     keys = rows.keys
     placed = dict(places or {})
-    sources = {(row.test, row.clip): row.source for row in listed.rows if row.source}
     layout = _common_layout([clip for _, clip in keys], layouts, placed)
     for test, clip in keys:
         if (test, clip) not in placed:
             placed[test, clip] = place_of_clip(clip, layout, test)
-        told = sources.get((test, clip)) or sources.get((None, clip))
+    used = {place.layout.name: place.layout for place in placed.values()}.values()
+    sources = {(row.test, each.plain_name(row.clip)): row.source for row in listed.rows if row.source for each in used}
+    for (test, clip), place in placed.items():
+        plain = place.layout.plain_name(clip)
+        told = sources.get((test, plain)) or sources.get((None, plain))
         if told:
-            old = placed[test, clip]
-            placed[test, clip] = ClipPlace(clip, told, test, old.layout)
+            placed[test, clip] = ClipPlace(clip, told, test, place.layout)
     merged = _merged([placed[key] for key in keys])
     found_notes += [f"merged into source {new}: {', '.join(others)}" for new, others in merged.items()]
     columns, decimals, scores, left_out = _named(rows.columns, placed, keys, teacher_of)
@@ -146,7 +148,17 @@ def _named(
         places = decimals_of(values)
         score = find_teacher(plain, values, features, decimals, places, teacher_of, declared=declared.get(plain))
         if score.column in columns:
-            notes.append(f"left out: {name}, a second column for {score.column}")
+            old = columns[score.column]
+            both = np.isfinite(old) & np.isfinite(values)
+            if (old[both] != values[both]).any():
+                notes.append(f"left out: {name}, a second column for {score.column}")
+                continue
+            columns[score.column] = np.where(np.isfinite(old), old, values)
+            decimals[score.column] = decimals_of(columns[score.column])
+            notes.append(
+                f"scores under the names {next(s for s in scores if s.column == score.column).published} "
+                f"and {name} are one column, {score.column}"
+            )
             continue
         scores.append(score)
         columns[score.column], decimals[score.column] = values, places
@@ -184,11 +196,14 @@ def _opinions(
         return [], None, notes
     by_clip: dict[str, list[ClipPlace]] = defaultdict(list)
     for place in placed.values():
-        by_clip[place.clip].append(place)
+        by_clip[place.layout.plain_name(place.clip)].append(place)
+    used = {place.layout.name: place.layout for place in placed.values()}.values()
     found: dict[str, Opinion] = {}
     absent: list[str] = []
     for row in rated:
-        matches = [p for p in by_clip[row.clip] if row.test is None or p.test is None or p.test == row.test]
+        names = dict.fromkeys(layout.plain_name(row.clip) for layout in used)
+        near = [place for name in names for place in by_clip.get(name, ())]
+        matches = [p for p in near if row.test is None or p.test is None or p.test == row.test]
         if len(matches) != 1:
             if matches:
                 raise TinyvmafError(
@@ -207,14 +222,14 @@ def _opinions(
         )
     without = len(placed) - len(found)
     if without:
-        notes.append(f"{without} clips have no opinion")
+        notes.append(f"clips without an opinion: {without}")
     if not found:
         return [], None, notes
     opinions = [found[key] for key in sorted(found)]
     zeros = sum(opinion.ci == 0 for opinion in opinions)
     above = [opinion.ci for opinion in opinions if opinion.ci]
     if zeros and above:
-        notes.append(f"{zeros} clips have a ci of 0; fits take {min(above):.4g}, the smallest one above 0")
+        notes.append(f"clips with a ci of 0: {zeros}; fits take {min(above):.4g}, the smallest ci above 0")
     mos = [opinion.mos for opinion in opinions]
     declared = next((p.layout.scale for p in placed.values() if p.layout.scale is not None), None)
     if scale is None and declared is not None and min(declared) <= min(mos) and max(mos) <= max(declared):

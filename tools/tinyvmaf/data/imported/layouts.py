@@ -1,7 +1,6 @@
 """Which clip, source and test a log belongs to: a table of patterns, `layouts.toml`, and a user's own before it."""
 
 import re
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -11,14 +10,14 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field
 
 from tinyvmaf.errors import TinyvmafError
-from tinyvmaf.validation import Items, Strict, parse
+from tinyvmaf.validation import Items, Strict, parse, read_toml
 
 _COMPRESSED: Final = (".gz", ".bz2", ".xz", ".zst")
 _LOG: Final = re.compile(r"([._-]?(vmaf|libvmaf|log|report|quality_metrics))*\.(json|xml|csv|log|txt)$", re.IGNORECASE)
 _VIDEO: Final = re.compile(r"\.(mkv|mp4|mov|webm|y4m|yuv|avi|ivf|h26[45]|hevc|obu|ts)$", re.IGNORECASE)
 # The first part of a name that tells how it was encoded; what stands before it names the source.
 _ENCODED: Final = re.compile(
-    r"[._-]+(?=(\d+(\.\d+)?[kKmM](bps|bit)?|\d{3,4}[pi]|\d+x\d+|\d+(\.\d+)?(fps|hz|Hz|FPS)|(q|qp|crf|cq|QP|CRF)_?\d+|"
+    r"[._-]+(?=(\d+(\.\d+)?[kKmM](bps|bit)?|\d{3,4}[pi](\d+(\.\d+)?)?|\d+x\d+|\d+(\.\d+)?(fps|hz|Hz|FPS)|(q|qp|crf|cq|QP|CRF)_?\d+|"
     r"(x|h)\.?26[456]|hevc|avc|av1|vp[89]|vvc|evc|mpeg[24]|(lib)?(svt)?-?av1|libx26[45]|libaom|libvpx|vvenc|dcvc\w*|"
     r"hrc-?\d+)([._-]|$))",
     re.IGNORECASE,
@@ -43,6 +42,7 @@ class Layout(Strict):
     path: Pattern | None = None
     clip: Pattern = r"(?P<source>.+)"
     drop: Pattern | None = None
+    plain: Items[Annotated[tuple[Pattern, str], Field(strict=False)]] = ()
     same: Mapping[str, Items[str]] = Field(default_factory=dict)
     scores: Mapping[str, str] = Field(default_factory=dict)
     scale: Annotated[tuple[float, float] | None, Field(strict=False)] = None
@@ -55,6 +55,13 @@ class Layout(Strict):
         """The source in a clip's name, as it stands there; None: the clip does not fit."""
         match = re.fullmatch(self.clip, clip)
         return None if match is None else match.groupdict().get("source") or None
+
+    def plain_name(self, clip: str) -> str:
+        """The name of a clip by which its log and its opinion find each other."""
+        name = clip_name(clip)
+        for pattern, text in self.plain:
+            name = re.sub(pattern, text, name)
+        return name
 
     def canonical(self, source: str) -> str:
         """The one name of a source."""
@@ -109,8 +116,8 @@ def _known() -> tuple[Layout, ...]:
 
 def _read(path: Path) -> tuple[Layout, ...]:
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        content = read_toml(path.read_bytes())
+    except (OSError, ValueError) as error:
         raise TinyvmafError(f"{path}: {error}") from error
     return parse(_File, content, str(path), TinyvmafError).layout
 
@@ -163,7 +170,12 @@ def bare(path: str) -> str:
 
 
 def clip_name(path: str) -> str:
-    """The clip's name in a log's path, or in a list of clips: without folders, and endings of logs and videos."""
-    name = PurePosixPath(bare(path).replace("\\", "/")).name
-    name = _LOG.sub("", name) or name
+    """The clip's name in a log's path, or in a list of clips: without folders, and endings of logs and videos.
+
+    A log that is only called `vmaf.json` or the like has the name of its folder.
+    """
+    where = PurePosixPath(bare(path).replace("\\", "/"))
+    name = _LOG.sub("", where.name)
+    if not name or re.fullmatch(r"(vmaf|libvmaf|log|report|output|results?)", name, re.IGNORECASE):
+        name = where.parent.name or where.name
     return _VIDEO.sub("", name) or name

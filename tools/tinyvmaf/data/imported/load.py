@@ -24,7 +24,7 @@ from tinyvmaf.files import file_sha256
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 from tinyvmaf.vmaf.teacher import Teacher, load_built_in
 
-_CLIP: Final = ("clip", "video", "video_name", "name", "filename")
+_CLIP: Final = ("clip", "video_name", "video", "name", "filename", "file", "pvs", "stimuli_file", "distorted")
 _FRAME: Final = ("frame", "frameNum", "frame_num", "Frame", "n")
 _TABLES: Final = (".parquet", ".csv")
 

@@ -22,8 +22,11 @@ from numpy.typing import NDArray
 from tinyvmaf.data.imported.names import role_of
 from tinyvmaf.errors import LogError
 
-PARSER: Final = 1
+PARSER: Final = 2
 """Counts the changes of what is read from a log; stored logs of another parser are read again."""
+_LISTED: Final = 4
+"""Frames that a note names."""
+_MOST_FRAMES: Final = 2**31 - 1
 _NOT_JSON: Final = re.compile(
     r"([:\[,]\s*)[-+]?(?:(nan|1\.#(?:IND|QNAN))|(inf(?:inity)?|1\.#INF))(?:\([^)]*\))?(?=\s*[,}\]])", re.I
 )
@@ -191,7 +194,7 @@ def _rows(
     values: list[Mapping[str, Any]] = []
     for number, metrics in frames:
         whole = number if type(number) is int else _whole(number)
-        if whole is None or whole < 0:
+        if whole is None or not 0 <= whole <= _MOST_FRAMES:
             raise LogError(f"has a frame with the number {number!r}")
         numbers.append(whole)
         values.append(metrics)
@@ -211,25 +214,40 @@ def _rows(
     frame, columns = _once(frame, columns, notes)
     usable = _usable(columns)
     if not usable.all():
-        notes.append(f"without numbers, left out: {listed(frame[~usable])}")
+        notes.append(f"without numbers, left out: {_listed(frame[~usable])}")
         frame, columns = frame[usable], {name: column[usable] for name, column in columns.items()}
         if not len(frame):
             raise LogError("has no frame with numbers for all features")
     step = _step(frame)
     if step > 1:
-        notes.append(f"it has every {step}th frame")
-    missing = np.setdiff1d(np.arange(frame[0] if step > 1 else 0, frame[-1] + 1, step), numbers)
-    if len(missing):
-        notes.append(f"without {listed(missing)}")
+        notes.append(f"it has one frame in {step}")
+    missing, first = _missing(np.unique(numbers), step)
+    if missing:
+        notes.append(f"without {_frames(missing, first)}")
     return LogRows(frame, columns, version, model, cut_off, tuple(notes))
 
 
-def listed(frames: NDArray[np.int64]) -> str:
+def _missing(frame: NDArray[np.int64], step: int) -> tuple[int, list[int]]:
+    """How many frames are missing before the last one, and the first few of them."""
+    start = frame[0] if step > 1 else 0
+    before = np.concatenate([[start - step], frame])
+    steps = np.diff(before) // step
+    count, first = int((steps - 1).sum()), []
+    for at in np.flatnonzero(steps > 1)[:_LISTED]:
+        first += [int(before[at]) + step * (1 + i) for i in range(min(int(steps[at]) - 1, _LISTED))]
+    return count, first[:_LISTED]
+
+
+def _listed(frames: NDArray[np.int64]) -> str:
+    return _frames(len(frames), [int(frame) for frame in frames[:_LISTED]])
+
+
+def _frames(count: int, first: list[int]) -> str:
     """`frame 3`, `frames 3, 4 and 9`, or `12 frames, the first 3`."""
-    if len(frames) > 4:
-        return f"{len(frames)} frames, the first {frames[0]}"
-    names = [str(frame) for frame in frames]
-    return f"frame {names[0]}" if len(names) == 1 else f"frames {', '.join(names[:-1])} and {names[-1]}"
+    if count > _LISTED:
+        return f"{count} frames, the first {first[0]}"
+    names = [str(frame) for frame in first]
+    return f"frame {names[0]}" if count == 1 else f"frames {', '.join(names[:-1])} and {names[-1]}"
 
 
 def _column(values: list[Mapping[str, Any]], name: str) -> NDArray[np.float64] | None:
@@ -255,7 +273,7 @@ def _once(
         differs = again[~np.isclose(column[again], column[again - 1], rtol=0, atol=0, equal_nan=True)]
         if len(differs):
             raise LogError(f"has frame {frame[differs[0]]} twice, with different values")
-    notes.append(f"twice, with the same values: {listed(np.unique(frame[again]))}")
+    notes.append(f"twice, with the same values: {_listed(np.unique(frame[again]))}")
     first = np.ones(len(frame), dtype=np.bool_)
     first[again] = False
     return frame[first], {name: column[first] for name, column in columns.items()}

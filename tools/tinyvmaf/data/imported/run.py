@@ -151,6 +151,12 @@ def import_logs(
         scale=scale,
         notes=notes,
     )
+    rated = [row.clip for row in listed.rows if row.mos is not None]
+    if rated and provenance["opinions"] is None:
+        raise TinyvmafError(
+            f"no opinion is of a clip that has a log: opinions are of {rated[0]}, ..., logs of {rows.keys[0][1]}, ...",
+            hint="clips are found by the names of their logs, without endings; a layout of your own can tell them",
+        )
     read_now = {one.key for one in parsed if not one.remembered}  # copies of one log are stored once
     remembered = sum(one.remembered and one.key not in read_now for one in parsed)
     return ImportReport(Imported(Dataset(table, provenance)), tuple(damaged), tuple(ignored), remembered)

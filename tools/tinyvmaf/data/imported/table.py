@@ -104,6 +104,16 @@ class Imported:
         above = [opinion.ci for opinion in self.opinions if opinion.ci is not None and opinion.ci > 0]
         return min(above, default=None)
 
+    def on_scale(self, scale: tuple[float, float]) -> Opinions:
+        """`weighed` on another scale, worst and best: what a recipe's `[mos]` with that scale takes."""
+        if self.scale is None:
+            return {}
+        (worst, best), (low, high) = self.scale, scale
+        factor = (high - low) / (best - worst)
+        return {
+            clip: (low + (mos - worst) * factor, weight / factor**2) for clip, (mos, weight) in self.weighed().items()
+        }
+
     def weighed(self) -> Opinions:
         """The opinions on the set's own scale, each with its weight 1 / ci^2, as `data.opinions` has them.
 
@@ -112,6 +122,13 @@ class Imported:
         floor = self.ci_floor()
         known = floor is not None and all(opinion.ci is not None for opinion in self.opinions)
         return {o.clip: (o.mos, 1.0 / max(o.ci or 0.0, floor or 1.0) ** 2 if known else 1.0) for o in self.opinions}
+
+
+def opinions_in(data: Dataset, scale: tuple[float, float]) -> Opinions | None:
+    """The opinions that came with an imported set, on a scale (`Imported.on_scale`); None if it has none."""
+    if data.provenance.get("kind") != KIND or not data.provenance.get("opinions"):
+        return None
+    return Imported(data).on_scale(scale)
 
 
 def write_imported(path: Path, table: pa.Table, provenance: Mapping[str, Any]) -> None:
@@ -160,6 +177,7 @@ def provenance_of(
         "files": files,
         "corpus_sha256": corpus_sha256,
         "libvmaf": libvmaf,
+        "motion_epoch": "not told",
         "layout": layout,
         "decimals": dict(decimals),
         "scores": [asdict(score) for score in scores],

@@ -4,7 +4,7 @@ Sources are files inside installed Python packages and FFmpeg's generators, so n
 one thread and scales bit-exactly: the same FFmpeg, spec and packages give the same bytes.
 """
 
-from tinyvmaf.data.ladder.make import build
+from tinyvmaf.data.ladder.make import build, package_file
 from tinyvmaf.data.ladder.spec import Codec, LadderClip, LadderSource, Spec, clip_ids, load_spec
 
-__all__ = ["Codec", "LadderClip", "LadderSource", "Spec", "build", "clip_ids", "load_spec"]
+__all__ = ["Codec", "LadderClip", "LadderSource", "Spec", "build", "clip_ids", "load_spec", "package_file"]

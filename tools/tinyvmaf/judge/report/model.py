@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tinyvmaf.judge.report import charts
+from tinyvmaf.judge.report.external import ExternalSet, external_sets
 from tinyvmaf.judge.report.frames import Frames
 from tinyvmaf.judge.report.pictures import Picture, Speed, of_scores, speed
 from tinyvmaf.judge.report.suites import Entries, SuiteBlock
@@ -30,6 +31,7 @@ class ModelView:
     accuracy: list[Picture]
     legend: list[str]
     source_rows: list[list[str]]
+    external: list[ExternalSet]
     ulp: UlpTable | None
     speed: Speed | None
     contract: Entries
@@ -62,6 +64,7 @@ def view(
         accuracy=pictures,
         legend=order if frames is not None else [],
         source_rows=[[name, *(_figure(key, row.get(key)) for key in _FIGURES)] for name, row in sources.items()],
+        external=external_sets(seen.get("external") or {}),
         ulp=ulp_table(seen.get("ulp") or {}, seen.get("ulp_bound")),
         speed=speed(seen),
         contract=[test for test in tests if test["suite"] == _CONTRACT],

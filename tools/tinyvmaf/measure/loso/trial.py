@@ -9,9 +9,11 @@ import numpy as np
 
 from tinyvmaf.data.corpus.splits import leave_one_source_out
 from tinyvmaf.data.dataset import Dataset
+from tinyvmaf.data.imported import opinions_in
 from tinyvmaf.data.opinions import Opinions, read_opinions
 from tinyvmaf.data.store import Store, default_folder
-from tinyvmaf.errors import CouldNotRunError
+from tinyvmaf.data.targets import with_target
+from tinyvmaf.errors import CouldNotRunError, TinyvmafError
 from tinyvmaf.measure.loso.evaluate import LosoError, evaluate, evaluate_recipe
 from tinyvmaf.measure.loso.report import LosoReport
 from tinyvmaf.model.engines import OnnxRuntimeCpu
@@ -128,7 +130,8 @@ class Trial:
 def trial_of_recipe(name: str, teacher_of: Callable[[str], Teacher], data: Dataset, mos: Path | None) -> Trial:
     """The trial of a recipe, which is a TOML file or a name; with the opinions of `mos` if it fits them."""
     recipe = read_recipe(name)
-    return Trial(recipe.id, recipe, teacher_of(recipe.teacher), data, opinions=_opinions(recipe, mos))
+    teacher = teacher_of(recipe.teacher)
+    return Trial(recipe.id, recipe, teacher, _with_target(data, teacher), opinions=_opinions(recipe, mos, data))
 
 
 def trial_of(subject: Subject, teacher_of: Callable[[str], Teacher], data: Dataset, mos: Path | None) -> Trial:
@@ -147,11 +150,23 @@ def trial_of(subject: Subject, teacher_of: Callable[[str], Teacher], data: Datas
     claimed = training is not None and (subject.registered or training.recipe in recipe_ids())
     recipe = read_recipe(training.recipe) if training is not None and claimed else None
     teacher = teacher_of(recipe.teacher if recipe else subject.teacher_id)
-    trial = Trial(subject.id, recipe, teacher, data, subject, _opinions(recipe, mos))
+    data = _with_target(data, teacher)
+    trial = Trial(subject.id, recipe, teacher, data, subject, _opinions(recipe, mos, data))
     if recipe is None or subject.registered or recipe.sees_clips or trial.models == [trial.file]:
         return trial
     return Trial(subject.id, None, teacher, data, subject)
 
 
-def _opinions(recipe: Recipe | None, mos: Path | None) -> Opinions | None:
-    return read_opinions(mos) if recipe is not None and recipe.needs_mos and mos is not None else None
+def _opinions(recipe: Recipe | None, mos: Path | None, data: Dataset) -> Opinions | None:
+    """The opinions of a file, else those that came with an imported corpus."""
+    if recipe is None or recipe.mos is None or not recipe.needs_mos:
+        return None
+    return opinions_in(data, recipe.mos.scale) if mos is None else read_opinions(mos)
+
+
+def _with_target(data: Dataset, teacher: Teacher) -> Dataset:
+    """The corpus with the teacher's scores if it has the features; what is lacking is told where it is used."""
+    try:
+        return with_target(data, teacher)
+    except TinyvmafError:
+        return data

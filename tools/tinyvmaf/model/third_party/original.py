@@ -123,13 +123,12 @@ def _read_original(path: Path, width: int) -> Original:
 
 
 def input_names(path: Path) -> tuple[str, ...]:
-    """The names of the inputs of a third-party file.
-
-    Raises:
-        ModelError: it is no ONNX file.
-    """
-    with refused(path):
-        return tuple(one.name for one in _inputs(path, _parsed(path, _bytes(path, LARGEST)).graph))
+    """The names of the inputs of a third-party file; none if it cannot be read, which `read_original` reports."""
+    try:
+        with refused(path):
+            return tuple(one.name for one in _inputs(path, _parsed(path, _bytes(path, LARGEST)).graph))
+    except ModelError:
+        return ()
 
 
 def _parsed(path: Path, data: bytes) -> ModelProto:

@@ -142,7 +142,15 @@ def corrected(teacher: Teacher, rows: Array) -> Array:
 
 
 def _refuse_golden(data: Dataset, order: Indices, clip: NDArray[np.str_]) -> None:
-    golden = is_golden_row(data.columns(*CANONICAL)[order])
+    lacks = [name for name in CANONICAL if name not in data.table.column_names]
+    if lacks:
+        raise FitError(
+            f"the corpus has no {', '.join(lacks)}, by which golden rows are told",
+            hint="rows of golden pairs must not be trained on: extract or import all of canonical-6",
+        )
+    digits: Mapping[str, int | None] = data.provenance.get("decimals", {})
+    rounded_by = max((0.5 * 10.0**-d for name in CANONICAL if (d := digits.get(name)) is not None), default=0.0)
+    golden = is_golden_row(data.columns(*CANONICAL)[order], rounded_by=rounded_by)
     if golden.any():
         names = sorted(set(clip[golden].tolist()))
         raise FitError(

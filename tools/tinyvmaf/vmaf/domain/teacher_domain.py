@@ -137,6 +137,15 @@ class Domain:
         x[:, [columns[base] for base in _VIF]] = np.where(amplified[:, None], ends, vif)
         return x
 
+    def excess_in_words(self, row: ArrayLike) -> str:
+        """Which features of a row, `[F]`, are beyond their limits, and by how much; empty inside."""
+        values = np.asarray(row, dtype=np.float64)
+        found = zip(self.names, values, self.excess(values[None])[0], strict=True)
+        words = [
+            f"{name} {value:g} is {abs(by):.4g} too {'high' if by > 0 else 'low'}" for name, value, by in found if by
+        ]
+        return ", ".join(words)
+
     def cube_sample(self, count: int, seed: int) -> Rows:
         """Random points of the cube, which cover every part of the domain.
 

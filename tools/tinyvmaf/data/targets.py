@@ -1,0 +1,36 @@
+"""The column that a fit aims at: a teacher's scores, from the corpus or computed from its features."""
+
+import numpy as np
+import pyarrow as pa
+
+from tinyvmaf.data.dataset import Dataset
+from tinyvmaf.errors import TinyvmafError
+from tinyvmaf.vmaf.teacher import Teacher
+
+
+def with_target(data: Dataset, teacher: Teacher) -> Dataset:
+    """The corpus with this teacher's scores: its own where it has them, else computed from the features in float64.
+
+    A corpus with scores by another teacher of this name is given back as it is; who fits refuses it.
+
+    Raises:
+        TinyvmafError: the corpus lacks a feature of the teacher in every row, or in some where it lacks the score too.
+    """
+    own = (
+        data.table[teacher.id].to_numpy() if teacher.id in data.table.column_names else np.full(len(data.table), np.nan)
+    )
+    missing = ~np.isfinite(own)
+    lacks = [name for name in teacher.feature_names if name not in data.table.column_names]
+    if lacks:
+        raise TinyvmafError(
+            f"the corpus has no {', '.join(lacks)}, which teacher {teacher.id} takes",
+            hint=f"extract with it: tinyvmaf extract --teacher {teacher.id}; or import logs that have it",
+        )
+    if not missing.any():
+        return data
+    rows = Dataset(data.table.filter(pa.array(missing)), data.provenance).columns(*teacher.feature_names)
+    scores = own.copy()
+    scores[missing] = teacher.predict(rows)
+    table = data.table.drop_columns([teacher.id]) if teacher.id in data.table.column_names else data.table
+    teachers = {teacher.id: teacher.sha256} | dict(data.provenance["teachers"])
+    return Dataset(table.append_column(teacher.id, pa.array(scores)), dict(data.provenance) | {"teachers": teachers})
