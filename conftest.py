@@ -14,8 +14,6 @@ from tinyvmaf.data.corpus import Corpus, data_root, scan
 from tinyvmaf.data.corpus.scan import ENV
 from tinyvmaf.data.dataset import Dataset
 from tinyvmaf.data.embedded import embedded_corpus
-from tinyvmaf.data.external import ENV as ENV_EXTERNAL
-from tinyvmaf.data.external import as_corpus
 from tinyvmaf.errors import CouldNotRunError, TinyvmafError
 from tinyvmaf.files import home
 from tinyvmaf.judge import kinds
@@ -30,7 +28,7 @@ from tinyvmaf.vmaf.teacher import DEFAULT
 
 pytest_plugins = ["tinyvmaf.judge.plugin"]
 
-_VARIABLES = ("TINYVMAF_HOME", "TINYVMAF_FFMPEG", "TINYVMAF_GOLDEN_ROOT", ENV_EXTERNAL, *ENV)
+_VARIABLES = ("TINYVMAF_HOME", "TINYVMAF_FFMPEG", "TINYVMAF_GOLDEN_ROOT", "TINYVMAF_EXTERNAL", *ENV)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -99,13 +97,6 @@ def on_disk(pytestconfig: pytest.Config) -> Corpus | None:
     if option is None and not any(os.environ.get(name) for name in ENV):
         return None
     return scan(data_root(None if option is None else Path(option)), assume=assume)
-
-
-@pytest.fixture(scope="session")
-def imported_corpus(on_disk: Corpus | None, pytestconfig: pytest.Config) -> Dataset | None:
-    """The sets of --features as one corpus, for loso and corpus; None where a corpus on disk is named, or no set."""
-    named = pytestconfig.getoption("--features")
-    return as_corpus(named) if named and on_disk is None else None
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,8 +13,8 @@ from tinyvmaf.errors import CouldNotRunError
 from tinyvmaf.judge.bounds import Bound, Bounds
 from tinyvmaf.judge.loso_shown import WITHOUT_RECIPE, write_report
 from tinyvmaf.judge.plugin import NotChecked
-from tinyvmaf.judge.selection import asked_subjects, subjects_of
-from tinyvmaf.measure.loso import LosoReport, Trial, trial_of, trial_of_recipe
+from tinyvmaf.judge.selection import asked_subjects, fits_opinions, subjects_of
+from tinyvmaf.measure.loso import LosoReport, OpinionReport, Trial, trial_of, trial_of_recipe
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.train.recipes import Recipe, named_recipes
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
@@ -28,11 +29,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What is asked of registered models has no place where recipes are judged."""
-    if config.getoption("--recipe"):
-        out = [item for item in items if "registered" in getattr(item, "fixturenames", ())]
-        config.hook.pytest_deselected(items=out)
-        items[:] = [item for item in items if item not in out]
+    """What is asked of registered models has no place where recipes are judged, nor viewers where the teacher is the
+    truth."""
+    recipes = config.getoption("--recipe")
+
+    def stays(item: Any) -> bool:
+        fixtures = getattr(item, "fixturenames", ())
+        if recipes and "registered" in fixtures:
+            return False
+        return "against_viewers" not in fixtures or fits_opinions(config, item.callspec.params["subject_id"])
+
+    out = [item for item in items if not stays(item)]
+    config.hook.pytest_deselected(items=out)
+    items[:] = [item for item in items if item not in out]
 
 
 @pytest.fixture(scope="session")
@@ -97,6 +106,12 @@ def recipe(trial: Trial, not_checked: NotChecked) -> Recipe:
 def report(trial: Trial, pytestconfig: pytest.Config) -> LosoReport:
     """What the models score on the sources that they have not seen; also as JSON under --report."""
     return write_report(trial, Path(pytestconfig.rootpath, pytestconfig.getoption("--report")) / "loso")
+
+
+@pytest.fixture
+def against_viewers(trial: Trial) -> OpinionReport:
+    """Opinions of unseen sources, as the trial's folds, its teacher and a cubic of its teacher score them."""
+    return trial.against_viewers
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from tinyvmaf.judge.bounds import Bound, promise
 from tinyvmaf.judge.loso_shown import pictures, summary
 from tinyvmaf.judge.outcomes import hold
 from tinyvmaf.judge.plugin import Evidence, Judge, NotChecked, Note
-from tinyvmaf.measure.loso import LosoReport, Trial, leaked_rows
+from tinyvmaf.measure.loso import LosoReport, OpinionReport, Trial, leaked_rows
 from tinyvmaf.model.contract.words import quoted
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.train.recipes import PROMISES, Recipe
@@ -62,12 +62,24 @@ def test_unseen_sources_correlate(
     not_checked: NotChecked,
 ) -> None:
     """The mean over the folds; the preferred bound, interval and worst source stand in the summary."""
+    if trial.opinions is not None:
+        not_checked(f"{trial.id}: {metric.upper()} of {reading}s: it fits opinions; the bar is a cubic of its teacher")
     if reading not in report.pooled:
         not_checked(f"{trial.id}: {metric.upper()} of {reading}s: it has scores of clips only")
     if metric == "plcc":
         note(summary(trial.shown, reading, bound("loso.preferred")))
     measured = {f"{who}, mean of {len(each.folds)}": each.mean(reading, metric) for who, each in trial.reports.items()}
     judge(hold(bound(f"loso.{metric}"), f"{trial.id}, {reading}s", measured, reproduce=reproduce(trial)))
+
+
+@pytest.mark.usefixtures("report")
+def test_viewers_are_met_better_than_by_a_cubic_of_the_teacher(
+    trial: Trial, against_viewers: OpinionReport, bound: BoundOf, judge: Judge, note: Note
+) -> None:
+    """The bar is four numbers, fitted to the same opinions of the same sources. The interval resamples sources."""
+    note(against_viewers.summary)
+    measured = {against_viewers.comparison: against_viewers.less_cubic.high}
+    judge(hold(bound("loso.opinions"), trial.id, measured, reproduce=reproduce(trial)))
 
 
 def test_no_frame_is_off_by_what_viewers_notice(

@@ -26,9 +26,9 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(autouse=True)
 def _own_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the user's: an empty store, no data root."""
+    """Nothing of the user's: an empty store, no data root, no set."""
     monkeypatch.setenv("TINYVMAF_CACHE", str(tmp_path / "cache"))
-    for name in ("TINYVMAF_DATA_ROOT", "VMAF_DATA_ROOT"):
+    for name in ("TINYVMAF_DATA_ROOT", "VMAF_DATA_ROOT", "TINYVMAF_EXTERNAL"):
         monkeypatch.delenv(name, raising=False)
 
 

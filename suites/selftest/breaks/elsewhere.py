@@ -64,6 +64,12 @@ for _name, _gate, _what, _test in (
         "test_external_gate.py::test_published_scores_that_are_off_are_caught",
     ),
     (
+        "no_better_than_a_cubic",
+        "loso.opinions",
+        "A model that is fitted to opinions is no better than a cubic of its teacher.",
+        "test_loso_gate.py::test_an_opinion_model_has_to_beat_the_cubic_on_sources_that_it_has_not_seen",
+    ),
+    (
         "trained_on_golden_rows",
         "corpus.no_row_is_golden",
         "A golden row is in the corpus that models are trained on.",

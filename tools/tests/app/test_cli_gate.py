@@ -211,6 +211,20 @@ def test_a_model_that_a_suite_did_not_judge_is_missed(tests: list[dict[str, Any]
     assert [entry["text"] for entry in results._not_judged(whole, SUITES)] == missed
 
 
+@pytest.mark.parametrize(
+    ("tests", "missed"),
+    [
+        (ran(("external", "m"), ("external", None), status="not checked"), []),
+        (ran(("external", None), status="not checked"), ["external: nothing was judged of m"]),
+        ([], ["external: no test of it ran", "external: nothing was judged of m"]),
+    ],
+)
+def test_external_without_a_set_has_answered(tests: list[dict[str, Any]], missed: list[str]) -> None:
+    """It needs what no checkout has."""
+    whole = found(tests=tests, models=[MODEL | {"asked": ["external"]}])
+    assert [entry["text"] for entry in results._not_judged(whole, ["external"])] == missed
+
+
 def test_a_suite_that_is_not_asked_of_a_model_is_not_missed() -> None:
     asked = [suite for suite in SUITES if suite != "loso"]
     whole = found(tests=ran(*((s, "m") for s in asked), ("loso", "n")), models=[MODEL | {"asked": asked}])

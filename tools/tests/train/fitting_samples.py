@@ -42,6 +42,13 @@ RECIPES: Mapping[str, Recipe] = {
     "opinions": recipe(method="B2", mos=MOS, per="clip", frames=3),
     "opinions-validated": recipe(method="B2", mos=MOS, validation=Validation(every=4, patience=2)),
     "opinions-reweighted": recipe("a4", method="B2", mos=MOS, optimiser=Optimiser(name="least_squares", steps=3)),
+    "opinions-pooled": recipe(
+        "teacher_line",
+        method="B2",
+        mos=Mos(scale=(0, 100), pooling="fitted"),
+        per="clip",
+        optimiser=Optimiser(name="least_squares", steps=30),
+    ),
     "tuned": recipe(method="B3", mos=MOS),
     "tuned-validated": recipe(method="B3", mos=MOS, validation=Validation(every=4, patience=2)),
     "tuned-from-domain": recipe(method="B3", mos=MOS.model_copy(update={"start": "B1f"}), samples=200),

@@ -236,7 +236,7 @@ def test_the_penalty_holds_a_tuned_student_at_its_start(
     assert distance(tuned[0.0], corpus, opinions) < 0.7 * distance(begun, corpus, opinions)
 
 
-@pytest.mark.parametrize("kind", ["opinions", "opinions-reweighted", "tuned"])
+@pytest.mark.parametrize("kind", ["opinions", "opinions-reweighted", "opinions-pooled", "tuned"])
 def test_a_scale_that_counts_down_is_turned_round(
     kind: str, once: Callable[[str], list[Fitted]], teacher: Teacher, corpus: Dataset, opinions: Opinions
 ) -> None:
@@ -253,7 +253,18 @@ def test_a_scale_that_counts_down_is_turned_round(
 
 @pytest.mark.parametrize(
     "kind",
-    ["frames", "clips", "attention", "levenberg", "reweighted", "opinions", "tuned", "tuned-from-domain", "domain"],
+    [
+        "frames",
+        "clips",
+        "attention",
+        "levenberg",
+        "reweighted",
+        "opinions",
+        "opinions-pooled",
+        "tuned",
+        "tuned-from-domain",
+        "domain",
+    ],
 )
 def test_progress_reaches_its_total(kind: str, teacher: Teacher, corpus: Dataset, opinions: Opinions) -> None:
     told: list[tuple[int, int]] = []

@@ -41,6 +41,7 @@ MOS = "[mos]\nscale = [0, 100]\n"
 MOS_B1 = MOS + 'start = "B1"\n'
 GRID = "[grid]\ninput_bits = 13\nlevel_bits = 12\nvalue_bits = 11\n"
 B1F_QUADRATIC = 'method = "B1f"\narchitecture = "quadratic_32"'
+POOLED = 'architecture = "teacher_line"\nmethod = "B2"\nper = "clip"'
 STOP = "[validation]\nevery = 10\npatience = 2\n"
 
 
@@ -178,6 +179,7 @@ def test_opinions_become_points_by_their_scale(scale: tuple[float, float], point
     assert Mos(scale=scale).in_points({str(o): (o, 0.5) for o in asked}) == {
         str(o): (p, 0.5) for o, p in zip(asked, points, strict=True)
     }
+    assert Mos(scale=(0, 1), weights="equal").in_points({"a": (1, 0.5), "b": (0, 7.0)}) == {"a": (100, 1), "b": (0, 1)}
 
 
 # What is refused.
@@ -245,6 +247,8 @@ def refused(path: Path, reason: str) -> None:
         (changed("", ADAM + "[mos]\nscale = [nan, 1]\n"), "mos.scale.0 is nan; it must be a finite number"),
         (changed("", ADAM + "[mos]\nscale = [1, inf]\n"), "mos.scale.1 is inf; it must be a finite number"),
         (changed("", ADAM + MOS + 'start = "B2"\n'), "mos.start is 'B2'; it must be"),
+        (changed("", ADAM + MOS + "pooling = 51\n"), r"mos\.pooling.* is 51"),
+        (changed("", ADAM + MOS + "pooling = 'best'\n"), r"mos\.pooling.* is 'best'"),
         (changed("", ADAM + MOS + "penalty = -1\n"), "mos.penalty is -1; it must be greater than or equal to"),
         (changed("", ADAM + "[promises]\nbeauty = 1\n"), "key promises.beauty: it must be one of frame_rmse, "),
         (changed("", ADAM + "[promises]\nframe_rmse = 0\n"), "promises.frame_rmse is 0; it must be greater than 0"),
@@ -292,6 +296,10 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
         ('architecture = "gelu_32"\narithmetic = "float64"', ADAM, "ONNX Runtime has no Erf in float64"),
         ("frames = 8", ADAM, 'frames needs per = "clip"'),
         ('method = "B2"', ADAM + MOS + "penalty = 1.0\n", r"penalty of \[mos\] needs method B3"),
+        (POOLED.replace("B2", "B1"), SQUARES, "teacher_line is of the teacher's scores, so it fits opinions alone: B2"),
+        (POOLED, ADAM + MOS, "architecture teacher_line and optimiser adam do not go together"),
+        (POOLED.splitlines()[0] + '\nmethod = "B2"', SQUARES + MOS, 'architecture teacher_line needs per = "clip"'),
+        ('method = "B2"', ADAM + MOS + "pooling = 1\n", "architecture mlp_small has no pooling"),
         ("", LM + "searches = 2\n", "searches needs a table"),
         ('method = "B3"', LM + MOS_B1, "levenberg_marquardt starts B3 in the domain only"),
         (B1F_QUADRATIC, ADAM + DOMAIN + GRID, r"\[grid\] needs method B1f and optimiser lev"),
@@ -350,6 +358,10 @@ def test_what_does_not_go_together_is_refused(top: str, tables: str, reason: str
         ('method = "B2"', ADAM + MOS + STOP),
         ('method = "B2"\nper = "clip"', ADAM + MOS),
         ('method = "B2"\narchitecture = "a4"', SQUARES + MOS),
+        (POOLED, SQUARES + MOS),
+        (POOLED, SQUARES + MOS + 'pooling = -1.5\nweights = "equal"\n'),
+        (POOLED, SQUARES + MOS + 'pooling = "fitted"\n'),
+        ('method = "B2"', ADAM + MOS + 'weights = "equal"\n'),
         ('method = "B3"', ADAM + MOS_B1 + STOP),
         ('method = "B3"\nper = "clip"', LM + MOS + DOMAIN),
         ('method = "B3"\narchitecture = "a3"\nper = "clip"', ADAM + MOS + DOMAIN),

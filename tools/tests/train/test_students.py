@@ -57,6 +57,8 @@ def rows(count: int, width: int = 6, seed: int = 1) -> Array:
         ("a2", 34049),
         ("fr_regressor", 4673),
         ("a4", 12),
+        ("teacher_line", 3),
+        ("teacher_cubic", 5),
         ("tanh_24", 793),
         ("tanh_32", 1313),
         ("quadratic_32", 1313),
@@ -77,7 +79,7 @@ def test_the_number_of_features_is_no_part_of_an_architecture(name: str, count: 
 
 def test_an_attention_head_has_a_second_output_for_the_weight_of_the_frame() -> None:
     assert architecture("a3").shapes(6)[-2:] == ((32, 2), (2,))
-    assert [a.name for a in ARCHITECTURES.values() if a.per_clip] == ["a3"]
+    assert [a.name for a in ARCHITECTURES.values() if a.per_clip] == ["a3", "teacher_line", "teacher_cubic"]
 
 
 def test_an_unknown_architecture_names_the_known_ones() -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from tinyvmaf.judge.bounds import Bound, Bounds
+from tinyvmaf.judge.report.words import counted
 from tinyvmaf.measure.external import HeldColumn, HeldSet
 from tinyvmaf.measure.loso import shown
 from tinyvmaf.model.subject import Subject
@@ -27,7 +28,9 @@ def summary(held: HeldSet) -> str:
     figures.append(f"worst clip {np.abs(got - expected).max():.3g}")
     outside = int((of.distance > 0).sum())
     if outside:
-        figures.append(f"{outside:,} frames outside the teacher's domain, the furthest by {of.distance.max():.3g}")
+        figures.append(
+            f"{counted(outside, 'frame')} outside the teacher's domain, the furthest by {of.distance.max():.3g}"
+        )
     return f"{held.subject} on {of.name}, {len(of.rows):,} frames of {len(of.clips)} clips: {', '.join(figures)}"
 
 

@@ -167,6 +167,13 @@ GATES: Final = {
         Gate("loso.plcc", "mean PLCC of the sources held out", "", 0.5, 1.0, "at least"),
         Gate("loso.srocc", "mean SROCC of the sources held out", "", 0.5, 1.0, "at least"),
         Gate("loso.preferred", "mean PLCC and SROCC, preferred", "", 0.5, 1.0, "at least"),
+        Gate(
+            "loso.opinions",
+            "upper end of the 95 % interval of the RMSE of opinions less that of a cubic of the teacher",
+            _POINTS,
+            -100.0,
+            -0.001,  # at 0 the cubic itself would pass
+        ),
         Gate("loso.frame_max_error", "largest error of a frame, sources held out", _POINTS, 0.0, 20.0),
         Gate(
             "loso.domain_max_error",

@@ -7,7 +7,7 @@ skip without `not_checked` counts as COULD NOT RUN. `collector` gives the verdic
 import json
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -28,6 +28,9 @@ from tinyvmaf.judge.properties import (
 )
 from tinyvmaf.judge.selection import may_be_waived
 from tinyvmaf.judge.waivers import Waiver
+
+if TYPE_CHECKING:
+    from tinyvmaf.data.dataset import Dataset
 
 Judge = Callable[..., None]
 NotChecked = Callable[[str], NoReturn]
@@ -97,6 +100,15 @@ def evidence(request: pytest.FixtureRequest) -> Evidence:
         request.node.user_properties.append((EVIDENCE, json.dumps({model: more}, allow_nan=False)))
 
     return add
+
+
+@pytest.fixture(scope="session")
+def imported_corpus(on_disk: object | None, pytestconfig: pytest.Config) -> "Dataset | None":
+    """The sets of --features as one corpus, for loso and corpus; None where a corpus on disk is named, or no set."""
+    from tinyvmaf.data.external import as_corpus  # not every run needs pyarrow
+
+    named = pytestconfig.getoption("--features")
+    return as_corpus(named) if named and on_disk is None else None
 
 
 @pytest.hookimpl(wrapper=True)

@@ -13,6 +13,7 @@ from tinyvmaf.judge.properties import NOT_CHECKED
 from tinyvmaf.model import registry
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.model.third_party import FeedOptions
+from tinyvmaf.train.recipes import RecipeError, read_recipe
 from tinyvmaf.vmaf.features import Feature
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 from tinyvmaf.vmaf.teacher import load_built_in
@@ -59,6 +60,18 @@ def asked_subjects(metafunc: pytest.Metafunc) -> list[Subject]:
         return [found[name]]
     # Of a model that is added here the test is NOT CHECKED.
     return [one for one in found.values() if one in asked or kinds.not_checked(one, test)]
+
+
+def fits_opinions(config: pytest.Config, subject_id: str) -> bool:
+    """Whether a recipe of `--recipe`, else the recipe of a model, fits opinions; not if it cannot be read."""
+    name = subject_id
+    if not config.getoption("--recipe"):
+        training = subjects_of(config)[subject_id].training
+        name = training.recipe if training else ""
+    try:
+        return read_recipe(name).needs_mos
+    except RecipeError:
+        return False
 
 
 def leave_out(config: pytest.Config, items: list[pytest.Item]) -> None:

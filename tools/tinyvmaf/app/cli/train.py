@@ -220,6 +220,8 @@ def _write(
         )
         if not arguments.json:
             print(f"{written.file}  {len(model.data)} bytes  sha256 {written.sha256}")
+    if report is not None and report.opinions is not None and not arguments.json:
+        print(report.opinions.summary)
 
 
 def _origin(recipe: Recipe, data: dataset.Dataset, arguments: argparse.Namespace) -> "Origin":

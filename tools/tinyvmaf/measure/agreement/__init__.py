@@ -1,6 +1,6 @@
 """Agreement of two series of scores, with confidence intervals, and clip means: pure functions on arrays."""
 
-from tinyvmaf.measure.agreement.bootstrap import Interval, cluster_bootstrap
+from tinyvmaf.measure.agreement.bootstrap import Interval, cluster_bootstrap, rmse_difference
 from tinyvmaf.measure.agreement.metrics import (
     AgreementMetrics,
     ConstantError,
@@ -20,5 +20,6 @@ __all__ = [
     "cluster_bootstrap",
     "krocc",
     "plcc",
+    "rmse_difference",
     "srocc",
 ]

@@ -17,6 +17,7 @@ from tinyvmaf.data.dataset import Dataset
 from tinyvmaf.data.opinions import Opinions
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.measure.agreement import AgreementMetrics, ConstantError, Interval, agreement, cluster_bootstrap
+from tinyvmaf.measure.loso.opinions import ClipScores, opinion_report
 from tinyvmaf.measure.loso.report import FoldResult, FrameScores, LosoReport
 from tinyvmaf.model.engines import OnnxRuntimeCpu
 from tinyvmaf.train.folds import FoldModel
@@ -48,6 +49,7 @@ def evaluate(
     *,
     per_clip: bool = False,
     opinions: Mapping[str, float] | None = None,
+    score_range: tuple[float, float] = (0.0, 100.0),
     facts: Mapping[str, Any] | None = None,
 ) -> LosoReport:
     """Score every source by the models that did not see it.
@@ -58,6 +60,7 @@ def evaluate(
         teacher: the column with the truth.
         per_clip: whether the models take the frames of one clip per run.
         opinions: the truth by clip, in VMAF points; None: the teacher's scores are the truth.
+        score_range: the teacher's, for its cubic, which opinion models are compared with.
 
     Raises:
         LosoError: no model, a source without rows, too few clips with a truth, or a truth that does not vary.
@@ -97,7 +100,13 @@ def evaluate(
     if frames:
         names = [field.name for field in fields(FrameScores)]
         together = FrameScores(*(np.concatenate([getattr(part, name) for part in frames]) for name in names))
-    return LosoReport(subject, tuple(folds), pooled, intervals, facts or {}, together)
+    against = None
+    if opinions is not None:
+        rated = [np.concatenate([getattr(p, name) for p in by_reading["clip"]]) for name in ("clip", "expected", "got")]
+        source_of = dict(zip(clip.tolist(), source.tolist(), strict=True))
+        scores = ClipScores(np.array([source_of[name] for name in rated[0].tolist()]), *rated)
+        against = opinion_report(subject, teacher, scores, data.clip_means(teacher), score_range)
+    return LosoReport(subject, tuple(folds), pooled, intervals, facts or {}, together, against)
 
 
 def evaluate_recipe(
@@ -139,6 +148,7 @@ def evaluate_recipe(
         teacher.id,
         per_clip=recipe.architecture.per_clip,
         opinions=points,
+        score_range=teacher.svr.score_range,
         facts=facts,
     )
 

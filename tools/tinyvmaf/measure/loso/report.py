@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyvmaf.measure.agreement import AgreementMetrics, Interval
+from tinyvmaf.measure.loso.opinions import OpinionReport
 
 Array = NDArray[np.float64]
 
@@ -58,6 +59,8 @@ class LosoReport:
     """Provenance: recipe, corpus, libvmaf."""
     frames: FrameScores | None = None
     """From the models of the first seed; None if there are no frame scores."""
+    opinions: OpinionReport | None = None
+    """Model and opponents; None if opinions are not the truth, or of too few sources."""
 
     def mean(self, reading: str, metric: str) -> float:
         """The mean of a metric over folds and seeds."""
@@ -94,7 +97,8 @@ class LosoReport:
             }
             for fold in self.folds
         ]
-        return {"schema": 1, "subject": self.subject, **self.facts, "summary": summary, "folds": folds}
+        against = {} if self.opinions is None else {"opinions": self.opinions.as_dict()}
+        return {"schema": 1, "subject": self.subject, **self.facts, "summary": summary, **against, "folds": folds}
 
     def _values(self, reading: str, metric: str) -> list[float]:
         return [getattr(fold.agreements[reading], metric) for fold in self.folds]

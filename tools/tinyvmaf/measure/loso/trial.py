@@ -15,6 +15,7 @@ from tinyvmaf.data.store import Store, default_folder
 from tinyvmaf.data.targets import with_target
 from tinyvmaf.errors import CouldNotRunError, TinyvmafError
 from tinyvmaf.measure.loso.evaluate import LosoError, evaluate, evaluate_recipe
+from tinyvmaf.measure.loso.opinions import MIN_SOURCES, OpinionReport
 from tinyvmaf.measure.loso.report import LosoReport
 from tinyvmaf.model.engines import OnnxRuntimeCpu
 from tinyvmaf.model.subject import Subject
@@ -104,6 +105,20 @@ class Trial:
             return {"file, each source": self.report}
         same = self.models == [self.file]  # the same bytes on the same rows
         return {"folds": self.report, "registered file": self.report if same else self._evaluated([self.file])}
+
+    @property
+    def against_viewers(self) -> OpinionReport:
+        """The folds' scores of clips with opinions, and those of their opponents.
+
+        Raises:
+            CouldNotRunError: too few sources have opinions.
+        """
+        if self.report.opinions is None:
+            raise CouldNotRunError(
+                f"{self.id}: too few sources have opinions",
+                hint=f"an interval over sources needs {MIN_SOURCES} or more",
+            )
+        return self.report.opinions
 
     @property
     def shown(self) -> LosoReport:

@@ -32,21 +32,22 @@ def student_model(
         The file's bytes, the same for the same student.
     """
     graph, dtype = Graph(), np.dtype(arithmetic)
-    reweighted = student.architecture.kind == "reweighted"
+    kind = student.architecture.kind
     x = INPUT
-    if reweighted or dtype == np.float64:
+    if kind in ("reweighted", "pooled") or dtype == np.float64:
         x, dtype = graph.node("Cast", [x], "features_f64", to=TensorProto.DOUBLE), np.dtype(np.float64)
     x = _clip(graph, x, "features_clipped", student.limits, dtype)
     if student.chroma is not None:
         x = add_chroma(graph, x, student.chroma, len(student.features), dtype)
-    if reweighted:
+    if kind == "reweighted":
         assert student.svr is not None
         scale, shift = student.parameters
         x = graph.node("Mul", [x, graph.constant("scale", scale)], "scaled_features")
         y = add_svr(graph, graph.node("Add", [x, graph.constant("shift", shift)], "shifted_features"), student.svr)
         graph.node("Cast", [y], OUTPUT, to=TensorProto.FLOAT)
     else:
-        y = _attention(graph, x, student, dtype) if student.architecture.per_clip else _dense(graph, x, student, dtype)
+        layers = {"attention": _attention, "pooled": _pooled}.get(kind, _dense)
+        y = layers(graph, x, student, dtype)
         last = OUTPUT if dtype == np.float32 else "score_f64"
         _clip(graph, y, last, student.clip, dtype)
         if last != OUTPUT:
@@ -101,6 +102,24 @@ def _attention(graph: Graph, x: str, student: Student, dtype: DTypeLike) -> str:
     weights, bias = student.layers()[-1]
     score = _gemm(graph, x, "frame_score", weights[:, :1] * factor, bias[:1], dtype)
     logit = _gemm(graph, x, "frame_logit", weights[:, 1:] * factor, bias[1:], dtype)
+    return _weighted_mean(graph, score, logit)
+
+
+def _pooled(graph: Graph, x: str, student: Student, dtype: DTypeLike) -> str:
+    assert student.svr is not None
+    numbers, pooling = student.parameters
+    score = graph.node("Mul", [add_svr(graph, x, student.svr), graph.constant("percent", np.array(0.01))], "share")
+    mean = _weighted_mean(graph, score, graph.node("Mul", [score, graph.constant("pooling", pooling)], "frame_logit"))
+    *lower, last = (graph.constant(f"power{i}", np.array(number, dtype=dtype)) for i, number in enumerate(numbers))
+    y = graph.node("Mul", [mean, last], "term0")
+    for i, power in enumerate(reversed(lower)):  # Horner's scheme
+        y = graph.node("Add", [y, power], f"sum{i}")
+        y = graph.node("Mul", [y, mean], f"term{i + 1}") if i < len(lower) - 1 else y
+    return y
+
+
+def _weighted_mean(graph: Graph, score: str, logit: str) -> str:
+    """The mean over a clip's frames, weighted by the softmax of the logits."""
     weight = graph.node("Softmax", [logit], "frame_weight", axis=0)
     weighted = graph.node("Mul", [score, weight], "weighted_score")
     axes = graph.constant("frames_axis", np.array([0], dtype=np.int64))

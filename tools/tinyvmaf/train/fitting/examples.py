@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,11 @@ class Examples:
     """`[N]`, the opinion of the clip, VMAF points; NaN where there is none."""
     opinion_weight: Array | None = None
     """`[N]`, above 0; NaN where there is no opinion. Only ratios of weights matter."""
+
+    @cached_property
+    def clip_number(self) -> Indices:
+        """`[N]`, the clip of each row as a number that rises with the clip's name."""
+        return np.unique(self.clip, return_inverse=True)[1]
 
     @property
     def sources(self) -> list[str]:
@@ -93,12 +99,12 @@ class Part:
 
     def clips(self) -> list[Indices]:
         """The rows of each training clip, by clip name."""
-        return _by_clip(self.whole.clip, self.train)
+        return _by_clip(self.whole.clip_number, self.train)
 
     def validation_clips(self) -> list[Indices]:
         """The rows of each validation clip, by clip name."""
         assert self.validation is not None
-        return _by_clip(self.whole.clip, self.validation)
+        return _by_clip(self.whole.clip_number, self.validation)
 
 
 def examples(teacher: Teacher, data: Dataset, opinions: Mapping[str, tuple[float, float]] | None = None) -> Examples:
@@ -159,6 +165,6 @@ def _refuse_golden(data: Dataset, order: Indices, clip: NDArray[np.str_]) -> Non
         )
 
 
-def _by_clip(clip: NDArray[np.str_], rows: Indices) -> list[Indices]:
-    names = clip[rows]
-    return [rows[names == name] for name in sorted(set(names.tolist()))]
+def _by_clip(clip: Indices, rows: Indices) -> list[Indices]:
+    rows = rows[np.argsort(clip[rows], kind="stable")]
+    return np.split(rows, np.flatnonzero(np.diff(clip[rows])) + 1)

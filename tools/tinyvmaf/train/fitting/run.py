@@ -1,7 +1,7 @@
 """From a recipe and a corpus to fitted students: every fold and seed of it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -23,6 +23,7 @@ from tinyvmaf.train.fitting.examples import Examples, FitError, Part, corrected,
 from tinyvmaf.train.fitting.grid import on_grid, steps_of
 from tinyvmaf.train.fitting.levenberg import levenberg_marquardt
 from tinyvmaf.train.fitting.network import initial, numbers_of, quiet, reproducible
+from tinyvmaf.train.fitting.pooling import pooled
 from tinyvmaf.train.fitting.reweight import reweight
 from tinyvmaf.train.recipes import Mos, Optimiser, Recipe
 from tinyvmaf.train.students import GridStudent, Student
@@ -206,11 +207,14 @@ def _on_clips(
     recipe: Recipe, teacher: Teacher, whole: Examples, members: Sequence[tuple[Part, int]], steps: _Steps
 ) -> list[Student]:
     how, kind = recipe.optimiser, recipe.architecture.kind
-    if kind == "reweighted":
+    if kind in ("reweighted", "pooled"):
         steps.total = len(members)
+        # Not the stored scores: the student computes them from the features, which may have fewer decimals.
+        scores = replace(teacher.svr, chroma=None).predict(whole.rows) if kind == "pooled" else whole.scores
         students = []
         for part, seed in members:
-            students.append(reweight(recipe, teacher, part, seed))
+            one = pooled(recipe, teacher, part, scores) if kind == "pooled" else reweight(recipe, teacher, part, seed)
+            students.append(one)
             steps.done(len(students))
         return students
     steps.total = how.steps * (1 if how.name == "adam" and recipe.method != "B3" else len(members))

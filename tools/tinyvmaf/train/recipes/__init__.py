@@ -10,9 +10,10 @@ from tinyvmaf.train.recipes.file import (
     recipe_folder,
     recipe_ids,
 )
-from tinyvmaf.train.recipes.recipe import Method, Mos, Optimiser, Recipe, Validation
+from tinyvmaf.train.recipes.recipe import MOST_POOLING, Method, Mos, Optimiser, Recipe, Validation
 
 __all__ = [
+    "MOST_POOLING",
     "PROMISES",
     "Method",
     "Mos",

@@ -15,7 +15,8 @@ def contradiction(r: Recipe, written: Collection[str]) -> str | None:
     arch, optimiser, mos = r.architecture, r.optimiser.name, r.mos
     marquardt, on_frames = optimiser == "levenberg_marquardt", r.per == "frame"
     starts_in_domain = r.method == "B1f" or (r.method == "B3" and mos is not None and mos.start == "B1f")
-    tuning = sorted(mos.model_fields_set - {"scale"}) if mos else []
+    tuning = sorted(mos.model_fields_set & {"start", "steps", "learning_rate", "penalty"}) if mos else []
+    pooled = arch.kind == "pooled"
     checks = (
         (r.needs_mos and mos is None, f"method {r.method} needs a table [mos] with its scale"),
         (not r.needs_mos and mos is not None, f"method {r.method} fits no opinions: remove [mos]"),
@@ -28,7 +29,7 @@ def contradiction(r: Recipe, written: Collection[str]) -> str | None:
         ),
         (arch.per_clip and on_frames, f'architecture {arch.name} needs per = "clip"'),
         (
-            (arch.kind == "reweighted") != (optimiser == "least_squares"),
+            (pooled or arch.kind == "reweighted") != (optimiser == "least_squares"),
             f"architecture {arch.name} and optimiser {optimiser} do not go together",
         ),
         (optimiser != "adam" and r.validation is not None, f"{optimiser} has no early stop: remove [validation]"),
@@ -42,6 +43,11 @@ def contradiction(r: Recipe, written: Collection[str]) -> str | None:
         (marquardt and r.method == "B3" and not starts_in_domain, f"{optimiser} starts B3 in the domain only"),
         (marquardt and arch.kind == "attention", f"{optimiser} has no attention"),
         (arch.kind == "reweighted" and r.method in ("B1f", "B3"), f"{arch.name} starts as the teacher: B1 or B2"),
+        (pooled and r.method != "B2", f"{arch.name} is of the teacher's scores, so it fits opinions alone: B2"),
+        (
+            not pooled and mos is not None and "pooling" in mos.model_fields_set,
+            f"architecture {arch.name} has no pooling",
+        ),
         (r.soft_labels_temperature is not None and r.method != "B1", "soft labels need method B1"),
         (
             r.grid is not None and not (r.method == "B1f" and marquardt),

@@ -14,6 +14,8 @@ Method = Literal["B1", "B1f", "B2", "B3"]
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
+MOST_POOLING: Final = 50.0
+"""Beyond, the best or the worst frame alone would count."""
 
 _ENTRIES: Final[Mapping[str, tuple[set[str], set[str]]]] = {
     "adam": ({"batch", "learning_rate"}, {"schedule", "weight_decay"}),
@@ -70,6 +72,10 @@ class Mos(Strict):
     learning_rate: Positive = 1e-3
     penalty: NotNegative = 0.1
     """B3: weight of the squared distance from the teacher, against that from the opinions."""
+    weights: Literal["ci", "equal"] = "ci"
+    """Of the opinions in the fit: 1 / ci^2, or all the same."""
+    pooling: Literal["fitted"] | Annotated[float, Field(ge=-MOST_POOLING, le=MOST_POOLING)] = 0.0
+    """Of a `pooled` student: a frame weighs `exp(pooling * score / 100)`."""
 
     def points(self, opinions: Any) -> Any:
         """Opinions in VMAF points."""
@@ -77,8 +83,11 @@ class Mos(Strict):
         return 100.0 * (opinions - worst) / (best - worst)
 
     def in_points(self, opinions: Opinions) -> dict[str, tuple[float, float]]:
-        """Opinions of clips in VMAF points, each with its weight."""
-        return {clip: (float(self.points(mos)), weight) for clip, (mos, weight) in opinions.items()}
+        """Opinions of clips in VMAF points, each with its weight in the fit."""
+        return {
+            clip: (float(self.points(mos)), weight if self.weights == "ci" else 1.0)
+            for clip, (mos, weight) in opinions.items()
+        }
 
 
 class Validation(Strict):

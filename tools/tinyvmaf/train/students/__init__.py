@@ -13,7 +13,7 @@ from tinyvmaf.train.students.architecture import (
     activate,
     architecture,
 )
-from tinyvmaf.train.students.dense import Student
+from tinyvmaf.train.students.dense import Student, pooled_score
 from tinyvmaf.train.students.grid import Grid, GridStudent, Layer
 
 __all__ = [
@@ -28,4 +28,5 @@ __all__ = [
     "StudentError",
     "activate",
     "architecture",
+    "pooled_score",
 ]

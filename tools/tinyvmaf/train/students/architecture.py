@@ -12,7 +12,7 @@ from tinyvmaf.errors import TinyvmafError
 
 Array = NDArray[np.float64]
 Activation = Literal["relu", "gelu", "tanh", "quadratic", "squared_relu"]
-Kind = Literal["mlp", "attention", "reweighted"]
+Kind = Literal["mlp", "attention", "reweighted", "pooled"]
 
 
 ON_GRID: Final[tuple[Activation, ...]] = ("quadratic", "squared_relu")
@@ -31,23 +31,28 @@ class Architecture:
     kind: Kind
     """`mlp`: dense layers on each frame. `attention`: dense layers on each frame of one clip give a score and a weight;
     the clip's score is the weighted mean; one clip per run. `reweighted`: a scale and a shift per feature, in front of
-    the teacher's SVR."""
+    the teacher's SVR. `pooled`: a polynomial of the teacher's score of a clip; one clip per run."""
     hidden: tuple[int, ...] = ()
     """Widths of the hidden layers."""
     activation: Activation = "relu"
     dropout: float = 0.0
     """Share of the hidden units that are dropped while fitting."""
+    degree: int = 0
+    """Of the polynomial of a `pooled` student."""
 
     @property
     def per_clip(self) -> bool:
         """Whether one run takes the frames of one clip and returns one score."""
-        return self.kind == "attention"
+        return self.kind in ("attention", "pooled")
 
     def shapes(self, features: int) -> tuple[tuple[int, ...], ...]:
         """The shapes of the parameters: weights `[in, out]` and bias `[out]` of each layer.
 
-        Attention adds a column to the last layer: the frame's weight, before the softmax.
+        Attention adds a column to the last layer: the frame's weight, before the softmax. `pooled`: the polynomial's
+        coefficients, the constant first, and the pooling.
         """
+        if self.kind == "pooled":
+            return (self.degree + 1,), (1,)
         if self.kind == "reweighted":
             return (features,), (features,)
         widths = (features, *self.hidden, 2 if self.kind == "attention" else 1)
@@ -69,6 +74,8 @@ ARCHITECTURES: Final[Mapping[str, Architecture]] = {
         Architecture("fr_regressor", "mlp", (64, 64), "gelu", dropout=0.1),
         Architecture("a3", "attention", (32, 32), "gelu"),
         Architecture("a4", "reweighted"),
+        Architecture("teacher_line", "pooled", degree=1),
+        Architecture("teacher_cubic", "pooled", degree=3),
         Architecture("tanh_24", "mlp", (24, 24), "tanh"),
         Architecture("tanh_32", "mlp", (32, 32), "tanh"),
         Architecture("gelu_32", "mlp", (32, 32), "gelu"),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from tinyvmaf.train.students.architecture import Architecture, Array, StudentError, activate
 from tinyvmaf.vmaf.teacher.svr import ChromaFromLuma, Svr
@@ -33,7 +33,7 @@ class Student:
     chroma: ChromaFromLuma | None = None
     """The teacher's correction of a chroma feature that is silent: a jump, which no smooth student can learn."""
     svr: Svr | None = field(default=None, compare=False)
-    """The SVR of a `reweighted` student, without the chroma correction, which is applied before."""
+    """The SVR of a `reweighted` or `pooled` student, without the chroma correction, which is applied before."""
 
     def __post_init__(self) -> None:
         found = tuple(p.shape for p in self.parameters)
@@ -65,6 +65,11 @@ class Student:
             assert self.svr is not None
             scale, shift = self.parameters
             return self.svr.predict(np.asarray(x * scale + shift))
+        if self.architecture.kind == "pooled":
+            assert self.svr is not None
+            numbers, (pooling,) = self.parameters
+            score = pooled_score(self.svr.predict(x), np.zeros(1, dtype=np.int64), pooling)
+            return np.asarray(np.clip(np.polynomial.polynomial.polyval(score / 100.0, numbers), *self.clip))
         *hidden, (weights, bias) = self.layers()
         for w, b in hidden:
             x = activate(self.architecture.activation, x @ w + b)
@@ -73,3 +78,18 @@ class Student:
             weight = np.exp(out[:, 1] - out[:, 1].max())
             return np.asarray(np.clip(weight @ out[:, :1] / weight.sum(), *self.clip))
         return np.asarray(np.clip(out[:, 0], *self.clip))
+
+
+def pooled_score(scores: Array, starts: NDArray[np.int64], pooling: float) -> Array:
+    """The mean over each clip's frames, weighted by `exp(pooling * score / 100)`, VMAF points, `[C]`.
+
+    A `pooling` of 0 is the plain mean. Above 0 the better frames count more, below 0 the worse ones.
+
+    Args:
+        scores: `[N]`, clip by clip.
+        starts: `[C]`, the first frame of each clip.
+    """
+    logits = pooling / 100.0 * scores
+    peaks = np.repeat(np.maximum.reduceat(logits, starts), np.diff(starts, append=len(scores)))
+    weights = np.exp(logits - peaks)
+    return np.asarray(np.add.reduceat(weights * scores, starts) / np.add.reduceat(weights, starts))
