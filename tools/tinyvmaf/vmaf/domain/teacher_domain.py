@@ -110,7 +110,7 @@ class Domain:
             between them; infinite for NaN and infinity.
         """
         given = np.asarray(rows, dtype=np.float64)
-        x = self.at_the_ends(given)
+        x = self.at_the_ends(np.where(np.isfinite(given), given, 0.0))
         out = np.zeros_like(x)
         for column in self._order():
             low, high = self._limits(x, column)
