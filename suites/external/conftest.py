@@ -37,13 +37,15 @@ def teacher_of(ffmpeg: FFmpeg) -> Callable[[str], Teacher]:
 
 
 @pytest.fixture(scope="session")
-def imported_of(pytestconfig: pytest.Config, teacher_of: Callable[[str], Teacher]) -> Callable[[str], Imported]:
+def imported_of(
+    pytestconfig: pytest.Config, ffmpeg: FFmpeg, teacher_of: Callable[[str], Teacher]
+) -> Callable[[str], Imported]:
     """A set by its name, read once."""
-    files = sets(pytestconfig)
+    files, store = sets(pytestconfig), Store(default_folder())
 
     @functools.cache
     def read(name: str) -> Imported:
-        return load_set(files[name], teacher_of)
+        return load_set(files[name], teacher_of, store, str(ffmpeg))
 
     return read
 

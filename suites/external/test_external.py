@@ -6,7 +6,7 @@ from collections.abc import Callable
 from tinyvmaf.data.imported import Imported
 from tinyvmaf.errors import TeacherError
 from tinyvmaf.judge.bounds import Bounds
-from tinyvmaf.judge.external_shown import bound_of, not_held, summary, summary_of_column
+from tinyvmaf.judge.external_shown import bound_of, not_held, summary, summary_of_column, without_a_feature
 from tinyvmaf.judge.outcomes import compare, hold
 from tinyvmaf.judge.plugin import Evidence, Judge, NotChecked, Note
 from tinyvmaf.measure.external import HeldSet, LacksError, SetRows, hold_column, nearest_teacher
@@ -72,8 +72,8 @@ def test_every_frame_is_scored_as_the_teacher_does(
     evidence({"external": {set_name: found.as_dict()}})
     if found.per_clip:
         not_checked(f"{subject.id} on {set_name}: frames: it has scores of clips only")
-    if found.of.left_out:
-        also_not_checked(f"{set_name}: {found.of.left_out:,} frames lack a feature that {found.of.teacher.id} takes")
+    if left := without_a_feature(found.of):
+        also_not_checked(left)
     who, again = f"{subject.id} on {set_name}", reproduce(subject.id, set_name)
     frames = compare(
         bound_of(bounds, "frame_max_error", subject),

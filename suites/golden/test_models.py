@@ -11,7 +11,7 @@ from tinyvmaf.judge.bounds import Bounds
 from tinyvmaf.judge.outcomes import compare
 from tinyvmaf.judge.plugin import Evidence, Judge, NotChecked
 from tinyvmaf.model import registry
-from tinyvmaf.model.engines import OnnxRuntimeCpu
+from tinyvmaf.model.engines import OnnxRuntimeCpu, all_scores
 from tinyvmaf.model.golden_records import HINT, load_record, recorded_ids
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.features import CANONICAL
@@ -38,7 +38,8 @@ def run_on(subject: Subject, frozen: GoldenRows, pair: str) -> np.ndarray:
     order = list(subject.features)
     if not set(order) <= set(CANONICAL):
         raise CouldNotRunError(f"{subject.id} takes {order}; the golden rows have {list(CANONICAL)}")
-    return OnnxRuntimeCpu(subject.data).run(frozen.pairs[pair].features[:, [CANONICAL.index(name) for name in order]])
+    rows = frozen.pairs[pair].features[:, [CANONICAL.index(name) for name in order]]
+    return all_scores(OnnxRuntimeCpu(subject.data), rows)
 
 
 def test_files_are_the_registered_ones(recorded: Subject) -> None:

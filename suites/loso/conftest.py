@@ -29,15 +29,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What is asked of registered models has no place where recipes are judged, nor viewers where the teacher is the
-    truth."""
+    """What is asked of registered models has no place where recipes are judged. A model is held against its teacher, or
+    if it fits opinions against viewers."""
     recipes = config.getoption("--recipe")
 
     def stays(item: Any) -> bool:
         fixtures = getattr(item, "fixturenames", ())
         if recipes and "registered" in fixtures:
             return False
-        return "against_viewers" not in fixtures or fits_opinions(config, item.callspec.params["subject_id"])
+        if "against_viewers" not in fixtures and "against_teacher" not in fixtures:
+            return True
+        return ("against_viewers" in fixtures) == fits_opinions(config, item.callspec.params["subject_id"])
 
     out = [item for item in items if not stays(item)]
     config.hook.pytest_deselected(items=out)
@@ -109,8 +111,14 @@ def report(trial: Trial, pytestconfig: pytest.Config) -> LosoReport:
 
 
 @pytest.fixture
-def against_viewers(trial: Trial) -> OpinionReport:
-    """Opinions of unseen sources, as the trial's folds, its teacher and a cubic of its teacher score them."""
+def against_teacher(report: LosoReport) -> LosoReport:
+    """The report of a trial whose truth is the teacher."""
+    return report
+
+
+@pytest.fixture
+def against_viewers(trial: Trial) -> dict[str, OpinionReport]:
+    """Opinions, as the trial's folds and its registered file, its teacher and a cubic of its teacher score them."""
     return trial.against_viewers
 
 

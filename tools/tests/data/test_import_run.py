@@ -179,6 +179,29 @@ def test_logs_of_two_libvmafs_have_one_name_for_one_feature(tmp_path: Path, ffmp
     assert found.data.provenance["libvmaf"] == "1.5.3, b9ac69e6"
 
 
+def test_logs_with_5_and_with_6_decimals_in_one_set_get_the_bounds_of_5(tmp_path: Path, ffmpeg: FFmpeg) -> None:
+    write_log(tmp_path / "a__1.json", ffmpeg, frames=60, version="1.5.3", decimals=5)
+    write_log(tmp_path / "a__2.json", ffmpeg, first=70, frames=60)
+    found = imported([tmp_path / "a__1.json", tmp_path / "a__2.json"], tmp_path).found
+    assert set(found.decimals.values()) == {5}
+    (score,) = found.scores
+    assert (score.teacher, score.how) == ("vmaf_v0.6.1", "detected")
+    assert 0.5 < (score.share or 0.0) <= 1.01
+    assert found.data.columns("adm2").max() == round(found.data.columns("adm2").max(), 6)
+
+
+def test_a_column_that_does_not_show_its_decimals_has_those_of_the_others(tmp_path: Path, ffmpeg: FFmpeg) -> None:
+    path = write_log(tmp_path / "a__1.json", ffmpeg, frames=60)
+    log = json.loads(path.read_text())
+    teacher = load_built_in(ffmpeg)
+    for entry in log["frames"]:
+        entry["metrics"]["integer_motion2"] = 0.0
+        row = [entry["metrics"][f"integer_{name}"] for name in SIX]
+        entry["metrics"]["vmaf"] = round(float(teacher.predict([row])[0]), 6)
+    path.write_text(json.dumps(log))
+    assert imported([path], tmp_path).found.decimals["motion2"] == 6
+
+
 def test_scores_of_one_teacher_under_two_names_become_one_column(tmp_path: Path, ffmpeg: FFmpeg) -> None:
     one, two = (write_log(tmp_path / f"a__{n}.json", ffmpeg, first=10 * n) for n in (1, 2))
     two.write_text(two.read_text().replace('"vmaf":', '"hd":'))

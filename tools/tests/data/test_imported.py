@@ -65,6 +65,25 @@ def test_rounding_allows_nothing_where_nothing_was_rounded(ffmpeg: FFmpeg) -> No
     assert (some < allowed_by_rounding(teacher, real_rows(10), 6, 4)).all()
 
 
+def test_a_set_that_was_stored_in_float32_keeps_its_teacher(tmp_path: Path, ffmpeg: FFmpeg) -> None:
+    path = published(tmp_path, ffmpeg, frames=40)
+    table = pq.read_table(path)
+    single = [pa.array(table[n].to_numpy().astype(np.float32)) for n in table.column_names[2:]]
+    pq.write_table(pa.table([table["clip"], table["frame"], *single], names=table.column_names), path)
+    found = load(path)
+    (score,) = found.scores
+    assert score.teacher == "vmaf_4k_v0.6.1"
+    assert (found.decimals["adm2"], found.decimals["vmaf_4k_v0.6.1"]) == (5, 4)
+    assert (score.share or 0.0) <= 1.0
+
+
+def test_a_set_without_rows_is_refused(tmp_path: Path, ffmpeg: FFmpeg) -> None:
+    path = published(tmp_path, ffmpeg)
+    pq.write_table(pq.read_table(path).slice(0, 0), path)
+    with pytest.raises(TinyvmafError, match="no rows"):
+        load(path)
+
+
 def test_decimals_are_counted_without_the_noise_of_libvmaf_1() -> None:
     assert decimals_of([0.8942600000000001, 12.5, np.nan]) == 5
     assert decimals_of([1.0, 2.0]) == 0

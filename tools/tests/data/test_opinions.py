@@ -47,6 +47,7 @@ def test_a_missing_column_is_refused_with_the_columns_found(header: str, tmp_pat
         ("b,", "could not convert string to float: ''"),
         ("b", "float.. argument must be"),
         ("b,nan,1", "mos nan, ci 1.0: both must be finite, and ci above 0"),
+        ("b,-1e200,1", "mos -1e.200, ci 1.0: both must be finite, and ci above 0"),
         ("b,inf,1", "mos inf, ci 1.0: both must be finite, and ci above 0"),
         ("b,3,0", "mos 3.0, ci 0.0: both must be finite, and ci above 0"),
         ("b,3,-1", "mos 3.0, ci -1.0: both must be finite, and ci above 0"),

@@ -10,7 +10,7 @@ from tinyvmaf.data.imported import load
 from tinyvmaf.data.imported.load import built_in_teacher
 from tinyvmaf.data.store import Store
 from tinyvmaf.judge.bounds import load_bounds
-from tinyvmaf.judge.external_shown import bound_of, not_held, summary, summary_of_column
+from tinyvmaf.judge.external_shown import bound_of, not_held, summary, summary_of_column, without_a_feature
 from tinyvmaf.judge.report.external import external_sets
 from tinyvmaf.measure.external import HeldColumn, HeldSet, hold_column, hold_model, rows_of
 from tinyvmaf.model import registry
@@ -87,7 +87,9 @@ def test_a_line_has_the_figures_and_what_is_outside(held: HeldSet) -> None:
 def test_a_column_says_what_its_decimals_allow_and_what_was_not_held(column: HeldColumn) -> None:
     assert "set: vmaf is vmaf_4k_v0.6.1's (detected): 20 frames at most" in summary_of_column(column)
     assert not_held(column) == ""
-    assert "3 frames have no score" in not_held(replace(column, left_out=3))
+    assert without_a_feature(column.of) == ""
+    assert "set: 7 frames without a feature" in without_a_feature(replace(column.of, left_out=7))
+    assert "3 frames without a score" in not_held(replace(column, left_out=3))
     assert "they say little" in not_held(replace(column, allowed=column.allowed * 1e4))
 
 

@@ -13,7 +13,7 @@ from tinyvmaf.errors import ModelError
 from tinyvmaf.files import home
 from tinyvmaf.measure import engine_agreement
 from tinyvmaf.measure.engine_agreement.float64_reference import in_float64
-from tinyvmaf.measure.engine_agreement.ulp import UlpError, compare
+from tinyvmaf.measure.engine_agreement.ulp import NOT_FINITE, compare
 from tinyvmaf.model.engines import LEVELS, Session, Settings, all_engines, find
 from tinyvmaf.vmaf.domain import Domain
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
@@ -134,11 +134,16 @@ def test_a_search_between_equals_finds_nothing_and_says_how_much_it_tried() -> N
     assert found.tried > 100
 
 
-def test_a_search_refuses_scores_that_are_not_finite() -> None:
-    with pytest.raises(UlpError, match="nan"):
-        engine_agreement.search(
-            line, lambda rows: np.full(len(rows), np.nan, dtype=np.float32), np.ones((4, 3), np.float32)
-        )
+def test_nothing_is_further_from_a_score_than_nan() -> None:
+    def other(rows: Rows) -> Rows:
+        return np.where(rows[:, 0] > 0.5, np.float32(np.nan), line(rows))
+
+    rows = np.full((4, 3), 0.4, np.float32)
+    found = engine_agreement.search(line, other, rows)
+    assert found.ulp == NOT_FINITE
+    assert found.row[0] > 0.5
+    assert np.isnan(found.got)
+    assert engine_agreement.search(other, other, rows, steps=3).ulp == 0, "both are NaN on the same rows"
 
 
 def test_every_row_of_a_search_is_finite() -> None:

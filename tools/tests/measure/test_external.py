@@ -99,6 +99,14 @@ def test_a_set_that_lacks_a_feature_is_an_error(how: str, imported: Imported, st
         rows_of(imported, built_in_teacher(DEFAULT), store)
 
 
+def test_a_value_that_no_libvmaf_gives_is_damage(imported: Imported, store: Store) -> None:
+    values = column(imported, "vif_scale1")
+    values[57] = -1e300
+    damaged = changed(imported, "vif_scale1", values)
+    with pytest.raises(CouldNotRunError, match=r"set: vif_scale1 of clip \S+ frame 7 is -1e\+300, which no libvmaf"):
+        rows_of(damaged, built_in_teacher(DEFAULT), store)
+
+
 def test_a_label_names_clip_frame_features_and_distance(of: SetRows) -> None:
     rows = of.rows.copy()
     rows[3, 0] = 3.5

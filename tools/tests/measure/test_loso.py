@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import onnx
 import pyarrow as pa
 import pytest
 
@@ -136,6 +137,28 @@ def test_opinions_are_the_truth_of_clips_and_of_no_frame() -> None:
     assert set(report.pooled) == {"clip", "clip_pooled_first"}
     assert report.pooled["clip"].n == 4
     assert report.pooled["clip"].bias == pytest.approx(1.0, abs=1e-5)
+
+
+def test_a_frame_without_a_finite_score_hides_no_other() -> None:
+    data = toy({"A": {f"a{i}": [0.0, 10.0 * i, 10.0 * i + 4.0] for i in range(1, 6)}})
+    file = onnx.parser.parse_model("""
+        <ir_version: 8, opset_import: ["": 17], metadata_props: ["sources": "[\\"B\\"]"]>
+        m (float[N, 2] features) => (float[N, 1] score)
+        <float limit = {42.0}, float none = {0.0}, int64[1] first = {0}> {
+            x = Gather <axis = 1> (features, first)
+            left = Sub (limit, x)
+            root = Sqrt (left)
+            nan_above = Mul (root, none)
+            score = Add (x, nan_above)
+        }""")
+    report = judged(FoldModel("A", 0, file.SerializeToString()), data=data)
+    found = report.folds[0].agreements["frame"]
+    assert found.n < 15
+    assert found.plcc > 0.99
+    assert math.isnan(found.max_error)
+    assert "3 of 15 frames have no finite score on ONNX Runtime, the first is frame 2 of a4: nan" in report.not_finite
+    assert json.dumps(report.as_dict(), allow_nan=False)
+    assert not judged(linear("A")).not_finite
 
 
 def test_a_constant_model_has_no_correlation_and_passes_no_bound() -> None:

@@ -212,3 +212,17 @@ def test_nothing_is_no_comparison() -> None:
         compare(*scores(0, 0), bound=2, inputs=np.zeros((3, 1)))
     with pytest.raises(UlpError, match="the bound is -1 ULP, below 0"):
         compare(*scores(0), bound=-1)
+
+
+def test_a_row_without_a_finite_score_hides_no_other() -> None:
+    expected = np.array([np.nan, 1.0, np.inf, 2.0], np.float32)
+    same = compare(expected, expected.copy(), bound=0)
+    assert (same.count, same.max, same.failed) == (2, 0, False)
+    got = np.array([np.nan, np.nextafter(np.float32(1), np.float32(2)), np.inf, np.nan], np.float32)
+    found = compare(expected, got, bound=0, inputs=[[0.0], [1.0], [2.0], [3.0]])
+    assert (found.count, found.above, found.row, found.inputs) == (2, 2, 3, (3.0,))
+    assert found.histogram == {"0": 0, "1": 1, "not finite": 1}
+    assert "at most NaN or infinity instead of a finite score" in found.explain()
+    assert compare(expected, -expected, bound=10**9).histogram["not finite"] == 1, "infinities of other signs differ"
+    with pytest.raises(UlpError, match="no score of 1 rows is finite"):
+        compare(expected[:1], expected[:1], bound=0)

@@ -14,7 +14,14 @@ from tinyvmaf.errors import ModelError
 from tinyvmaf.files import home
 from tinyvmaf.measure.engine_agreement import ulp
 from tinyvmaf.model import engines
-from tinyvmaf.model.engines import EngineError, OnnxRuntimeCpu, Settings, UnsupportedModelError
+from tinyvmaf.model.engines import (
+    EngineError,
+    NotFiniteError,
+    OnnxRuntimeCpu,
+    Settings,
+    UnsupportedModelError,
+    all_scores,
+)
 from tinyvmaf.model.engines.installed import version
 from tinyvmaf.model.engines.session import CheckedSession
 
@@ -164,9 +171,22 @@ def test_float64_is_found_wherever_it_is(name: str, where: str) -> None:
 
 
 @pytest.mark.parametrize("name", INSTALLED)
-def test_float16_is_refused_by_all(name: str) -> None:
+def test_float16_is_computed_or_refused(name: str) -> None:
+    if "float16" in engines.find(name).arithmetic:
+        assert load(name, IN_FLOAT16).run([[0.1], [1.0005]]).tolist() == np.array([0.1, 1.0005], np.float16).tolist()
+        return
     with pytest.raises(UnsupportedModelError, match=f"{name} does not compute in float16"):
         load(name, IN_FLOAT16)
+
+
+@pytest.mark.parametrize("name", INSTALLED)
+def test_bfloat16_is_refused_by_all(name: str) -> None:
+    kinds = [
+        ("Cast", ["features"], "h", {"to": TensorProto.BFLOAT16}),
+        ("Cast", ["h"], "score", {"to": TensorProto.FLOAT}),
+    ]
+    with pytest.raises(UnsupportedModelError, match=f"{name} does not compute in bfloat16"):
+        load(name, model(kinds, width=1))
 
 
 @pytest.mark.parametrize("name", MOST)
@@ -315,6 +335,14 @@ class Failing(CheckedSession):
 def test_what_the_machine_lacks_is_no_fault_of_the_model(error: Exception, kind: type[Exception]) -> None:
     with pytest.raises(kind):
         Failing(error).run([[1.0]])
+
+
+def test_a_score_that_is_not_finite_brings_the_others_along() -> None:
+    data = model([("Sqrt", ["features"], "score", {})], width=1)
+    session = load("onnxruntime-cpu", data)
+    with pytest.raises(NotFiniteError, match=r"model on ONNX Runtime gave -?nan for row 1: \[-1.0\]"):
+        session.run([[4.0], [-1.0]])
+    assert np.array_equal(all_scores(session, [[4.0], [-1.0]]), np.array([2.0, np.nan], np.float32), equal_nan=True)
 
 
 # Engines and distances together.

@@ -4,10 +4,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from tinyvmaf.errors import ModelError
 from tinyvmaf.model.contract import OPERATORS as CONTRACT
+from tinyvmaf.model.contract import OUTPUTS
 from tinyvmaf.model.engines import UnsupportedModelError
 from tinyvmaf.model.engines.operators import OPERATORS
 
@@ -19,6 +20,9 @@ INTERPRETED = ("numpy", "torch-eager")
 # The interpreter.
 
 X = rows(5, 4, seed=3)
+BYTES = np.random.default_rng(5).integers(0, 256, (5, 4)).astype(np.uint8)
+SIGNED = np.random.default_rng(6).integers(-128, 128, (5, 4)).astype(np.int8)
+INT8 = np.array(0, np.int8)
 CASES: dict[str, tuple[str, list[Any], dict[str, Any]]] = {
     "Abs": ("Abs", [X], {}),
     "Add": ("Add", [X, X[0]], {}),
@@ -112,7 +116,27 @@ CASES: dict[str, tuple[str, list[Any], dict[str, Any]]] = {
     "Softsign": ("Softsign", [X], {}),
     "Sum": ("Sum", [X, X[0], X[:, :1]], {}),
     "ThresholdedRelu": ("ThresholdedRelu", [X], {"alpha": 0.2}),
+    "DequantizeLinear": ("DequantizeLinear", [BYTES, f32(0.1), np.array(7, np.uint8)], {}),
+    "DequantizeLinear of int32": ("DequantizeLinear", [BYTES.astype(np.int32) * 10_000_019, f32(1e-3)], {}),
+    "DequantizeLinear of columns": ("DequantizeLinear", [SIGNED, f32([1, 2, 3, 4]), SIGNED[0]], {"axis": -1}),
+    "DequantizeLinear of rows": ("DequantizeLinear", [BYTES, f32([1, 2, 3, 4, 5]), BYTES[:, 0]], {"axis": 0}),
+    "DynamicQuantizeLinear": ("DynamicQuantizeLinear", [X], {}),
+    "DynamicQuantizeLinear above 0": ("DynamicQuantizeLinear", [abs(X) + 1], {}),
+    "DynamicQuantizeLinear below 0": ("DynamicQuantizeLinear", [-abs(X) - 1], {}),
+    "MatMulInteger": ("MatMulInteger", [BYTES, SIGNED[:4]], {}),
+    "MatMulInteger with zero points": ("MatMulInteger", [BYTES, SIGNED[:4], np.array(3, np.uint8), SIGNED[4]], {}),
+    "QLinearMatMul": (
+        "QLinearMatMul",
+        [BYTES, f32(0.02), np.array(9, np.uint8), SIGNED[:4], f32(0.1), np.array(-3, np.int8), f32(0.5), BYTES[0, 0]],
+        {},
+    ),
+    "QuantizeLinear": ("QuantizeLinear", [X * 50, f32(0.5), np.array(100, np.uint8)], {}),
+    "QuantizeLinear of halves": ("QuantizeLinear", [f32([0.5, 1.5, 2.5, -0.5, -1.5, 1e6, -1e6]), f32(1), INT8], {}),
+    "QuantizeLinear without zero point": ("QuantizeLinear", [X * 50, f32(0.5)], {}),
+    "QuantizeLinear of columns": ("QuantizeLinear", [X * 50, f32([0.1, 0.2, 0.5, 1]), SIGNED[0]], {}),
 }
+OF_19 = ("DequantizeLinear", "QuantizeLinear")
+"""onnx's reference evaluator has these from opset 19 on, where they mean the same for these types."""
 ROUNDED = (
     *("BatchNormalization", "Celu", "Elu", "Erf", "Exp", "Gemm", "HardSigmoid", "HardSwish", "LayerNormalization"),
     *("LeakyRelu", "Log", "MatMul", "Mean", "Pow", "ReduceMean", "ReduceSum", "Selu", "Sigmoid", "Soft", "Sqrt"),
@@ -127,8 +151,10 @@ def test_every_operator_of_the_contract_is_known_and_tried() -> None:
 
 
 @pytest.mark.parametrize("name", INTERPRETED)
-@pytest.mark.parametrize("case", CASES)
-def test_an_operator_means_what_onnx_says(case: str, name: str) -> None:
+@pytest.mark.parametrize(
+    ("case", "output"), [*((case, "y") for case in CASES), *(("DynamicQuantizeLinear", more) for more in ("y1", "y2"))]
+)
+def test_an_operator_means_what_onnx_says(case: str, output: str, name: str) -> None:
     """By onnx's reference evaluator, on a graph of that operator alone; type and shape included."""
     from onnx.reference import ReferenceEvaluator
 
@@ -142,24 +168,27 @@ def test_an_operator_means_what_onnx_says(case: str, name: str) -> None:
     kind = helper.np_dtype_to_tensor_dtype(x.dtype)
     proto = helper.make_model(
         helper.make_graph(
-            [helper.make_node(operator, names, ["y"], **attributes)],
+            [helper.make_node(operator, names, ["y", "y1", "y2"][: OUTPUTS.get(operator, 1)], **attributes)],
             "g",
             [helper.make_tensor_value_info("i0", kind, None)],
-            [helper.make_tensor_value_info("y", TensorProto.UNDEFINED, None)],
+            [helper.make_tensor_value_info(output, TensorProto.UNDEFINED, None)],
             [numpy_helper.from_array(np.asarray(v), f"i{n}") for n, v in enumerate(constants, 1) if v is not None],
         ),
         opset_imports=[helper.make_opsetid("", 17)],
         ir_version=8,
     )
+    theirs = ModelProto()
+    theirs.CopyFrom(proto)
+    theirs.opset_import[0].version = 19 if operator in OF_19 else 17
     with np.errstate(over="ignore", invalid="ignore"):  # of its sigmoid
-        expected = np.asarray(next(iter(ReferenceEvaluator(proto).run(None, {"i0": x}))))
+        expected = np.asarray(next(iter(ReferenceEvaluator(theirs).run(None, {"i0": x}))))
     if name == "numpy":
-        got = np.asarray(Program(ModelFile(proto, "i0", "F", "y"), NumpyLibrary())(x))
+        got = np.asarray(Program(ModelFile(proto, "i0", "F", output), NumpyLibrary())(x))
     else:
         torch = pytest.importorskip("torch")
         from tinyvmaf.model.engines.torch_ops import TorchLibrary
 
-        got = Program(ModelFile(proto, "i0", "F", "y"), TorchLibrary("cpu"))(torch.tensor(x)).numpy()
+        got = Program(ModelFile(proto, "i0", "F", output), TorchLibrary("cpu"))(torch.tensor(x)).numpy()
     assert (got.dtype, got.shape) == (expected.dtype, expected.shape)
     if operator.startswith(ROUNDED):
         np.testing.assert_allclose(got, expected, rtol=1e-6, atol=1e-6)

@@ -355,3 +355,13 @@ def test_the_search_reaches_a_chroma_of_exactly_0() -> None:
     found = worst_difference(forgets, lambda rows: np.zeros(len(rows)), MODERN, **SEARCH)
     assert found.differences[0] == 3.0
     assert found.rows[0, 1] == 0.0
+
+
+def test_a_score_that_is_not_finite_is_the_worst_of_a_search() -> None:
+    def student(rows: Array) -> Array:
+        return np.where(rows[:, 5] > 20.0, np.nan, teacher(rows))
+
+    found = worst_difference(student, teacher, DOMAIN, **SEARCH)
+    assert np.isinf(found.differences[0])
+    assert found.rows[0, 5] > 20.0
+    assert DOMAIN.contains(found.rows).all()

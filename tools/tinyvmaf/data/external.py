@@ -1,6 +1,7 @@
 """Where the sets lie that others measured, and nobody trained on."""
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Final
 
 import pyarrow as pa
 
+import tinyvmaf
 from tinyvmaf.data import dataset
 from tinyvmaf.data.imported import (
     Imported,
@@ -19,6 +21,7 @@ from tinyvmaf.data.imported import (
     set_files,
 )
 from tinyvmaf.data.imported.teachers import TeacherOf
+from tinyvmaf.data.store import Store, key_of
 from tinyvmaf.errors import CouldNotRunError, TinyvmafError
 from tinyvmaf.files import home, sha256
 
@@ -52,14 +55,18 @@ def find_sets(named: Sequence[str | Path] = ()) -> list[SetFile]:
     found: dict[Path, SetFile] = {}
     for path, fault in paths:
         taken = {one.name for one in found.values()}
-        name = path.stem.removesuffix("_frames") or "set"
+        name = re.sub(r"[^A-Za-z0-9_.-]+", "_", path.stem.removesuffix("_frames")).strip("_") or "set"
         others = (f"{name}-{number}" for number in range(2, len(taken) + 3))
         found.setdefault(path.resolve(), SetFile(next(n for n in (name, *others) if n not in taken), path, fault))
     return list(found.values())
 
 
-def load_set(file: SetFile, teacher_of: TeacherOf) -> Imported:
+def load_set(file: SetFile, teacher_of: TeacherOf, store: Store, libvmaf: str) -> Imported:
     """Read a set; rows that were extracted here are one too, published by their own teachers.
+
+    Args:
+        store: keeps what a published table became.
+        libvmaf: the one that carries the teachers, in words.
 
     Raises:
         TinyvmafError: there is no set, or it is damaged.
@@ -67,10 +74,7 @@ def load_set(file: SetFile, teacher_of: TeacherOf) -> Imported:
     if file.fault is not None:
         raise CouldNotRunError(file.fault.message, hint=file.fault.hint)
     if is_published(file.path):
-        found = load(file.path, teacher_of=teacher_of)
-        if not found.data.table.num_rows:
-            raise CouldNotRunError(f"{file.path}: the set has no row")
-        return found
+        return _published(file.path, teacher_of, store, libvmaf)
     data = dataset.read(file.path)
     if data.provenance.get("kind") == "imported":
         return Imported(data)
@@ -79,6 +83,29 @@ def load_set(file: SetFile, teacher_of: TeacherOf) -> Imported:
     decimals = {name: decimals_of(data.table[name].to_numpy()) for name in names}
     more = {"set": file.name, "scores": teachers, "decimals": decimals}
     return Imported(dataset.Dataset(data.table, {**data.provenance, **more}))
+
+
+def _published(path: Path, teacher_of: TeacherOf, store: Store, libvmaf: str) -> Imported:
+    files = [one for one in (path, *sorted(path.parent.glob("*_clips.csv"))) if one.is_file()]
+    fields = {
+        "kind": "external set",
+        "files": [[one.name, store.digest(one)] for one in files],
+        "libvmaf": libvmaf,
+        "code": code_sha256("data/imported", "vmaf/teacher", "vmaf/features.py"),
+    }
+    key = key_of(fields)
+    if (kept := store.get_described(key)) is not None:
+        return Imported(dataset.Dataset(kept[0], kept[1]["provenance"]))
+    found = load(path, teacher_of=teacher_of)
+    store.put(key, found.data.table, {**fields, "provenance": found.data.provenance})
+    return found
+
+
+def code_sha256(*names: str) -> str:
+    """A hash of files and folders of this package, for what they compute."""
+    package = Path(tinyvmaf.__file__).parent
+    files = [one for name in names for one in ((package / name), *sorted((package / name).glob("*.[pt]*")))]
+    return sha256(b"\0".join(one.read_bytes() for one in files if one.is_file()))
 
 
 def as_corpus(named: Sequence[str | Path]) -> dataset.Dataset:

@@ -1,7 +1,6 @@
 """Viewers' opinions (MOS) from a CSV file: `clip,mos` or `clip,mos,ci`."""
 
 import csv
-import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -35,7 +34,7 @@ def read_opinions(path: Path) -> dict[str, tuple[float, float]]:
             mos, interval = float(line["mos"]), float(line["ci"]) if weighed else 1.0
         except (TypeError, ValueError) as error:
             raise TinyvmafError(f"{path}, line {number}: {error}") from error
-        if not (math.isfinite(mos) and 1e-100 < interval < 1e100):  # the square must be finite too
+        if not (abs(mos) < 1e100 and 1e-100 < interval < 1e100):  # squares must be finite too
             raise TinyvmafError(f"{path}, line {number}: mos {mos}, ci {interval}: both must be finite, and ci above 0")
         if line["clip"] in found:
             raise TinyvmafError(f"{path}, line {number}: clip {line['clip']!r} appears twice")

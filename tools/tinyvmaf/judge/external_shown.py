@@ -4,7 +4,7 @@ import numpy as np
 
 from tinyvmaf.judge.bounds import Bound, Bounds
 from tinyvmaf.judge.report.words import counted
-from tinyvmaf.measure.external import HeldColumn, HeldSet
+from tinyvmaf.measure.external import HeldColumn, HeldSet, SetRows
 from tinyvmaf.measure.loso import shown
 from tinyvmaf.model.subject import Subject
 
@@ -31,15 +31,25 @@ def summary(held: HeldSet) -> str:
         figures.append(
             f"{counted(outside, 'frame')} outside the teacher's domain, the furthest by {of.distance.max():.3g}"
         )
-    return f"{held.subject} on {of.name}, {len(of.rows):,} frames of {len(of.clips)} clips: {', '.join(figures)}"
+    how_many = f"{counted(len(of.rows), 'frame')} of {counted(len(of.clips), 'clip')}"
+    return f"{held.subject} on {of.name}, {how_many}: {', '.join(figures)}"
 
 
 def summary_of_column(held: HeldColumn) -> str:
     """What a person wants to know of published scores, in one line."""
-    name = f"{held.score.published} is {held.of.teacher.id}'s ({held.score.how})"
+    how = held.score.how if held.score.teacher else "nearly"
     return (
-        f"{held.of.name}: {name}: {len(held.row):,} frames at most {held.difference.max():.2g} apart; its decimals "
-        f"allow {held.allowed.max():.2g}"
+        f"{held.of.name}: {held.score.published} is {held.of.teacher.id}'s ({how}): {counted(len(held.row), 'frame')} "
+        f"at most {held.difference.max():.2g} apart; its decimals allow {held.allowed.max():.2g}"
+    )
+
+
+def without_a_feature(of: SetRows) -> str:
+    """What stands under NOT CHECKED of the frames of a set; empty if all of them count."""
+    return (
+        f"{of.name}: {counted(of.left_out, 'frame')} without a feature that {of.teacher.id} takes"
+        if of.left_out
+        else ""
     )
 
 
@@ -49,5 +59,5 @@ def not_held(held: HeldColumn) -> str:
     if held.coarse:
         return f"{where}: their decimals allow up to {held.allowed.max():.2g} points, so they say little of the teacher"
     if held.left_out:
-        return f"{where}: {held.left_out:,} frames have no score, or lack a feature"
+        return f"{where}: {counted(held.left_out, 'frame')} without a score or a feature"
     return ""

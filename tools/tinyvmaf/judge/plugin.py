@@ -5,6 +5,7 @@ skip without `not_checked` counts as COULD NOT RUN. `collector` gives the verdic
 """
 
 import json
+import math
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -93,11 +94,11 @@ def note(request: pytest.FixtureRequest) -> Note:
 
 @pytest.fixture
 def evidence(request: pytest.FixtureRequest) -> Evidence:
-    """Add data for the report's pictures of the test's model. A number that is not finite is given as None."""
+    """Add data for the report's pictures of the test's model. A number that is not finite becomes None."""
     model = _model_of(request.node)
 
     def add(more: Mapping[str, Any]) -> None:
-        request.node.user_properties.append((EVIDENCE, json.dumps({model: more}, allow_nan=False)))
+        request.node.user_properties.append((EVIDENCE, json.dumps(_finite({model: more}), allow_nan=False)))
 
     return add
 
@@ -143,6 +144,14 @@ def pytest_runtest_makereport(
             report.user_properties.append((OUTCOME, _assertion(item, report).model_dump_json()))
     report.user_properties.append((MODEL, _model_of(item)))
     return report
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _finite(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _assertion(item: pytest.Item, report: pytest.TestReport) -> Outcome:

@@ -100,7 +100,7 @@ def _import(arguments: argparse.Namespace) -> int:
             files=[{"name": path.name, "sha256": file_sha256(path)} for path in arguments.mos],
             scale=arguments.scale,
             partial=arguments.partial,
-            command=["tinyvmaf", "import", *sys.argv[2:]],
+            command=_command(arguments),
             jobs=arguments.jobs,
             progress=report,
         )
@@ -115,6 +115,19 @@ def _import(arguments: argparse.Namespace) -> int:
     for left in made.damaged:
         print(f"left out: {left.name} {left.why}", file=sys.stderr)
     return int(bool(made.damaged))
+
+
+def _command(arguments: argparse.Namespace) -> list[str]:
+    """The command without its output, so that the same logs give the same bytes."""
+    command = ["tinyvmaf", "import", *map(str, arguments.logs)]
+    for path in arguments.mos:
+        command += ["--mos", str(path)]
+    if arguments.scale:
+        command += ["--scale", ",".join(f"{end:g}" for end in arguments.scale)]
+    for option in ("layout", "layouts"):
+        if (value := getattr(arguments, option)) is not None:
+            command += [f"--{option}", str(value)]
+    return command + ["--partial"] * arguments.partial
 
 
 def _print(made: Any, out: Path) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tinyvmaf.data.imported.layouts import ClipPlace, Layout, place_of_clip
 from tinyvmaf.data.imported.names import role_of, score_name, statistic_of
 from tinyvmaf.data.imported.opinion_files import ClipTable, scale_of
-from tinyvmaf.data.imported.precision import decimals_of
+from tinyvmaf.data.imported.precision import decimals_by_column, decimals_of, decimals_of_single, half_unit
 from tinyvmaf.data.imported.table import Opinion, PublishedScore, as_table, provenance_of
 from tinyvmaf.data.imported.teachers import TeacherOf, find_teacher
 from tinyvmaf.errors import TinyvmafError
@@ -36,6 +36,10 @@ class Rows:
     frame: NDArray[np.int64]
     columns: Mapping[str, Floats]
     """NaN where a log lacks the value."""
+    group: NDArray[np.int64] | None = None
+    """`[N]`, a number for the libvmaf that wrote the row; None: one for all."""
+    single: frozenset[str] = frozenset()
+    """Columns that were stored in float32."""
 
 
 def assemble(
@@ -78,7 +82,7 @@ def assemble(
             placed[test, clip] = ClipPlace(clip, told, test, place.layout)
     merged = _merged([placed[key] for key in keys])
     found_notes += [f"merged into source {new}: {', '.join(others)}" for new, others in merged.items()]
-    columns, decimals, scores, left_out = _named(rows.columns, placed, keys, teacher_of)
+    columns, decimals, scores, left_out = _named(rows, placed, keys, teacher_of)
     found_notes += left_out
     if "adm2" in columns and any(re.match(r"v?[01]\.\d", version) for version in versions):
         found_notes.append(
@@ -126,15 +130,20 @@ def _merged(places: Sequence[ClipPlace]) -> dict[str, list[str]]:
 
 
 def _named(
-    published: Mapping[str, Floats],
+    rows: Rows,
     placed: Mapping[ClipKey, ClipPlace],
     keys: Sequence[ClipKey],
     teacher_of: TeacherOf,
 ) -> tuple[dict[str, Floats], dict[str, int | None], list[PublishedScore], list[str]]:
     """The columns with each score under its teacher's name, their decimals, the scores, and what was left out."""
     notes: list[str] = []
+    published, written = rows.columns, decimals_by_column(rows.columns, rows.group)
+    for name in rows.single & set(published):
+        most = decimals_of_single(published[name])
+        own = written[name]
+        written[name] = most if own is None else min(own, most)
     columns = {name: values for name, values in published.items() if role_of(name) == "feature"}
-    decimals = {name: decimals_of(values) for name, values in columns.items()}
+    decimals = {name: written[name] for name in columns}
     features = dict(columns)
     declared = {k: v for key in keys for k, v in placed[key].layout.scores.items()}
     scores: list[PublishedScore] = []
@@ -145,7 +154,7 @@ def _named(
         if role_of(name) != "score":
             continue
         plain = score_name(name)
-        places = decimals_of(values)
+        places = written[name]
         score = find_teacher(plain, values, features, decimals, places, teacher_of, declared=declared.get(plain))
         if score.column in columns:
             old = columns[score.column]
@@ -154,7 +163,7 @@ def _named(
                 notes.append(f"left out: {name}, a second column for {score.column}")
                 continue
             columns[score.column] = np.where(np.isfinite(old), old, values)
-            decimals[score.column] = decimals_of(columns[score.column])
+            decimals[score.column] = max(decimals[score.column], places, key=half_unit)
             notes.append(
                 f"scores under the names {next(s for s in scores if s.column == score.column).published} "
                 f"and {name} are one column, {score.column}"
@@ -168,10 +177,10 @@ def _named(
             continue
         of, statistic = found
         base = next((s.column for s in scores if of in (s.published, None) and (of or "b_v" in s.column)), of or "vmaf")
-        columns[f"{base}_{statistic}"], decimals[f"{base}_{statistic}"] = values, decimals_of(values)
+        columns[f"{base}_{statistic}"], decimals[f"{base}_{statistic}"] = values, written[name]
     for name, values in columns.items():
-        if (places := decimals[name]) is not None:
-            columns[name] = np.round(values, places)
+        if name not in rows.single and (places := decimals_of(values)) is not None:
+            columns[name] = np.round(values, places)  # without libvmaf 1's noise
     return columns, decimals, scores, notes
 
 

@@ -120,6 +120,8 @@ def _published(path: Path, teacher_of: TeacherOf, layouts: tuple[Layout, ...]) -
         table = pq.read_table(path) if path.suffix == ".parquet" else pyarrow.csv.read_csv(path)
     except (OSError, pa.ArrowException) as error:
         raise TinyvmafError(f"{path}: {error}") from error
+    if not table.num_rows:
+        raise TinyvmafError(f"{path}: no rows")
     clip_column, frame_column = (_first(table, names, path) for names in (_CLIP, _FRAME))
     test_column = "test" if "test" in table.column_names else None
     index = [name for name in (test_column, clip_column) if name]
@@ -139,7 +141,8 @@ def _published(path: Path, teacher_of: TeacherOf, layouts: tuple[Layout, ...]) -
     named = names_of(columns, versions[0] if versions else None)
     first = {named[column]: column for column in reversed(list(columns))}
     columns = {name: columns[first[name]] for name in dict.fromkeys(named.values())}
-    rows = Rows(keys, of, table[frame_column].to_numpy().astype(np.int64), columns)
+    single = frozenset(name for name in columns if pa.types.is_float32(table.schema.field(first[name]).type))
+    rows = Rows(keys, of, table[frame_column].to_numpy().astype(np.int64), columns, single=single)
     table, provenance = assemble(
         name,
         rows,

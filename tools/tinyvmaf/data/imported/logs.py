@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from tinyvmaf.data.imported.names import role_of
 from tinyvmaf.errors import LogError
 
-PARSER: Final = 2
+PARSER: Final = 3
 """Counts the changes of what is read from a log; stored logs of another parser are read again."""
 _LISTED: Final = 4
 """Frames that a note names."""

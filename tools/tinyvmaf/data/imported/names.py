@@ -25,7 +25,7 @@ _FEATURE: Final = re.compile(
     r"ciede|cambi|scale_?\d|input_mse|pts|time|speed|msad|xpsnr|vca|siti|si$|ti$|brisque|niqe|butteraugli|dlm|essim|lpips).*)$",
     re.IGNORECASE,
 )
-_MEMBER: Final = re.compile(r"^(?P<of>vmaf.*)_(?P<member>\d{4})$", re.IGNORECASE)
+_MEMBER: Final = re.compile(r"^(?P<of>vmaf.*)_(?P<member>0\d{3})$", re.IGNORECASE)
 _STATISTICS: Final = {
     "bagging": "bagging",
     "stddev": "stddev",

@@ -16,6 +16,8 @@ from tinyvmaf.vmaf.teacher import Svr, Teacher
 
 MOST_DECIMALS = 9
 """A column with more decimals than this was not rounded by a log."""
+_DISTINCT = 50
+"""Values that show how many decimals they were written with: that all end with 0 by chance happens once in 10^50."""
 _NOISE = 1e-14
 _CHUNK_ROWS = 1024
 
@@ -33,6 +35,39 @@ def decimals_of(values: ArrayLike) -> int | None:
         if (np.abs(np.round(x, decimals) - x) <= noise).all():
             return decimals
     return None
+
+
+def decimals_by_column(
+    columns: Mapping[str, NDArray[np.float64]], group: NDArray[np.int64] | None = None
+) -> dict[str, int | None]:
+    """The decimals of each column: the fewest of any group, so that what they allow holds for all rows.
+
+    A column with few distinct values, such as the motion of still pictures, does not show its decimals: it gets the
+    most that another column of its group has.
+
+    Args:
+        columns: `[N]` each.
+        group: `[N]`, rows that were written alike, such as those of one libvmaf; None: all.
+    """
+    found: dict[str, int | None] = {}
+    for number in [None] if group is None else np.unique(group).tolist():
+        parts = {n: values if number is None else values[group == number] for n, values in columns.items()}
+        parts = {name: part[np.isfinite(part)] for name, part in parts.items()}
+        own = {name: decimals_of(part) for name, part in parts.items() if len(part)}
+        most = max((decimals for decimals in own.values() if decimals is not None), default=0)
+        for name, decimals in own.items():
+            if decimals is not None and len(np.unique(parts[name])) < _DISTINCT:
+                decimals = most
+            old = found.get(name, decimals)
+            found[name] = decimals if old is None else old if decimals is None else min(old, decimals)
+    return {name: found.get(name, 0) for name in columns}
+
+
+def decimals_of_single(values: ArrayLike) -> int:
+    """The decimals that float32 leaves of values with 6: its own half unit, `|x| 2^-24`, comes on top of theirs."""
+    x = np.abs(np.asarray(values, dtype=np.float64))
+    largest = float(x[np.isfinite(x)].max(initial=0.0))
+    return int(np.floor(-np.log10(2.0 * (largest * 2.0**-24 + half_unit(6)))))
 
 
 def half_unit(decimals: int | None) -> float:

@@ -212,19 +212,22 @@ def _parse(log: LogFile, folder: Path) -> _Parsed:
     digest = hashlib.sha256(data).hexdigest()
     key, store = key_of({"imported log": digest, "parser": PARSER}), Store(folder)
     known = store.get(key)
+    there = known is not None
     if known is not None:
         about = store.about(key)
-        return _Parsed(key, digest, frames=len(known), remembered=True, **about | {"notes": tuple(about["notes"])})
-    try:
-        rows = parse_any(data)
-    except NotALogError as error:
-        return _Parsed(key, digest, None, None, False, (), 0, error.message, not_a_log=True)
-    except LogError as error:
-        return _Parsed(key, digest, None, None, False, (), 0, error.message)
-    about = {"version": rows.version, "model": rows.model, "cut_off": rows.cut_off, "notes": list(rows.notes)}
-    columns = {_FRAME: rows.frame} | dict(rows.columns)
-    store.put(key, pa.table({name: pa.array(column) for name, column in columns.items()}), about)
-    return _Parsed(key, digest, frames=len(rows.frame), **about | {"notes": rows.notes})
+    else:
+        try:
+            rows = parse_any(data)
+        except LogError as error:
+            no_log = isinstance(error, NotALogError)
+            return _Parsed(key, digest, None, None, False, (), 0, error.message, not_a_log=no_log)
+        columns = {_FRAME: rows.frame} | dict(rows.columns)
+        known = pa.table({name: pa.array(column) for name, column in columns.items()})
+        about = {"kind": "imported log", "clip": Path(log.member or log.path).name, "frames": len(known)}
+        about |= {"libvmaf": rows.version, "model": rows.model, "cut_off": rows.cut_off, "notes": list(rows.notes)}
+        store.put(key, known, about)
+    notes = tuple(about["notes"])
+    return _Parsed(key, digest, about["libvmaf"], about["model"], about["cut_off"], notes, len(known), remembered=there)
 
 
 def _joined(used: dict[ClipKey, tuple[LogFile, _Parsed]], store: Store) -> Rows:
@@ -245,7 +248,10 @@ def _joined(used: dict[ClipKey, tuple[LogFile, _Parsed]], store: Store) -> Rows:
             if name not in columns:
                 columns[name] = np.full(starts[-1], np.nan)
             columns[name][start : start + len(table)] = table[first[name]].to_numpy()
-    return Rows(tuple(used), np.repeat(np.arange(len(tables)), lengths), frame, columns)
+    of = np.repeat(np.arange(len(tables)), lengths)
+    versions = [one.version or "" for _, one in used.values()]
+    group = np.array([sorted(set(versions)).index(version) for version in versions])[of]
+    return Rows(tuple(used), of, frame, columns, group)
 
 
 def _short(notes: list[str]) -> list[str]:

@@ -19,6 +19,8 @@ DETECTED_ON: Final = 4096
 """Rows, spread over the set."""
 # float32 features, of which libvmaf printed the decimals, are off by less than this share of what those allow.
 _SLACK: Final = 1.01
+# No feature is as large: such a row is damaged.
+_LARGEST: Final = 1e6
 
 
 def find_teacher(
@@ -73,7 +75,7 @@ def _compared(
 ) -> tuple[float, float] | None:
     """The largest difference on a sample, and as a share of what is allowed; None: no row has all values."""
     rows = np.column_stack([columns[name] for name in teacher.feature_names])
-    usable = np.flatnonzero(np.isfinite(rows).all(axis=1) & np.isfinite(values))
+    usable = np.flatnonzero((np.abs(rows) < _LARGEST).all(axis=1) & np.isfinite(values))
     if not len(usable):
         return None
     # Saturated scores fit many teachers: rows inside the scale come first.

@@ -82,6 +82,11 @@ class Store:
                 os.utime(path)
         return table
 
+    def get_described(self, key: str) -> tuple[pa.Table, dict[str, Any]] | None:
+        """The stored table with its description, as `get`."""
+        table = self.get(key)
+        return None if table is None else (table, dict(json.loads(table.schema.metadata[_ABOUT])))
+
     def put(self, key: str, table: pa.Table, about: Mapping[str, Any]) -> None:
         """Store a table with a description of it (JSON values)."""
         table = table.replace_schema_metadata({_ABOUT: json.dumps(about, sort_keys=True)})
@@ -106,8 +111,8 @@ class Store:
 
     def about(self, key: str) -> dict[str, Any]:
         """The description of a stored table; empty if there is none."""
-        table = self.get(key)
-        return {} if table is None else dict(json.loads(table.schema.metadata[_ABOUT]))
+        found = self.get_described(key)
+        return {} if found is None else found[1]
 
     def prune(self, older_than_s: float) -> list[StoredTable]:
         """Remove and return the tables not used for that long."""

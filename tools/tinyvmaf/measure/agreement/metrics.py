@@ -44,8 +44,8 @@ class AgreementMetrics:
     """The slope of the least-squares line of got over expected; 1: same scale."""
 
     def as_dict(self) -> dict[str, float | None]:
-        """The metrics by name for JSON, with None for NaN."""
-        return {name: None if math.isnan(value) else value for name, value in asdict(self).items()}
+        """The metrics by name for JSON, with None for what is not finite."""
+        return {name: value if math.isfinite(value) else None for name, value in asdict(self).items()}
 
 
 def agreement(

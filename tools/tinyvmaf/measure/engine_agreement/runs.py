@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyvmaf.errors import CouldNotRunError, ModelError
-from tinyvmaf.model.engines import Engine, EngineError, Session, Settings, UnsupportedModelError
+from tinyvmaf.model.engines import Engine, EngineError, Session, Settings, UnsupportedModelError, all_scores
 from tinyvmaf.model.subject import Subject
 
 BATCHES: Final = (1, 2, 7, 64, 4096)
@@ -33,12 +33,12 @@ def in_batches(session: Session, rows: NDArray[np.float32], batch: int) -> NDArr
         rows: float32 `[N, F]`, N above 0.
 
     Returns:
-        float32 `[N]`.
+        float32 `[N]`, also those that are not finite.
 
     Raises:
         ModelError: as `Session.run`.
     """
-    return np.concatenate([session.run(rows[i : i + batch]) for i in range(0, len(rows), batch)])
+    return np.concatenate([all_scores(session, rows[i : i + batch]) for i in range(0, len(rows), batch)])
 
 
 def load(subject: Subject, engine: Engine, settings: Settings = DEFAULT) -> Session:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyvmaf.measure.engine_agreement.rows import Rows
-from tinyvmaf.measure.engine_agreement.ulp import distances
+from tinyvmaf.measure.engine_agreement.ulp import apart
 
 Scores = Callable[[Rows], NDArray[np.float32]]
 
@@ -47,7 +47,7 @@ def search(
         steps: number of steps.
 
     Raises:
-        UlpError: scores are not finite or not float32.
+        UlpError: scores are not float32.
     """
     rng = np.random.default_rng(seed)
     spread = np.maximum(np.abs(start).max(axis=0, initial=0.0, where=np.abs(start) < 1e3), 1e-3).astype(np.float64)
@@ -76,7 +76,7 @@ def _seen(reference: Scores, other: Scores, rows: Rows) -> NDArray[np.void]:
     size = np.abs(expected.astype(np.float64))
     seen = np.empty(len(rows), dtype=fields)
     seen["row"], seen["expected"], seen["got"], seen["batch"] = rows, expected, got, len(rows)
-    seen["ulp"] = distances(expected, got)
+    seen["ulp"] = apart(expected, got)
     seen["nearness"] = np.where(size > 0.0, -np.log2(np.maximum(size, 1e-300)), -1e3)
     return seen
 

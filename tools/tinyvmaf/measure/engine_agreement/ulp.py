@@ -16,6 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from tinyvmaf.errors import TinyvmafError
 
+NOT_FINITE: Final = np.uint64(2**32)
+"""The distance of a finite float32 from NaN or infinity: more than that of any two finite ones."""
 _BITS: Final = {np.dtype(np.float32): 32, np.dtype(np.float64): 64}
 
 
@@ -63,6 +65,21 @@ def _ordered(name: str, values: NDArray[np.floating]) -> NDArray[np.int64]:
     return np.asarray(np.where(bits < 0, -magnitude, magnitude))
 
 
+def apart(expected: NDArray[np.float32], got: NDArray[np.float32]) -> NDArray[np.uint64]:
+    """As `distances`, also of scores that are not finite: 0 if both are the same, `NOT_FINITE` if one is not finite.
+
+    Raises:
+        UlpError: types or shapes differ.
+    """
+    if expected.dtype != np.float32 or expected.shape != got.shape:
+        return distances(expected, got)  # which says what is wrong
+    same = (expected == got) | (np.isnan(expected) & np.isnan(got))
+    finite = np.isfinite(expected) & np.isfinite(got)
+    found = np.where(same, np.uint64(0), NOT_FINITE)
+    found[finite] = distances(expected[finite], got[finite])
+    return found
+
+
 @dataclass(frozen=True)
 class UlpComparison:
     """The result of comparing two arrays of scores."""
@@ -77,7 +94,8 @@ class UlpComparison:
     above: int
     """The number of values further apart than the bound."""
     histogram: Mapping[str, int]
-    """The number of values that are 0, 1, 2, 3-4, 5-8, ... ULP apart, up to the largest distance."""
+    """The number of values that are 0, 1, 2, 3-4, 5-8, ... ULP apart, up to the largest distance of finite ones, and
+    of those of which one is not finite."""
     row: int
     """The first row with the largest distance."""
     expected: float
@@ -90,10 +108,15 @@ class UlpComparison:
         """Whether any value is further apart than the bound."""
         return self.above > 0
 
+    @property
+    def furthest(self) -> str:
+        """The largest distance in words."""
+        return f"{self.max} ULP" if self.max < NOT_FINITE else "NaN or infinity instead of a finite score"
+
     def explain(self) -> str:
         """The comparison as text: a summary, the worst row with all its bits, and the histogram."""
         lines = [
-            f"{self.above} of {self.count} values more than {self.bound} ULP apart, at most {self.max} ULP in "
+            f"{self.above} of {self.count} values more than {self.bound} ULP apart, at most {self.furthest} in "
             f"{self.dtype}",
             f"  row {self.row}: expected {self._exact(self.expected)}",
             f"  {'':{len(str(self.row))}}           got {self._exact(self.got)}",
@@ -132,34 +155,38 @@ class UlpComparison:
 def compare(
     expected: NDArray[np.floating], got: NDArray[np.floating], *, bound: int, inputs: ArrayLike | None = None
 ) -> UlpComparison:
-    """Compare two arrays of scores.
+    """Compare two arrays of scores. Rows on which both are NaN, or the same infinity, are left out.
 
     Args:
-        expected, got: `[N]`, as for `distances`.
+        expected, got: `[N]`, as for `distances`; float32 may be not finite, see `apart`.
         bound: ULP, from 0.
         inputs: `[N, F]` real numbers, the feature rows of the scores.
 
     Raises:
         UlpError: as `distances`; or no value, more than one dimension, inputs of another length, or a bound below 0.
     """
-    apart = distances(expected, got)
-    if apart.ndim != 1 or not apart.size:
+    far = apart(expected, got) if expected.dtype == np.float32 else distances(expected, got)
+    if far.ndim != 1 or not far.size:
         raise UlpError(
-            f"cannot compare values of shape {list(apart.shape)}", hint="use one dimension and at least one value"
+            f"cannot compare values of shape {list(far.shape)}", hint="use one dimension and at least one value"
         )
     rows = None if inputs is None else np.asarray(inputs)
-    if rows is not None and (rows.ndim != 2 or len(rows) != len(apart)):
-        raise UlpError(f"inputs have shape {list(rows.shape)} for {len(apart)} values")
+    if rows is not None and (rows.ndim != 2 or len(rows) != len(far)):
+        raise UlpError(f"inputs have shape {list(rows.shape)} for {len(far)} values")
     if bound < 0:
         raise UlpError(f"the bound is {bound} ULP, below 0")
-    row = int(apart.argmax())
+    counted = np.flatnonzero(np.isfinite(expected) | np.isfinite(got) | (far > 0))
+    if not counted.size:
+        raise UlpError(f"no score of {len(far)} rows is finite, so there is nothing to compare")
+    row = int(counted[far[counted].argmax()])
+    far = far[counted]
     return UlpComparison(
         dtype=expected.dtype.name,
-        count=apart.size,
+        count=far.size,
         bound=bound,
-        max=int(apart[row]),
-        above=int((apart > np.uint64(bound)).sum()),
-        histogram=_histogram(apart),
+        max=int(far.max()),
+        above=int((far > np.uint64(bound)).sum()),
+        histogram=_histogram(far),
         row=row,
         expected=float(expected[row]),
         got=float(got[row]),
@@ -167,13 +194,15 @@ def compare(
     )
 
 
-def _histogram(apart: NDArray[np.uint64]) -> dict[str, int]:
+def _histogram(far: NDArray[np.uint64]) -> dict[str, int]:
     """Counts per class; the upper ends of the classes are 0 and the powers of two."""
-    most = int(apart.max())
+    if lost := int((far == NOT_FINITE).sum()):
+        return (_histogram(far[far < NOT_FINITE]) if lost < far.size else {}) | {"not finite": lost}
+    most = int(far.max())
     ends = [0, *(2**i for i in range(max(most - 1, 0).bit_length() + 1))] if most else [0]
     starts = [0, *(end + 1 for end in ends[:-1])]
     # Search by starts: the last end may be 2^64, which uint64 does not have.
-    classes = np.searchsorted(np.array(starts, dtype=np.uint64), apart, side="right") - 1
+    classes = np.searchsorted(np.array(starts, dtype=np.uint64), far, side="right") - 1
     counts = np.bincount(classes, minlength=len(starts)).tolist()
     names = [f"{a}" if a == b else f"{a}-{b}" for a, b in zip(starts, ends, strict=True)]
     return dict(zip(names, counts, strict=True))

@@ -5,13 +5,14 @@ from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinyvmaf.errors import CouldNotRunError, ModelError
 from tinyvmaf.files import sha256
 from tinyvmaf.measure import environment
-from tinyvmaf.measure.agreement import ConstantError, plcc
+from tinyvmaf.measure.agreement import plcc
 from tinyvmaf.measure.external.rows import Floats, SetRows
-from tinyvmaf.model.engines import OnnxRuntimeCpu
+from tinyvmaf.model.engines import OnnxRuntimeCpu, all_scores
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.train.recipes import Recipe, read_recipe, recipe_ids
 
@@ -61,18 +62,23 @@ class HeldSet:
         return self.of.clip_means(self.of.expected), self.got if self.per_clip else self.of.clip_means(self.got)
 
     @property
+    def _finite(self) -> NDArray[np.bool_]:
+        """Of the frames. What is not finite fails as a frame, and hides no other."""
+        return np.isfinite(self.got)
+
+    @property
     def rmse(self) -> float:
-        """Of all frames, VMAF points."""
-        return float(np.sqrt(np.mean(self.error**2)))
+        """Of all frames with a finite score, VMAF points."""
+        return float(np.sqrt(np.mean(self.error[self._finite] ** 2)))
 
     @property
     def plcc(self) -> float | None:
-        """Of all frames; None where the teacher's scores hardly vary. NaN if the model's do not."""
+        """Of all frames with a finite score; None where the teacher's scores hardly vary. NaN if the model's do not."""
         if len(self.got) < 3 or self.of.expected.std() < _LEAST_SPREAD:
             return None
         try:
-            return plcc(self.of.expected, self.got)
-        except ConstantError:
+            return plcc(self.of.expected[self._finite], self.got[self._finite])
+        except ValueError:  # constant, or too few
             return float("nan")
 
     @cached_property
@@ -144,7 +150,7 @@ def hold_model(subject: Subject, of: SetRows, *, per_clip: bool = False) -> Held
 
     Raises:
         CouldNotRunError: the model cannot be loaded, which is for the contract gate to say.
-        ModelError: it takes a feature that its teacher does not, cannot be run, or gives what is not finite.
+        ModelError: it takes a feature that its teacher does not, or cannot be run.
     """
     names = of.teacher.feature_names
     if foreign := [name for name in subject.features if name not in names]:
@@ -159,7 +165,7 @@ def hold_model(subject: Subject, of: SetRows, *, per_clip: bool = False) -> Held
         return HeldSet(subject.id, of, np.array(scores), per_clip=True)
 
     def run() -> Floats:
-        parts = [session.run(rows[start : start + _BATCH]) for start in range(0, len(rows), _BATCH)]
+        parts = [all_scores(session, rows[start : start + _BATCH]) for start in range(0, len(rows), _BATCH)]
         return np.concatenate(parts).astype(np.float64)
 
     fields = {

@@ -7,9 +7,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyvmaf.data.external import code_sha256
 from tinyvmaf.data.imported import Imported, PublishedScore, allowed_by_rounding
 from tinyvmaf.errors import CouldNotRunError, TeacherError
-from tinyvmaf.measure.external.rows import Floats, LacksError, SetRows, code
+from tinyvmaf.measure.external.rows import CODE, Floats, LacksError, SetRows
 from tinyvmaf.vmaf.teacher import KNOWN
 
 _TOO_COARSE: Final = 0.1
@@ -108,7 +109,7 @@ def hold_column(score: PublishedScore, found: Imported, of: SetRows) -> HeldColu
         "kind": "external allowed",
         "teacher": of.teacher.sha256,
         "decimals": [*decimals.values(), of_score],
-        "code": code(),
+        "code": code_sha256(*CODE),
     }
     allowed = of.stored(fields, lambda: allowed_by_rounding(of.teacher, of.rows, decimals, of_score))
     # Scores of unrounded logs differ by the rounding of float64 sums.

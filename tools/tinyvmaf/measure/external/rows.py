@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Final, overload
 
 import numpy as np
@@ -11,17 +10,18 @@ import pyarrow as pa
 from blake3 import blake3
 from numpy.typing import NDArray
 
-import tinyvmaf
+from tinyvmaf.data.external import code_sha256
 from tinyvmaf.data.imported import Imported
 from tinyvmaf.data.store import Store, key_of
-from tinyvmaf.errors import TeacherError, TinyvmafError
-from tinyvmaf.files import sha256
+from tinyvmaf.errors import CouldNotRunError, TeacherError, TinyvmafError
 from tinyvmaf.vmaf.domain import Domain
 from tinyvmaf.vmaf.teacher import Teacher
 
 Floats = NDArray[np.float64]
-_CODE: Final = ("vmaf/teacher", "data/imported/precision.py")
-"""What computes that is stored here."""
+CODE: Final = ("vmaf/teacher", "data/imported/precision.py")
+"""What computes the values that are kept."""
+_LARGEST: Final = 1e6
+"""The size of a feature; those of teachers stay below 1,000."""
 
 
 class LacksError(TinyvmafError):
@@ -52,7 +52,12 @@ class SetRows:
     @cached_property
     def expected(self) -> Floats:
         """The teacher's scores, `[N]`, VMAF points."""
-        fields = {"kind": "external truth", "teacher": self.teacher.sha256, "code": code(), "numpy": np.__version__}
+        fields = {
+            "kind": "external truth",
+            "teacher": self.teacher.sha256,
+            "code": code_sha256(*CODE),
+            "numpy": np.__version__,
+        }
         return self.stored(fields, lambda: self.teacher.predict(self.rows))
 
     @cached_property
@@ -118,6 +123,7 @@ def rows_of(found: Imported, teacher: Teacher, store: Store, name: str | None = 
 
     Raises:
         LacksError: the set has no values of one of its features.
+        CouldNotRunError: a value is one that no libvmaf gives: the set is damaged.
     """
     names, table = teacher.feature_names, found.data.table
     name = name or found.name
@@ -129,6 +135,10 @@ def rows_of(found: Imported, teacher: Teacher, store: Store, name: str | None = 
     index = np.flatnonzero(np.isfinite(rows).all(axis=1))
     if not len(index):
         raise LacksError(f"{name} has no frame with all features of {teacher.id}")
+    if (absurd := np.argwhere(np.abs(rows[index]) > _LARGEST)).size:
+        row, column = index[absurd[0, 0]], absurd[0, 1]
+        at = f"clip {table['clip'][int(row)]} frame {table['frame'][int(row)]}"
+        raise CouldNotRunError(f"{name}: {names[column]} of {at} is {rows[row, column]:g}, which no libvmaf gives")
     encoded = table["clip"].combine_chunks().dictionary_encode().take(pa.array(index))
     names_of, codes = np.array(encoded.dictionary.to_pylist()), encoded.indices.to_numpy()
     used, clip = np.unique(codes, return_inverse=True)
@@ -146,10 +156,3 @@ def rows_of(found: Imported, teacher: Teacher, store: Store, name: str | None = 
         len(rows) - len(index),
         store,
     )
-
-
-def code() -> str:
-    """A hash of what computes the stored values."""
-    package = Path(tinyvmaf.__file__).parent
-    found = [file for name in _CODE for file in ((package / name), *sorted((package / name).glob("*.py")))]
-    return sha256(b"\0".join(file.read_bytes() for file in found if file.is_file()))

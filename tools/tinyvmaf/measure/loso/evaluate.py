@@ -7,7 +7,8 @@ the truth is the clip's opinion, and frames have no truth.
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.measure.agreement import AgreementMetrics, ConstantError, Interval, agreement, cluster_bootstrap
 from tinyvmaf.measure.loso.opinions import ClipScores, opinion_report
 from tinyvmaf.measure.loso.report import FoldResult, FrameScores, LosoReport
-from tinyvmaf.model.engines import OnnxRuntimeCpu
+from tinyvmaf.model.engines import OnnxRuntimeCpu, all_scores
 from tinyvmaf.train.folds import FoldModel
 from tinyvmaf.train.recipes import Recipe
 from tinyvmaf.vmaf.teacher import Teacher
@@ -64,7 +65,7 @@ def evaluate(
 
     Raises:
         LosoError: no model, a source without rows, too few clips with a truth, or a truth that does not vary.
-        ModelError: a model cannot be run, or returns a value that is not finite.
+        ModelError: a model cannot be run, or gives no finite score of a clip or where opinions are the truth.
     """
     if not models:
         raise LosoError(f"{subject}: there is no fold to evaluate")
@@ -94,7 +95,7 @@ def evaluate(
         whole = _Scores(*(np.concatenate([getattr(p, name) for p in parts]) for name in ("clip", "expected", "got")))
         pooled[reading] = _agreement(f"{subject}, {reading}, pooled", whole)
         if np.isfinite(pooled[reading].plcc):
-            with contextlib.suppress(ValueError):  # too few clips vary
+            with contextlib.suppress(ValueError):  # too few clips vary, or a score is not finite
                 intervals[reading] = cluster_bootstrap(whole.clip.tolist(), whole.expected, whole.got)
     together = None
     if frames:
@@ -176,19 +177,25 @@ def _readings(
     if per_clip:
         clips = np.array([engine.run_clip(rows[index == i]) for i in range(len(names))])
         return {"clip": _Scores(names[judged], truth[judged], clips[judged])}
-    got = engine.run(rows).astype(np.float64)
+    # Without frames to fail, one score that is not finite fails them all.
+    run = partial(all_scores, engine) if opinions is None else engine.run
+    got = run(rows).astype(np.float64)
     found = {
         "clip": _Scores(names[judged], truth[judged], mean(got)[judged]),
-        "clip_pooled_first": _Scores(names[judged], truth[judged], engine.run(means).astype(np.float64)[judged]),
+        "clip_pooled_first": _Scores(names[judged], truth[judged], run(means).astype(np.float64)[judged]),
     }
     return found if opinions is not None else {"frame": _Scores(clip, scores, got), **found}
 
 
 def _agreement(where: str, scored: _Scores) -> AgreementMetrics:
+    """Of the finite scores; if there are others, the largest error is NaN."""
+    finite = np.isfinite(scored.got)
     try:
         # A constant model has failed; with a constant truth, no model can be evaluated.
-        return agreement(scored.expected, scored.got, constant_got="nan")
-    except ConstantError as error:
-        raise LosoError(f"{where}: {error}", hint="a source needs clips of different quality") from error
+        found = agreement(scored.expected[finite], scored.got[finite], constant_got="nan")
+        return found if finite.all() else replace(found, max_error=np.nan)
     except ValueError as error:
-        raise LosoError(f"{where}: {error}") from error
+        if not finite.all():
+            return AgreementMetrics(int(finite.sum()), *[np.nan] * 7)
+        hint = "a source needs clips of different quality" if isinstance(error, ConstantError) else None
+        raise LosoError(f"{where}: {error}", hint=hint) from error

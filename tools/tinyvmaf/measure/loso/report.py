@@ -75,6 +75,17 @@ class LosoReport:
         """The fold with the largest RMSE."""
         return max(self.folds, key=lambda fold: fold.agreements[reading].rmse)
 
+    @property
+    def not_finite(self) -> str:
+        """The first frame whose score is not finite, and how many there are; empty if there is none."""
+        if self.frames is None or (finite := np.isfinite(self.frames.got)).all():
+            return ""
+        row = int(np.argmin(finite))
+        return (
+            f"{(~finite).sum():,} of {len(finite):,} frames have no finite score on ONNX Runtime, the first is frame "
+            f"{self.frames.frame[row]} of {self.frames.clip[row]}: {self.frames.got[row]}"
+        )
+
     def as_dict(self) -> dict[str, Any]:
         """The report for JSON, with null for NaN."""
         summary: dict[str, Any] = {}
@@ -86,7 +97,7 @@ class LosoReport:
                 "pooled": pooled.as_dict(),
                 "interval95": {m: [i.low, i.high] for m, i in self.intervals.get(reading, {}).items()},
                 "worst_source": worst.held_out,
-                "worst_source_rmse": worst.agreements[reading].rmse,
+                "worst_source_rmse": _number(worst.agreements[reading].rmse),
             }
         folds = [
             {

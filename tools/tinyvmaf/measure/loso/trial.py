@@ -17,7 +17,7 @@ from tinyvmaf.errors import CouldNotRunError, TinyvmafError
 from tinyvmaf.measure.loso.evaluate import LosoError, evaluate, evaluate_recipe
 from tinyvmaf.measure.loso.opinions import MIN_SOURCES, OpinionReport
 from tinyvmaf.measure.loso.report import LosoReport
-from tinyvmaf.model.engines import OnnxRuntimeCpu
+from tinyvmaf.model.engines import OnnxRuntimeCpu, all_scores
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.train.folds import FitRequest, FoldModel, fold_models
 from tinyvmaf.train.recipes import Recipe, read_recipe, recipe_ids
@@ -107,18 +107,19 @@ class Trial:
         return {"folds": self.report, "registered file": self.report if same else self._evaluated([self.file])}
 
     @property
-    def against_viewers(self) -> OpinionReport:
-        """The folds' scores of clips with opinions, and those of their opponents.
+    def against_viewers(self) -> dict[str, OpinionReport]:
+        """Of each of `reports`, the scores of clips with opinions, and those of their opponents.
 
         Raises:
             CouldNotRunError: too few sources have opinions.
         """
-        if self.report.opinions is None:
+        found = {who: each.opinions for who, each in self.reports.items() if each.opinions is not None}
+        if found.keys() != self.reports.keys():
             raise CouldNotRunError(
                 f"{self.id}: too few sources have opinions",
                 hint=f"an interval over sources needs {MIN_SOURCES} or more",
             )
-        return self.report.opinions
+        return found
 
     @property
     def shown(self) -> LosoReport:
@@ -131,7 +132,7 @@ class Trial:
         assert self.subject is not None
         engine = OnnxRuntimeCpu(self.subject.data)
         inverse = np.argsort([self.features.index(feature) for feature in self.teacher.feature_names])
-        return largest_difference(lambda rows: engine.run(rows[:, inverse]), self.teacher)
+        return largest_difference(lambda rows: all_scores(engine, rows[:, inverse]), self.teacher)
 
     def _evaluated(self, models: list[FoldModel]) -> LosoReport:
         if self.recipe is None:

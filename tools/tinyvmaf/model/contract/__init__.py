@@ -1,7 +1,7 @@
 """The model contract, checked statically: nothing in the model runs, and no inference session is made.
 
-One ONNX file below 1,000,000 bytes, opset 17 of the default domain, operators from `OPERATORS` only, no external
-data, no subgraph, no function, every weight finite, and one graph from `features` float32 `[N, F]` to `score`
+One ONNX file below 1,000,000 bytes, opset 17 of the default domain, operators from `OPERATORS` and `ml.OPERATORS`, no
+external data, no subgraph, no function, every weight finite, and one graph from `features` float32 `[N, F]` to `score`
 float32 `[N, 1]` with the same symbolic N. A candidate may be hostile: what cannot be inspected is refused, and the
 cost of every check is linear in the size of the file.
 """
@@ -20,10 +20,12 @@ OUTPUT: Final = "score"
 
 OPERATORS: Final = frozenset(
     {
-        *("Abs", "Add", "And", "BatchNormalization", "Cast", "Ceil", "Celu", "Clip", "Concat", "Constant", "Div"),
+        *("Abs", "Add", "And", "BatchNormalization", "Cast", "Ceil", "Celu", "Clip", "Concat", "Constant"),
+        *("DequantizeLinear", "Div", "DynamicQuantizeLinear"),
         *("Dropout", "Elu", "Equal", "Erf", "Exp", "Flatten", "Floor", "Gather", "Gemm", "Greater", "GreaterOrEqual"),
         *("HardSigmoid", "HardSwish", "Identity", "LayerNormalization", "LeakyRelu", "Less", "LessOrEqual", "Log"),
-        *("MatMul", "Max", "Mean", "Min", "Mul", "Neg", "Not", "Or", "PRelu", "Pow", "Reciprocal", "ReduceMax"),
+        *("MatMul", "MatMulInteger", "Max", "Mean", "Min", "Mul", "Neg", "Not", "Or", "PRelu", "Pow", "QLinearMatMul"),
+        *("QuantizeLinear", "Reciprocal", "ReduceMax"),
         *("ReduceMean", "ReduceMin", "ReduceSum", "ReduceSumSquare", "Relu", "Reshape", "Round", "Selu", "Sigmoid"),
         *("Sign", "Slice", "Softmax", "Softplus", "Softsign", "Sqrt", "Squeeze", "Sub", "Sum", "Tanh"),
         *("ThresholdedRelu", "Transpose", "Unsqueeze", "Where"),
@@ -32,8 +34,10 @@ OPERATORS: Final = frozenset(
 """The allowed operators: all that a regressor on a few features needs.
 
 Each is a pure function of its inputs, and at least two independent engines have it. A list of forbidden operators would
-let through whatever a new ONNX version or a custom domain adds: loops, random numbers, strings. Each has one output;
-BatchNormalization and Dropout are those of inference."""
+let through whatever a new ONNX version or a custom domain adds: loops, random numbers, strings. Each has one output,
+except as in `OUTPUTS`; BatchNormalization and Dropout are those of inference. `ml` has those of `ai.onnx.ml`."""
+OUTPUTS: Final = {"DynamicQuantizeLinear": 3}
+"""How many outputs an operator has, if not one."""
 
 Tier = Literal["nano", "tiny", "small"]
 TIERS: Final[tuple[tuple[Tier, int], ...]] = (("nano", 10_000), ("tiny", 100_000), ("small", 1_000_000))

@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto
 
-from tinyvmaf.model.contract import IR_VERSIONS, LARGEST, MAX_NODES, OPERATORS, OPSET
+from tinyvmaf.model.contract import IR_VERSIONS, LARGEST, MAX_NODES, OPERATORS, OPSET, OUTPUTS, ml
 from tinyvmaf.model.contract.shapes import interface_faults, value_faults
 from tinyvmaf.model.contract.tensors import elements, tensor_faults
 from tinyvmaf.model.contract.words import in_one_line, node_name, quoted
@@ -33,6 +33,10 @@ _FIELDS: Final[dict[str, set[str]]] = {
     },
     "AttributeProto": {"name", "doc_string", "type", "f", "i", "t", "floats", "ints"},
 }
+_OPSETS: Final = [
+    [("", OPSET)],
+    *(order for v in ml.VERSIONS for order in ([("", OPSET), (ml.DOMAIN, v)], [(ml.DOMAIN, v), ("", OPSET)])),
+]
 _WHY_NOT: Final = {
     "functions": "model-local functions hide operators from the list of allowed ones",
     "sparse_initializer": "not every engine has sparse tensors",
@@ -67,10 +71,10 @@ def inspect(data: bytes) -> list[str]:
     return found or _checker_faults(model) or value_faults(model)
 
 
-def _field_faults(message: Any, where: str) -> list[str]:
+def _field_faults(message: Any, where: str, more: Collection[str] = ()) -> list[str]:
     # Whatever type an attribute declares: an engine might read the field all the same.
     used = {descriptor.name for descriptor, _ in message.ListFields()}
-    strange = sorted(used - _FIELDS[message.DESCRIPTOR.name])
+    strange = sorted(used - _FIELDS[message.DESCRIPTOR.name] - set(more))
     reason = "it is not known what engines do with it"
     return [f"{where} has a field {name}, which is refused: {_WHY_NOT.get(name, reason)}" for name in strange]
 
@@ -80,9 +84,12 @@ def _model_faults(model: ModelProto) -> list[str]:
     if model.ir_version not in IR_VERSIONS:
         found.append(f"IR version {model.ir_version} is not one of {IR_VERSIONS[0]} to {IR_VERSIONS[-1]}")
     opsets = [(o.domain, o.version) for o in model.opset_import[:10]]
-    if opsets != [("", OPSET)]:
+    if opsets not in _OPSETS:
         listed = ", ".join(f"{quoted(domain)} version {version}" for domain, version in opsets) or "none"
-        found.append(f"operator sets: {listed}; the contract is '' (ONNX's own) version {OPSET}, and no other domain")
+        found.append(
+            f"operator sets: {listed}; the contract is '' (ONNX's own) version {OPSET}, and no other domain but "
+            f"{ml.DOMAIN!r} version {ml.VERSIONS[0]} to {ml.VERSIONS[-1]}"
+        )
     size = model.ByteSize()
     known = ModelProto()
     known.CopyFrom(model)
@@ -99,7 +106,7 @@ def graph_faults(graph: GraphProto, newer: Collection[str] = ()) -> list[str]:
     """Faults of a graph's fields, operators and tensors. Inputs and outputs are not checked.
 
     Args:
-        newer: operators that are allowed besides those of the contract.
+        newer: operators that are allowed besides those of the contract, with their domain in front if they have one.
     """
     found = _field_faults(graph, "the graph")
     total = 0
@@ -119,17 +126,29 @@ def graph_faults(graph: GraphProto, newer: Collection[str] = ()) -> list[str]:
             found.append(f"initializer {quoted(value.name)} is an input too, so a caller could replace it")
     for i, node in enumerate(graph.node):
         where = node_name(i, node)
-        if node.domain:
-            found.append(f"{where} is of the domain {quoted(node.domain)}; only ONNX's own operators are allowed")
-        elif node.op_type not in OPERATORS and node.op_type not in newer:
-            found.append(f"{where} is not of an allowed operator; those are {', '.join(sorted(OPERATORS))}")
-        elif len(node.output) > 1 or _trains(node):
-            found.append(f"{where} is of training: it has one output and no training_mode in a model for inference")
+        operator = f"{node.domain}.{node.op_type}" if node.domain else node.op_type
+        if operator not in newer:
+            found += [*_operator_faults(node, where)]
         found += _field_faults(node, where)
         for attribute in node.attribute:
-            if not (node.op_type in newer and attribute.type == AttributeProto.STRING):  # such as the kind of a Gelu
-                found += _attribute_faults(attribute, f"attribute {quoted(attribute.name)} of {where}")
+            text = operator in newer or node.domain == ml.DOMAIN  # such as the kind of a Gelu or a kernel
+            found += _attribute_faults(attribute, f"attribute {quoted(attribute.name)} of {where}", text=text)
     return found
+
+
+def _operator_faults(node: NodeProto, where: str) -> Iterator[str]:
+    if node.domain not in ("", ml.DOMAIN):
+        yield f"{where} is of the domain {quoted(node.domain)}; only ONNX's own operators are allowed"
+    elif node.op_type not in (ml.OPERATORS if node.domain else OPERATORS):
+        known = ml.OPERATORS if node.domain else OPERATORS
+        yield f"{where} is not of an allowed operator; those are {', '.join(sorted(known))}"
+    elif len(node.output) > OUTPUTS.get(node.op_type, 1) or _trains(node):
+        yield f"{where} is of training: it has one output and no training_mode in a model for inference"
+    elif node.domain:
+        try:
+            ml.read(node)
+        except ValueError as error:
+            yield f"{where}: {error}"
 
 
 def _trains(node: NodeProto) -> bool:
@@ -138,8 +157,8 @@ def _trains(node: NodeProto) -> bool:
     return chosen or any(one.name == "training_mode" and one.i for one in node.attribute)
 
 
-def _attribute_faults(attribute: AttributeProto, where: str) -> list[str]:
-    found = _field_faults(attribute, where)
+def _attribute_faults(attribute: AttributeProto, where: str, *, text: bool) -> list[str]:
+    found = _field_faults(attribute, where, {"s", "strings"} if text else ())
     if not np.isfinite([attribute.f, *attribute.floats]).all():
         found.append(f"{where} holds a value that is not finite")
     return found

@@ -3,10 +3,11 @@
 import math
 from typing import Final
 
+import numpy as np
 import onnx
-from onnx import GraphProto, ModelProto, ValueInfoProto
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
-from tinyvmaf.model.contract import INPUT, MAX_FEATURES, MAX_RANK, MAX_VALUES_A_ROW, OUTPUT
+from tinyvmaf.model.contract import INPUT, MAX_FEATURES, MAX_RANK, MAX_VALUES_A_ROW, OUTPUT, ml
 from tinyvmaf.model.contract.words import in_one_line, node_name, quoted, type_name
 
 # One row, for which operators may do something else, and a prime that is no width of a layer: an axis that it divides
@@ -84,6 +85,7 @@ def _inferred(model: ModelProto, rows: int) -> dict[str, list[int | str] | None]
     """The shapes of all values for this many rows: axes are a length, a symbol, or '?'; None for an unknown rank."""
     bare = ModelProto()
     bare.CopyFrom(model)
+    _replace_ml(bare.graph)
     # Shape inference falls back on the declared shapes, so a file could claim that its values are small.
     del bare.graph.value_info[:]
     bare.graph.output[0].type.tensor_type.ClearField("shape")
@@ -91,6 +93,43 @@ def _inferred(model: ModelProto, rows: int) -> dict[str, list[int | str] | None]
     # Without data_prop, which allocates constants: a Reshape to 2**47 rows made it allocate as much memory.
     inferred = onnx.shape_inference.infer_shapes(bare, check_type=True, strict_mode=True).graph
     return {value.name: _shape(value) for value in [*inferred.value_info, *inferred.output]}
+
+
+def _replace_ml(graph: GraphProto) -> None:
+    """Replace operators of `ai.onnx.ml` by ones of ONNX's own that take and give the same shapes, in place.
+
+    onnx infers no shapes for most of them. A width that does not fit is an error of inference, or an empty result.
+    """
+    nodes = list[NodeProto]()
+    for i, node in enumerate(graph.node):
+        if node.domain != ml.DOMAIN:
+            nodes.append(node)
+            continue
+        found, name = ml.read(node), f"{node.output[0]}/{i}"
+        x, (y,) = f"{name}/x", node.output
+        # All but TreeEnsemble give float32, whatever they take.
+        if node.op_type == "TreeEnsemble":
+            nodes.append(helper.make_node("Identity", node.input, [x]))
+        else:
+            nodes.append(helper.make_node("Cast", node.input, [x], to=TensorProto.FLOAT))
+        if isinstance(found, ml.Trees):
+            last = int(found.features.max())
+            ends = [numpy_helper.from_array(np.array([n]), f"{name}/{n}") for n in (last, last + 1)]
+            column = numpy_helper.from_array(np.array([1]), f"{name}/axis")
+            graph.initializer.extend([*ends, column])
+            nodes.append(helper.make_node("Slice", [x, *(one.name for one in ends), column.name], [y]))
+        elif isinstance(found, ml.Normalizer):
+            nodes.append(helper.make_node("Identity", [x], [y]))
+        else:
+            shape = (
+                (len(found.offset),)
+                if isinstance(found, ml.Scaler)
+                else (found.vectors.shape[1] if isinstance(found, ml.SupportVectors) else len(found.coefficients), 1)
+            )
+            graph.initializer.append(numpy_helper.from_array(np.zeros(shape, np.float32), f"{name}/w"))
+            nodes.append(helper.make_node("Add" if isinstance(found, ml.Scaler) else "MatMul", [x, f"{name}/w"], [y]))
+    del graph.node[:]
+    graph.node.extend(nodes)
 
 
 def _shape(value: ValueInfoProto) -> list[int | str] | None:

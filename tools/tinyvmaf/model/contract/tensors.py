@@ -16,6 +16,7 @@ _TYPES: Final[dict[int, tuple[int, str, str | None]]] = {
     TensorProto.FLOAT: (4, "float_data", "<f4"),
     TensorProto.DOUBLE: (8, "double_data", "<f8"),
     TensorProto.FLOAT16: (2, "int32_data", "<f2"),
+    TensorProto.BFLOAT16: (2, "int32_data", "<f4"),
     TensorProto.INT64: (8, "int64_data", None),
     TensorProto.INT32: (4, "int32_data", None),
     TensorProto.INT16: (2, "int32_data", None),
@@ -85,12 +86,14 @@ def _external(tensor: TensorProto, where: str) -> str:
 
 
 def _values(tensor: TensorProto, field: str, floating: str) -> NDArray[np.floating]:
-    if tensor.HasField("raw_data"):
-        return np.frombuffer(tensor.raw_data, dtype=floating)
-    held = getattr(tensor, field)
-    if field == "int32_data":  # it holds the bits of float16
-        return (np.array(held, dtype=np.int64) & 0xFFFF).astype(np.uint16).view(floating)
-    return np.array(held, dtype=floating)
+    raw = tensor.raw_data if tensor.HasField("raw_data") else None
+    if field != "int32_data":
+        return np.frombuffer(raw, floating) if raw is not None else np.array(getattr(tensor, field), dtype=floating)
+    # It holds the bits of float16, or of bfloat16: those are the upper half of a float32.
+    bits = np.array(getattr(tensor, field), dtype=np.int64) & 0xFFFF if raw is None else np.frombuffer(raw, "<u2")
+    if tensor.data_type == TensorProto.BFLOAT16:
+        return (bits.astype(np.uint32) << 16).view("<f4")
+    return bits.astype(np.uint16).view(floating)
 
 
 def _finite(values: NDArray[np.floating], dims: Sequence[int], where: str) -> list[str]:

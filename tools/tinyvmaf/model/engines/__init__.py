@@ -14,10 +14,12 @@ from tinyvmaf.model.engines.protocol import (
     Availability,
     Engine,
     EngineError,
+    NotFiniteError,
     Session,
     Settings,
     UnsupportedModelError,
 )
+from tinyvmaf.model.engines.session import all_scores
 
 __all__ = [
     "LEVELS",
@@ -25,11 +27,13 @@ __all__ = [
     "Engine",
     "EngineError",
     "EngineStatus",
+    "NotFiniteError",
     "OnnxRuntimeCpu",
     "Session",
     "Settings",
     "UnsupportedModelError",
     "all_engines",
+    "all_scores",
     "find",
     "our_engines",
     "table",

@@ -12,9 +12,11 @@ import onnx
 from numpy.typing import NDArray
 from onnx import AttributeProto, NodeProto, helper, numpy_helper
 
-from tinyvmaf.model.contract import OPSET
+from tinyvmaf.model.contract import OPSET, OUTPUTS, ml
+from tinyvmaf.model.engines.library import TYPES, Array, Library
+from tinyvmaf.model.engines.ml_operators import ml_operator
 from tinyvmaf.model.engines.model_file import ModelFile
-from tinyvmaf.model.engines.operators import INTEGERS, OPERATORS, TYPES, Array, Library
+from tinyvmaf.model.engines.operators import INTEGERS, OPERATORS
 from tinyvmaf.model.engines.protocol import UnsupportedModelError
 
 _CONSTANT: Final[Mapping[str, Callable[[AttributeProto], NDArray[np.generic]]]] = {
@@ -34,7 +36,8 @@ class ProgramStep:
     attributes: Mapping[str, Any]
     inputs: tuple[Any, ...]
     """Each a value's name, None if omitted, or a tuple of constant integers."""
-    output: str
+    outputs: tuple[str, ...]
+    """One for each that the operator gives, except the last ones if nothing reads them."""
 
 
 class Program:
@@ -68,14 +71,20 @@ class Program:
         values = {**self._constants, self._input: rows}
         for step in self._steps:
             inputs = [values[i] if isinstance(i, str) else i for i in step.inputs]
-            values[step.output] = step.operator(self._library, step.attributes, *inputs)
+            made = step.operator(self._library, step.attributes, *inputs)
+            values.update(zip(step.outputs, made if isinstance(made, tuple) else (made,), strict=False))
         return values[self._output]
 
 
 def _step(node: NodeProto, constants: Mapping[str, NDArray[np.generic]]) -> ProgramStep:
+    if node.domain == ml.DOMAIN and node.op_type in ml.OPERATORS:
+        try:
+            return ProgramStep(ml_operator, {"": ml.read(node)}, tuple(node.input), tuple(node.output))
+        except ValueError as error:
+            raise _lacks(node, str(error)) from error
     if node.domain not in ("", "ai.onnx") or node.op_type not in OPERATORS:
         raise _lacks(node, "it is not an operator of the contract")
-    if len(node.output) != 1:
+    if not 1 <= len(node.output) <= OUTPUTS.get(node.op_type, 1):
         raise _lacks(node, f"{len(node.output)} outputs")
     attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
     if node.op_type == "Cast":
@@ -88,7 +97,7 @@ def _step(node: NodeProto, constants: Mapping[str, NDArray[np.generic]]) -> Prog
             if inputs[place] not in constants:
                 raise _lacks(node, f"input {inputs[place]!r} is computed, not constant")
             inputs[place] = tuple(int(n) for n in constants[inputs[place]].ravel())
-    return ProgramStep(OPERATORS[node.op_type], attributes, tuple(inputs), node.output[0])
+    return ProgramStep(OPERATORS[node.op_type], attributes, tuple(inputs), tuple(node.output))
 
 
 def _lacks(node: onnx.NodeProto, why: str) -> UnsupportedModelError:

@@ -60,9 +60,7 @@ def parse(model: bytes, engine: Engine, settings: Settings) -> ModelFile:
             f"model: {len(inputs)} inputs {shapes} and {len(outputs)} outputs",
             hint="the contract is one input [N, F] and one output [N, 1]",
         )
-    floats = {onnx.TensorProto.DataType.Value(theirs): name for theirs, name in FLOATS.items()}
-    strange = {floats[t] for t in _types(proto.graph) if t in floats} - engine.arithmetic
-    if strange:
+    if strange := number_types(proto.graph) - engine.arithmetic:
         raise UnsupportedModelError(
             f"model: {engine.name} does not compute in {' or '.join(sorted(strange))}, which the model uses",
             hint="choose another engine for this model",
@@ -73,6 +71,14 @@ def parse(model: bytes, engine: Engine, settings: Settings) -> ModelFile:
 def _shape(value: "onnx.ValueInfoProto") -> list[int | str]:
     dims = value.type.tensor_type.shape.dim
     return [d.dim_value if d.HasField("dim_value") else d.dim_param for d in dims]
+
+
+def number_types(graph: "onnx.GraphProto") -> set[str]:
+    """The floating-point types in a graph, by the names in `FLOATS`."""
+    import onnx
+
+    floats = {onnx.TensorProto.DataType.Value(theirs): name for theirs, name in FLOATS.items()}
+    return {floats[t] for t in _types(graph) if t in floats}
 
 
 def _types(graph: "onnx.GraphProto") -> Iterator[int]:

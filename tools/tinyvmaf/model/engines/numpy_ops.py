@@ -16,7 +16,7 @@ from tinyvmaf.model.engines.model_file import parse
 from tinyvmaf.model.engines.protocol import Availability, Settings
 from tinyvmaf.model.engines.session import CheckedSession, Rows
 
-_FLOATS = frozenset({"float32", "float64"})
+_FLOATS = frozenset({"float16", "float32", "float64"})
 
 
 class NumpyLibrary:

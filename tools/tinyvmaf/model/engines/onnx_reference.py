@@ -33,6 +33,8 @@ class ReferenceSession(CheckedSession):
         except NotImplementedError as error:
             raise UnsupportedModelError(f"model: onnx {__version__} does not evaluate it: {error}") from error
         except Exception as error:  # onnx raises RuntimeError, TypeError and others
+            if "No implementation for operator" in str(error):  # of this version: it has newer ones only
+                raise UnsupportedModelError(f"model: onnx {__version__} does not evaluate it: {error}") from error
             raise ModelError(f"model: onnx {__version__} cannot load it: {error}") from error
         super().__init__("model", f"onnx {__version__}", file.width)
 
@@ -48,7 +50,7 @@ class OnnxReference:
 
     name: str = "onnx-reference"
     family: str = "numpy"
-    arithmetic: frozenset[str] = frozenset({"float32", "float64"})
+    arithmetic: frozenset[str] = frozenset({"float16", "float32", "float64"})
     levels: tuple[str, ...] = ("all",)
     threaded: bool = False
 

@@ -1,7 +1,8 @@
 """ONNX Runtime on the CPU, sequential, so that nothing depends on the machine's load. The reference engine.
 
 Observed: a row's result changes with the batch size only if the matrix product sums in another order. Some operators
-(Erf) have no float64 kernel; loading such a model fails.
+(Erf) have no float64 kernel; loading such a model fails. Few have one for float16: the others compute in float32, and
+not each result in between is rounded to float16.
 """
 
 import platform
@@ -105,7 +106,7 @@ class OnnxRuntimeCpuEngine:
 
     name: str = "onnxruntime-cpu"
     family: str = "onnxruntime"
-    arithmetic: frozenset[str] = frozenset({"float32", "float64"})
+    arithmetic: frozenset[str] = frozenset({"float16", "float32", "float64"})
     levels: tuple[str, ...] = LEVELS
     threaded: bool = True
 

@@ -6,21 +6,13 @@ node's attributes and its inputs (None if omitted). Inputs that give a shape or 
 
 import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
+from tinyvmaf.model.engines import quantized
+from tinyvmaf.model.engines.library import Array, Attributes, Library, Operator
 from tinyvmaf.model.engines.protocol import UnsupportedModelError
 
-Array = Any
-"""An array of the library, with 0 to 8 dimensions."""
-Attributes = Mapping[str, Any]
-Operator = Callable[..., Array]
-
-TYPES: Final = frozenset({"float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool"})
-"""Element types that both libraries support fully."""
 INTEGERS: Final[Mapping[str, tuple[int, ...]]] = {
     "Reshape": (1,),
     "ReduceSum": (1,),
@@ -29,31 +21,6 @@ INTEGERS: Final[Mapping[str, tuple[int, ...]]] = {
     "Unsqueeze": (1,),
 }
 """Operators with inputs for a shape, axes or places, and the indices of those inputs. They must be constants."""
-
-
-class Library(Protocol):
-    """The functions that differ between NumPy and PyTorch."""
-
-    @property
-    def xp(self) -> Any:
-        """The module itself, for the functions that do not differ."""
-        ...
-
-    def constant(self, value: NDArray[np.generic]) -> Array:
-        """An array of the library."""
-        ...
-
-    def cast(self, x: Array, dtype: str) -> Array:
-        """Elements as another of `TYPES`; floats lose their fraction when they become integers."""
-        ...
-
-    def erf(self, x: Array) -> Array:
-        """The error function."""
-        ...
-
-    def sigmoid(self, x: Array) -> Array:
-        """1 / (1 + exp(-x))."""
-        ...
 
 
 def _unary(name: str) -> Operator:
@@ -264,8 +231,10 @@ OPERATORS: Final[Mapping[str, Operator]] = {
     "Celu": _celu,
     "Clip": _clip,
     "Concat": _concat,
+    "DequantizeLinear": quantized.dequantize,
     "Div": _divide,
     "Dropout": lambda _, __, x, *___: x,
+    "DynamicQuantizeLinear": quantized.quantize_dynamically,
     "Elu": _elu,
     "Equal": lambda _, __, x, y: x == y,
     "Erf": lambda lib, _, x: lib.erf(x),
@@ -285,6 +254,7 @@ OPERATORS: Final[Mapping[str, Operator]] = {
     "LessOrEqual": lambda _, __, x, y: x <= y,
     "Log": _unary("log"),
     "MatMul": lambda lib, _, x, y: lib.xp.matmul(x, y),
+    "MatMulInteger": quantized.matmul_of_integers,
     "Max": _variadic("maximum"),
     "Mean": _average,
     "Min": _variadic("minimum"),
@@ -294,6 +264,8 @@ OPERATORS: Final[Mapping[str, Operator]] = {
     "Or": lambda lib, _, x, y: lib.xp.logical_or(x, y),
     "PRelu": lambda lib, _, x, slope: lib.xp.where(x >= 0, x, x * slope),
     "Pow": _power,
+    "QLinearMatMul": quantized.quantized_matmul,
+    "QuantizeLinear": quantized.quantize,
     "Reciprocal": lambda _, __, x: 1.0 / x,
     "ReduceMax": _extreme("amax"),
     "ReduceMean": _mean,

@@ -38,6 +38,14 @@ class UnsupportedModelError(ModelError):
     """An engine lacks an operator or a number type that a model needs. The model itself may be sound."""
 
 
+class NotFiniteError(ModelError):
+    """Some scores are NaN or infinite. `scores` has all of them, float32 `[N]`."""
+
+    def __init__(self, message: str, scores: NDArray[np.float32]) -> None:
+        super().__init__(message)
+        self.scores = scores
+
+
 @dataclass(frozen=True)
 class Settings:
     """How a session computes. No setting may change a score: the gate `backends` tests that.
@@ -87,8 +95,8 @@ class Session(Protocol):
 
         Raises:
             EngineError: out of memory, or a helper process died. This says nothing about the model.
-            ModelError: rows have the wrong width, the engine fails, or its output has the wrong shape or type or is
-                not finite.
+            ModelError: rows have the wrong width, the engine fails, or its output has the wrong shape or type.
+            NotFiniteError: a score is not finite.
         """
         ...
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinyvmaf.errors import ModelError
-from tinyvmaf.model.engines.protocol import EngineError
+from tinyvmaf.model.engines.protocol import EngineError, NotFiniteError, Session
 
 Rows = NDArray[np.float32]
 
@@ -21,6 +21,14 @@ def is_environments(error: Exception) -> bool:
     Runtimes report a full GPU in exceptions of their own, which only their words tell apart.
     """
     return isinstance(error, (MemoryError, OSError)) or any(words in str(error).lower() for words in _NO_MEMORY)
+
+
+def all_scores(session: Session, features: ArrayLike) -> Rows:
+    """As `Session.run`, with the scores that are not finite: one such row does not hide the others."""
+    try:
+        return session.run(features)
+    except NotFiniteError as error:
+        return error.scores
 
 
 class CheckedSession(ABC):
@@ -54,8 +62,8 @@ class CheckedSession(ABC):
 
         Raises:
             EngineError: out of memory, or a helper process died.
-            ModelError: rows have the wrong width, the engine fails, or its output has the wrong shape or is not
-                finite.
+            ModelError: rows have the wrong width, the engine fails, or its output has the wrong shape.
+            NotFiniteError: a score is not finite.
         """
         rows = self._rows(features)
         return self._scores(rows, len(rows))
@@ -102,8 +110,11 @@ class CheckedSession(ABC):
             raise kind(f"{self._name}: {self._engine} failed: {str(error) or repr(error)}") from error
         if scores.shape != (count, 1) or scores.dtype != np.float32:
             raise ModelError(f"{self._name} gave {scores.dtype} {list(scores.shape)} for {len(rows)} rows")
-        if not np.isfinite(scores).all():
-            row = int(np.argwhere(~np.isfinite(scores))[0][0])
-            raise ModelError(f"{self._name} gave {scores[row, 0]} for row {row}: {rows[row].tolist()}")
         # A copy: the engine may hand out the same memory again.
-        return np.array(scores[:, 0], dtype=np.float32)
+        found = np.array(scores[:, 0], dtype=np.float32)
+        if not np.isfinite(found).all():
+            row = int(np.argmin(np.isfinite(found)))
+            raise NotFiniteError(
+                f"{self._name} on {self._engine} gave {found[row]} for row {row}: {rows[row].tolist()}", found
+            )
+        return found

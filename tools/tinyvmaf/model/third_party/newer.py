@@ -1,7 +1,8 @@
-"""Operators that are newer than the contract's opset, written out by older ones.
+"""Operators that are not of the contract's opset, written out by those that are.
 
 onnx's version converter brings a graph to an older opset, except for operators that did not exist then. Each is
-replaced by what the operator specification defines it to be (https://onnx.ai/onnx/operators/).
+replaced by what the operator specification defines it to be (https://onnx.ai/onnx/operators/). Those of ONNX Runtime's
+quantiser are replaced by the same between DequantizeLinear and QuantizeLinear, which ONNX Runtime fuses to them again.
 """
 
 import math
@@ -61,6 +62,64 @@ def _rms(to: _Expansion, attributes: Attributes, x: str, scale: str) -> str:
     return to.add("Mul", to.add("Div", x, root), scale)
 
 
+def _quantized_gemm(
+    to: _Expansion,
+    attributes: Attributes,
+    a: str,
+    a_scale: str,
+    a_zero: str,
+    b: str,
+    b_scale: str,
+    b_zero: str,
+    bias: str = "",
+    y_scale: str = "",
+    y_zero: str = "",
+) -> str:
+    axis = 0 if attributes.get("transB", 0) else 1
+    whole = to.add(
+        "Gemm",
+        to.add("DequantizeLinear", a, a_scale, a_zero),
+        to.add("DequantizeLinear", b, b_scale, b_zero, axis=axis),
+        **{name: attributes[name] for name in ("transA", "transB") if name in attributes},
+    )
+    scale = to.add("Mul", a_scale, b_scale)
+    if bias:
+        whole = to.add("Add", whole, to.add("Mul", to.add("Cast", bias, to=onnx.TensorProto.FLOAT), scale))
+    if attributes.get("alpha", 1.0) != 1.0:
+        whole = to.add("Mul", whole, float(attributes["alpha"]))
+    return to.add("QuantizeLinear", whole, y_scale, y_zero) if y_scale else whole
+
+
+def _quantized_pair(operator: str) -> Callable[..., str]:
+    def expand(
+        to: _Expansion,
+        _: Attributes,
+        a: str,
+        a_scale: str,
+        a_zero: str,
+        b: str,
+        b_scale: str,
+        b_zero: str,
+        y_scale: str,
+        y_zero: str = "",
+    ) -> str:
+        first, second = to.add("DequantizeLinear", a, a_scale, a_zero), to.add("DequantizeLinear", b, b_scale, b_zero)
+        return to.add("QuantizeLinear", to.add(operator, first, second), y_scale, y_zero)
+
+    return expand
+
+
+def _quantized_one(operator: str) -> Callable[..., str]:
+    def expand(
+        to: _Expansion, attributes: Attributes, x: str, scale: str, zero: str, y_scale: str, y_zero: str = ""
+    ) -> str:
+        y = to.add(operator, to.add("DequantizeLinear", x, scale, zero), **attributes)
+        return to.add("QuantizeLinear", y, y_scale, y_zero)
+
+    return expand
+
+
+MICROSOFT: Final = "com.microsoft"
 _EXPANSIONS: Final[Mapping[str, Callable[..., str]]] = {
     "Gelu": _gelu,
     "Mish": _mish,
@@ -69,6 +128,19 @@ _EXPANSIONS: Final[Mapping[str, Callable[..., str]]] = {
 }
 NEWER: Final = frozenset(_EXPANSIONS)
 """These operators: allowed in a third-party file, and written out when it is adopted."""
+_OF_THE_QUANTISER: Final[Mapping[str, Callable[..., str]]] = {
+    f"{MICROSOFT}.QGemm": _quantized_gemm,
+    f"{MICROSOFT}.QLinearAdd": _quantized_pair("Add"),
+    f"{MICROSOFT}.QLinearMul": _quantized_pair("Mul"),
+    f"{MICROSOFT}.QLinearLeakyRelu": _quantized_one("LeakyRelu"),
+    f"{MICROSOFT}.QLinearSigmoid": _quantized_one("Sigmoid"),
+}
+OF_THE_QUANTISER: Final = frozenset(_OF_THE_QUANTISER)
+"""The same for operators of ONNX Runtime's quantiser, with their domain in front."""
+
+
+def _name(node: NodeProto) -> str:
+    return f"{node.domain}.{node.op_type}" if node.domain else node.op_type
 
 
 def written_out(model: ModelProto, opset: int) -> list[str]:
@@ -81,19 +153,19 @@ def written_out(model: ModelProto, opset: int) -> list[str]:
     Returns:
         The operators that were replaced.
     """
-    if not any(node.op_type in NEWER for node in model.graph.node):
+    if not any(_name(node) in NEWER | OF_THE_QUANTISER for node in model.graph.node):
         return []
     inferred = onnx.shape_inference.infer_shapes(model).graph
     kinds = {v.name: v.type.tensor_type.elem_type for v in (*inferred.input, *inferred.value_info, *inferred.output)}
     nodes, found = list[NodeProto](), set[str]()
     for node in model.graph.node:
-        if node.op_type not in NEWER:
+        if _name(node) not in NEWER | OF_THE_QUANTISER:
             nodes.append(node)
             continue
         dtype = helper.tensor_dtype_to_np_dtype(kinds.get(node.input[0], onnx.TensorProto.FLOAT))
         to = _Expansion(node, dtype)
         attributes = {one.name: helper.get_attribute_value(one) for one in node.attribute}
-        last = _EXPANSIONS[node.op_type](to, attributes, *node.input)
+        last = {**_EXPANSIONS, **_OF_THE_QUANTISER}[_name(node)](to, attributes, *node.input)
         to.nodes[-1].output[0] = node.output[0]
         assert last == f"{to.prefix}/{len(to.nodes) - 1}"
         for one in to.nodes:
@@ -109,4 +181,7 @@ def written_out(model: ModelProto, opset: int) -> list[str]:
         found.add(node.op_type)
     del model.graph.node[:]
     model.graph.node.extend(nodes)
+    kept_domains = [one for one in model.opset_import if one.domain != MICROSOFT]
+    del model.opset_import[:]
+    model.opset_import.extend(kept_domains)
     return sorted(found)

@@ -11,14 +11,14 @@ import onnx
 from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto
 
 from tinyvmaf.errors import ModelError
-from tinyvmaf.model.contract import IR_VERSIONS, LARGEST, MAX_FEATURES
+from tinyvmaf.model.contract import IR_VERSIONS, LARGEST, MAX_FEATURES, MAX_NODES, OPSET, ml
 from tinyvmaf.model.contract.graph import graph_faults
 from tinyvmaf.model.contract.words import in_one_line, quoted, type_name
-from tinyvmaf.model.third_party.newer import NEWER
+from tinyvmaf.model.third_party.newer import MICROSOFT, NEWER, OF_THE_QUANTISER
 
 OPSETS: Final = range(7, onnx.defs.onnx_opset_version() + 1)
 _UNCERTAINTY: Final = re.compile(r"(.*[^a-z])?(std|stddev|sigma|uncertainty|variance|var|error|interval|ci)([^a-z].*)?")
-_TYPES: Final = (TensorProto.FLOAT, TensorProto.DOUBLE)
+_TYPES: Final = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16)
 _OWN: Final = ("", "ai.onnx")
 
 
@@ -37,9 +37,9 @@ class Original:
     """The score."""
     uncertainty: str | None
     """A second output: by its name the model's own uncertainty."""
-    double_in: bool
-    """Whether the input is float64; else it is float32. `double_out` likewise."""
-    double_out: bool
+    type_in: int
+    """ONNX's number for float32, float64 or float16: of the input. `type_out` likewise."""
+    type_out: int
     rank: int
     """Of the score, 1 or 2."""
     opset: int
@@ -84,12 +84,13 @@ def _read_original(path: Path, width: int) -> Original:
     external = _read_in(path, model, len(data))
     graph = model.graph
     taken = _inputs(path, graph)
-    double_in, columns = _features(path, taken, width)
+    type_in, columns = _features(path, taken, width)
     score, uncertainty = _outputs(path, graph)
-    double_out, shape = _tensor(path, "output", score)
+    type_out, shape = _tensor(path, "output", score)
     del graph.value_info[:], graph.output[:], graph.input[:]
     graph.input.extend(taken)
-    if found := graph_faults(graph, newer=NEWER):
+    _sort(graph)
+    if found := graph_faults(graph, newer=NEWER | OF_THE_QUANTISER):
         raise ModelError(f"{path}: {found[0]}" + (f"; and {len(found) - 1} more" if len(found) > 1 else ""))
     graph.output.append(score)
     if shape is None:
@@ -113,8 +114,8 @@ def _read_original(path: Path, width: int) -> Original:
         columns,
         score.name,
         uncertainty.name if uncertainty else None,
-        double_in,
-        double_out,
+        type_in,
+        type_out,
         len(shape),
         opset,
         len(data) + sum(size for _, size in external),
@@ -146,13 +147,13 @@ def _inputs(path: Path, graph: GraphProto) -> list[ValueInfoProto]:
     return inputs
 
 
-def _features(path: Path, inputs: Sequence[ValueInfoProto], width: int) -> tuple[bool, bool]:
-    """Whether the inputs are float64, and whether they have columns."""
+def _features(path: Path, inputs: Sequence[ValueInfoProto], width: int) -> tuple[int, bool]:
+    """The type of the inputs, and whether they have columns."""
     if len(inputs) not in (1, width):
         raise ModelError(f"{path}: it has {len(inputs)} inputs, and {width} features are named")
     found = set()
     for one in inputs:
-        double, shape = _tensor(path, "input", one)
+        kind, shape = _tensor(path, "input", one)
         where = f"{path}: input {quoted(one.name)}"
         alone = len(inputs) > 1
         if shape is None or len(shape) not in ((1, 2) if alone else (2,)):
@@ -164,7 +165,7 @@ def _features(path: Path, inputs: Sequence[ValueInfoProto], width: int) -> tuple
         if len(shape) == 2 and isinstance(shape[1], int) and shape[1] != columns:
             named = "it is of one feature" if alone else f"{width} features are named"
             raise ModelError(f"{where} has {shape[1]} columns, and {named}")
-        found.add((double, len(shape) == 2))
+        found.add((kind, len(shape) == 2))
     if len(found) > 1:
         raise ModelError(f"{path}: its inputs are of several types or ranks; a candidate's are of one")
     return found.pop()
@@ -197,22 +198,62 @@ def _bytes(path: Path, most: int) -> bytes:
 
 
 def _opset(path: Path, model: ModelProto) -> int:
-    """The version of ONNX's own operators; unused other domains are removed."""
-    used = {node.domain for node in model.graph.node}
+    """The version of ONNX's own operators; domains that no node uses are removed."""
+    used, foreign = set[str](), dict[str, str]()
     for node in model.graph.node:
         node.domain = "" if node.domain in _OWN else node.domain
-    versions = [one.version for one in model.opset_import if one.domain in _OWN]
-    others = [one.domain for one in model.opset_import if one.domain not in _OWN and one.domain in used]
-    if others:
+        used.add(node.domain)
+        if node.domain not in ("", ml.DOMAIN) and f"{node.domain}.{node.op_type}" not in OF_THE_QUANTISER:
+            foreign[node.domain] = node.op_type
+    if foreign:
+        listed = ", ".join(f"{quoted(domain)} ({one[:40]})" for domain, one in list(foreign.items())[:5])
         raise ModelError(
-            f"{path}: operators of domain {', '.join(map(quoted, others))}; a candidate has only ONNX's own"
+            f"{path}: operators of domain {listed}; a candidate has only ONNX's own and those of {ml.DOMAIN}",
+            hint="export it without what only ONNX Runtime has: quantise with quant_format=QuantFormat.QDQ, save no "
+            "optimised graph; weights of 4 bits as float32, or as int8 behind DequantizeLinear"
+            if MICROSOFT in foreign
+            else None,
         )
-    if len(versions) != 1 or versions[0] not in OPSETS:
-        listed = ", ".join(map(str, versions)) or "none"
+    asked = {("" if one.domain in _OWN else one.domain): set[int]() for one in model.opset_import}
+    for one in model.opset_import:
+        asked["" if one.domain in _OWN else one.domain].add(one.version)
+    versions = asked.get("", set()) if "" in used or "" in asked else {OPSET}
+    if len(versions) != 1 or not versions <= set(OPSETS):
+        listed = ", ".join(map(str, sorted(versions))) or "none"
         raise ModelError(f"{path}: opset {listed}; a candidate has one of {OPSETS[0]} to {OPSETS[-1]}")
     del model.opset_import[:]
-    model.opset_import.append(onnx.helper.make_opsetid("", versions[0]))
-    return int(versions[0])
+    model.opset_import.append(onnx.helper.make_opsetid("", *versions))
+    if ml.DOMAIN in used:
+        theirs = asked.get(ml.DOMAIN, set())
+        if len(theirs) != 1 or not theirs <= set(ml.VERSIONS):
+            listed = ", ".join(map(str, sorted(theirs))) or "none"
+            known = f"{ml.VERSIONS[0]} to {ml.VERSIONS[-1]}"
+            raise ModelError(f"{path}: {ml.DOMAIN} of version {listed}; a candidate has one of {known}")
+        model.opset_import.append(onnx.helper.make_opsetid(ml.DOMAIN, *theirs))
+    if MICROSOFT in used:
+        model.opset_import.append(onnx.helper.make_opsetid(MICROSOFT, 1))
+    return int(*versions)
+
+
+def _sort(graph: GraphProto) -> None:
+    """Put nodes behind those that they need, in place: ONNX Runtime's own converter to float16 does not."""
+    left = {name for node in graph.node for name in node.output if name}
+    waiting, ordered = list(graph.node), list[onnx.NodeProto]()
+    if len(waiting) > MAX_NODES:
+        return  # refused later
+    while waiting:
+        later = list[onnx.NodeProto]()
+        for node in waiting:
+            if left & set(node.input):
+                later.append(node)
+            else:
+                ordered.append(node)
+                left -= set(node.output)
+        if len(later) == len(waiting):
+            return  # onnx.checker says what is wrong
+        waiting = later
+    del graph.node[:]
+    graph.node.extend(ordered)
 
 
 def _read_in(path: Path, model: ModelProto, length: int) -> list[tuple[str, int]]:
@@ -252,17 +293,18 @@ def _external(where: str, path: Path, location: str, most: int) -> bytes:
     return _bytes(folder / location, most)
 
 
-def _tensor(path: Path, kind: str, value: ValueInfoProto) -> tuple[bool, list[int | str] | None]:
-    """Whether it is float64, and its axes: a number, or a symbol (possibly empty). None for an unknown rank."""
+def _tensor(path: Path, kind: str, value: ValueInfoProto) -> tuple[int, list[int | str] | None]:
+    """Its type, and its axes: a number, or a symbol (possibly empty). None for an unknown rank."""
     tensor = value.type.tensor_type
     if value.type.WhichOneof("value") != "tensor_type" or tensor.elem_type not in _TYPES:
         raise ModelError(
-            f"{path}: {kind} {quoted(value.name)} is {type_name(tensor.elem_type)}; a candidate has float32 or float64"
+            f"{path}: {kind} {quoted(value.name)} is {type_name(tensor.elem_type)}; "
+            "a candidate has float32, float64 or float16"
         )
     if not tensor.HasField("shape"):
-        return tensor.elem_type == TensorProto.DOUBLE, None
+        return tensor.elem_type, None
     shape = [d.dim_value if d.HasField("dim_value") else d.dim_param for d in tensor.shape.dim]
-    return tensor.elem_type == TensorProto.DOUBLE, shape
+    return tensor.elem_type, shape
 
 
 def _rank(shape: list[int | str] | None) -> str:

@@ -80,7 +80,9 @@ def _adopt(original: Original, feed: FeedDescription, teacher_features: Sequence
         [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["N", 1])],
         [*constants, *graph.initializer, *more],
     )
-    whole = helper.make_model(adopted, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="tinyvmaf")
+    others = [one for one in model.opset_import if one.domain]
+    sets = [helper.make_opsetid("", OPSET), *others]
+    whole = helper.make_model(adopted, opset_imports=sets, producer_name="tinyvmaf")
     whole.ir_version = _IR
     whole.metadata_props.extend(original.model.metadata_props)
     changed += [
@@ -129,7 +131,7 @@ def _scorer(
         fed: NDArray[Any] = np.asarray(rows, dtype=np.float32)[:, order]
         if feed.mean is not None and feed.std is not None:
             fed = (fed - np.array(feed.mean, dtype=np.float32)) / np.array(feed.std, dtype=np.float32)
-        fed = fed.astype(np.float64 if original.double_in else np.float32)
+        fed = fed.astype(helper.tensor_dtype_to_np_dtype(original.type_in))
         try:
             with np.errstate(all="ignore"):
                 (scores,) = session.run([output], _arranged(original, fed))
@@ -180,8 +182,8 @@ def _before(
         for operator, values in (("Sub", feed.mean), ("Div", feed.std)):
             constant = numpy_helper.from_array(np.array([values], dtype=np.float32), operator.lower())
             steps.append((operator, [constant], {}))
-    if original.double_in:
-        steps.append(("Cast", [], {"to": TensorProto.DOUBLE}))
+    if original.type_in != TensorProto.FLOAT:
+        steps.append(("Cast", [], {"to": original.type_in}))
     if len(names) == 1:
         return _chain(INPUT, steps or [("Identity", [], {})], names[0])  # if only the name differs
     nodes, constants = _chain(INPUT, steps, "fed") if steps else ([], [])
@@ -194,7 +196,7 @@ def _before(
 
 def _behind(original: Original, name: str) -> tuple[list[NodeProto], list[TensorProto]]:
     steps: list[tuple[str, list[TensorProto], dict[str, Any]]] = []
-    if original.double_out:
+    if original.type_out != TensorProto.FLOAT:
         steps.append(("Cast", [], {"to": TensorProto.FLOAT}))
     if original.rank == 1:
         steps.append(("Unsqueeze", [numpy_helper.from_array(np.array([1], dtype=np.int64), "column")], {}))

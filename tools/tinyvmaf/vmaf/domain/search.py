@@ -20,6 +20,7 @@ Scores = Callable[[NDArray[np.float32]], NDArray[np.floating]]
 SEARCH_SEEDS: Final = (1001, 1002, 1003)
 
 _STEP: Final = 1e-3  # in the cube, for central differences; a smaller step would measure the rounding of float32 scores
+_STEEP: Final = 1e6  # VMAF points, in place of infinity, so that an ascent finds its way there
 _FIRST_STRIDE: Final = 0.1
 _LAST_STRIDE: Final = 1e-4
 
@@ -30,7 +31,7 @@ class WorstRows(NamedTuple):
     rows: Rows
     """float64 `[K, F]`, all values representable in float32."""
     differences: Rows
-    """float64 `[K]`, |student - teacher| in VMAF points."""
+    """float64 `[K]`, |student - teacher| in VMAF points; infinite where the student's score is not finite."""
 
 
 def largest_difference(model: Scores, teacher: Teacher) -> tuple[float, list[float]]:
@@ -61,14 +62,15 @@ def worst_difference(
 
     def difference(cube: Rows) -> Rows:
         rows = domain.rows(cube).astype(np.float32)
-        return np.abs(np.asarray(student(rows), dtype=np.float64) - teacher(rows))
+        found = np.abs(np.asarray(student(rows), dtype=np.float64) - teacher(rows))
+        return np.where(np.isfinite(found), found, np.inf)
 
     cube = domain.cube_sample(samples, seed)
     sampled = difference(cube)
     furthest = np.argsort(-sampled, kind="stable")[: starts - starts // 2]
     chosen = np.concatenate([furthest, np.arange(min(starts // 2, samples))])
     point, best = cube[chosen], sampled[chosen]
-    stride = np.full(len(point), _FIRST_STRIDE)
+    stride = np.where(np.isfinite(best), _FIRST_STRIDE, 0.0)  # nothing is worse than a score that is not finite
     for _ in range(steps):
         moving = stride > _LAST_STRIDE
         if not moving.any():
@@ -93,5 +95,6 @@ def _gradient(function: Callable[[Rows], Rows], point: Rows) -> Rows:
     high = np.clip(point[:, None] + offsets, 0.0, 1.0)
     low = np.clip(point[:, None] - offsets, 0.0, 1.0)
     values = function(np.concatenate([high, low]).reshape(-1, width)).reshape(2, count, width)
+    values = np.minimum(values, _STEEP)
     spans = (high - low)[:, range(width), range(width)]
     return np.asarray((values[0] - values[1]) / spans)

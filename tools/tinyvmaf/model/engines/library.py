@@ -1,0 +1,40 @@
+"""What the operators of the interpreter are written with: an array library, NumPy or PyTorch."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = Any
+"""An array of the library, with 0 to 8 dimensions."""
+Attributes = Mapping[str, Any]
+Operator = Callable[..., Array]
+
+TYPES: Final = frozenset({"float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool"})
+"""Element types that both libraries support fully."""
+
+
+class Library(Protocol):
+    """The functions that differ between NumPy and PyTorch."""
+
+    @property
+    def xp(self) -> Any:
+        """The module itself, for the functions that do not differ."""
+        ...
+
+    def constant(self, value: NDArray[np.generic]) -> Array:
+        """An array of the library."""
+        ...
+
+    def cast(self, x: Array, dtype: str) -> Array:
+        """Elements as another of `TYPES`; floats lose their fraction when they become integers."""
+        ...
+
+    def erf(self, x: Array) -> Array:
+        """The error function."""
+        ...
+
+    def sigmoid(self, x: Array) -> Array:
+        """1 / (1 + exp(-x))."""
+        ...
