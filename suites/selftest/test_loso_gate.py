@@ -337,7 +337,7 @@ def test_a_student_that_says_too_little_could_not_run(copy: Path, loso: Gate) ->
     status, text = loso()
     assert status == COULD_NOT_RUN, text
     assert f"COULD NOT RUN: {ID} promises nothing" in text
-    assert "COULD NOT RUN: untrained says of no recipe that it was made by, so no source can be held out" in text
+    assert "COULD NOT RUN: untrained: its sidecar names no recipe, so no source can be held out" in text
     assert "COULD NOT RUN: no recipe 'gone'" in text
 
 

@@ -231,7 +231,7 @@ def promises_nothing(made: Made) -> None:
     made.sidecar["promised"] = {}
 
 
-@broken(REGISTERED, NOBODY, green="golden contract", says="says of no recipe that it was made by")
+@broken(REGISTERED, NOBODY, green="golden contract", says="its sidecar names no recipe")
 def made_by_nobody(made: Made) -> None:
     """The sidecar of a registered student names no recipe, so no source can be held out."""
     made.sidecar["training"] = None

@@ -74,7 +74,9 @@ COMMANDS = [
     "golden freeze",
     "train",
     "recipes",
+    "adopt",
     "register",
+    "unregister",
     "certify",
     "bench",
     "bench run",
@@ -242,7 +244,7 @@ def test_a_model_by_path_needs_its_sidecar(pair: list[str], capsys: pytest.Captu
     path = str(tmp_path / "mine.onnx")
     status, _, err = run(capsys, "score", *pair, *RAW, "--model", path)
     assert status == 1
-    assert "mine.onnx has no sidecar mine.json" in err
+    assert "mine.onnx: no sidecar says which features the model takes" in err
     shutil.copy(source / "vmaf_v0.6.1_svr.json", tmp_path / "mine.json")
     status, out, _ = run(capsys, "score", *pair, *RAW, "--model", path)
     assert status == 0

@@ -94,6 +94,7 @@ def test_a_score_is_the_packages(ask: Ask, pair: dict[str, str], ffmpeg: FFmpeg,
     off = max(abs(one["tinyvmaf_nano"] - one[DEFAULT]) for one in scores)
     assert found["tiny_model"]["max_abs_difference"] == pytest.approx(off, abs=2e-6)
     assert found["tiny_model"]["sha256"] == registry.find("tinyvmaf_nano").sha256
+    assert (found["tiny_model"]["outside_domain"], found["tiny_model"]["furthest_outside"]) == (0, "")
     assert ask("vmaf_score", **pair)["per_frame"] is None
 
 
@@ -118,7 +119,8 @@ def test_faults_of_a_model_are_described_and_stop_it(
     assert "1,000,000 bytes or more" in refused("describe_model", model=own)
     (tmp_path / "own.json").unlink()
     shutil.copy(home() / "model" / "tinyvmaf_nano.onnx", tmp_path / own)
-    assert "vmaf_score: own.onnx has no sidecar own.json" in refused("vmaf_score", **pair, model=own)
+    unfed = "own.onnx: no sidecar says which features the model takes"
+    assert unfed in refused("vmaf_score", **pair, model=own)
 
 
 def test_worst_frames_are_the_worst(ask: Ask, pair: dict[str, str]) -> None:

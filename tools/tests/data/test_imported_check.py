@@ -98,5 +98,9 @@ def test_the_command_prints_what_it_found_and_its_status_tells(
     assert out.splitlines()[-1] == "0 faults that make results wrong, 0 notes"
     assert main(["corpus", "check", str(path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["sources"] == {"a": [2, 10], "b": [2, 10]}
+    assert main(["corpus", "check", str(tmp_path)]) == 0  # the sets of a folder
+    assert capsys.readouterr().out == out
+    assert main(["import", str(path), "--out", str(tmp_path / "x.parquet")]) == 1
+    assert "a table, not a log" in capsys.readouterr().err
     assert main(["corpus", "check", str(path), "--data-root", "x"]) == 1
     assert main(["corpus", "check", str(tmp_path / "none.parquet")]) == 1

@@ -80,7 +80,7 @@ def test_a_kind_that_asks_nothing_is_a_fault(theirs: Put, asked: tuple[str, ...]
     theirs(*asked)
     with pytest.raises(CouldNotRunError, match="its kind, pictures, asks no suite of it"):
         kinds.kind_of(subject("pictures"))
-    found = subjects._of_known_kind(subject("pictures"))
+    found = subjects.of_known_kind(subject("pictures"))
     assert found.fault is not None
     assert kinds.suites_of(found) == list(SUITES)  # so that each says that it could not run
     with pytest.raises(CouldNotRunError, match="asks no suite of it"):
@@ -89,7 +89,7 @@ def test_a_kind_that_asks_nothing_is_a_fault(theirs: Put, asked: tuple[str, ...]
 
 def test_an_unknown_kind_is_a_fault_that_names_the_known_ones(theirs: Put) -> None:
     theirs("*")
-    found = subjects._of_known_kind(subject("picture"))
+    found = subjects.of_known_kind(subject("picture"))
     assert found.fault is not None
     assert found.fault.message == "kind 'picture' is not known; known: regressor, teacher, pictures"
     assert kinds.asked(found, "golden.golden_scores")

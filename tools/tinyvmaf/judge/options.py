@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from tinyvmaf.model.third_party import FeedOptions
+
 
 @dataclass(frozen=True)
 class Option:
@@ -42,13 +44,13 @@ class Option:
 
 OPTIONS: Final = (
     Option("model", "PATH", "judge this ONNX file instead of the registered models; repeatable", True, True),
-    Option("feature-order", "A,B,...", "features that --model takes, in input order, if it has no sidecar"),
-    Option("input-mean", "X,Y,...", "mean of each feature, subtracted before the graph of --model"),
+    Option("feature-order", "A,B,...", "features that the model takes, in input order, if it has no sidecar"),
+    Option("input-mean", "X,Y,...", "mean of each feature, subtracted before the model's graph"),
     Option("input-std", "X,Y,...", "standard deviation of each feature, divided by after the mean"),
     Option(
         "normalisation",
         "WHO",
-        "graph: mean and std of the sidecar only describe what the graph of --model does; sidecar: they are applied in "
+        "graph: mean and std of the sidecar only describe what the model's graph does; sidecar: they are applied in "
         "front of it; none: nothing normalises",
     ),
     Option("waivers", "FILE", "known exceptions with an expiry (default: waivers.toml, if it exists)", is_path=True),
@@ -90,6 +92,13 @@ def declare_for_gate(add: Callable[..., object]) -> None:
     """Declare the options of `tinyvmaf gate`."""
     for option in OPTIONS:
         if not option.of_suites:
+            option.declare(add)
+
+
+def declare_for_feed(add: Callable[..., object]) -> None:
+    """Declare the options that say how a model is fed, for any command that takes one."""
+    for option in OPTIONS:
+        if option.name in FeedOptions.names():
             option.declare(add)
 
 

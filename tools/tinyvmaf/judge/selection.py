@@ -1,7 +1,7 @@
 """Which models a run of pytest judges, and which of them a test is asked of."""
 
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -14,9 +14,6 @@ from tinyvmaf.model import registry
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.model.third_party import FeedOptions
 from tinyvmaf.train.recipes import RecipeError, read_recipe
-from tinyvmaf.vmaf.features import Feature
-from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
-from tinyvmaf.vmaf.teacher import load_built_in
 
 _SUBJECTS: Final = pytest.StashKey[dict[str, Subject]]()
 
@@ -116,9 +113,8 @@ def _find(config: pytest.Config) -> Iterable[Subject]:
             raise pytest.UsageError(f"{FeedOptions.listed()} say how --model is fed: name one")
         return subjects.registered()
 
-    def features_of(teacher: str) -> Sequence[Feature]:
-        return load_built_in(find_ffmpeg(config.getoption("--ffmpeg")), teacher).features
-
     folder = tempfile.TemporaryDirectory(prefix="tinyvmaf-adopted-")
     config.add_cleanup(folder.cleanup)
-    return subjects.named([Path(path) for path in named], Path(folder.name), features_of, options)
+    return subjects.named(
+        [Path(path) for path in named], Path(folder.name), subjects.features_by(config.getoption("--ffmpeg")), options
+    )

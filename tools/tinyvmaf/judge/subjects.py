@@ -2,23 +2,24 @@
 
 import re
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tinyvmaf.errors import CouldNotRunError, ModelError, RegistryError, TinyvmafError
 from tinyvmaf.files import file_sha256, sha256
-from tinyvmaf.judge.kinds import kind_of
+from tinyvmaf.judge.kinds import find, kind_of
 from tinyvmaf.model import contract, registry
 from tinyvmaf.model.contract.words import in_one_line, quoted
-from tinyvmaf.model.engines.choose import engines_of
+from tinyvmaf.model.engines.choose import engines_of, exact_in_words
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.model.third_party import FeedOptions, describe_feed
 from tinyvmaf.model.third_party.feed import Features
 from tinyvmaf.model.third_party.sidecars import UndescribedError, read_sidecar, sidecar_of
 from tinyvmaf.vmaf.features import CANONICAL
-from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN
+from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
+from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, load_built_in
 
 if TYPE_CHECKING:
     from tinyvmaf.model.third_party.wrap import AdoptedModel
@@ -26,13 +27,12 @@ if TYPE_CHECKING:
 NO_MODEL: Final = "no model"
 _LONGEST: Final = 100
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_CARD: Final = "Adopted for one run of the gates.\n"
 
 
 def registered() -> list[Subject]:
     """The registered models. If there is none, one stand-in with a fault: no gate may pass on nothing."""
     try:
-        return [_of_known_kind(one) for one in registry.subjects()]
+        return [of_known_kind(one) for one in registry.subjects()]
     except RegistryError as error:
         fault = CouldNotRunError(f"no model is registered: {error.message}", hint=error.hint)
         return [Subject(NO_MODEL, registry.model_folder(), registered=True, fault=fault)]
@@ -50,20 +50,42 @@ def named(paths: Sequence[Path], folder: Path, features_of: Features, options: F
     """
     found: dict[str, Subject] = {}
     for number, path in enumerate(dict.fromkeys(paths)):
-        own = folder / str(number)  # so that one file cannot replace what another brought
-        try:
-            one = _of_known_kind(_own(path, own, options) or _adopted(path, own, features_of, options))
-            if one.id in found:
-                raise CouldNotRunError(f"{path} and {found[one.id].path} are both called {one.id}")
-        except TinyvmafError as error:
-            one = _at_fault(path, error, found)
-        except Exception as error:  # one bad file must not stop the others
-            one = _at_fault(path, CouldNotRunError(f"{path} cannot be judged: {in_one_line(error)}"), found)
+        # A folder for each, so that one file cannot replace what another brought.
+        one = of_file(path, folder / str(number), features_of, options)
+        clash = None
+        if one.adopted and any(known.id == one.id for known in registered()):
+            clash = CouldNotRunError(f"{path} has the name of a registered model", hint="rename the file")
+        elif one.fault is None and one.id in found:
+            clash = CouldNotRunError(f"{path} and {found[one.id].path} are both called {one.id}")
+        if clash is not None:
+            one = _at_fault(path, clash)
+        if one.id in found:
+            one = replace(one, id=str(path))
         found[one.id] = one
     return list(found.values())
 
 
-def _of_known_kind(subject: Subject) -> Subject:
+def of_file(path: Path, folder: Path, features_of: Features, options: FeedOptions) -> Subject:
+    """The model of a file, as `named` describes it; if there is none, with the fault why not."""
+    try:
+        return of_known_kind(_own(path, folder, options) or _adopted(path, folder, features_of, options))
+    except TinyvmafError as error:
+        fault = error
+    except Exception as error:  # one bad file must not stop the others
+        fault = CouldNotRunError(f"{path} cannot be judged: {in_one_line(error)}")
+    return _at_fault(path, fault)
+
+
+def features_by(ffmpeg: str | None) -> Features:
+    """The features of a teacher, by its id.
+
+    Args:
+        ffmpeg: as for `--ffmpeg`: its libvmaf has the teacher.
+    """
+    return lambda teacher: load_built_in(find_ffmpeg(ffmpeg), teacher).features
+
+
+def of_known_kind(subject: Subject) -> Subject:
     """The model, with a fault if its kind is unknown or asks no test of it."""
     try:
         kind_of(subject)
@@ -74,9 +96,8 @@ def _of_known_kind(subject: Subject) -> Subject:
     return subject
 
 
-def _at_fault(path: Path, fault: TinyvmafError, others: Collection[str]) -> Subject:
-    name = _id(path)
-    return Subject(name if name not in others else str(path), path, registered=False, fault=fault)
+def _at_fault(path: Path, fault: TinyvmafError) -> Subject:
+    return Subject(_id(path), path, registered=False, fault=fault)
 
 
 def _id(path: Path) -> str:
@@ -115,10 +136,8 @@ def _adopted(path: Path, folder: Path, features_of: Features, options: FeedOptio
     from tinyvmaf.model.third_party.original import input_names, read_original
 
     if not path.is_file():
-        raise CouldNotRunError(f"{path}: no such file")
+        raise CouldNotRunError(f"{path}: {'not a regular file' if path.exists() else 'no such file'}")
     name = _id(path)
-    if any(one.id == name for one in registered()):
-        raise CouldNotRunError(f"{path} has the name of a registered model", hint="rename the file")
     feed = describe_feed(path, features_of, options, input_names(path))
     features = CANONICAL if feed.teacher == DEFAULT else tuple(one.name for one in features_of(feed.teacher))
     adopted = fed_as_meant(read_original(path, len(feed.features)), feed, features)
@@ -133,10 +152,36 @@ def _adopted(path: Path, folder: Path, features_of: Features, options: FeedOptio
         "licence": "unknown",
     }
     try:
-        made = registry.register(name, adopted.data, sidecar | {"engines": engines_of(adopted.data)}, _CARD, folder)
+        made = registry.register(
+            name, adopted.data, sidecar | {"engines": engines_of(adopted.data)}, _card(name, adopted, features), folder
+        )
     except (ModelError, RegistryError) as error:
         raise ModelError(f"{path}: {error.message}") from error
     return replace(made, path=path, registered=False, copy=made.file, adopted=adopted)
+
+
+def _card(name: str, adopted: "AdoptedModel", features: Sequence[str]) -> str:
+    original, how = adopted.original, "\n".join(f"- {sentence}" for sentence in adopted.sentences)
+    return f"""# {name}
+
+Adopted from `{original.path.name}`, which was made elsewhere: its graph is unchanged, between nodes that feed it and
+nodes that shape its scores.
+
+| | |
+|---|---|
+| file | `{name}.onnx`, {len(adopted.data):,} bytes, tier {contract.tier(len(adopted.data))}, opset 17 |
+{find("regressor").card.interface(features)}
+{exact_in_words(adopted.data)}| teacher | `{adopted.feed.teacher}`, sha256 `{KNOWN[adopted.feed.teacher]}` |
+| trained on | unknown: no source can be held out of it |
+
+## How it is fed
+
+{how}
+
+## Origin and licence
+
+Licence: unknown. Its maker knows it.
+"""
 
 
 def adoption_faults(one: "AdoptedModel", path: Path) -> list[str]:

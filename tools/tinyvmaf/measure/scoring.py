@@ -1,14 +1,13 @@
 """Scores of a pair by tiny models, and by teachers that libvmaf's filter does not run."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyvmaf.errors import CouldNotRunError, ModelError, RegistryError, TeacherError
+from tinyvmaf.errors import TeacherError
 from tinyvmaf.files import sha256
 from tinyvmaf.vmaf.domain import Domain
 from tinyvmaf.vmaf.features import CANONICAL, CANONICAL_FEATURES, Feature
@@ -68,33 +67,6 @@ def pooled(name: str, values: NDArray[np.float64], table: FrameTable) -> PooledM
     if known is None:
         return pool(values)
     return PooledMetric(min=known["min"], max=known["max"], mean=known["mean"], harmonic_mean=known["harmonic_mean"])
-
-
-def tiny_model(name: str) -> "Subject":
-    """A registered model by its id, or an `.onnx` file with its sidecar by path. Both files are read now.
-
-    Raises:
-        ModelError: there is no sidecar, or a file cannot be read.
-        RegistryError: not registered, not the registered file, or the sidecar is not valid.
-    """
-    # Imported here: onnx is slow to import, and most calls do not need it.
-    from tinyvmaf.model import registry
-    from tinyvmaf.model.subject import Subject
-
-    if name.endswith(".onnx") or Path(name).is_file():
-        path = Path(name)
-        if not path.with_suffix(".json").is_file():
-            raise ModelError(f"{path} has no sidecar {path.stem}.json, which names the order of its features")
-        found = replace(Subject.at(path), id=path.stem)
-    else:
-        found = registry.find(name)
-        if wrong := registry.faults(found):
-            raise RegistryError(f"{name} is not what was registered: {'; '.join(wrong)}")
-    try:
-        _ = found.data, found.sidecar
-    except CouldNotRunError as error:
-        raise ModelError(error.message) from error
-    return found
 
 
 def run(model: "Subject", features: NDArray[np.float64]) -> NDArray[np.float64]:

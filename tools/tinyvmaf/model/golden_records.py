@@ -13,6 +13,7 @@ from tinyvmaf.errors import GoldenError
 from tinyvmaf.files import write_atomic
 from tinyvmaf.model.engines import OnnxRuntimeCpu
 from tinyvmaf.model.subject import Subject
+from tinyvmaf.vmaf.features import CANONICAL
 
 HINT = "record it deliberately: tox -e golden -- --record (that run fails), look at the change, commit it"
 
@@ -53,9 +54,18 @@ def write_record(subject: Subject, rows: GoldenRows) -> bool:
 
     Returns:
         Whether the record changed.
+
+    Raises:
+        GoldenError: it takes features that the golden rows lack.
     """
-    model = OnnxRuntimeCpu(subject.file)
-    scores = {name: np.round(model.run(pair.features).astype(np.float64), 6) for name, pair in rows.pairs.items()}
+    if not set(subject.features) <= set(CANONICAL):
+        raise GoldenError(
+            f"{subject.id} takes {', '.join(subject.features)}; the golden rows have {', '.join(CANONICAL)}"
+        )
+    model, order = OnnxRuntimeCpu(subject.file), [CANONICAL.index(name) for name in subject.features]
+    scores = {
+        name: np.round(model.run(pair.features[:, order]).astype(np.float64), 6) for name, pair in rows.pairs.items()
+    }
     body = ",\n".join(f"    {json.dumps(name)}: {json.dumps(values.tolist())}" for name, values in scores.items())
     text = (
         f'{{\n  "model": {json.dumps(subject.id)},\n  "sha256": "{subject.sha256}",\n  "scores": {{\n{body}\n  }}\n}}\n'

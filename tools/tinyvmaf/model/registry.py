@@ -5,14 +5,14 @@ reads and writes it.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import Field
 
 from tinyvmaf.errors import RegistryError
-from tinyvmaf.files import home, sha256, write_atomic
+from tinyvmaf.files import all_or_nothing, home, sha256, write_atomic
 from tinyvmaf.model.contract import tier
 from tinyvmaf.model.sidecar import ModelId, Sidecar, graph_facts, read_sidecar, sidecar_faults
 from tinyvmaf.model.subject import Subject
@@ -62,8 +62,12 @@ def find(model_id: str, folder: Path | None = None) -> Subject:
     return known[model_id]
 
 
-def faults(subject: Subject) -> list[str]:
-    """Where a model, its sidecar and its card disagree with the registry or each other; empty if nowhere."""
+def faults(subject: Subject, *, card: bool = True) -> list[str]:
+    """Where a model, its sidecar and its card disagree with the registry or each other; empty if nowhere.
+
+    Args:
+        card: whether it needs one.
+    """
     found, path, beside = [], subject.file, subject.sidecar_path
     try:
         tier(path.stat().st_size)  # before anything reads it
@@ -87,7 +91,7 @@ def faults(subject: Subject) -> list[str]:
     found += [f"{beside.name}: {fault}" for fault in sidecar_faults(sidecar, data)]
     if sidecar.id != subject.id:
         found.append(f"{beside.name}: id is {sidecar.id!r}, registered as {subject.id!r}")
-    if not path.with_suffix(".md").is_file():
+    if card and not path.with_suffix(".md").is_file():
         found.append(f"{subject.id}.md: no model card")
     return found
 
@@ -95,7 +99,7 @@ def faults(subject: Subject) -> list[str]:
 def register(model_id: str, data: bytes, claims: Mapping[str, Any], card: str, folder: Path | None = None) -> Subject:
     """Write a model with its sidecar and card, and enter it into the registry, in place of one of the same id.
 
-    The registry is written last: until then the old entry stands.
+    All of it or, after an error or an interruption, nothing.
 
     Args:
         data: the ONNX file.
@@ -111,13 +115,31 @@ def register(model_id: str, data: bytes, claims: Mapping[str, Any], card: str, f
     new = _subject(model_id, sha256(data), sha256(text.encode()), folder)
     path = folder / REGISTRY
     others = _read(path) if path.exists() else []
-    write_atomic(new.file, data)
-    write_atomic(new.sidecar_path, text)
-    write_atomic(new.file.with_suffix(".md"), card)
-    listed = sorted([*(one for one in others if one.id != model_id), new], key=lambda one: one.id)
+    with all_or_nothing((*files_of(new), path)):
+        write_atomic(new.file, data)
+        write_atomic(new.sidecar_path, text)
+        write_atomic(new.file.with_suffix(".md"), card)
+        _write(path, sorted([*(one for one in others if one.id != model_id), new], key=lambda one: one.id))
+    return new
+
+
+def unregister(subject: Subject) -> None:
+    """Take a registered model out of its registry, and remove its file, sidecar and card: all of it or nothing."""
+    path = subject.path.with_name(REGISTRY)
+    with all_or_nothing((*files_of(subject), path)):
+        _write(path, [one for one in _read(path) if one.id != subject.id])
+        for file in files_of(subject):
+            file.unlink(missing_ok=True)
+
+
+def files_of(subject: Subject) -> tuple[Path, Path, Path]:
+    """ONNX file, sidecar and card."""
+    return subject.file, subject.sidecar_path, subject.file.with_suffix(".md")
+
+
+def _write(path: Path, listed: Sequence[Subject]) -> None:
     models = [{"id": one.id, "sha256": one.sha256, "sidecar_sha256": one.sidecar_sha256} for one in listed]
     write_atomic(path, json.dumps({"schema": 1, "models": models}, indent=2) + "\n")
-    return new
 
 
 def _subject(model_id: str, digest: str, sidecar_digest: str, folder: Path) -> Subject:

@@ -103,6 +103,15 @@ class Subject:
         return self.sidecar.training
 
     @property
+    def recipe_of_the_file(self) -> str | None:
+        """The recipe that the ONNX file itself names, as those of `tinyvmaf train` do."""
+        import onnx  # slow
+
+        return next(
+            (one.value for one in onnx.load_model_from_string(self.data).metadata_props if one.key == "recipe"), None
+        )
+
+    @property
     def promised(self) -> Mapping[str, float]:
         """Bounds that it holds itself to, by measure."""
         return self.sidecar.promised

@@ -17,7 +17,7 @@ _COMMANDS: Final = {
     "store": ("store",),
     "train": ("train", "recipes"),
     **{name: (name,) for name in ("certify", "bench")},
-    "models": ("export-teacher", "models", "verify", "register"),
+    "models": ("export-teacher", "models", "verify", "adopt", "register", "unregister"),
     **{name: (name,) for name in ("golden", "mcp", "info")},
 }
 """The commands of each module of this package, in the order of `tinyvmaf --help`."""

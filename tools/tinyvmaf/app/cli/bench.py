@@ -2,12 +2,24 @@
 
 import argparse
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tinyvmaf.app.cli import history
-from tinyvmaf.app.cli.common import Commands, add_command, add_ffmpeg_option, add_group, print_table, progress_bar
+from tinyvmaf.app.cli.common import (
+    Commands,
+    add_command,
+    add_feed_options,
+    add_ffmpeg_option,
+    add_group,
+    feed_of,
+    print_table,
+    progress_bar,
+)
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.files import sha256
+
+if TYPE_CHECKING:
+    from tinyvmaf.model.subject import Subject
 
 _BENCH: Final = """\
 Measure the latency of a model, and manage its baseline and history.
@@ -34,11 +46,10 @@ def add_commands(commands: Commands) -> None:
         _run,
         summary="time a model and print a table",
         description=_RUN,
-        examples="tinyvmaf bench run tinyvmaf_nano",
+        examples="tinyvmaf bench run tinyvmaf_nano\ntinyvmaf bench run their.onnx",
     )
-    run.add_argument(
-        "model", metavar="MODEL", help="id of a registered model, or an ONNX file with its sidecar beside it"
-    )
+    run.add_argument("model", metavar="MODEL", help="id of a registered model, or an ONNX file")
+    add_feed_options(run)
     run.add_argument(
         "--baseline", type=Path, metavar="PATH", help="compare with this ONNX file (default: the stored baseline)"
     )
@@ -60,19 +71,21 @@ def add_commands(commands: Commands) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     # Imported here: ONNX and its runtime are slow to import.
+    from tinyvmaf.judge.opened import opened
+
+    with opened(arguments.model, feed_of(arguments), arguments.ffmpeg) as subject:
+        _time(subject, arguments)
+    return 0
+
+
+def _time(subject: "Subject", arguments: argparse.Namespace) -> None:
     from tinyvmaf.judge.opponents import opponents_of
     from tinyvmaf.measure import latency
-    from tinyvmaf.model import registry
-    from tinyvmaf.model.subject import Subject
     from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 
-    path = Path(arguments.model)
-    if path.suffix != ".onnx":
-        path = registry.find(arguments.model).file
-    subject = Subject.at(path)
     against = opponents_of(subject, find_ffmpeg(arguments.ffmpeg), arguments.baseline)
     counted = latency.cost(subject.data)
-    found = latency.footprint(path, len(against.teacher.features))
+    found = latency.footprint(subject.file, len(against.teacher.features))
     table = []
     with progress_bar(subject.id, "batch sizes") as report:
         for done, batch in enumerate(latency.BATCHES):
@@ -88,7 +101,6 @@ def _run(arguments: argparse.Namespace) -> int:
     print(f"a session starts in {found.creation_ms:.2f} ms, {found.creation_floor:.1f} times Identity's{memory}")
     print(f"{latency.SETTINGS}\n")
     print_table(["batch", "ns/row", "/ Identity", "/ teacher", "/ baseline"], table)
-    return 0
 
 
 def _baseline(arguments: argparse.Namespace) -> int:

@@ -3,11 +3,10 @@
 import argparse
 import json
 import sys
-from pathlib import Path
 
-from tinyvmaf.app.cli.common import Commands, add_command, print_table
+from tinyvmaf.app.cli.common import Commands, add_command, add_feed_options, feed_of, print_table
 from tinyvmaf.errors import TinyvmafError
-from tinyvmaf.model.certificate import ExactnessCertificate, certify_file
+from tinyvmaf.model.certificate import ExactnessCertificate
 
 _DESCRIPTION = """\
 Prove that an ONNX model gives the same bits on every engine with IEEE 754 float32, for every order of summation, with
@@ -39,14 +38,18 @@ def add_commands(commands: Commands) -> None:
         exit_status=_EXIT_STATUS,
     )
     command.add_argument("models", nargs="+", metavar="MODEL", help="id of a registered model, or an ONNX file")
+    add_feed_options(command)
     command.add_argument("--json", action="store_true", help="print a JSON object with one entry per MODEL")
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    from tinyvmaf.judge.opened import opened  # imported here: slow
+
     status, found = 0, {}
     for name in dict.fromkeys(arguments.models):
         try:
-            found[name] = certify_file(_path(name))
+            with opened(name, feed_of(arguments), needs_feed=False) as subject:
+                found[name] = subject.proof
         except TinyvmafError as error:
             print(f"tinyvmaf certify: {error}", file=sys.stderr)
             status = 2
@@ -59,14 +62,6 @@ def _run(arguments: argparse.Namespace) -> int:
         json.dump({name: certificate.as_dict() for name, certificate in found.items()}, sys.stdout, indent=2)
         print()
     return status
-
-
-def _path(name: str) -> Path:
-    if name.endswith(".onnx") or Path(name).exists():
-        return Path(name)
-    from tinyvmaf.model import registry  # imported here: a file does not need it
-
-    return registry.find(name).file
 
 
 def _print(name: str, certificate: ExactnessCertificate) -> None:

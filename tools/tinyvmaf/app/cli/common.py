@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tinyvmaf.judge.options import declare_for_feed
+from tinyvmaf.model.third_party import FeedOptions
+
 Commands = Any
 """argparse's subparsers action, whose type it does not export."""
 
@@ -60,6 +63,16 @@ def add_ffmpeg_option(command: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="FFmpeg with the libvmaf filter (default: $TINYVMAF_FFMPEG, else imageio-ffmpeg's, else the one on $PATH)",
     )
+
+
+def add_feed_options(command: argparse.ArgumentParser) -> None:
+    """Add --feature-order, --input-mean, --input-std and --normalisation, which say how a file is fed."""
+    declare_for_feed(command.add_argument)
+
+
+def feed_of(arguments: argparse.Namespace) -> FeedOptions:
+    """What they were given."""
+    return FeedOptions.of(lambda name: getattr(arguments, name.replace("-", "_")))
 
 
 def add_corpus_options(command: argparse.ArgumentParser) -> None:

@@ -83,7 +83,7 @@ def add_commands(commands: Commands) -> None:
         examples="tinyvmaf corpus check --data-root ~/netflix\ntinyvmaf corpus check imported.parquet",
         exit_status="0 no fault that makes results wrong, 1 such a fault, 2 wrong use",
     )
-    check.add_argument("set", nargs="?", type=Path, metavar="F.parquet", help="an imported set, instead of a data root")
+    check.add_argument("set", nargs="?", type=Path, metavar="F.parquet", help="an imported set, or a folder of them")
     add_corpus_options(check)
     check.add_argument("--json", action="store_true", help="print JSON instead of tables")
     add_ffmpeg_option(check)

@@ -12,7 +12,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
-from tinyvmaf.app.cli.common import Commands, add_command, positive_int
+from tinyvmaf.app.cli.common import Commands, add_command, feed_of, positive_int
 from tinyvmaf.data.store import Store, default_folder
 from tinyvmaf.errors import TinyvmafError, install
 from tinyvmaf.files import home
@@ -77,7 +77,7 @@ def _run(arguments: argparse.Namespace) -> int:
     ours = {f"--{option.name}" for option in OPTIONS}
     if behind := [one for one in arguments.pytest if one.split("=")[0] in ours]:
         raise TinyvmafError(f"{', '.join(behind)} after --", hint="options of the gate come before --")
-    if FeedOptions.of(lambda name: getattr(arguments, name.replace("-", "_"))) and not arguments.model:
+    if feed_of(arguments) and not arguments.model:
         raise TinyvmafError(f"{FeedOptions.listed()} need --model PATH")
     if missing := [name for name in ("pytest", "xdist", "pytest_benchmark") if find_spec(name) is None]:
         raise TinyvmafError(f"not installed: {', '.join(missing)}", hint=install("gate"))

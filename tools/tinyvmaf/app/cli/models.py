@@ -1,11 +1,19 @@
-"""`tinyvmaf export-teacher`, `models`, `register` and `verify`: the registry of models."""
+"""`tinyvmaf export-teacher`, `models`, `verify`, `adopt`, `register` and `unregister`: the registry of models."""
 
 import argparse
 from pathlib import Path
 
-from tinyvmaf.app.cli.common import Commands, add_command, add_ffmpeg_option, print_table
+from tinyvmaf.app.cli.common import (
+    Commands,
+    add_command,
+    add_feed_options,
+    add_ffmpeg_option,
+    feed_of,
+    print_table,
+)
 from tinyvmaf.errors import TeacherError
 from tinyvmaf.model import registry
+from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, load_built_in, load_json
 
@@ -16,15 +24,24 @@ Opset 17, input `features` float32 [N, F], output `score` float32 [N, 1], float6
 same bytes.
 
 teachers: {", ".join(KNOWN)}"""
-_REGISTER = """\
-Add a candidate to the registry: MODEL.onnx, with its sidecar MODEL.json and its card MODEL.md beside it, as tinyvmaf
-train writes them. From then on every gate judges it.
+_ADOPT = """\
+Make a file that can be registered from any ONNX regressor on libvmaf's features: ID.onnx, whose graph is the original
+between nodes that feed it and shape its scores, with sidecar and card. Its scores are compared with the original's.
 
-The model must keep the model contract and match its sidecar; otherwise nothing is written."""
-_NEXT = """\
-a new model needs a golden record and a baseline:
-  tox -e golden -- --record
-  tinyvmaf bench baseline --accept {id} --reason 'first version'"""
+Features, order and normalisation come from the sidecar beside MODEL.onnx, or from the options: docs/candidates.md. Look
+at card and sidecar (licence), then register the file."""
+_REGISTER = """\
+Add a model to the registry. From then on every gate judges it.
+
+MODEL.onnx has its sidecar MODEL.json and its card MODEL.md beside it, as tinyvmaf train and adopt write them; any other
+file is adopted. It must keep the model contract and match its sidecar; otherwise nothing is written. The recipe that it
+was fitted by is copied to model/recipes. A model without a recipe is registered too: no source can be held out of it.
+
+The gates also ask for a golden record and a latency baseline. --all makes both; else the output lists the commands. No
+verdict is given: look at the change, commit it, and run tinyvmaf gate."""
+_UNREGISTER = """\
+Take a model back: out of the registry, with its file, sidecar and card, its golden record and its latency baseline. The
+output says what was removed, and what is left."""
 
 
 def add_commands(commands: Commands) -> None:
@@ -45,34 +62,69 @@ def add_commands(commands: Commands) -> None:
     )
     export.add_argument("--out", type=Path, metavar="DIR", help="registry to write to (default: model/)")
     add_ffmpeg_option(export)
-    add_command(
+    listed = add_command(
         commands,
         "models",
         _models,
-        summary="list the registered models",
-        description="List the registered models.",
-        examples="tinyvmaf models",
+        summary="list models",
+        description="List the registered models, or the models that are named.",
+        examples="tinyvmaf models\ntinyvmaf models their.onnx",
     )
+    listed.add_argument("models", nargs="*", metavar="MODEL", help="id of a registered model, or an ONNX file")
+    add_feed_options(listed)
     verify = add_command(
         commands,
         "verify",
         _verify,
-        summary="check registered models against their hashes",
-        description="Check that model files and sidecars have the registered hashes and match each other.",
-        examples="tinyvmaf verify\ntinyvmaf verify tinyvmaf_nano",
-        exit_status="0 all as registered, 1 a model has faults or is unknown, 2 wrong use",
+        summary="check models against their contract and hashes",
+        description="Check that models keep the model contract, that files have the registered hashes, and that files "
+        "and sidecars match each other.",
+        examples="tinyvmaf verify\ntinyvmaf verify tinyvmaf_nano\ntinyvmaf verify their.onnx",
+        exit_status="0 no faults, 1 a model has faults or is unknown, 2 wrong use",
     )
-    verify.add_argument("model", nargs="?", metavar="ID", help="model to check (default: all)")
+    verify.add_argument(
+        "model", nargs="?", metavar="MODEL", help="id of a registered model, or an ONNX file (default: all registered)"
+    )
+    add_feed_options(verify)
+    adopt = add_command(
+        commands,
+        "adopt",
+        _adopt,
+        summary="make a third-party file one that can be registered",
+        description=_ADOPT,
+        examples="tinyvmaf adopt their.onnx --out candidates\n"
+        "tinyvmaf adopt their.onnx --feature-order adm2,motion2,vif_scale0 --out candidates",
+    )
+    adopt.add_argument("model", type=Path, metavar="MODEL.onnx", help="the file")
+    adopt.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
+    add_feed_options(adopt)
+    add_ffmpeg_option(adopt)
     register = add_command(
         commands,
         "register",
         _register,
-        summary="add a candidate to the registry",
+        summary="add a model to the registry",
         description=_REGISTER,
-        examples="tinyvmaf register candidates/tinyvmaf_nano.onnx",
+        examples="tinyvmaf register candidates/tinyvmaf_nano.onnx\ntinyvmaf register candidates/theirs.onnx --all",
     )
-    register.add_argument("model", type=Path, metavar="MODEL.onnx", help="the candidate")
-    register.add_argument("--into", type=Path, metavar="DIR", help="registry to write to (default: model/)")
+    register.add_argument("model", type=Path, metavar="MODEL.onnx", help="the model")
+    register.add_argument("--recipe", type=Path, metavar="FILE", help="its recipe (default: the one beside the model)")
+    where = register.add_mutually_exclusive_group()
+    where.add_argument("--all", action="store_true", help="also make its golden record and its latency baseline")
+    where.add_argument("--into", type=Path, metavar="DIR", help="registry to write to (default: model/)")
+    add_feed_options(register)
+    unregister = add_command(
+        commands,
+        "unregister",
+        _unregister,
+        summary="take a model out of the registry",
+        description=_UNREGISTER,
+        examples="tinyvmaf unregister tinyvmaf_nano",
+    )
+    unregister.add_argument("model", metavar="ID", help="id of the registered model")
+    unregister.add_argument(
+        "--from", type=Path, dest="folder", metavar="DIR", help="registry to take it out of (default: model/)"
+    )
 
 
 def _export(arguments: argparse.Namespace) -> int:
@@ -87,15 +139,17 @@ def _export(arguments: argparse.Namespace) -> int:
             raise TeacherError(f"unknown teacher {arguments.teacher!r}", hint=f"known: {', '.join(KNOWN)}")
         teacher = load_built_in(ffmpeg, arguments.teacher)
     new = export_teacher(teacher, kinds.find("teacher"), arguments.out)
-    print(f"{new.file}  {new.file.stat().st_size} bytes  sha256 {new.sha256}")
-    print(_NEXT.format(id=new.id))
+    _print(new)
+    _print_missing(new, arguments.out)
     return 0
 
 
 def _models(arguments: argparse.Namespace) -> int:
-    del arguments
+    from tinyvmaf.judge.opened import read_whole
+
+    named = [read_whole(name, feed_of(arguments)) for name in dict.fromkeys(arguments.models)]
     rows = []
-    for subject in registry.subjects():
+    for subject in named or registry.subjects():
         sidecar = subject.sidecar
         words = [sidecar.kind, sidecar.tier, str(sidecar.bytes), sidecar.teacher.id, sidecar.exact.word]
         rows.append([subject.id, *words])
@@ -104,19 +158,71 @@ def _models(arguments: argparse.Namespace) -> int:
 
 
 def _register(arguments: argparse.Namespace) -> int:
-    from tinyvmaf.model.registration import register_candidate  # imported here: slow
+    from tinyvmaf.judge import registering  # imported here: slow
+    from tinyvmaf.judge.opened import found
 
-    new = register_candidate(arguments.model, arguments.into)
-    print(f"{new.file}  {new.file.stat().st_size} bytes  sha256 {new.sha256}")
-    print(_NEXT.format(id=new.id))
+    with found(_file(arguments.model), feed_of(arguments)) as subject:
+        new, done = registering.register_candidate(subject, arguments.into, arguments.recipe, complete=arguments.all)
+        _print(new, subject)
+    for sentence in done:
+        print(sentence)
+    _print_missing(new, arguments.into)
     return 0
 
 
+def _adopt(arguments: argparse.Namespace) -> int:
+    from tinyvmaf.judge import registering  # imported here: slow
+    from tinyvmaf.judge.opened import found
+
+    with found(_file(arguments.model), feed_of(arguments), arguments.ffmpeg) as subject:
+        new = registering.adopt_into(subject, arguments.out)
+        _print(new, subject)
+    print(f"next: tinyvmaf register {new.file} --all")
+    return 0
+
+
+def _unregister(arguments: argparse.Namespace) -> int:
+    from tinyvmaf.judge.registering import unregister  # imported here: slow
+
+    gone, left = unregister(arguments.model, arguments.folder)
+    print(f"{arguments.model} is no longer registered")
+    for path in gone:
+        print(f"  removed: {path}")
+    for sentence in left:
+        print(f"  left: {sentence}")
+    return 0
+
+
+def _file(path: Path) -> str:
+    """A path, which `tinyvmaf.judge.opened` does not take for an id."""
+    return str(path.absolute()) if path.suffix != ".onnx" else str(path)
+
+
+def _print(new: Subject, adopted: Subject | None = None) -> None:
+    print(f"{new.file}  {new.file.stat().st_size} bytes  sha256 {new.sha256}")
+    for sentence in adopted.adopted.sentences if adopted is not None and adopted.adopted else ():
+        print(f"  {sentence}")
+
+
+def _print_missing(new: Subject, folder: Path | None) -> None:
+    from tinyvmaf.judge.registering import missing
+
+    lacks = list(missing(new)) if folder is None else []
+    for what, command in lacks:
+        print(f"missing: {what}\n  {command}")
+    print("next: look at the change, commit it; tinyvmaf gate" if not lacks else "the gates ask for what is missing")
+
+
 def _verify(arguments: argparse.Namespace) -> int:
-    chosen = [registry.find(arguments.model)] if arguments.model else registry.subjects()
-    found = {subject.id: registry.faults(subject) for subject in chosen}
-    for model_id, faults in found.items():
-        print(f"{model_id}: {'as registered' if not faults else ''}".rstrip())
-        for fault in faults:
-            print(f"  {fault}")
-    return int(any(found.values()))
+    from tinyvmaf.judge.opened import faults, found
+
+    wrong = False
+    for name in [arguments.model] if arguments.model else [one.id for one in registry.subjects()]:
+        with found(name, feed_of(arguments)) as subject:
+            listed = faults(subject)
+            good = "as registered" if subject.registered else "keeps the contract"
+            print(f"{subject.id}: {'' if listed else good}".rstrip())
+            for fault in listed:
+                print(f"  {fault}")
+        wrong |= bool(listed)
+    return int(wrong)

@@ -12,13 +12,17 @@ from numpy.typing import NDArray
 from tinyvmaf.app.cli.common import (
     Commands,
     add_command,
+    add_feed_options,
     add_ffmpeg_option,
+    feed_of,
     positive_float,
     positive_int,
     print_table,
     progress_bar,
 )
-from tinyvmaf.measure.scoring import TinyScores, pooled, teacher_scores, tiny_model, tiny_scores
+from tinyvmaf.measure.scoring import TinyScores, pooled, teacher_scores, tiny_scores
+from tinyvmaf.model.subject import Subject
+from tinyvmaf.model.third_party import FeedOptions
 from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, find_ffmpeg
 from tinyvmaf.vmaf.libvmaf import FrameTable, score_pair
@@ -41,6 +45,7 @@ Frames outside the domain, where nothing is promised of a model, are counted in 
 _EXAMPLES = """\
 tinyvmaf score ref.mp4 dis.mp4
 tinyvmaf score ref.mp4 dis.mp4 --model tinyvmaf_nano
+tinyvmaf score ref.mp4 dis.mp4 --model their.onnx --feature-order adm2,motion2,vif_scale0
 tinyvmaf score ref.yuv dis.yuv --size 1920x1080 --pix-fmt yuv420p --json > vmaf.json"""
 
 
@@ -79,6 +84,7 @@ def add_commands(commands: Commands) -> None:
     command.add_argument(
         "--model", metavar="ID|PATH", help="tiny model to score with: id of a registered model, or .onnx file"
     )
+    add_feed_options(command)
     command.add_argument("--scale", choices=SCALERS, help="scale the distorted video to the reference's size")
     command.add_argument("--threads", type=positive_int, metavar="N", help="threads of libvmaf (default: one per core)")
     command.add_argument("--timeout", type=positive_float, metavar="S", help="time limit, in seconds")
@@ -97,6 +103,8 @@ def _wrong_use(arguments: argparse.Namespace) -> str | None:
     for name in arguments.teacher or []:
         if name not in KNOWN:
             return f"unknown teacher {name!r}; known: {', '.join(KNOWN)}"
+    if feed_of(arguments) and not arguments.model:
+        return f"{FeedOptions.listed()} need --model PATH"
     return None
 
 
@@ -105,6 +113,7 @@ def _run(arguments: argparse.Namespace) -> int:
         print(f"tinyvmaf score: {wrong}", file=sys.stderr)
         return 2
     ffmpeg = find_ffmpeg(arguments.ffmpeg)
+    model = _model(arguments)
     teachers = _teachers(arguments, ffmpeg)
     with progress_bar(arguments.distorted.name, "frames") as report:
         table = score_pair(
@@ -121,7 +130,7 @@ def _run(arguments: argparse.Namespace) -> int:
             on_frame=report,
         )
     scores = {teacher.id: teacher_scores(teacher, table) for teacher in teachers}
-    tiny = None if arguments.model is None else tiny_scores(tiny_model(arguments.model), table, teachers)
+    tiny = None if model is None else tiny_scores(model, table, teachers)
     if arguments.json:
         json.dump(_log(table, teachers, scores, tiny, ffmpeg), sys.stdout, indent=2)
         print()
@@ -130,6 +139,14 @@ def _run(arguments: argparse.Namespace) -> int:
     if tiny is not None and tiny.warning:
         print(f"tinyvmaf: warning: {tiny.warning}", file=sys.stderr)
     return 0
+
+
+def _model(arguments: argparse.Namespace) -> Subject | None:
+    if arguments.model is None:
+        return None
+    from tinyvmaf.judge.opened import read_whole  # imported here: slow
+
+    return read_whole(arguments.model, feed_of(arguments), arguments.ffmpeg)
 
 
 def _teachers(arguments: argparse.Namespace, ffmpeg: FFmpeg) -> list[Teacher]:

@@ -21,7 +21,7 @@ from tinyvmaf.data.targets import with_target
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.files import write_atomic
 from tinyvmaf.measure import environment
-from tinyvmaf.train.recipes import Recipe, named_recipes, read_recipe, recipe_ids
+from tinyvmaf.train.recipes import Recipe, find_recipe, named_recipes, read_recipe, recipe_folder, recipe_ids
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 
 if TYPE_CHECKING:
@@ -211,6 +211,9 @@ def _write(
         write_atomic(out / f"{recipe.id}.loso.json", text + "\n")
     for model in held_out:
         write_atomic(out / "folds" / recipe.id / f"{model.held_out}-seed{model.seed}.onnx", model.data)
+    own = next(path for path in map(find_recipe, named_recipes(arguments.recipe)) if path.stem == recipe.id)
+    if own.parent != recipe_folder():  # tinyvmaf register copies it to the others
+        write_atomic(out / f"{recipe.id}.toml", own.read_bytes())
     kind, judged = find("regressor"), report is not None
     for model in finals:
         model_id = recipe.id if len(finals) == 1 else f"{recipe.id}-seed{model.seed}"

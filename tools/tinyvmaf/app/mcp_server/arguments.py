@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from tinyvmaf.app.mcp_server.limits import MAX_MODELS, MAX_ROWS, MAX_TEACHERS, MAX_TEXT
+from tinyvmaf.model.third_party import FeedOptions
 from tinyvmaf.vmaf.teacher import DEFAULT
 
 _MODEL = Field(max_length=MAX_TEXT, description="id of a registered model, or path of an .onnx file below a root")
@@ -19,6 +20,36 @@ PixFmt = Annotated[
     str | None,
     Field(max_length=20, description="pixel format of raw files, such as yuv420p or yuv420p10le; else null"),
 ]
+
+
+class FeedArguments(BaseModel):
+    """The options of the command line, by their names."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    feature_order: Annotated[str | None, Field(max_length=MAX_TEXT, description="A,B,...: its features in order")] = (
+        None
+    )
+    input_mean: Annotated[str | None, Field(max_length=MAX_TEXT, description="X,Y,...: mean of each feature")] = None
+    input_std: Annotated[str | None, Field(max_length=MAX_TEXT, description="X,Y,...: std of each feature")] = None
+    normalisation: Annotated[str | None, Field(max_length=20, description="graph, sidecar or none")] = None
+
+
+Feed = Annotated[
+    FeedArguments | None,
+    Field(description="how an .onnx file is fed, if the sidecar beside it does not say so; else null"),
+]
+
+
+def feed_options(feed: FeedArguments | None) -> FeedOptions:
+    """For the model's file.
+
+    Raises:
+        UndescribedError: normalisation is none of its three words.
+    """
+    return FeedOptions() if feed is None else FeedOptions(**feed.model_dump())
+
+
 Model = Annotated[str, _MODEL]
 MaybeModel = Annotated[str | None, _MODEL]
 TeacherIds = Annotated[

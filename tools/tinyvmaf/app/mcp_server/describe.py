@@ -1,7 +1,5 @@
 """Results about models, engines and teachers."""
 
-from pathlib import Path
-
 from tinyvmaf.app.mcp_server.results import (
     AgreementResult,
     CertificateResult,
@@ -12,12 +10,12 @@ from tinyvmaf.app.mcp_server.results import (
     TeacherResult,
 )
 from tinyvmaf.errors import ModelError, RegistryError, TeacherError
+from tinyvmaf.judge.opened import faults, found
 from tinyvmaf.measure.agreement import AgreementMetrics
 from tinyvmaf.measure.teacher_agreement import ScoredFrames, teacher_agreement
-from tinyvmaf.model import contract, engines, registry
-from tinyvmaf.model.certificate import certify_file
-from tinyvmaf.model.sidecar import read_sidecar
+from tinyvmaf.model import engines, registry
 from tinyvmaf.model.subject import Subject
+from tinyvmaf.model.third_party import FeedOptions
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, load_built_in
 
@@ -42,38 +40,36 @@ def registered_model(subject: Subject) -> RegisteredModelResult:
     )
 
 
-def model_description(name: str) -> ModelDescriptionResult:
+def model_description(name: str, options: FeedOptions, ffmpeg: str | None) -> ModelDescriptionResult:
     """Everything known about one model.
 
     Args:
         name: id of a registered model, or path of an `.onnx` file, with or without sidecar and card beside it.
+        options: how the file is fed.
+        ffmpeg: as for `--ffmpeg`.
 
     Raises:
         RegistryError: the sidecar is not valid.
     """
-    if name.endswith(".onnx"):
-        onnx = Path(name)
-        model_id, faults = onnx.stem, contract.file_faults(onnx)
-    else:
-        subject = registry.find(name)
-        onnx, model_id, faults = subject.file, subject.id, registry.faults(subject)
-    beside = onnx.with_suffix(".json")
-    sidecar = read_sidecar(beside) if beside.is_file() else None
-    card = onnx.with_suffix(".md")
-    return ModelDescriptionResult(
-        id=model_id,
-        sidecar=sidecar.as_dict() if sidecar else {},
-        card=card.read_text(encoding="utf-8", errors="replace") if card.is_file() else "",
-        faults=faults,
-        certificate=_certificate(onnx),
-        measured=dict(sidecar.measured) if sidecar else {},
-        promised=dict(sidecar.promised) if sidecar else {},
-    )
+    with found(name, options, ffmpeg, needs_feed=False) as subject:
+        wrong = faults(subject)
+        sound = subject.fault is None
+        sidecar = subject.sidecar if sound and subject.sidecar_path.is_file() else None
+        card = subject.file.with_suffix(".md") if sound else None
+        return ModelDescriptionResult(
+            id=subject.id if subject.registered else subject.path.stem,
+            sidecar=sidecar.as_dict() if sidecar else {},
+            card=card.read_text(encoding="utf-8", errors="replace") if card and card.is_file() else "",
+            faults=wrong,
+            certificate=_certificate(subject) if sound and not wrong else None,
+            measured=dict(sidecar.measured) if sidecar else {},
+            promised=dict(sidecar.promised) if sidecar else {},
+        )
 
 
-def _certificate(onnx: Path) -> CertificateResult | None:
+def _certificate(subject: Subject) -> CertificateResult | None:
     try:
-        proof = certify_file(onnx)
+        proof = subject.proof
     except (ModelError, RegistryError):  # already among the faults
         return None
     return CertificateResult(

@@ -24,6 +24,7 @@ from tinyvmaf.app.mcp_server.results import GateResult
 from tinyvmaf.errors import CouldNotRunError, TinyvmafError, install
 from tinyvmaf.files import home
 from tinyvmaf.judge.verdict import COULD_NOT_RUN, FAIL, PASS, STOPPED, VERDICT_FILE
+from tinyvmaf.model.third_party import FeedOptions
 
 Suite = Literal["golden", "contract", "backends", "loso", "latency", "corpus"]
 """Without `mcp`, which would run itself, and `selftest`, which tests the gates and no model."""
@@ -34,11 +35,14 @@ _TAIL: Final = 2_000
 _WORSE_LAST: Final = (PASS, STOPPED, COULD_NOT_RUN, FAIL)
 
 
-async def run_suite(suite: Suite, model: str | None, reporter: Reporter, *, seconds: float) -> GateResult:
+async def run_suite(
+    suite: Suite, model: str | None, reporter: Reporter, *, feed: FeedOptions | None = None, seconds: float
+) -> GateResult:
     """Run a suite and give its verdict.
 
     Args:
         model: id of a registered model, path of an `.onnx` file, or None for all registered models.
+        feed: how the file is fed; None: as the sidecar beside it says.
         seconds: time limit.
 
     Raises:
@@ -49,13 +53,15 @@ async def run_suite(suite: Suite, model: str | None, reporter: Reporter, *, seco
         raise TinyvmafError(f"unknown suite {suite!r}", hint=f"known: {', '.join(get_args(Suite))}")
     if model is not None and suite in _WITHOUT_MODEL:
         raise TinyvmafError(f"the suite {suite} judges no model", hint="leave out `model`")
+    if feed and not (model or "").endswith(".onnx"):
+        raise TinyvmafError("`feed` says how an .onnx file is fed", hint="name one as `model`, or leave out `feed`")
     checkout = home()
     if not (checkout / "suites" / suite).is_dir():
         raise CouldNotRunError(f"{checkout} has no suite {suite}", hint="start the server from a checkout")
     if find_spec("pytest") is None:
         raise CouldNotRunError("pytest is not installed", hint=install("gate"))
     with tempfile.TemporaryDirectory(prefix="tinyvmaf-mcp-") as scratch:
-        command = _command(suite, model, Path(scratch))
+        command = [*_command(suite, model, Path(scratch)), *(feed.words() if feed else ())]
         started, output = time.monotonic(), ""
         with anyio.move_on_after(seconds) as limit:
             output = await _run(command, checkout, reporter)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tinyvmaf.app.mcp_server.limits import MAX_SIDECAR_BYTES
 from tinyvmaf.app.mcp_server.roots import Roots
-from tinyvmaf.errors import ModelError, TinyvmafError
+from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.model import contract, registry
 
 
@@ -38,16 +38,3 @@ def readable(name: str, roots: Roots) -> Iterator[str]:
         except TinyvmafError as error:  # the caller knows the file by its own name
             message = error.message.replace(f"{copy.parent}{os.sep}", "")
             raise type(error)(message, hint=error.hint) from error
-
-
-def require_contract(name: str) -> None:
-    """Refuse a file that breaks the model contract, before anything runs it.
-
-    Args:
-        name: as `readable` gives it.
-
-    Raises:
-        ModelError: the first faults.
-    """
-    if name.endswith(".onnx") and (wrong := contract.file_faults(Path(name))):
-        raise ModelError(f"{Path(name).name}: {'; '.join(wrong[:3])}")

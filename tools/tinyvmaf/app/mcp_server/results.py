@@ -30,6 +30,10 @@ class TinyScoreResult(BaseModel):
     feature_order: list[str]
     pooled: PooledResult
     max_abs_difference: float = Field(description="largest |model - first teacher| of a frame")
+    outside_domain: int = Field(description="frames outside the domain, where nothing is promised of the model")
+    furthest_outside: str = Field(
+        description="which features of the furthest of them are beyond their limits; else empty"
+    )
 
 
 class FrameResult(BaseModel):

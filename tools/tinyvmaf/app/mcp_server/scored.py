@@ -93,6 +93,8 @@ class ScoredPair:
             feature_order=tiny.features,
             pooled=PooledResult(**pool(tiny.scores)),
             max_abs_difference=float(np.abs(tiny.scores - first).max()),
+            outside_domain=int((tiny.outside > 0.0).sum()),
+            furthest_outside=tiny.furthest,
         )
 
     def _frame(self, number: int, tiny: TinyScores | None) -> FrameResult:

@@ -16,6 +16,7 @@ from tinyvmaf.app.mcp_server.arguments import (
     CorpusFile,
     Count,
     DataRoot,
+    Feed,
     File,
     MaybeModel,
     Model,
@@ -24,6 +25,7 @@ from tinyvmaf.app.mcp_server.arguments import (
     PixFmt,
     Size,
     TeacherIds,
+    feed_options,
 )
 from tinyvmaf.app.mcp_server.calls import Call, in_thread
 from tinyvmaf.app.mcp_server.limits import CALL_SECONDS, CALLS_AT_ONCE, GATE_SECONDS, GATES_AT_ONCE, require_few_files
@@ -43,7 +45,7 @@ from tinyvmaf.data import corpus
 from tinyvmaf.data.embedded import embedded_corpus
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.files import file_blake3
-from tinyvmaf.measure.scoring import tiny_model
+from tinyvmaf.judge.opened import read_whole
 from tinyvmaf.measure.teacher_agreement import corpus_frames, pair_frames
 from tinyvmaf.model import registry
 from tinyvmaf.model.subject import Subject
@@ -88,6 +90,7 @@ class Tools:
         pix_fmt: PixFmt = None,
         teachers: TeacherIds = None,
         model: MaybeModel = None,
+        feed: Feed = None,
         per_frame: PerFrame = False,
     ) -> ScoreResult:
         """Score a distorted video against its reference with the real libvmaf, and with a tiny ONNX model if one is
@@ -96,7 +99,7 @@ class Tools:
         request = scored.PairRequest(reference, distorted, size, pix_fmt)
 
         def work(call: Call) -> ScoreResult:
-            tiny = None if model is None else self._model(model)
+            tiny = None if model is None else self._model(model, feed)
             return self._score(request, teachers or [], call).result(tiny, per_frame=per_frame)
 
         return await self._do(context, work)
@@ -109,6 +112,7 @@ class Tools:
         size: Size = None,
         pix_fmt: PixFmt = None,
         model: MaybeModel = None,
+        feed: Feed = None,
         count: Count = 5,
     ) -> WorstFramesResult:
         """List the frames of a pair with the lowest VMAF score; or, if a tiny model is named, the frames on which it
@@ -116,7 +120,7 @@ class Tools:
         request = scored.PairRequest(reference, distorted, size, pix_fmt)
 
         def work(call: Call) -> WorstFramesResult:
-            tiny = None if model is None else self._model(model)
+            tiny = None if model is None else self._model(model, feed)
             teacher = DEFAULT if tiny is None else tiny.sidecar.teacher.id
             return self._score(request, [teacher], call).worst(teacher, tiny, count)
 
@@ -130,13 +134,14 @@ class Tools:
         distorted: CorpusFile = None,
         size: Size = None,
         pix_fmt: PixFmt = None,
+        feed: Feed = None,
     ) -> ComparisonResult:
         """Compare tiny models with their teachers, frame by frame: on a pair of videos, or on the 144 clips of the
         embedded corpus. Students have not been fitted to most of these clips."""
 
         def work(call: Call) -> ComparisonResult:
             names = models or [one.id for one in registry.subjects()]
-            tiny = [self._model(name) for name in dict.fromkeys(names)]
+            tiny = [self._model(name, feed if name.endswith(".onnx") else None) for name in dict.fromkeys(names)]
             if reference is None and distorted is None:
                 frames = corpus_frames(embedded_corpus().read(), "the embedded corpus")
             elif reference is None or distorted is None:
@@ -159,13 +164,13 @@ class Tools:
             context, lambda _: ModelsResult(models=[describe.registered_model(one) for one in registry.subjects()])
         )
 
-    async def describe_model(self, model: Model, context: Ctx) -> ModelDescriptionResult:
+    async def describe_model(self, model: Model, context: Ctx, feed: Feed = None) -> ModelDescriptionResult:
         """Show a model's card, sidecar, certificate of exactness, and the values that the gates measured."""
 
         def work(call: Call) -> ModelDescriptionResult:
             del call
             with models.readable(model, self._roots) as name:
-                return describe.model_description(name)
+                return describe.model_description(name, feed_options(feed), self._named_ffmpeg)
 
         return await self._do(context, work)
 
@@ -205,12 +210,13 @@ class Tools:
         suite: Annotated[gate.Suite, Field(description="the suite to run")],
         context: Ctx,
         model: MaybeModel = None,
+        feed: Feed = None,
     ) -> GateResult:
         """Run one suite of quality gates on a model, or on all registered models, and give the verdict. Takes seconds
         (golden) to minutes (loso, latency)."""
         with models.readable(model, self._roots) if model is not None else nullcontext() as name:
             async with self._gates:
-                return await gate.run_suite(suite, name, context, seconds=GATE_SECONDS)
+                return await gate.run_suite(suite, name, context, feed=feed_options(feed), seconds=GATE_SECONDS)
 
     @cached_property
     def _ffmpeg(self) -> FFmpeg:
@@ -222,7 +228,6 @@ class Tools:
     def _score(self, request: scored.PairRequest, teachers: Sequence[str], call: Call) -> scored.ScoredPair:
         return scored.score(request, teachers, self._roots, self._ffmpeg, call)
 
-    def _model(self, name: str) -> Subject:
+    def _model(self, name: str, feed: Feed) -> Subject:
         with models.readable(name, self._roots) as known:
-            models.require_contract(known)
-            return tiny_model(known)
+            return read_whole(known, feed_options(feed), self._named_ffmpeg)

@@ -121,11 +121,15 @@ def find_logs(paths: Sequence[Path]) -> list[LogFile]:
 def _below(folder: Path) -> Iterator[LogFile]:
     for path in sorted(folder.rglob("*")):
         if not any(part.startswith(".") for part in path.relative_to(folder).parts) and path.is_file():
-            yield from _one(path, asked=False)
+            yield from () if path.suffix == ".parquet" else _one(path, asked=False)
 
 
 def _one(path: Path, *, asked: bool) -> Iterator[LogFile]:
     name = path.name.lower()
+    if name.endswith(".parquet"):
+        raise TinyvmafError(
+            f"{path}: a table, not a log", hint="--features takes a published set as it is; tinyvmaf corpus check looks"
+        )
     if name.endswith(_PACKED):
         raise TinyvmafError(f"{path}: logs in such an archive cannot be read one by one", hint="unpack it first")
     if name.endswith(_ARCHIVES):

@@ -4,7 +4,7 @@ Sources: interleaving and ratios follow asv and the Go project's benchstat; the 
 noise only adds time (Chen and Revels, Robust benchmarking in noisy environments, 2016).
 """
 
-from tinyvmaf.measure.latency.baseline import Baseline, BaselineError, accept, baselines
+from tinyvmaf.measure.latency.baseline import Baseline, BaselineError, accept, baselines, forget
 from tinyvmaf.measure.latency.contest import (
     BASELINE,
     FLOOR,
@@ -54,6 +54,7 @@ __all__ = [
     "disturbed",
     "floor_model",
     "footprint",
+    "forget",
     "judge",
     "opponents",
     "race_of",

@@ -5,7 +5,7 @@ model and its baseline are timed in one process, so machine and runtime are the 
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -99,12 +99,23 @@ def accept(model_ids: Sequence[str], reason: str, folder: Path | None = None) ->
     for one in moved:
         write_atomic(_folder(folder) / f"{one.id}.onnx", known[one.id].file.read_bytes())
     kept |= {one.id: one for one in moved}
+    _write(kept, folder)
+    return moved
+
+
+def forget(model_id: str, folder: Path | None = None) -> None:
+    """Remove the baseline of a model, if it has one."""
+    if model_id in (known := baselines(folder)):
+        _write({name: one for name, one in known.items() if name != model_id}, folder)
+
+
+def _write(kept: Mapping[str, Baseline], folder: Path | None) -> None:
+    """Write the list, and remove the files of all others."""
     content = [asdict(kept[name]) for name in sorted(kept)]
     write_atomic(_folder(folder) / FILE, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     for path in _folder(folder).glob("*.onnx"):
         if path.stem not in kept:
             path.unlink()
-    return moved
 
 
 def _folder(folder: Path | None) -> Path:

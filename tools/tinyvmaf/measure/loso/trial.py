@@ -157,12 +157,14 @@ def trial_of(subject: Subject, teacher_of: Callable[[str], Teacher], data: Datas
     that sees clips is taken as claimed, for its folds are judged as well.
 
     Raises:
-        CouldNotRunError: a registered model names no recipe, so that nothing can be held out.
+        CouldNotRunError: the sidecar of a registered model names no recipe, though its file does.
         RecipeError: it names one that is not here.
     """
     training = subject.training
-    if training is None and subject.registered:
-        raise CouldNotRunError(f"{subject.id} says of no recipe that it was made by, so no source can be held out")
+    if training is None and subject.registered and (made_by := subject.recipe_of_the_file):
+        raise CouldNotRunError(
+            f"{subject.id}: its sidecar names no recipe, so no source can be held out; its file names {made_by}"
+        )
     claimed = training is not None and (subject.registered or training.recipe in recipe_ids())
     recipe = read_recipe(training.recipe) if training is not None and claimed else None
     teacher = teacher_of(recipe.teacher if recipe else subject.teacher_id)

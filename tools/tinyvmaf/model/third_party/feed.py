@@ -62,12 +62,22 @@ class FeedOptions:
         Raises:
             UndescribedError: --normalisation is none of its three words.
         """
-        return cls(*(given(one.name.replace("_", "-")) for one in fields(cls)))
+        return cls(*map(given, cls.names()))
+
+    def words(self) -> list[str]:
+        """What was given, for a command line."""
+        given = [getattr(self, one.name) for one in fields(self)]
+        return [f"--{name}={value}" for name, value in zip(self.names(), given, strict=True) if value is not None]
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """The options' names, without the dashes."""
+        return [one.name.replace("_", "-") for one in fields(cls)]
 
     @classmethod
     def listed(cls) -> str:
         """The options' names, for a sentence."""
-        *most, last = (f"--{one.name.replace('_', '-')}" for one in fields(cls))
+        *most, last = (f"--{name}" for name in cls.names())
         return f"{', '.join(most)} and {last}"
 
 

@@ -1,0 +1,218 @@
+"""Registering a model and taking it back: with its recipe, golden record and latency baseline, all of it or nothing."""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from tinyvmaf.data.embedded import embedded_corpus
+from tinyvmaf.data.golden import load_rows
+from tinyvmaf.errors import ModelError, RegistryError
+from tinyvmaf.files import all_or_nothing, file_sha256, home, write_atomic
+from tinyvmaf.judge import kinds
+from tinyvmaf.judge.bounds import load_bounds
+from tinyvmaf.judge.opened import faults
+from tinyvmaf.judge.outcomes import compare
+from tinyvmaf.measure import latency
+from tinyvmaf.measure.latency.baseline import FILE
+from tinyvmaf.model import registry
+from tinyvmaf.model.engines import OnnxRuntimeCpu
+from tinyvmaf.model.golden_records import record_path, write_record
+from tinyvmaf.model.subject import Subject
+from tinyvmaf.train.recipes import recipe_folder
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_ROWS: Final = 500  # of the corpus, to compare an adopted file with its original
+
+
+class Missing(NamedTuple):
+    """What a registered model lacks."""
+
+    what: str
+    command: str
+    """What to type for it."""
+
+
+def adopt_into(subject: Subject, folder: Path) -> Subject:
+    """Write an adopted model with sidecar and card into a folder, from which it can be registered.
+
+    Raises:
+        ModelError: it is not adopted, is not what its sidecar says, or does not give the scores of the original.
+        RegistryError: the folder has another file of that name.
+    """
+    if subject.adopted is None:
+        raise ModelError(
+            f"{subject.path} has a tinyvmaf sidecar: there is nothing to adopt",
+            hint=f"tinyvmaf register {subject.path}",
+        )
+    for path in (folder / f"{subject.id}.onnx", folder / f"{subject.id}.json"):
+        if path.exists() and path.resolve().parent == subject.path.resolve().parent:
+            raise RegistryError(f"{path} would be overwritten, and is not ours", hint="--out DIR: another folder")
+    _require_sound(subject)
+    card = subject.file.with_suffix(".md").read_text(encoding="utf-8")
+    return registry.register(subject.id, subject.data, subject.sidecar.as_dict(), card, folder)
+
+
+def register_candidate(
+    subject: Subject, folder: Path | None = None, recipe: Path | None = None, *, complete: bool = False
+) -> tuple[Subject, list[str]]:
+    """Register a model, in place of one of the same id. The recipe that made it is copied to the others.
+
+    Args:
+        folder: the registry; None: the one in use.
+        recipe: the file of its recipe; None: the one beside the model, called as its sidecar says.
+        complete: also record its golden scores, and make it its own baseline if it has none. A baseline that is there
+            stays, because the model is held to it.
+
+    Returns:
+        The registered model, and what else was written: sentences.
+
+    Raises:
+        RegistryError: the file breaks the contract, does not match its sidecar, or has no card, or its recipe is not
+            here. Nothing is written.
+    """
+    _require_sound(subject)
+    card = subject.file.with_suffix(".md")
+    try:
+        text = card.read_text(encoding="utf-8")
+    except OSError as error:
+        raise RegistryError(
+            f"{card}: {error.strerror}", hint="write a card: Markdown that describes the model"
+        ) from error
+    copied = _recipe(subject, (folder or registry.model_folder()) / "recipes", recipe)
+    with _undone_on_failure(subject, folder):
+        for target, data in copied:
+            write_atomic(target, data)
+        new = registry.register(subject.id, subject.data, subject.sidecar.as_dict(), text, folder)
+        done = [f"{target}: its recipe" for target, _ in copied]
+        return new, [*done, *(_completed(new) if complete else [])]
+
+
+def missing(subject: Subject) -> Iterator[Missing]:
+    """What the gates ask of a registered model, and it lacks."""
+    suites = kinds.suites_of(subject)
+    if "loso" in suites and subject.training is not None and not subject.promised:
+        recipe = subject.training.recipe
+        yield Missing(
+            f"promises: model/recipes/{recipe}.toml, its recipe, has no table [promises]; add one, fit, register anew",
+            f"tinyvmaf train --recipe {recipe} --out DIR",
+        )
+    if "golden" in suites and not _is_recorded(subject):
+        yield Missing("its golden record", "tox -e golden -- --record")
+    if "latency" in suites and subject.id not in latency.baselines():
+        yield Missing("its latency baseline", f"tinyvmaf bench baseline --accept {subject.id} --reason 'first version'")
+
+
+def unregister(model_id: str, folder: Path | None = None) -> tuple[list[Path], list[str]]:
+    """Take a model out of the registry, with its file, sidecar and card; out of the one in use also with its golden
+    record and latency baseline.
+
+    Returns:
+        What was removed, and what is left: sentences.
+    """
+    subject = registry.find(model_id, folder)
+    gone = list(registry.files_of(subject))
+    if folder is None:
+        gone += [record_path(model_id), registry.model_folder() / "baseline" / f"{model_id}.onnx"]
+    gone = [path for path in gone if path.exists()]
+    recipe = _recipe_of(subject)
+    with _undone_on_failure(subject, folder):
+        registry.unregister(subject)
+        if folder is None:
+            record_path(model_id).unlink(missing_ok=True)
+            latency.forget(model_id)
+    left = [f"its recipe, model/recipes/{recipe}.toml"] if recipe else []
+    named = [home() / name for name in ("gates.toml", "waivers.toml", "README.md")]
+    left += [f"{path.name} names it" for path in named if path.is_file() and model_id in path.read_text("utf-8")]
+    return gone, left
+
+
+def _completed(subject: Subject) -> Iterator[str]:
+    if "golden" in (suites := kinds.suites_of(subject)) and write_record(subject, load_rows()):
+        yield f"{record_path(subject.id)}: its golden record"
+    if "latency" in suites and subject.id not in latency.baselines():
+        latency.accept([subject.id], "first version")
+        yield f"{registry.model_folder() / 'baseline' / subject.id}.onnx: its latency baseline"
+
+
+@contextmanager
+def _undone_on_failure(subject: Subject, folder: Path | None) -> Iterator[None]:
+    """If what is done inside fails or is interrupted, model, recipe, record and baseline are as before."""
+    own, baseline = folder or registry.model_folder(), registry.model_folder() / "baseline"
+    files = [own / f"{subject.id}{suffix}" for suffix in (".onnx", ".json", ".md")]
+    files += [own / registry.REGISTRY, own / "recipes" / f"{_recipe_of(subject)}.toml", record_path(subject.id)]
+    with all_or_nothing([*files, *baseline.glob("*"), baseline / f"{subject.id}.onnx", baseline / FILE]):
+        yield
+
+
+def _require_sound(subject: Subject) -> None:
+    if subject.fault is not None:
+        raise subject.fault
+    wrong = faults(subject, card=False)
+    if not wrong and subject.adopted is not None:
+        wrong = _differences(subject)
+    if wrong:
+        raise RegistryError(f"{subject.path} is not registered:\n  " + "\n  ".join(wrong))
+
+
+def _differences(subject: Subject) -> list[str]:
+    """Where an adopted file does not give the scores of its original, on rows of the corpus; empty if nowhere."""
+    from tinyvmaf.model.third_party.wrap import original_scorer
+
+    assert subject.adopted is not None
+    data = embedded_corpus().read()
+    rows = data.columns(*subject.features)[:: max(1, len(data.table) // _ROWS)].astype(np.float32)
+    want, have = original_scorer(subject.adopted, subject.features)(rows), OnnxRuntimeCpu(subject.data).run(rows)
+    each = [f"row {i}" for i in range(len(rows))]
+    bound = load_bounds().for_subject("contract.adopted", subject)
+    outcome = compare(bound, subject.id, each, want, have, reproduce=f"tox -e contract -- --model {subject.path}")
+    return [outcome.explain()] if outcome.failed else []
+
+
+def _recipe(subject: Subject, folder: Path, given: Path | None) -> list[tuple[Path, bytes]]:
+    """The recipe that is to be copied, and where to; empty if there is none, or it is there."""
+    training = subject.training
+    if training is None:
+        if given is not None:
+            raise RegistryError(f"{subject.path}: its sidecar names no recipe", hint="leave out --recipe")
+        return []
+    if not _NAME.fullmatch(training.recipe):
+        raise RegistryError(f"{subject.path}: recipe {training.recipe[:80]!r} is not a valid name")
+    target = folder / f"{training.recipe}.toml"
+    there = [path for path in (target, recipe_folder() / target.name) if path.is_file()]
+    if any(file_sha256(path) == training.recipe_sha256 for path in there):
+        return []
+    if there:
+        raise RegistryError(
+            f"{there[0]} is another recipe than {subject.path} was fitted by",
+            hint="fit it anew: tinyvmaf train; or rename your recipe first",
+        )
+    source = given or subject.path.with_name(target.name)
+    if not source.is_file():
+        raise RegistryError(
+            f"{source}: no such file; {subject.path} was fitted by this recipe, and the gates fit it anew",
+            hint=f"tinyvmaf register {subject.path} --recipe FILE",
+        )
+    data = source.read_bytes()
+    if file_sha256(source) != training.recipe_sha256:
+        raise RegistryError(f"{source} is another recipe than {subject.path} was fitted by", hint="fit it anew")
+    return [(target, data)]
+
+
+def _recipe_of(subject: Subject) -> str | None:
+    """The name of its recipe, if that is a name and its sidecar can be read."""
+    try:
+        return subject.training.recipe if subject.training and _NAME.fullmatch(subject.training.recipe) else None
+    except RegistryError:
+        return None
+
+
+def _is_recorded(subject: Subject) -> bool:
+    try:
+        return bool(json.loads(record_path(subject.id).read_text("utf-8"))["sha256"] == subject.sha256)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
