@@ -211,10 +211,9 @@ def _parse(log: LogFile, folder: Path) -> _Parsed:
         return _Parsed("", "", None, None, False, (), 0, error.message)
     digest = hashlib.sha256(data).hexdigest()
     key, store = key_of({"imported log": digest, "parser": PARSER}), Store(folder)
-    known = store.get(key)
-    there = known is not None
-    if known is not None:
-        about = store.about(key)
+    kept = store.get_described(key)
+    if kept is not None:
+        known, about = kept
     else:
         try:
             rows = parse_any(data)
@@ -227,7 +226,9 @@ def _parse(log: LogFile, folder: Path) -> _Parsed:
         about |= {"libvmaf": rows.version, "model": rows.model, "cut_off": rows.cut_off, "notes": list(rows.notes)}
         store.put(key, known, about)
     notes = tuple(about["notes"])
-    return _Parsed(key, digest, about["libvmaf"], about["model"], about["cut_off"], notes, len(known), remembered=there)
+    return _Parsed(
+        key, digest, about["libvmaf"], about["model"], about["cut_off"], notes, len(known), remembered=kept is not None
+    )
 
 
 def _joined(used: dict[ClipKey, tuple[LogFile, _Parsed]], store: Store) -> Rows:
