@@ -71,8 +71,14 @@ def test_the_grid_is_that_of_the_code() -> None:
 
 
 def test_the_bounds_of_the_domain_are_those_of_the_code() -> None:
-    found = rows(section("The domain"))
-    assert f"{teacher_domain.ABOVE_ONE:g}" in found["`vif_scale0`"]
-    assert f"less {teacher_domain.VIF_DROP:g}:" in found["`vif_scale1`, `vif_scale2`, `vif_scale3`"]
-    assert f"`vif_scale3` less {teacher_domain.ADM_APART:g} " in found["`adm2`"]
+    found, text = rows(section("The domain")), section("The domain")
+    drops = ", ".join(f"{drop:g}" for drop in teacher_domain.VIF_DROP.values())
+    assert f"| {teacher_domain.VIF_END:g}:" in found["`vif_scale0`"]
+    assert f"or 1, less {drops}:" in found["`vif_scale1`, `vif_scale2`, `vif_scale3`"]
+    assert f"| {teacher_domain.VIF_END:g} |" in found["`vif_scale1`, `vif_scale2`, `vif_scale3`"]
+    assert f"`vif_scale3` less {teacher_domain.ADM_BELOW:g} " in found["`adm2`"]
+    above = f"{teacher_domain.ADM_ABOVE:g} and {teacher_domain.ADM_SLOPE:g} times `vif_scale3`"
+    assert f"| {teacher_domain.ADM_END:g}, or {above}:" in found["`adm2`"]
     assert f"| {teacher_domain.MOST_MOTION:g} |" in found["`motion2`"]
+    assert f"sum up to {teacher_domain._AMPLIFIED:g}." in text
+    assert f"Their ends are {teacher_domain.NO_GAIN_END:g}," in text

@@ -10,6 +10,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from tinyvmaf.data import dataset
+from tinyvmaf.data.embedded import embedded_corpus
 from tinyvmaf.data.golden import load_rows
 from tinyvmaf.errors import TeacherError
 from tinyvmaf.files import home
@@ -166,6 +167,26 @@ def test_beyond_the_ends_every_teacher_says_100(name: str, ffmpeg: FFmpeg, data:
     assert domain.contains(moved[beyond]).all()
     assert (teacher.predict(rows[beyond]) == 100.0).all()
     assert (teacher.predict(moved[beyond]) == 100.0).all()
+
+
+@given(rows=arrays(np.float64, (8, 6), elements=st.floats(0.0, 3.0) | st.just(np.nan) | st.just(np.inf)))
+@QUICK
+def test_moving_rows_to_the_ends_changes_nothing_else(rows: Array) -> None:
+    """It never moves a row into the domain that was outside, and is done once."""
+    moved = DOMAIN.at_the_ends(rows)
+    assert np.array_equal(moved, DOMAIN.at_the_ends(moved), equal_nan=True)
+    assert np.array_equal(DOMAIN.contains(moved), DOMAIN.contains(rows))
+    changed = ~((moved == rows) | (np.isnan(moved) & np.isnan(rows)))
+    assert np.array_equal(moved[changed], np.broadcast_to(DOMAIN.bounds()[1], rows.shape)[changed])
+    assert (moved[changed] < rows[changed]).all()
+
+
+def test_every_extreme_of_natural_frames_lies_inside(ffmpeg: FFmpeg) -> None:
+    found = dataset.read(embedded_corpus().extreme_features)
+    for name in ("vmaf_v0.6.1", "vmaf_v0.6.1neg"):
+        teacher = load_built_in(ffmpeg, name)
+        away = Domain(teacher.features).distance(found.columns(*teacher.feature_names))
+        assert not away.any(), found.table["clip"][int(away.argmax())]
 
 
 def test_without_enhancement_gain_nothing_lies_beyond_the_ends(ffmpeg: FFmpeg) -> None:

@@ -8,6 +8,7 @@ from tinyvmaf.model.contract import INPUT, OUTPUT
 from tinyvmaf.model.writer.graph import Graph
 from tinyvmaf.model.writer.svr_exact import add_exact_svr, has_exact_form
 from tinyvmaf.vmaf.domain import Domain
+from tinyvmaf.vmaf.domain.teacher_domain import NO_GAIN_END
 from tinyvmaf.vmaf.teacher import Teacher
 from tinyvmaf.vmaf.teacher.svr import ChromaFromLuma, Svr
 
@@ -28,7 +29,10 @@ def svr_model(teacher: Teacher, model_id: str) -> bytes:
     """
     graph = Graph()
     if has_exact_form(teacher.svr):
-        add_exact_svr(graph, teacher.svr, Domain(teacher.features).bounds()[1])
+        ends = Domain(teacher.features).bounds()[1]
+        # ADM and VIF reach this end without enhancement. The clip at twice of it is beyond their ends in the domain.
+        ends = np.where(ends < 2.0 * NO_GAIN_END, np.minimum(ends, NO_GAIN_END), ends)
+        add_exact_svr(graph, teacher.svr, ends)
     else:
         y = add_svr(graph, graph.node("Cast", [INPUT], "features_f64", to=TensorProto.DOUBLE), teacher.svr)
         graph.node("Cast", [y], OUTPUT, to=TensorProto.FLOAT)

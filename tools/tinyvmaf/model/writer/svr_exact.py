@@ -47,8 +47,7 @@ def add_exact_svr(graph: Graph, svr: Svr, highest: NDArray[np.float64]) -> None:
     """Add an SVR from `features` to `score`.
 
     Args:
-        highest: `[F]`, each feature's upper end in the teacher's domain. A feature is clipped to 0 below, and above to
-            two to four times that end.
+        highest: `[F]`, each feature's upper end. A feature is clipped to 0 below, and above to two to four times it.
 
     Raises:
         TeacherError: a sum of this SVR may exceed the integers that float64 holds exactly.

@@ -110,7 +110,7 @@ class Domain:
             between them; infinite for NaN and infinity.
         """
         given = np.asarray(rows, dtype=np.float64)
-        x = self.at_the_ends(given)
+        x = self.at_the_ends(np.where(np.isfinite(given), given, 0.0))
         out = np.zeros_like(x)
         for column in self._order():
             low, high = self._limits(x, column)
@@ -119,15 +119,6 @@ class Domain:
             out[:, column] = np.where(below, value - low, np.where(above, value - high, 0.0))
         out[~np.isfinite(given)] = np.inf
         return out
-
-    def excess_in_words(self, row: ArrayLike) -> str:
-        """Which features of a row, `[F]`, are beyond their limits, and by how much; empty inside."""
-        values = np.asarray(row, dtype=np.float64)
-        found = zip(self.names, values, self.excess(values[None])[0], strict=True)
-        words = [
-            f"{name} {value:g} is {abs(by):.4g} too {'high' if by > 0 else 'low'}" for name, value, by in found if by
-        ]
-        return ", ".join(words)
 
     def at_the_ends(self, rows: ArrayLike) -> Rows:
         """The rows, with ADM and VIF beyond their ends moved to the end where every teacher says 100 on the way.
@@ -145,6 +136,15 @@ class Domain:
         amplified = (adm >= ADM_END) | (adm + ends[:, 1:].mean(axis=1) >= _AMPLIFIED)
         x[:, [columns[base] for base in _VIF]] = np.where(amplified[:, None], ends, vif)
         return x
+
+    def excess_in_words(self, row: ArrayLike) -> str:
+        """Which features of a row, `[F]`, are beyond their limits, and by how much; empty inside."""
+        values = np.asarray(row, dtype=np.float64)
+        found = zip(self.names, values, self.excess(values[None])[0], strict=True)
+        words = [
+            f"{name} {value:g} is {abs(by):.4g} too {'high' if by > 0 else 'low'}" for name, value, by in found if by
+        ]
+        return ", ".join(words)
 
     def cube_sample(self, count: int, seed: int) -> Rows:
         """Random points of the cube, which cover every part of the domain.
