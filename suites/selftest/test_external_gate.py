@@ -19,7 +19,7 @@ from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 from tinyvmaf.vmaf.teacher import DEFAULT, load_built_in
 
-from .breaks.making import Made, add, before_clip
+from .breaks.making import Made, add, before_clip, nothing
 from .conftest import Gate
 
 FAIL, COULD_NOT_RUN = 1, 10
@@ -245,6 +245,24 @@ def test_without_a_set_it_says_so_once_and_never_passes(gate: Gate) -> None:
     status, text = gate("external", "suites/contract", "-k", "published or tier")
     assert status == 0, text
     assert text.split("= verdict =")[1].count(told) == 1
+
+
+def test_loso_and_corpus_judge_a_set_that_has_no_video(tmp_path: Path, gate: Gate) -> None:
+    """In place of the embedded corpus; frames that are missing are seen."""
+    data = embedded_corpus().read()
+    index = {name: data.table[name].to_numpy() for name in ("clip", "frame")}
+    features = dict(zip(CANONICAL, np.round(data.columns(*CANONICAL), 6).T, strict=True))
+    whole = tmp_path / "whole_frames.parquet"
+    pq.write_table(pa.table({**index, **features}), whole)
+    status, text = gate("corpus", "--features", str(whole))
+    assert status == 0, text
+    assert "files, build and re-extraction of a set of --features: it has no video" in text
+    path = candidate(tmp_path, nothing)  # without a recipe, so that nothing is fitted
+    status, text = gate("loso", "--model", str(path), "--features", str(whole), "-k", "no_frame_is_off")
+    assert status == 0, text
+    status, text = gate("corpus", "--features", str(publish(tmp_path, "thirds")))
+    assert status == FAIL, text
+    assert "test_frames_of_a_clip_are_numbered_without_a_hole" in text
 
 
 def test_rows_that_were_extracted_are_a_set_too(copy: Path, gate: Gate) -> None:
