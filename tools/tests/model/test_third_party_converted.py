@@ -70,7 +70,7 @@ def test_a_dynamically_quantised_score_depends_on_its_batch(engine: str, tmp_pat
 def test_bfloat16_runs_nowhere_and_one_sentence_says_so(tmp_path: Path) -> None:
     fault = adopted(HERE / "bfloat16.onnx", tmp_path).fault
     assert isinstance(fault, ModelError)
-    assert "fewer than two engines compute in its number types" in fault.message
+    assert "fewer than two engines have bfloat16, which it needs" in fault.message
     assert "float16" in str(fault.hint)
 
 
