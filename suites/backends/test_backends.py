@@ -1,7 +1,9 @@
 """A score does not depend on the engine, the CPU's threads, the batch, or how hard the graph was optimised."""
 
 import math
+from contextlib import suppress
 from functools import partial
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -15,10 +17,11 @@ from tinyvmaf.judge.plugin import Evidence, Judge, Note
 from tinyvmaf.measure import engine_agreement
 from tinyvmaf.measure.engine_agreement import BATCHES, Inputs, Rows
 from tinyvmaf.measure.engine_agreement.float64_reference import in_float64
-from tinyvmaf.measure.engine_agreement.ulp import NOT_FINITE, UlpComparison, compare
+from tinyvmaf.measure.engine_agreement.ulp import NOT_FINITE, UlpComparison, apart, compare
 from tinyvmaf.model import engines
 from tinyvmaf.model.engines import Engine, Settings
 from tinyvmaf.model.engines.choose import lacks
+from tinyvmaf.model.engines.trial import EngineDiedError, check_survives
 from tinyvmaf.model.subject import Subject
 
 LARGE = max(BATCHES)
@@ -172,6 +175,13 @@ def test_a_search_finds_no_row_that_differs(
     judged(candidate, engine, ulp_bound, found, judge)
 
 
+def ran_on(candidate: Subject, engine: Engine, settings: Settings, rows: Rows) -> Rows:
+    if not candidate.registered:
+        check_survives(engine.name, candidate.data, len(candidate.features))
+    with engine.load(candidate.data, settings) as session:
+        return engines.all_scores(session, rows)
+
+
 def test_two_independent_engines_ran(
     model: str,
     candidate: Subject,
@@ -185,7 +195,8 @@ def test_two_independent_engines_ran(
     """Of two families: an engine always agrees with itself, and often with its relatives."""
     only = pytestconfig.getoption("--engine")
     asked = {*(only or ()), *(pytestconfig.getoption("--require-engine") or ())}
-    families, left_out = {}, []
+    families, left_out, scores = {}, [], dict[str, Rows]()
+    few, most = some_rows[: OF_BATCH[1]], int(bounds.for_subject("backends.ulp", candidate).value)
     for engine in engines.all_engines():
         if only and engine.name not in asked:
             continue  # NOT CHECKED says so
@@ -206,10 +217,19 @@ def test_two_independent_engines_ran(
             )
             continue
         try:
-            engines.all_scores(engine.load(candidate.data, Settings()), some_rows[:1])
-        except ModelError:
+            scores[f"{engine.name} at level all"] = ran_on(candidate, engine, Settings(), few)
+        except (ModelError, EngineDiedError):
             continue  # the tests of that engine say so
         families[engine.family] = engine.name
+    name = next(iter(scores), "").partition(" ")[0]
+    if name and any(apart(one, other).max() > most for one, other in combinations(scores.values(), 2)):
+        with suppress(ModelError):
+            for level in engines.find(name).levels:
+                label = f"{name} at level {level}"
+                scores.setdefault(label, ran_on(candidate, engines.find(name), Settings(optimisation=level), few))
+    if odd := engine_agreement.odd_one_out(scores, most):
+        others = ", ".join(one for one in scores if one != odd)
+        note(f"{model}: {odd} differs from all others, which agree: suspect it before the model. Others: {others}")
     if left_out and not candidate.adopted:
         note(f"{model}: has {candidate.proof.arithmetic}, so by its sidecar not for {', '.join(left_out)}")
     if not families:

@@ -6,14 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 
 from tinyvmaf.app.cli import main
 from tinyvmaf.files import file_sha256, home
 from tinyvmaf.judge import registering
 from tinyvmaf.measure import latency
-from tinyvmaf.measure.loso import trial
 from tinyvmaf.model import registry
 from tinyvmaf.model.golden_records import load_record
 from tinyvmaf.vmaf.features import CANONICAL
@@ -248,26 +246,9 @@ def test_a_recipe_may_lie_elsewhere_and_must_be_the_one(
     assert (house / "model/recipes/own.toml").is_file()
 
 
-def test_loso_says_of_a_registered_model_without_a_recipe_what_it_can(house: Path, tmp_path: Path) -> None:
-    """But a file that `tinyvmaf train` made names its recipe, whatever the sidecar leaves out."""
-    from tinyvmaf.data.embedded import embedded_corpus
-    from tinyvmaf.errors import CouldNotRunError
-    from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
-    from tinyvmaf.vmaf.teacher import load_built_in
-
+def test_a_file_names_its_recipe_whatever_the_sidecar_says(house: Path, tmp_path: Path) -> None:
+    """`loso` asks for it of a registered model; a file that was made elsewhere has none."""
     assert main(["register", str(write(tmp_path, network(), PLAIN))]) == 0
-
-    def of(model_id: str) -> trial.Trial:
-        return trial.trial_of(
-            registry.find(model_id), lambda name: load_built_in(find_ffmpeg(), name), embedded_corpus().read(), None
-        )
-
-    found = of("theirs")
-    assert found.recipe is None
-    assert found.models == [found.file]
-    data = (house / "model/tinyvmaf_nano.onnx").read_bytes()
-    assert any(entry.key == "recipe" for entry in onnx.load_model_from_string(data).metadata_props)
-    claims = registry.find("tinyvmaf_nano").sidecar.as_dict() | {"id": "bare", "training": None}
-    registry.register("bare", data, claims, "# bare")
-    with pytest.raises(CouldNotRunError, match=r"its sidecar names no recipe, .*; its file names tinyvmaf_nano"):
-        of("bare")
+    assert registry.find("theirs").recipe_of_the_file is None
+    assert registry.find("tinyvmaf_nano").recipe_of_the_file == "tinyvmaf_nano"
+    assert house.exists()

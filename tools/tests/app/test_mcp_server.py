@@ -141,6 +141,11 @@ def test_a_file_of_others_is_adopted(
     assert "Unsqueeze" in described["card"]
     assert ask("compare_models", **pair, models=["theirs.onnx"], feed=feed)["models"][0]["id"] == "theirs"
     assert "feed` says how an .onnx file is fed" in refused("run_gate", suite="golden", feed=feed)
+    for path in (home() / "fixtures/third_party").glob("quickvmaf.*"):
+        shutil.copy(path, tmp_path)
+    assert ask("describe_model", model="quickvmaf.onnx")["faults"] == []
+    (tmp_path / "quickvmaf.onnx.data").unlink()
+    assert ask("describe_model", model="quickvmaf.onnx")["faults"] == ["no such file: quickvmaf.onnx.data"]
     write(tmp_path, network(), {**PLAIN, "sha256": "0" * 64})
     for tool, more in (("vmaf_score", pair), ("worst_frames", pair), ("compare_models", {"models": ["theirs.onnx"]})):
         named = {} if tool == "compare_models" else {"model": "theirs.onnx"}

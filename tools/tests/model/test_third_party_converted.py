@@ -12,6 +12,7 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from tinyvmaf.errors import ModelError
 from tinyvmaf.judge.subjects import named
+from tinyvmaf.measure.engine_agreement.float64_reference import in_float64
 from tinyvmaf.model import contract
 from tinyvmaf.model.certificate import certify
 from tinyvmaf.model.contract import ml
@@ -69,7 +70,7 @@ def test_a_dynamically_quantised_score_depends_on_its_batch(engine: str, tmp_pat
 def test_bfloat16_runs_nowhere_and_one_sentence_says_so(tmp_path: Path) -> None:
     fault = adopted(HERE / "bfloat16.onnx", tmp_path).fault
     assert isinstance(fault, ModelError)
-    assert "fewer than two engines compute in its number types" in fault.message
+    assert "fewer than two engines have bfloat16, which it needs" in fault.message
     assert "float16" in str(fault.hint)
 
 
@@ -174,6 +175,30 @@ def svr(**changed: Any) -> ModelProto:
 )
 def test_parameters_that_do_not_fit_together_are_refused(model: ModelProto, message: str) -> None:
     assert re.search(message, "; ".join(contract.faults(model.SerializeToString())))
+
+
+def test_a_tree_of_a_thousand_nodes_in_a_row_is_refused() -> None:
+    count = 1000  # each has a leaf at its side, and the next one below it
+    inner, leaves = list(range(count)), list(range(count, 2 * count + 1))
+    model = forest(
+        nodes_treeids=[0] * (2 * count + 1),
+        nodes_nodeids=inner + leaves,
+        nodes_featureids=[0] * (2 * count + 1),
+        nodes_modes=["BRANCH_LEQ"] * count + ["LEAF"] * (count + 1),
+        nodes_values=[0.5] * (2 * count + 1),
+        nodes_truenodeids=leaves[:-1] + [0] * (count + 1),
+        nodes_falsenodeids=[*inner[1:], leaves[-1]] + [0] * (count + 1),
+        target_treeids=[0] * (count + 1),
+        target_nodeids=leaves,
+        target_ids=[0] * (count + 1),
+        target_weights=[1.0] * (count + 1),
+    )
+    assert "deeper than 500" in contract.faults(model.SerializeToString())[0]
+
+
+def test_the_same_graph_in_float64_is_not_made_of_operators_that_give_float32() -> None:
+    with pytest.raises(ModelError, match=r"operators of ai.onnx.ml give float32"):
+        in_float64(forest().SerializeToString(), ROWS)
 
 
 @pytest.mark.parametrize("version", [0, 6])

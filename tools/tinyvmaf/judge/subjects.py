@@ -12,7 +12,7 @@ from tinyvmaf.files import file_sha256, sha256
 from tinyvmaf.judge.kinds import find, kind_of
 from tinyvmaf.model import contract, registry
 from tinyvmaf.model.contract.words import in_one_line, quoted
-from tinyvmaf.model.engines.choose import engines_of, exact_in_words
+from tinyvmaf.model.engines.choose import engines_of, exact_in_words, needs_of
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.model.third_party import FeedOptions, describe_feed
 from tinyvmaf.model.third_party.feed import Features
@@ -144,8 +144,8 @@ def _adopted(path: Path, folder: Path, features_of: Features, options: FeedOptio
     fitting = engines_of(adopted.data)
     if fitting is not None and len(fitting) < 2:
         raise ModelError(
-            f"{path}: fewer than two engines compute in its number types: {', '.join(fitting) or 'none'}",
-            hint="export it in float32 or float16: ONNX Runtime has no bfloat16 on a CPU",
+            f"{path}: fewer than two engines have {' and '.join(sorted(needs_of(adopted.data)))}, which it needs",
+            hint="export it in float32 or float16: ONNX Runtime does not compute in bfloat16 on a CPU",
         )
     sidecar = {
         "kind": "regressor",

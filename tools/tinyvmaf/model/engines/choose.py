@@ -36,7 +36,7 @@ def engines_of(model: bytes) -> list[str] | None:
     Raises:
         ModelError: not an ONNX file.
     """
-    needs = _needs(model)
+    needs = needs_of(model)
     return [engine.name for engine in our_engines() if not _lacks(engine, needs)] if needs else None
 
 
@@ -46,10 +46,15 @@ def lacks(engine: Engine, model: bytes) -> str:
     Raises:
         ModelError: not an ONNX file.
     """
-    return " and ".join(sorted(_lacks(engine, _needs(model))))
+    return " and ".join(sorted(_lacks(engine, needs_of(model))))
 
 
-def _needs(model: bytes) -> set[str]:
+def needs_of(model: bytes) -> set[str]:
+    """What not every engine has: number types, by the names in `FLOATS`, and the domain `ai.onnx.ml`.
+
+    Raises:
+        ModelError: not an ONNX file.
+    """
     double = certify(model).arithmetic == "float64"
     import onnx  # slow
 
