@@ -88,7 +88,7 @@ def test_an_unchanged_model_passes_and_is_a_line_more_in_the_history(gate: Gate,
 def test_every_bound_is_held(gate: Gate, copy: Path) -> None:
     """The unchanged model against bounds that it cannot meet: each of them must be in the message."""
     tight = {
-        "floor": "1",
+        f"floor.model.{MODEL}": "1",
         "teacher": "0.001",
         "baseline": "0.5",
         "frames_a_second.tier.nano": "1e9",
@@ -158,7 +158,7 @@ def test_a_file_of_ones_own_is_judged_and_compared_with_another(gate: Gate, copy
     status, out = gate("latency", *QUIET, "--model", str(mine), "--baseline", str(slower), "-k", "1]")
     assert status == FAIL, out
     assert "time of a call with one row: 1 of 1 values outside" in out, "whatever its sidecar says it is"
-    assert f"again: tox -e latency -- --model {mine} -k 'fast and 1]'" in out
+    assert f"again: tox -e latency -- --model={mine} --baseline={slower} -k 'mine and fast and 1]'" in out
     mine.write_bytes(b"nothing")
     status, out = gate("latency", *QUIET, "--model", str(mine), "-k", "16]")
     assert status == FAIL, out

@@ -171,9 +171,9 @@ def test_a_bound_for_nothing_that_is_asked_could_not_run() -> None:
         ("value = 4", 'value = 4\nunit = "VMAF points"', "unknown key 'unit'"),
         ("value = 0.97", 'value = 0.97\ndirection = "at most"', "unknown key 'direction'"),
         ("[golden.near]", "[golden.nearr]", r"no gate golden.nearr; did you mean golden.near\?"),
-        ("[latency.floor.model.tinyvmaf_exact]", "[latency.floor.modle.x]", r"'modle'; did you mean model\?"),
+        ("[latency.floor.model.tinyvmaf_nano]", "[latency.floor.modle.x]", r"'modle'; did you mean model\?"),
         ("[latency.frames_a_second.tier.nano]", "[latency.frames_a_second.tier.nanno]", r"did you mean nano\?"),
-        ("[latency.floor.model.tinyvmaf_exact]", "[latency.floor.model]", "is not a table"),
+        ("[latency.floor.model.tinyvmaf_nano]", "[latency.floor.model]", "is not a table"),
         ("[golden.near]", "[golden]\nnear = 3\n[golden.other]", "is not a table"),
         ('reason = "the publisher', 'reason = ""\nother = "', "unknown key 'other'"),
         ('source = "as loso.frame_max_error"', 'source = ""', "reason and source are sentences"),
@@ -200,3 +200,19 @@ def test_a_home_without_gates_is_an_error(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("TINYVMAF_HOME", str(tmp_path))
     with pytest.raises(TinyvmafError, match=r"no gates\.toml in "):
         home()
+
+
+@pytest.mark.parametrize(
+    ("model", "floor", "teacher"),
+    [
+        ("tinyvmaf_exact", "latency.floor.tier.nano", "latency.teacher"),
+        ("tinyvmaf_nano", "latency.floor.tier.nano", "latency.teacher"),
+        ("tinyvmaf_tiny", "latency.floor.tier.nano", "latency.teacher.arithmetic.float64"),
+    ],
+)
+def test_a_copy_under_another_name_has_the_bounds_of_its_tier_and_arithmetic(
+    model: str, floor: str, teacher: str
+) -> None:
+    copy = replace(find(model), id="copy", registered=False)
+    assert BOUNDS.for_subject("latency.floor", copy).table == f"gates.toml [{floor}]"
+    assert BOUNDS.for_subject("latency.teacher", copy).table == f"gates.toml [{teacher}]"

@@ -13,14 +13,19 @@ from onnx import helper, numpy_helper
 
 from tinyvmaf.data.dataset import Dataset
 from tinyvmaf.errors import ModelError, TinyvmafError
+from tinyvmaf.files import home
 from tinyvmaf.judge.kinds import Material, find
 from tinyvmaf.judge.opponents import opponents_of
+from tinyvmaf.judge.subjects import named
 from tinyvmaf.measure import latency
 from tinyvmaf.measure.latency import BaselineError, Expected, FloorLane, ModelLane, Opponents, floor_model, race_of
 from tinyvmaf.model import registry
 from tinyvmaf.model.engines import EngineError
 from tinyvmaf.model.subject import Subject
+from tinyvmaf.model.third_party import FeedOptions
+from tinyvmaf.model.third_party.wrap import as_it_came
 from tinyvmaf.model.writer.graph import Graph
+from tinyvmaf.vmaf.features import CANONICAL_FEATURES
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 
 MODEL = "tinyvmaf_nano"
@@ -105,10 +110,23 @@ def test_every_row_is_in_some_window_of_every_batch_that_is_not_tiny(subject: Su
     for batch in (256, 4096):
         lane = ModelLane("model", subject.data, against.expected, batch)
         covered = np.zeros(len(against.expected.rows), dtype=bool)
-        for start, rows in lane._windows:
-            assert (rows == against.expected.rows[start : start + batch]).all()
+        for start, fed in lane._windows:
+            assert np.array_equal(fed["features"], against.expected.rows[start : start + batch])
             covered[start : start + batch] = True
         assert covered.all()
+
+
+def test_a_third_party_model_is_timed_as_it_came(tmp_path: Path, few: Expected) -> None:
+    """Other order and scaler outside: neither Gather, Sub and Div nor the file with them runs."""
+    path = home() / "fixtures/third_party/quickvmaf.onnx"
+    (one,) = named([path], tmp_path, lambda _: CANONICAL_FEATURES, FeedOptions())
+    assert one.adopted is not None
+    came = as_it_came(one.adopted, one.features)
+    assert came is not None
+    assert {node.op_type for node in onnx.load_model_from_string(came.data).graph.node}.isdisjoint({"Gather", "Sub"})
+    lane = ModelLane("model", b"never loaded", few, 16, came=came)
+    assert lane.checked
+    assert lane.worst < 6.0, "its own inputs, so VMAF's scores"
 
 
 def test_nan_is_wrong_and_not_worst(subject: Subject, few: Expected) -> None:

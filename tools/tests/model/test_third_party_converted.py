@@ -94,6 +94,51 @@ def test_weights_of_four_bits_are_refused_with_what_to_do(tmp_path: Path) -> Non
     assert "QuantFormat.QDQ" in str(raised.value.hint)
 
 
+@pytest.mark.parametrize("alpha", [1.0, 0.5])
+def test_operators_of_the_quantiser_are_written_out_as_they_compute(alpha: float, tmp_path: Path) -> None:
+    """ONNX Runtime runs the original, and every engine the one that is written out."""
+    weights = np.random.default_rng(2).integers(-128, 128, (6, 6)).astype(np.int8)
+    constants: dict[str, np.ndarray] = {
+        "s": np.array(1 / 64, np.float32),
+        "z": np.array(3, np.uint8),
+        "w": weights,
+        "ws": np.linspace(0.001, 0.01, 6, dtype=np.float32),
+        "wz": np.zeros(6, np.int8),
+        "c": np.arange(-3000, 3000, 1000, dtype=np.int32),
+        "sum": np.ones((6, 1), np.float32),
+    }
+    theirs = "com.microsoft"
+    nodes = [
+        helper.make_node("QuantizeLinear", ["features", "s", "z"], ["x"]),
+        helper.make_node(
+            "QGemm", ["x", "s", "z", "w", "ws", "wz", "c", "s", "z"], ["g"], domain=theirs, transB=1, alpha=alpha
+        ),
+        helper.make_node("QLinearAdd", ["g", "s", "z", "x", "s", "z", "s", "z"], ["a"], domain=theirs),
+        helper.make_node("QLinearMul", ["a", "s", "z", "x", "s", "z", "s", "z"], ["m"], domain=theirs),
+        helper.make_node("QLinearSigmoid", ["m", "s", "z", "s", "z"], ["q"], domain=theirs),
+        helper.make_node("QLinearLeakyRelu", ["q", "s", "z", "s", "z"], ["l"], domain=theirs, alpha=0.1),
+        helper.make_node("DequantizeLinear", ["l", "s", "z"], ["d"]),
+        helper.make_node("MatMul", ["d", "sum"], ["score"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["N", 6])],
+        [helper.make_tensor_value_info("score", TensorProto.FLOAT, ["N", 1])],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    sets = [helper.make_opsetid("", 17), helper.make_opsetid(theirs, 1)]
+    path = tmp_path / "quantised.onnx"
+    path.write_bytes(helper.make_model(graph, opset_imports=sets, ir_version=8).SerializeToString())
+    one = adopted(path, tmp_path / "adopted")
+    assert one.adopted is not None, one.fault
+    expected = original_scorer(one.adopted, CANONICAL)(ROWS)
+    assert np.ptp(expected) > 0
+    for engine in ("onnxruntime-cpu", "numpy", "torch-eager"):
+        # A half may be rounded to the other side: by one step of a feature.
+        np.testing.assert_allclose(find(engine).load(one.data, Settings()).run(ROWS), expected, atol=2 / 64)
+
+
 # Parameters that do not fit together.
 
 

@@ -79,8 +79,9 @@ class Bounds:
         kind: str | None = None,
         teacher: str | None = None,
         tier: str | None = None,
+        arithmetic: str | None = None,
     ) -> Bound:
-        """The bound of a gate for a model, engine, kind, teacher or tier: the most specific table wins.
+        """The bound of a gate for a model, engine, kind, teacher, tier or arithmetic: the most specific table wins.
 
         Args:
             gate: `suite.gate`.
@@ -91,6 +92,7 @@ class Bounds:
             CouldNotRunError: gates.toml has no bound of this gate that holds here.
         """
         asked = {"model": model, "engine": engine, "kind": kind, "teacher": teacher, "tier": tier}
+        asked["arithmetic"] = arithmetic
         fit = [one for one in self._bounds.get(gate, []) if all(asked[name] == value for name, value in one.selectors)]
         if not fit:
             told = ", ".join(f"{name} {value}" for name, value in asked.items() if value is not None)
@@ -100,6 +102,8 @@ class Bounds:
     def for_subject(self, gate: str, subject: Subject, *, engine: str | None = None) -> Bound:
         """The bound of a gate for a model, perhaps on an engine; see `for_`."""
         own = {"model": subject.id, "kind": subject.kind} if subject.registered else {}
+        if any("arithmetic" in dict(one.selectors) for one in self._bounds.get(gate, [])):
+            own["arithmetic"] = subject.proof.arithmetic
         return self.for_(gate, engine=engine, teacher=subject.teacher_id, tier=subject.tier, **own)
 
 
@@ -210,6 +214,7 @@ def _known(selector: str) -> list[str]:
     if selector == "engine":
         return [engine.name for engine in all_engines()]
     known: dict[str, list[str]] = {"kind": [*kinds()], "teacher": [*KNOWN], "tier": [name for name, _ in TIERS]}
+    known["arithmetic"] = ["float32", "float64"]
     return known.get(selector, [])
 
 

@@ -15,7 +15,7 @@ PLACES: Final = "places"
 """|expected - got| must round to 0 at that many decimals, as unittest's assertAlmostEqual: 4 means |d| <= 5e-5."""
 
 
-SELECTORS: Final = ("model", "engine", "kind", "teacher", "tier")
+SELECTORS: Final = ("model", "engine", "kind", "teacher", "tier", "arithmetic")
 """What a bound may be for, the most specific first."""
 _OF_LIBVMAF: Final = ("golden.published", "golden.rows", "golden.svr_frame", "external.published")
 _OF_AN_ENGINE: Final = ("backends.ulp", "backends.exact", "backends.run_to_run")

@@ -1,5 +1,6 @@
 """What a model is raced against: rows and right answers as its kind makes them."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from tinyvmaf.judge.kinds import Material, find
 from tinyvmaf.measure.engine_agreement import sole
 from tinyvmaf.measure.latency import ANY_SCORE, Expected, Opponents, opponents
 from tinyvmaf.model.subject import Subject
+from tinyvmaf.model.third_party.wrap import as_it_came
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.teacher import load_built_in
 
@@ -40,4 +42,6 @@ def opponents_of(
     if truth is None:
         raise CouldNotRunError(f"{subject.id}: nothing is known to be right for kind {kind.name}, so it is not timed")
     expected = Expected(sole(arrays), truth(arrays), most)
-    return opponents(subject.id, material.teacher(subject.teacher_id), expected, baseline)
+    found = opponents(subject.id, material.teacher(subject.teacher_id), expected, baseline)
+    came = as_it_came(subject.adopted, subject.features) if subject.adopted else None
+    return replace(found, as_it_came=came)

@@ -16,7 +16,7 @@ _COMMANDS: Final = {
     "import_": ("import",),
     "store": ("store",),
     "train": ("train", "recipes"),
-    **{name: (name,) for name in ("certify", "bench")},
+    **{name: (name,) for name in ("certify", "bench", "scoreboard")},
     "models": ("export-teacher", "models", "verify", "adopt", "register", "unregister"),
     **{name: (name,) for name in ("golden", "mcp", "info")},
 }

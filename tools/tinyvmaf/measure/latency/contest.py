@@ -17,6 +17,7 @@ from tinyvmaf.measure.latency.race import REPEATS, Race
 from tinyvmaf.measure.latency.references import floor_model, teacher_model
 from tinyvmaf.model import contract
 from tinyvmaf.model.engines import EngineError, OnnxRuntimeCpu
+from tinyvmaf.model.third_party.wrap import AsItCame
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.libvmaf import score_pair
 from tinyvmaf.vmaf.patterns import HEIGHT, WIDTH, checkerboard
@@ -40,6 +41,8 @@ class Opponents:
     expected: Expected
     baseline: bytes | None
     """The model file that it may not be slower than; None if there is none."""
+    as_it_came: AsItCame | None = None
+    """The original of an adopted model, timed in its place: the added nodes are not its own."""
 
 
 def opponents(model_id: str, teacher: Teacher, expected: Expected, baseline: Path | None = None) -> Opponents:
@@ -68,7 +71,7 @@ def race_of(data: bytes, against: Opponents, batch: int) -> Race:
         BaselineError, EngineError: another one does not, or memory is lacking.
     """
     expected = against.expected
-    model = ModelLane(MODEL, data, expected, batch)
+    model = ModelLane(MODEL, data, expected, batch, came=against.as_it_came)
     floor = FloorLane(FLOOR, floor_model(expected.rows.shape[1]), expected, batch, fault=EngineError)
     exact = Expected(expected.rows, expected.scores, _TEACHER_OFF)
     teacher = ModelLane(TEACHER, teacher_model(against.teacher), exact, batch, fault=EngineError)

@@ -8,7 +8,7 @@ or slower.
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 from tinyvmaf.errors import ModelError, TinyvmafError
 from tinyvmaf.model.engines import EngineError, OnnxRuntimeCpu
+from tinyvmaf.model.engines.onnxruntime_cpu import bare_session
 from tinyvmaf.model.engines.session import is_environments
+from tinyvmaf.model.third_party.wrap import AsItCame
 
 Rows = NDArray[np.float32]
 
@@ -66,6 +68,7 @@ class ModelLane:
         batch: int,
         *,
         like: "ModelLane | None" = None,
+        came: AsItCame | None = None,
         fault: type[TinyvmafError] = ModelError,
         sessions: int = SESSIONS,
         clock: Callable[[], int] = time.perf_counter_ns,
@@ -75,6 +78,7 @@ class ModelLane:
         Args:
             batch: rows per call.
             like: time calls as this lane does, as many per block, because later calls profit from the caches.
+            came: the original of an adopted model, which is timed in its place.
             fault: the error raised if the model does not load, does not run, or returns no scores. If it is not
                 ModelError, it is also raised for a wrong score; use this for reference models.
             sessions: number of sessions that take turns.
@@ -93,13 +97,23 @@ class ModelLane:
         """Number of checked outputs, and the largest error, VMAF points."""
         self._expected, self._clock, self._fault = expected, clock, fault
         starts = np.unique(np.linspace(0, len(expected.rows) - batch, _FEEDS).astype(int)).tolist()
+        feed: Callable[[Rows], Mapping[str, Rows]]
+        self._sessions: list[Callable[..., list[NDArray[np.generic]]]]
+        self._outputs: list[str] | None
         try:
-            loaded = [OnnxRuntimeCpu(data) for _ in range(sessions)]
+            if came is None:
+                loaded = [OnnxRuntimeCpu(data) for _ in range(sessions)]
+                self._sessions = [one.bare for one in loaded]
+                name_in, self._outputs = loaded[0].input_name, None
+                feed = lambda rows: {name_in: rows}  # noqa: E731
+            else:
+                self._sessions = [bare_session(came.data).run for _ in range(sessions)]
+                feed, self._outputs = came.feed, [came.output]
         except ModelError as error:
             raise fault(f"{name}: {error.message}", hint=error.hint) from error
-        self._sessions = [(one.bare, one.input_name) for one in loaded]
-        self._windows: list[tuple[int, Rows]] = [
-            (start, np.ascontiguousarray(expected.rows[start : start + batch])) for start in starts
+        parts = [(start, feed(expected.rows[start : start + batch])) for start in starts]
+        self._windows = [
+            (start, {key: np.ascontiguousarray(rows) for key, rows in fed.items()}) for start, fed in parts
         ]
         self._turn = 0
         self.calls, self.slow = 1, False
@@ -113,14 +127,14 @@ class ModelLane:
 
     def block(self) -> float:
         """Time a block of calls; returns ns per row."""
-        run, name = self._sessions[self._turn % len(self._sessions)]
+        run, outputs_of = self._sessions[self._turn % len(self._sessions)], self._outputs
         chosen = [self._windows[(self._turn + i) % len(self._windows)] for i in range(self.calls)]
-        feeds = [{name: rows} for _, rows in chosen]
+        feeds = [fed for _, fed in chosen]
         self._turn += 1
         try:
-            warm = [] if self.slow else [run(None, feeds[0])]  # another model has used the caches
+            warm = [] if self.slow else [run(outputs_of, feeds[0])]  # another model has used the caches
             begin = self._clock()
-            outputs = [run(None, feed) for feed in feeds]
+            outputs = [run(outputs_of, feed) for feed in feeds]
             end = self._clock()
         except Exception as error:  # ONNX Runtime's exceptions have no common base
             kind = EngineError if is_environments(error) else self._fault
@@ -131,6 +145,8 @@ class ModelLane:
 
     def _look(self, start: int, output: list[NDArray[np.generic]]) -> None:
         (scores,) = output
+        if self._outputs is not None and scores.size == self.batch:  # an original has its own shape and type
+            scores = scores.reshape(-1, 1).astype(np.float32)
         if scores.dtype != np.float32 or scores.shape != (self.batch, 1):
             raise self._fault(f"{self.name} returned {scores.dtype} {list(scores.shape)} for {self.batch} rows")
         self.checked += self.batch

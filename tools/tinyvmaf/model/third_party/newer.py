@@ -162,7 +162,8 @@ def written_out(model: ModelProto, opset: int) -> list[str]:
         if _name(node) not in NEWER | OF_THE_QUANTISER:
             nodes.append(node)
             continue
-        dtype = helper.tensor_dtype_to_np_dtype(kinds.get(node.input[0], onnx.TensorProto.FLOAT))
+        kind = onnx.TensorProto.FLOAT if node.domain else kinds.get(node.input[0], onnx.TensorProto.FLOAT)
+        dtype = helper.tensor_dtype_to_np_dtype(kind)
         to = _Expansion(node, dtype)
         attributes = {one.name: helper.get_attribute_value(one) for one in node.attribute}
         last = {**_EXPANSIONS, **_OF_THE_QUANTISER}[_name(node)](to, attributes, *node.input)

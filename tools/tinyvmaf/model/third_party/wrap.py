@@ -120,21 +120,51 @@ def original_scorer(adopted: AdoptedModel, teacher_features: Sequence[str]) -> C
     return _scorer(adopted, teacher_features, adopted.original.output)
 
 
+@dataclass(frozen=True)
+class AsItCame:
+    """An original that ONNX Runtime runs, to be timed without the nodes that adoption adds."""
+
+    data: bytes
+    output: str
+    feed: Callable[[Rows], dict[str, Rows]]
+    """From rows of the teacher's features, float32 `[N, F]`, to its own inputs."""
+
+
+def as_it_came(adopted: AdoptedModel, teacher_features: Sequence[str]) -> AsItCame | None:
+    """The original; None if ONNX Runtime cannot load it as it is."""
+    data = adopted.original.data()
+    try:
+        bare_session(data)
+    except UnsupportedModelError:
+        return None
+    return AsItCame(data, adopted.original.output, _feeder(adopted, teacher_features))
+
+
+def _feeder(adopted: AdoptedModel, teacher_features: Sequence[str]) -> Callable[[Rows], dict[str, Rows]]:
+    original, feed = adopted.original, adopted.feed
+    order = [list(teacher_features).index(name) for name in feed.features]
+
+    def fed(rows: Rows) -> dict[str, Rows]:
+        found: NDArray[Any] = np.asarray(rows, dtype=np.float32)[:, order]
+        if feed.mean is not None and feed.std is not None:
+            with np.errstate(all="ignore"):
+                found = (found - np.array(feed.mean, dtype=np.float32)) / np.array(feed.std, dtype=np.float32)
+        return _arranged(original, found.astype(helper.tensor_dtype_to_np_dtype(original.type_in)))
+
+    return fed
+
+
 def _scorer(
     adopted: AdoptedModel, teacher_features: Sequence[str], output: str
 ) -> Callable[[Rows], NDArray[np.float64]]:
-    original, feed = adopted.original, adopted.feed
-    order = [list(teacher_features).index(name) for name in feed.features]
+    original, feed = adopted.original, _feeder(adopted, teacher_features)
     session = _session(original)
 
     def run(rows: Rows) -> NDArray[np.float64]:
-        fed: NDArray[Any] = np.asarray(rows, dtype=np.float32)[:, order]
-        if feed.mean is not None and feed.std is not None:
-            fed = (fed - np.array(feed.mean, dtype=np.float32)) / np.array(feed.std, dtype=np.float32)
-        fed = fed.astype(helper.tensor_dtype_to_np_dtype(original.type_in))
+        fed = feed(rows)
         try:
             with np.errstate(all="ignore"):
-                (scores,) = session.run([output], _arranged(original, fed))
+                (scores,) = session.run([output], fed)
         except Exception as error:  # ONNX Runtime's errors have no common base
             raise ModelError(f"{original.path} does not run: {in_one_line(error)}") from error
         return np.asarray(scores, dtype=np.float64).reshape(-1)
