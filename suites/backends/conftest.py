@@ -15,7 +15,7 @@ from tinyvmaf.data.dataset import Dataset
 from tinyvmaf.judge import asked_engines, backends_run
 from tinyvmaf.judge.backends_run import BackendsRun, Scorer
 from tinyvmaf.judge.bounds import Bound, Bounds
-from tinyvmaf.judge.plugin import Note
+from tinyvmaf.judge.plugin import NotChecked, Note
 from tinyvmaf.judge.selection import asked_subjects
 from tinyvmaf.measure.engine_agreement import Inputs, Rows, sole
 from tinyvmaf.model import engines
@@ -58,8 +58,15 @@ def ulp_bound(candidate: Subject, engine: Engine, bounds: Bounds) -> Bound:
 
 
 @pytest.fixture
-def engine(engine_name: str) -> Engine:
-    return engines.find(engine_name)
+def engine(
+    engine_name: str, candidate: Subject, runs: BackendsRun, not_checked: NotChecked, pytestconfig: pytest.Config
+) -> Engine:
+    """The engine. What it lacks for a third-party model is NOT CHECKED, unless the engine is required."""
+    found = engines.find(engine_name)
+    required = pytestconfig.getoption("--require-engine") or ()
+    if engine_name not in required and (lacking := runs.lacking(candidate, found)):
+        not_checked(lacking)
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,9 @@
 """A score does not depend on the engine, the CPU's threads, the batch, or how hard the graph was optimised."""
 
 import math
+from contextlib import suppress
 from functools import partial
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -15,9 +17,11 @@ from tinyvmaf.judge.plugin import Evidence, Judge, Note
 from tinyvmaf.measure import engine_agreement
 from tinyvmaf.measure.engine_agreement import BATCHES, Inputs, Rows
 from tinyvmaf.measure.engine_agreement.float64_reference import in_float64
-from tinyvmaf.measure.engine_agreement.ulp import NOT_FINITE, UlpComparison, compare
+from tinyvmaf.measure.engine_agreement.ulp import NOT_FINITE, UlpComparison, apart, compare
 from tinyvmaf.model import engines
 from tinyvmaf.model.engines import Engine, Settings
+from tinyvmaf.model.engines.choose import lacks
+from tinyvmaf.model.engines.trial import EngineDiedError, check_survives
 from tinyvmaf.model.subject import Subject
 
 LARGE = max(BATCHES)
@@ -33,11 +37,19 @@ def reproduce(candidate: Subject, engine: Engine) -> str:
 
 def judged(candidate: Subject, engine: Engine, gate: Bound, found: dict[str, UlpComparison], judge: Judge) -> None:
     """Hold the largest distance of each run against the bound, and show the worst row to the bit."""
+    if not found:
+        raise CouldNotRunError(f"{candidate.id} on {engine.name}: no score of any row is finite, which contract judges")
     worst = max(found.values(), key=lambda one: one.max)
     measured = {label: float(one.max) if one.max < NOT_FINITE else math.inf for label, one in found.items()}
     subject = f"{candidate.id} on {engine.name}"
     details = f"the worst:\n{worst.explain()}" if worst.max else ""
     judge(hold(gate, subject, measured, reproduce=reproduce(candidate, engine), details=details))
+
+
+def finite(found: dict[str, UlpComparison], label: str, expected: Rows, got: Rows, bound: Bound, rows: Rows) -> None:
+    """Add the comparison, unless both give no finite score at all, as where one row of NaN spoils its batch."""
+    if np.isfinite(expected).any() or np.isfinite(got).any():
+        found[label] = compare(expected, got, bound=int(bound.value), inputs=rows)
 
 
 def words(settings: Settings) -> str:
@@ -87,7 +99,7 @@ def test_settings_and_batches_change_nothing(
 ) -> None:
     """Every thread count and optimisation level that the engine has, with every batch size, against the reference."""
     expected = reference(some_rows)
-    found = {}
+    found = dict[str, UlpComparison]()
     furthest = dict.fromkeys(BATCHES, 0)
     for settings in engine_agreement.settings_of(engine):
         session = runs.load(candidate, engine, settings)
@@ -95,8 +107,8 @@ def test_settings_and_batches_change_nothing(
             few = slice(OF_BATCH.get(batch, len(some_rows)))
             got = runs.run(session, some_rows[few], batch)
             label = f"{words(settings)}, batch {batch}, {len(got):,} rows"
-            found[label] = compare(expected[few], got, bound=int(ulp_bound.value), inputs=some_rows[few])
-            furthest[batch] = max(furthest[batch], found[label].max)
+            finite(found, label, expected[few], got, ulp_bound, some_rows[few])
+            furthest[batch] = max(furthest[batch], found[label].max if label in found else 0)
     evidence({"ulp": {engine.name: {str(n): most for n, most in furthest.items()}}, "ulp_bound": int(ulp_bound.value)})
     judged(candidate, engine, ulp_bound, found, judge)
 
@@ -107,19 +119,17 @@ def test_a_score_does_not_depend_on_its_batch(
     """Each row alone, in batches of every size, and in another order, in one session: the engine against itself."""
     rows = some_rows[: OF_BATCH[7]]
     order = np.random.default_rng(0).permutation(len(rows))
-    bound, found = int(ulp_bound.value), {}
+    found = dict[str, UlpComparison]()
     for threads in engine_agreement.threads_of(engine):
         session = runs.load(candidate, engine, Settings(threads))
         together = runs.run(session, rows, LARGE)
         for batch in BATCHES[:-1]:
             few = slice(OF_BATCH.get(batch, len(rows)))
             got = runs.run(session, rows[few], batch)
-            found[f"threads {threads}, batch {batch}, {len(got):,} rows"] = compare(
-                together[few], got, bound=bound, inputs=rows[few]
-            )
-        found[f"threads {threads}, in another order, {len(rows):,} rows"] = compare(
-            together[order], runs.run(session, rows[order], LARGE), bound=bound, inputs=rows[order]
-        )
+            label = f"threads {threads}, batch {batch}, {len(got):,} rows"
+            finite(found, label, together[few], got, ulp_bound, rows[few])
+        label = f"threads {threads}, in another order, {len(rows):,} rows"
+        finite(found, label, together[order], runs.run(session, rows[order], LARGE), ulp_bound, rows[order])
     judged(candidate, engine, ulp_bound, found, judge)
 
 
@@ -127,15 +137,14 @@ def test_a_second_run_gives_the_same(
     candidate: Subject, engine: Engine, some_rows: Rows, runs: BackendsRun, bounds: Bounds, judge: Judge
 ) -> None:
     """In the same session, and in a fresh one."""
-    gate, found = bounds.for_subject("backends.run_to_run", candidate, engine=engine.name), {}
+    gate, found = bounds.for_subject("backends.run_to_run", candidate, engine=engine.name), dict[str, UlpComparison]()
     for threads in engine_agreement.threads_of(engine):
         settings = Settings(threads)
         session = runs.load(candidate, engine, settings)
         first = runs.run(session, some_rows, LARGE)
         for which, again in (("same", session), ("fresh", runs.load(candidate, engine, settings, fresh=True))):
-            found[f"threads {threads}, {which} session, {len(first):,} rows"] = compare(
-                first, runs.run(again, some_rows, LARGE), bound=int(gate.value), inputs=some_rows
-            )
+            label = f"threads {threads}, {which} session, {len(first):,} rows"
+            finite(found, label, first, runs.run(again, some_rows, LARGE), gate, some_rows)
     judged(candidate, engine, gate, found, judge)
 
 
@@ -153,20 +162,24 @@ def test_a_search_finds_no_row_that_differs(
     The worst row counts as it was found, among others, and alone: either may be what it takes to differ.
     """
     session = runs.load(candidate, engine)
-    bound, found = int(ulp_bound.value), {}
+    found = dict[str, UlpComparison]()
     for seed, part in zip(SEEDS, STARTS, strict=True):
         with model_failed():
             end = engine_agreement.search(
                 reference, partial(engines.all_scores, session), some_rows[part], steps=STEPS, seed=seed
             )
         row, label = end.row[None], f"search {seed}, the worst of {end.tried:,} rows"
-        found[f"{label}, in its batch of {end.batch:,}"] = compare(
-            np.array([end.expected]), np.array([end.got]), bound=bound, inputs=row
-        )
-        expected, got = reference(row), runs.run(session, row, 1)
-        if np.isfinite(expected).any() or np.isfinite(got).any():
-            found[f"{label}, alone"] = compare(expected, got, bound=bound, inputs=row)
+        pair = np.array([end.expected]), np.array([end.got])
+        finite(found, f"{label}, in its batch of {end.batch:,}", *pair, ulp_bound, row)
+        finite(found, f"{label}, alone", reference(row), runs.run(session, row, 1), ulp_bound, row)
     judged(candidate, engine, ulp_bound, found, judge)
+
+
+def ran_on(candidate: Subject, engine: Engine, settings: Settings, rows: Rows) -> Rows:
+    if not candidate.registered:
+        check_survives(engine.name, candidate.data, len(candidate.features))
+    with engine.load(candidate.data, settings) as session:
+        return engines.all_scores(session, rows)
 
 
 def test_two_independent_engines_ran(
@@ -182,13 +195,16 @@ def test_two_independent_engines_ran(
     """Of two families: an engine always agrees with itself, and often with its relatives."""
     only = pytestconfig.getoption("--engine")
     asked = {*(only or ()), *(pytestconfig.getoption("--require-engine") or ())}
-    families, left_out = {}, []
+    families, left_out, scores = {}, [], dict[str, Rows]()
+    few, most = some_rows[: OF_BATCH[1]], int(bounds.for_subject("backends.ulp", candidate).value)
     for engine in engines.all_engines():
         if only and engine.name not in asked:
             continue  # NOT CHECKED says so
         named = candidate.fits(engine.name)
-        if not named and candidate.proof.arithmetic not in engine.arithmetic:
+        if not named and (what := lacks(engine, candidate.data)):
             left_out.append(engine.name)
+            if candidate.adopted and engine.available().ok:
+                also_not_checked(f"{model} on {engine.name}: it has no {what}, which the model needs")
             continue
         here = engine.available()
         if not here.ok:
@@ -201,11 +217,20 @@ def test_two_independent_engines_ran(
             )
             continue
         try:
-            engines.all_scores(engine.load(candidate.data, Settings()), some_rows[:1])
-        except ModelError:
+            scores[f"{engine.name} at level all"] = ran_on(candidate, engine, Settings(), few)
+        except (ModelError, EngineDiedError):
             continue  # the tests of that engine say so
         families[engine.family] = engine.name
-    if left_out:
+    name = next(iter(scores), "").partition(" ")[0]
+    if name and any(apart(one, other).max() > most for one, other in combinations(scores.values(), 2)):
+        with suppress(ModelError):
+            for level in engines.find(name).levels:
+                label = f"{name} at level {level}"
+                scores.setdefault(label, ran_on(candidate, engines.find(name), Settings(optimisation=level), few))
+    if odd := engine_agreement.odd_one_out(scores, most):
+        others = ", ".join(one for one in scores if one != odd)
+        note(f"{model}: {odd} differs from all others, which agree: suspect it before the model. Others: {others}")
+    if left_out and not candidate.adopted:
         note(f"{model}: has {candidate.proof.arithmetic}, so by its sidecar not for {', '.join(left_out)}")
     if not families:
         raise CouldNotRunError(f"{model}: no engine ran it")

@@ -338,3 +338,22 @@ def test_the_contract_gate_catches_a_sidecar_that_claims_more_than_is_proven(
     status, out = gate("contract", "-k", "registered_ones")
     assert status == FAIL, out
     assert "exact is {" in out
+
+
+def test_an_engine_that_dies_could_not_run_and_the_others_are_judged(gate: Gate, also: Also, copy: Path) -> None:
+    """Its fault is said once; the model has none, and the report is written."""
+    also(
+        """
+        from tinyvmaf.model.engines import trial
+        trial._death = lambda engine, *_: "dies of SIGSEGV on it" if engine == "opencv" else ""
+        """
+    )
+    chosen = ("--engine", "opencv", "--engine", "numpy", "--engine", "onnxruntime-cpu", "-k", "agrees or second")
+    status, out = gate("backends", *chosen, "--model", "fixtures/third_party/quickvmaf.onnx")
+    assert status == FAIL, out
+    verdict = json.loads((copy / "report/verdict.json").read_text(encoding="utf-8"))
+    assert {one["test"].partition("[")[2] for one in verdict["could_not_run"]} == {"quickvmaf-opencv]"}
+    judged = {one["subject"] for one in verdict["outcomes"]}
+    assert {"quickvmaf on numpy", "quickvmaf on onnxruntime-cpu"} <= judged
+    assert out.partition("= verdict =")[2].count("dies of SIGSEGV on it: a fault of the engine, not of the model") == 1
+    assert (copy / "report/index.html").is_file()

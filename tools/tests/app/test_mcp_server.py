@@ -22,6 +22,8 @@ from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.libvmaf import score_pair
 from tinyvmaf.vmaf.teacher import DEFAULT, load_built_in
 
+from ..model.third_party_files import PLAIN, network, truth, write
+
 Ask = Callable[..., dict[str, Any]]
 RAW: dict[str, Any] = {"size": "128x96", "pix_fmt": "yuv420p"}
 
@@ -121,6 +123,34 @@ def test_faults_of_a_model_are_described_and_stop_it(
     shutil.copy(home() / "model" / "tinyvmaf_nano.onnx", tmp_path / own)
     unfed = "own.onnx: no sidecar says which features the model takes"
     assert unfed in refused("vmaf_score", **pair, model=own)
+
+
+def test_a_file_of_others_is_adopted(
+    ask: Ask, refused: Callable[..., str], pair: dict[str, str], tmp_path: Path
+) -> None:
+    """As the gates do, by a sidecar or by `feed`; and refused beside the sidecar of another file."""
+    write(tmp_path, network(rank=1))
+    feed = {"feature_order": ",".join(CANONICAL)}
+    assert "theirs.onnx: no sidecar says which features" in refused("vmaf_score", **pair, model="theirs.onnx")
+    found = ask("vmaf_score", **pair, model="theirs.onnx", feed=feed, per_frame=True)
+    rows = np.array([[frame["features"][name] for name in CANONICAL] for frame in found["per_frame"]])
+    scores = [frame["scores"]["theirs"] for frame in found["per_frame"]]
+    np.testing.assert_allclose(scores, truth(rows), atol=1e-3)
+    described = ask("describe_model", model="theirs.onnx", feed=feed)
+    assert described["faults"] == []
+    assert "Unsqueeze" in described["card"]
+    assert ask("compare_models", **pair, models=["theirs.onnx"], feed=feed)["models"][0]["id"] == "theirs"
+    assert "feed` says how an .onnx file is fed" in refused("run_gate", suite="golden", feed=feed)
+    for path in (home() / "fixtures/third_party").glob("quickvmaf.*"):
+        shutil.copy(path, tmp_path)
+    assert ask("describe_model", model="quickvmaf.onnx")["faults"] == []
+    (tmp_path / "quickvmaf.onnx.data").unlink()
+    assert ask("describe_model", model="quickvmaf.onnx")["faults"] == ["no such file: quickvmaf.onnx.data"]
+    write(tmp_path, network(), {**PLAIN, "sha256": "0" * 64})
+    for tool, more in (("vmaf_score", pair), ("worst_frames", pair), ("compare_models", {"models": ["theirs.onnx"]})):
+        named = {} if tool == "compare_models" else {"model": "theirs.onnx"}
+        assert "the sidecar is of another file" in refused(tool, **more, **named), tool
+    assert "the sidecar is of another file" in ask("describe_model", model="theirs.onnx")["faults"][0]
 
 
 def test_worst_frames_are_the_worst(ask: Ask, pair: dict[str, str]) -> None:

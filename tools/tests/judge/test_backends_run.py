@@ -11,12 +11,14 @@ import pytest
 
 from tinyvmaf.data.embedded import embedded_corpus
 from tinyvmaf.errors import CouldNotRunError, ModelError
-from tinyvmaf.judge import backends_run
+from tinyvmaf.judge import backends_run, subjects
 from tinyvmaf.judge.backends_run import BackendsRun
 from tinyvmaf.judge.bounds import load_bounds
 from tinyvmaf.judge.kinds import kind_of
 from tinyvmaf.model import engines, registry
 from tinyvmaf.model.subject import Subject
+from tinyvmaf.model.third_party import FeedOptions
+from tinyvmaf.vmaf.features import CANONICAL, CANONICAL_FEATURES
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.teacher import load_built_in
 
@@ -61,6 +63,18 @@ def test_an_engine_that_refuses_a_model_fails_the_test(runs: BackendsRun) -> Non
     broken.__dict__["data"] = b"no model"
     with pytest.raises(pytest.fail.Exception, match="tinyvmaf_nano on numpy"):
         runs.load(broken, NUMPY)
+
+
+def test_what_an_engine_lacks_for_a_third_party_model_is_told(runs: BackendsRun, tmp_path: Path) -> None:
+    """Of a model that nobody here registered: a sidecar promises nothing for it."""
+    path = Path(__file__).parents[1] / "model" / "converted" / "qdq.onnx"
+    options = FeedOptions(feature_order=",".join(CANONICAL))
+    (one,) = subjects.named([path], tmp_path, lambda _: CANONICAL_FEATURES, options)
+    assert runs.lacking(one, NUMPY) == ""
+    assert "does not evaluate it" in runs.lacking(one, engines.find("onnx-reference"))
+    assert runs.lacking(replace(one, adopted=None), engines.find("onnx-reference")) == ""
+    one.__dict__["data"] = b"no model"
+    assert runs.lacking(one, NUMPY) == ""  # the reference does not load it either: the model is at fault
 
 
 def test_models_of_one_shape_share_their_inputs(runs: BackendsRun, monkeypatch: pytest.MonkeyPatch) -> None:

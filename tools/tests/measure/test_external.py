@@ -1,5 +1,6 @@
 """Sets that others measured: which frames count, how far published scores may be off, and models on every frame."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -247,6 +248,22 @@ def test_a_set_of_few_or_equal_scores_has_no_correlation(nano: Subject, of: SetR
     assert hold_model(nano, same).plcc is None
     held = hold_model(nano, of)
     assert np.isnan(replace(held, got=np.full(100, 50.0)).plcc or 0.0)
+
+
+def test_a_score_that_is_not_finite_is_the_worst_and_hides_no_other(nano: Subject, of: SetRows) -> None:
+    held = hold_model(nano, of)
+    got = held.got.copy()
+    got[57], got[60] = np.nan, np.inf
+    odd = replace(held, got=got)
+    assert odd.clips[0].clip == of.clips[of.clip[57]]
+    assert len(odd.clips) == len(held.clips)
+    assert odd.rmse == pytest.approx(held.rmse, rel=0.1)
+    shown = odd.as_dict()
+    assert (shown["max_error"], shown["max_clip_error"], shown["clips"][0][5]) == (None, None, None)
+    assert json.dumps(shown, allow_nan=False)
+    nothing = replace(held, got=np.full(100, np.nan))
+    assert np.isnan(nothing.rmse)
+    assert json.dumps(nothing.as_dict(), allow_nan=False)
 
 
 def test_a_model_of_clips_is_held_on_clips(nano: Subject, of: SetRows) -> None:

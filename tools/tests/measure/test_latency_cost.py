@@ -1,5 +1,7 @@
 """The cost of a graph, by counting."""
 
+from typing import Any
+
 import numpy as np
 import onnx
 import pytest
@@ -71,3 +73,39 @@ def test_a_product_of_unknown_shape_has_no_cost() -> None:
     graph = helper.make_graph(nodes, "two_inputs", values, [score], weights)
     with pytest.raises(ModelError, match="cannot count the cost"):
         cost(helper.make_model(graph).SerializeToString())
+
+
+@pytest.mark.parametrize(
+    ("operator", "given", "count"),
+    [
+        (
+            "SVMRegressor",
+            {
+                "kernel_type": "RBF",
+                "kernel_params": [0.5, 0.0, 3.0],
+                "coefficients": [1.0, -2.0],
+                "support_vectors": [0.1] * 12,
+                "n_supports": 2,
+                "rho": [50.0],
+            },
+            14,
+        ),
+        ("LinearRegressor", {"coefficients": [1.0] * 6, "intercepts": [0.0]}, 6),
+        ("Scaler", {"offset": [1.0], "scale": [2.0]}, 0),
+    ],
+)
+def test_operators_of_scikit_learn_are_counted(operator: str, given: dict[str, Any], count: int) -> None:
+    """And a matrix product behind one knows its shape, which onnx does not."""
+    first = helper.make_node(operator, ["features"], ["a"], domain="ai.onnx.ml", **given)
+    width = 6 if operator == "Scaler" else 1
+    graph = helper.make_graph(
+        [first, helper.make_node("MatMul", ["a", "w"], ["score"])],
+        "g",
+        [helper.make_tensor_value_info("features", onnx.TensorProto.FLOAT, ["N", 6])],
+        [helper.make_tensor_value_info("score", onnx.TensorProto.FLOAT, ["N", 1])],
+        [numpy_helper.from_array(np.ones((width, 1), np.float32), "w")],
+    )
+    sets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 1)]
+    data = helper.make_model(graph, opset_imports=sets, ir_version=8).SerializeToString()
+    assert cost(data).multiply_adds == count + width
+    assert cost(data).nodes == 2

@@ -21,12 +21,13 @@ FILE = linear(None)
 ROWS = np.array([[10.0, 20.0]], np.float32)  # x, y
 
 
-def subject(recipe: str | None = None, *, registered: bool = True, data: bytes = FILE.data) -> Any:
-    """A model of the toy corpus that names a recipe in its sidecar."""
+def subject(
+    recipe: str | None = None, *, registered: bool = True, data: bytes = FILE.data, in_file: str | None = None
+) -> Any:
+    """A model of the toy corpus that names a recipe in its sidecar, or in its file."""
     training = None if recipe is None else SimpleNamespace(recipe=recipe, seed=0)
-    return SimpleNamespace(
-        id="mine", features=("x", "y"), teacher_id="truth", training=training, registered=registered, data=data
-    )
+    facts = {"id": "mine", "features": ("x", "y"), "teacher_id": "truth", "recipe_of_the_file": in_file}
+    return SimpleNamespace(**facts, training=training, registered=registered, data=data)
 
 
 @pytest.fixture
@@ -57,16 +58,20 @@ def bias(report: LosoReport) -> float:
     return round(report.mean("frame", "bias"), 4)
 
 
-def test_a_model_without_a_recipe_is_judged_as_a_file_on_each_source() -> None:
-    found = trial(subject(registered=False))
-    assert (found.id, found.recipe, found.registered, found.features) == ("mine", None, False, ("x", "y"))
+@pytest.mark.parametrize("registered", [False, True])
+def test_a_model_without_a_recipe_is_judged_as_a_file_on_each_source(registered: bool) -> None:
+    found = trial(subject(registered=registered))
+    assert (found.id, found.recipe, found.registered, found.features) == ("mine", None, registered, ("x", "y"))
     assert found.models == [found.file] == [FILE]
     assert found.reports == {"file, each source": found.report}
     assert found.shown is found.report
     assert [fold.held_out for fold in found.report.folds] == ["A", "B"]
     assert found.report.facts["evaluation"] == "per source, the file itself"
-    with pytest.raises(CouldNotRunError, match="no source can be held out"):
-        trial(subject())
+
+
+def test_a_recipe_that_the_sidecar_hides_and_the_file_names_is_asked_for() -> None:
+    with pytest.raises(CouldNotRunError, match="no source can be held out; its file names mlp_small"):
+        trial(subject(in_file="mlp_small"))
 
 
 def test_the_folds_and_the_registered_file_are_judged_apart(fitted: list[FitRequest]) -> None:

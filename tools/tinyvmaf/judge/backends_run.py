@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from tinyvmaf.data.dataset import Dataset
+from tinyvmaf.errors import ModelError
 from tinyvmaf.judge.asked_engines import check_named, reference_engine
 from tinyvmaf.judge.bounds import Bound, Bounds
 from tinyvmaf.judge.kinds import Material, kind_of
@@ -37,6 +38,23 @@ class BackendsRun(Sessions):
         __tracebackhide__ = True
         with model_failed():
             return in_batches(session, rows, batch)
+
+    def lacking(self, subject: Subject, engine: Engine) -> str:
+        """Why the engine does not load a third-party model that the reference loads; empty if it does.
+
+        Nobody promised that such a model runs on every engine. Of a registered model the sidecar does.
+        """
+        if subject.adopted is None or engine == reference_engine(subject):
+            return ""
+        try:
+            super().load(subject, reference_engine(subject))
+        except ModelError:
+            return ""  # then the model is at fault
+        try:
+            super().load(subject, engine)
+        except ModelError as error:
+            return error.message.splitlines()[0].split("; by its sidecar")[0]
+        return ""
 
     def reference(self, subject: Subject) -> Scorer:
         """Scores of the first engine that the model is for and that is here, at its default setting."""

@@ -9,7 +9,6 @@ Statuses 2 to 5 are pytest's own. A run that was stopped has no verdict.
 
 import json
 import platform
-import re
 import shlex
 import time
 from collections.abc import Generator, Iterable, Mapping
@@ -22,7 +21,7 @@ import pytest
 from tinyvmaf import __version__
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.files import write_atomic
-from tinyvmaf.judge import report_folder, results, verdict
+from tinyvmaf.judge import causes, reasons, report_folder, results, verdict
 from tinyvmaf.judge.bounds import for_no_model, load_bounds
 from tinyvmaf.judge.properties import (
     COULD_NOT_RUN,
@@ -48,7 +47,6 @@ _COLOUR: Final[dict[str, dict[str, Any]]] = {
     verdict.STOPPED: {"yellow": True},
 }
 _PACKAGES: Final = ("numpy", "onnx", "onnxruntime", "openvino", "opencv-python-headless", "torch", "pytest")
-_OF_A_WORKER: Final = re.compile(r"\A\[gw\d+\] .*\n")  # a line of xdist, which is not about the failure
 WAIVERS = pytest.StashKey[list[Waiver]]()
 """The waivers of the run."""
 COLLECTOR: Final = "tinyvmaf-verdict"
@@ -68,6 +66,7 @@ class Collector:
         self._evidence: dict[str, Any] = {}
         self._waived: set[tuple[str | None, str]] = set()
         self._header: list[str] = []
+        self._reasons: dict[tuple[str | None, str], str] = {}
 
     def could_not(self, what: str) -> None:
         """What a suite could not do outside of any test."""
@@ -155,10 +154,11 @@ class Collector:
             test["status"] = "waived" if test["status"] == "pass" else test["status"]
 
     def _failed(self, report: pytest.TestReport, test: dict[str, Any]) -> None:
-        text = _OF_A_WORKER.sub("", report.longreprtext)
+        text = causes.text_of(report)
         if why := values(report, COULD_NOT_RUN):
             test["status"] = "could not run"
-            self._say("could_not_run", report, f"{report.nodeid}: {why[0]}")
+            reason = reasons.as_first(self._reasons, test["model"], report.nodeid, why[0])
+            self._say("could_not_run", report, f"{report.nodeid}: {reason}")
             return
         test["status"] = "fail"
         outside = [json.loads(text) for text in values(report, OUTCOME)]
@@ -170,9 +170,16 @@ class Collector:
                 "model": test["model"],
                 "test": report.nodeid,
                 "gates": list(dict.fromkeys(gates)) or [f"{test['suite']}.{name}"],
-                "text": text,
+                "text": reasons.as_first(self._reasons, test["model"], report.nodeid, text),
             }
         )
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_terminal_summary(self, terminalreporter: Any) -> Generator[None, None, None]:
+        """Of a file of `--model`, each cause is said once."""
+        if self._config.getoption("--model", default=None):
+            causes.collapse(terminalreporter.stats)
+        yield
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None, None, None]:

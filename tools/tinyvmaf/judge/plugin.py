@@ -6,6 +6,7 @@ skip without `not_checked` counts as COULD NOT RUN. `collector` gives the verdic
 
 import json
 import math
+import shlex
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -14,6 +15,7 @@ import pytest
 
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.judge import waivers
+from tinyvmaf.judge.causes import repeated
 from tinyvmaf.judge.collector import COLLECTOR, WAIVERS, Collector
 from tinyvmaf.judge.outcomes import Assertion, Outcome
 from tinyvmaf.judge.properties import (
@@ -48,7 +50,9 @@ def judge(request: pytest.FixtureRequest) -> Judge:
     def judge_outcomes(*outcomes: Outcome) -> None:
         __tracebackhide__ = True
         failed = []
-        for outcome in outcomes:
+        for found in outcomes:
+            again = repeated(found.reproduce, request.config, model)
+            outcome = found.model_copy(update={"reproduce": again})
             waiver = _waiver(request.config, model, outcome.gate) if outcome.failed else None
             waived = waiver is not None and (waiver.up_to is None or outcome.within(waiver.up_to))
             placed = outcome.placed(test=node.nodeid, suite=suite, model=model, waived=waived)
@@ -168,7 +172,7 @@ def _assertion(item: pytest.Item, report: pytest.TestReport) -> Outcome:
         status="pass",
         reason=docstring.strip().split("\n")[0],
         source=f"suites/{suite}/README.md",
-        reproduce=f"pytest '{item.nodeid}'",
+        reproduce=repeated(f"pytest {shlex.quote(item.nodeid)}", item.config, _model_of(item)),
     )
     return outcome.placed(test=item.nodeid, suite=suite, model=_model_of(item), waived=waived)
 

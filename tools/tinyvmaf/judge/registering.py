@@ -49,9 +49,11 @@ def adopt_into(subject: Subject, folder: Path) -> Subject:
             f"{subject.path} has a tinyvmaf sidecar: there is nothing to adopt",
             hint=f"tinyvmaf register {subject.path}",
         )
-    for path in (folder / f"{subject.id}.onnx", folder / f"{subject.id}.json"):
-        if path.exists() and path.resolve().parent == subject.path.resolve().parent:
-            raise RegistryError(f"{path} would be overwritten, and is not ours", hint="--out DIR: another folder")
+    there = [
+        path for path in (folder / f"{subject.id}{suffix}" for suffix in (".onnx", ".json", ".md")) if path.exists()
+    ]
+    if there and not _lists(folder, subject.id):
+        raise RegistryError(f"{there[0]} would be overwritten, and is not ours", hint="--out DIR: another folder")
     _require_sound(subject)
     card = subject.file.with_suffix(".md").read_text(encoding="utf-8")
     return registry.register(subject.id, subject.data, subject.sidecar.as_dict(), card, folder)
@@ -170,7 +172,7 @@ def _differences(subject: Subject) -> list[str]:
     each = [f"row {i}" for i in range(len(rows))]
     bound = load_bounds().for_subject("contract.adopted", subject)
     outcome = compare(bound, subject.id, each, want, have, reproduce=f"tox -e contract -- --model {subject.path}")
-    return [outcome.explain()] if outcome.failed else []
+    return outcome.explain().splitlines()[:1] if outcome.failed else []
 
 
 def _recipe(subject: Subject, folder: Path, given: Path | None) -> list[tuple[Path, bytes]]:
@@ -209,6 +211,13 @@ def _recipe_of(subject: Subject) -> str | None:
         return subject.training.recipe if subject.training and _NAME.fullmatch(subject.training.recipe) else None
     except RegistryError:
         return None
+
+
+def _lists(folder: Path, model_id: str) -> bool:
+    try:
+        return bool(registry.find(model_id, folder))
+    except RegistryError:
+        return False
 
 
 def _is_recorded(subject: Subject) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from tinyvmaf.errors import TinyvmafError
+from tinyvmaf.judge.reasons import once
 from tinyvmaf.judge.verdict import COULD_NOT_RUN, EXIT, FAIL, PASS, STOPPED, SUITES, Verdict
 
 FACTS: Final = ("started", "command", "tinyvmaf", "environment", "models", "waivers")
@@ -127,15 +128,15 @@ def as_text(record: Mapping[str, Any]) -> list[str]:
         for w in record["waivers"]
         if w["state"] == "used"
     ]
-    outside = [failure["text"] for failure in record["failures"] if failure["test"] is None]
+    outside = [failure["text"].splitlines()[0] for failure in record["failures"] if failure["test"] is None]
     for title, entries in (
         ("FAILED OUTSIDE OF TESTS", outside),
-        ("COULD NOT RUN", [entry["text"] for entry in record["could_not_run"]]),
-        ("NOT CHECKED", [entry["text"] for entry in record["not_checked"]]),
+        ("COULD NOT RUN", once(record["could_not_run"])),
+        ("NOT CHECKED", [entry["text"].splitlines()[0] for entry in record["not_checked"]]),
         ("WAIVED", waived),
     ):
         if entries:
-            lines += [f"{title}:", *(f"  - {entry}" for entry in dict.fromkeys(e.splitlines()[0] for e in entries))]
+            lines += [f"{title}:", *(f"  - {entry}" for entry in dict.fromkeys(entries))]
     return [*lines, f"VERDICT: {record['summary']}"]
 
 

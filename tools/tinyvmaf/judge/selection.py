@@ -7,13 +7,13 @@ from typing import Final
 
 import pytest
 
-from tinyvmaf.errors import CouldNotRunError, RegistryError
+from tinyvmaf.errors import CouldNotRunError, RegistryError, TinyvmafError
 from tinyvmaf.judge import kinds, subjects
 from tinyvmaf.judge.properties import NOT_CHECKED
 from tinyvmaf.model import registry
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.model.third_party import FeedOptions
-from tinyvmaf.train.recipes import RecipeError, read_recipe
+from tinyvmaf.train.recipes import read_recipe, recipe_ids
 
 _SUBJECTS: Final = pytest.StashKey[dict[str, Subject]]()
 
@@ -61,13 +61,12 @@ def asked_subjects(metafunc: pytest.Metafunc) -> list[Subject]:
 
 def fits_opinions(config: pytest.Config, subject_id: str) -> bool:
     """Whether a recipe of `--recipe`, else the recipe of a model, fits opinions; not if it cannot be read."""
-    name = subject_id
-    if not config.getoption("--recipe"):
-        training = subjects_of(config)[subject_id].training
-        name = training.recipe if training else ""
     try:
-        return read_recipe(name).needs_mos
-    except RecipeError:
+        if config.getoption("--recipe"):
+            return read_recipe(subject_id).needs_mos
+        training = subjects_of(config)[subject_id].training
+        return training is not None and training.recipe in recipe_ids() and read_recipe(training.recipe).needs_mos
+    except TinyvmafError:  # other tests tell
         return False
 
 

@@ -12,7 +12,7 @@ from tinyvmaf.files import file_sha256, sha256
 from tinyvmaf.judge.kinds import find, kind_of
 from tinyvmaf.model import contract, registry
 from tinyvmaf.model.contract.words import in_one_line, quoted
-from tinyvmaf.model.engines.choose import engines_of, exact_in_words
+from tinyvmaf.model.engines.choose import engines_of, exact_in_words, needs_of
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.model.third_party import FeedOptions, describe_feed
 from tinyvmaf.model.third_party.feed import Features
@@ -141,6 +141,12 @@ def _adopted(path: Path, folder: Path, features_of: Features, options: FeedOptio
     feed = describe_feed(path, features_of, options, input_names(path))
     features = CANONICAL if feed.teacher == DEFAULT else tuple(one.name for one in features_of(feed.teacher))
     adopted = fed_as_meant(read_original(path, len(feed.features)), feed, features)
+    fitting = engines_of(adopted.data)
+    if fitting is not None and len(fitting) < 2:
+        raise ModelError(
+            f"{path}: fewer than two engines have {' and '.join(sorted(needs_of(adopted.data)))}, which it needs",
+            hint="export it in float32 or float16: ONNX Runtime does not compute in bfloat16 on a CPU",
+        )
     sidecar = {
         "kind": "regressor",
         "feature_order": list(features),
@@ -152,9 +158,8 @@ def _adopted(path: Path, folder: Path, features_of: Features, options: FeedOptio
         "licence": "unknown",
     }
     try:
-        made = registry.register(
-            name, adopted.data, sidecar | {"engines": engines_of(adopted.data)}, _card(name, adopted, features), folder
-        )
+        claims = sidecar | {"engines": fitting}
+        made = registry.register(name, adopted.data, claims, _card(name, adopted, features), folder)
     except (ModelError, RegistryError) as error:
         raise ModelError(f"{path}: {error.message}") from error
     return replace(made, path=path, registered=False, copy=made.file, adopted=adopted)

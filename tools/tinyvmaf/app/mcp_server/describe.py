@@ -1,5 +1,7 @@
 """Results about models, engines and teachers."""
 
+import os
+
 from tinyvmaf.app.mcp_server.results import (
     AgreementResult,
     CertificateResult,
@@ -60,7 +62,7 @@ def model_description(name: str, options: FeedOptions, ffmpeg: str | None) -> Mo
             id=subject.id if subject.registered else subject.path.stem,
             sidecar=sidecar.as_dict() if sidecar else {},
             card=card.read_text(encoding="utf-8", errors="replace") if card and card.is_file() else "",
-            faults=wrong,
+            faults=[one.replace(f"{subject.path.parent}{os.sep}", "") for one in wrong],
             certificate=_certificate(subject) if sound and not wrong else None,
             measured=dict(sidecar.measured) if sidecar else {},
             promised=dict(sidecar.promised) if sidecar else {},

@@ -2,7 +2,7 @@
 
 from tinyvmaf.measure.engine_agreement.inputs import Arrays, Inputs, rows_for, sole
 from tinyvmaf.measure.engine_agreement.rows import Rows, boundaries, extremes, inside, mixed, outside
-from tinyvmaf.measure.engine_agreement.runs import BATCHES, Sessions, in_batches, settings_of, threads_of
+from tinyvmaf.measure.engine_agreement.runs import BATCHES, Sessions, in_batches, odd_one_out, settings_of, threads_of
 from tinyvmaf.measure.engine_agreement.search import Disagreement, search
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "in_batches",
     "inside",
     "mixed",
+    "odd_one_out",
     "outside",
     "rows_for",
     "search",

@@ -5,6 +5,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 
+from tinyvmaf.errors import ModelError
+from tinyvmaf.model.contract import ml
 from tinyvmaf.model.engines import Settings, find
 from tinyvmaf.model.engines.interpreter import Program
 from tinyvmaf.model.engines.model_file import parse
@@ -23,10 +25,12 @@ def in_float64(model: bytes, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         float64 `[N]`.
 
     Raises:
-        ModelError: NumPy cannot run the model.
+        ModelError: NumPy cannot run the model, or it has operators that give float32 by their definition.
     """
     file = parse(model, find("numpy"), Settings())
     graph = file.proto.graph
+    if any(node.domain == ml.DOMAIN for node in graph.node):
+        raise ModelError(f"operators of {ml.DOMAIN} give float32, whatever they take")
     held = [*graph.initializer, *(a.t for node in graph.node for a in node.attribute if a.HasField("t"))]
     for tensor in held:
         if tensor.data_type == TensorProto.FLOAT:

@@ -1,5 +1,6 @@
 """Run a session in batches, and list the settings of an engine."""
 
+from collections.abc import Mapping
 from itertools import product
 from typing import Final
 
@@ -7,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyvmaf.errors import CouldNotRunError, ModelError
+from tinyvmaf.measure.engine_agreement.ulp import apart
 from tinyvmaf.model.engines import Engine, EngineError, Session, Settings, UnsupportedModelError, all_scores
+from tinyvmaf.model.engines.trial import check_survives
 from tinyvmaf.model.subject import Subject
 
 BATCHES: Final = (1, 2, 7, 64, 4096)
@@ -41,6 +44,20 @@ def in_batches(session: Session, rows: NDArray[np.float32], batch: int) -> NDArr
     return np.concatenate([all_scores(session, rows[i : i + batch]) for i in range(0, len(rows), batch)])
 
 
+def odd_one_out(scores: Mapping[str, NDArray[np.float32]], bound: int) -> str:
+    """The one that differs from all others, which agree within a bound in ULP; empty if there is none.
+
+    Args:
+        scores: float32 `[N]` on the same rows, by what computed them.
+    """
+    for odd in scores if len(scores) > 2 else ():
+        first, *others = (found for name, found in scores.items() if name != odd)
+        alike = all(apart(first, other).max() <= bound for other in others)
+        if alike and min(apart(scores[odd], other).max() for other in (first, *others)) > bound:
+            return odd
+    return ""
+
+
 def load(subject: Subject, engine: Engine, settings: Settings = DEFAULT) -> Session:
     """A model in an engine, to be closed by the caller.
 
@@ -49,9 +66,11 @@ def load(subject: Subject, engine: Engine, settings: Settings = DEFAULT) -> Sess
         ModelError: the model does not load; also if an engine that it is for by its sidecar lacks what it takes.
     """
     try:
+        if not subject.registered:  # a registered model ran everywhere before
+            check_survives(engine.name, subject.data, len(subject.features))
         return engine.load(subject.data, settings)
     except EngineError as error:
-        raise CouldNotRunError(error.message, hint=error.hint) from error
+        raise CouldNotRunError(f"{subject.id} on {engine.name}: {error.message}", hint=error.hint) from error
     except ModelError as error:
         reason = f"{subject.id} on {engine.name}: {error.message}"
         if isinstance(error, UnsupportedModelError):

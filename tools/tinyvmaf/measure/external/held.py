@@ -68,8 +68,9 @@ class HeldSet:
 
     @property
     def rmse(self) -> float:
-        """Of all frames with a finite score, VMAF points."""
-        return float(np.sqrt(np.mean(self.error[self._finite] ** 2)))
+        """Of all frames with a finite score, VMAF points; NaN if there is none."""
+        error = self.error[self._finite]
+        return float(np.sqrt(np.mean(error**2))) if len(error) else float("nan")
 
     @property
     def plcc(self) -> float | None:
@@ -83,15 +84,18 @@ class HeldSet:
 
     @cached_property
     def clips(self) -> list[HeldClip]:
-        """Every clip, the worst first: by its largest error of a frame, of a model of clips by that of the clip."""
+        """Every clip, the worst first: by its largest error of a frame, of a model of clips by that of the clip.
+
+        A score that is not finite is the largest error.
+        """
         of, (expected, got) = self.of, self.clip_means
         frames = np.bincount(of.clip)
         outside = np.bincount(of.clip, of.distance > 0).astype(int)
         if self.per_clip:
             parts: list[tuple[float | None, float | None, int | None]] = [(None, None, None)] * len(frames)
-            order = np.argsort(-np.abs(got - expected), kind="stable")
+            order = np.argsort(-_size(got - expected), kind="stable")
         else:
-            off = np.abs(self.error)
+            off = _size(self.error)
             by_clip = np.lexsort((off, of.clip))
             last = by_clip[np.cumsum(frames) - 1]
             rmse = np.sqrt(of.clip_means(self.error**2))
@@ -120,8 +124,8 @@ class HeldSet:
             correlation = self.plcc
             finite = correlation is not None and np.isfinite(correlation)
             more = {
-                "rmse": self.rmse,
-                "max_error": float(np.abs(self.error).max()),
+                "rmse": _or_none(self.rmse),
+                "max_error": _or_none(float(_size(self.error).max())),
                 "plcc": correlation if finite else None,
             }
         return {
@@ -130,10 +134,21 @@ class HeldSet:
             "left_out": self.of.left_out,
             "outside": int(outside.sum()),
             "furthest_outside": float(self.of.distance.max()),
-            "max_clip_error": float(np.abs(got - expected).max()),
-            "clips": [list(vars(clip).values()) for clip in self.clips],
+            "max_clip_error": _or_none(float(_size(got - expected).max())),
+            "clips": [[_or_none(value) for value in vars(clip).values()] for clip in self.clips],
             **more,
         }
+
+
+def _size(values: Floats) -> Floats:
+    """Infinite where a value is not finite."""
+    size: Floats = np.where(np.isfinite(values), np.abs(values), np.inf)
+    return size
+
+
+def _or_none(value: Any) -> Any:
+    """A value for JSON, which has no number that is not finite."""
+    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def claimed_recipe(subject: Subject) -> Recipe | None:

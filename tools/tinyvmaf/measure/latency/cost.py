@@ -1,10 +1,16 @@
 """The cost of a graph by counting: bytes, nodes and multiply-adds."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import onnx
 
 from tinyvmaf.errors import ModelError
+from tinyvmaf.model.contract import ml
+from tinyvmaf.model.contract.shapes import without_ml
+
+_PRODUCTS: Final = {"Gemm": (0, 1), "MatMul": (0, 1), "MatMulInteger": (0, 1), "QLinearMatMul": (0, 3)}
+"""Matrix products, and the places of their factors."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,8 @@ def cost(data: bytes) -> Cost:
         (rows,) = model.graph.input
         rows.type.tensor_type.shape.dim[0].dim_value = 1
         model.graph.output[0].type.tensor_type.ClearField("shape")  # it may be N, which is 1 here
+        theirs = list(model.graph.node)
+        without_ml(model.graph)  # onnx infers few shapes of these
         graph = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True).graph
     except Exception as error:  # protobuf's DecodeError and onnx's errors have no common base
         raise ModelError(f"cannot count the cost: {error}") from error
@@ -41,14 +49,25 @@ def cost(data: bytes) -> Cost:
     }
     shapes |= {weight.name: list(weight.dims) for weight in graph.initializer}
     live, nodes, products = {rows.name}, 0, 0
-    for node in graph.node:
+    for node in theirs:
         if live.isdisjoint(node.input):
             continue
         live.update(node.output)
         nodes += 1
-        if node.op_type in ("Gemm", "MatMul"):
+        if node.domain == ml.DOMAIN:
+            products += _of_ml(ml.read(node))
+        elif node.op_type in _PRODUCTS:
             products += _multiply_adds(node, shapes)
     return Cost(len(data), nodes, products)
+
+
+def _of_ml(found: ml.Parameters) -> int:
+    """Of an operator of `ai.onnx.ml`; a forest and a norm compare and divide only."""
+    if isinstance(found, ml.SupportVectors):
+        return found.vectors.size + len(found.coefficients)
+    if isinstance(found, ml.Linear):
+        return len(found.coefficients)
+    return 0
 
 
 def features_of(data: bytes) -> int:
@@ -58,7 +77,7 @@ def features_of(data: bytes) -> int:
 
 
 def _multiply_adds(node: onnx.NodeProto, shapes: dict[str, list[int]]) -> int:
-    left, right = (shapes.get(name) for name in node.input[:2])
+    left, right = (shapes.get(node.input[i]) for i in _PRODUCTS[node.op_type])
     if not left or not right or 0 in (*left, *right):
         raise ModelError(f"cannot count the cost: {node.op_type} {node.name!r} multiplies {left} by {right}")
     turned = {a.name: a.i for a in node.attribute if a.name in ("transA", "transB")}

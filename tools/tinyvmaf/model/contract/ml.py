@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import AttributeProto, NodeProto, TensorProto, helper, numpy_helper
 
+from tinyvmaf.model.contract import MAX_NODES
+
 DOMAIN: Final = "ai.onnx.ml"
 VERSIONS: Final = range(1, 6)
 Array = NDArray[Any]
@@ -295,6 +297,8 @@ def _forest(
         below = children[:, inner].ravel()
         seen[below[leaf[below]]] = True
         level, depth = below[~leaf[below]], depth + 1
+        if depth > MAX_NODES:
+            raise ValueError(f"a tree is deeper than {MAX_NODES} nodes, which each row would pass")
     if not np.all(seen | leaf):
         raise ValueError("a node is in no tree")
     return Trees(

@@ -85,7 +85,7 @@ def _inferred(model: ModelProto, rows: int) -> dict[str, list[int | str] | None]
     """The shapes of all values for this many rows: axes are a length, a symbol, or '?'; None for an unknown rank."""
     bare = ModelProto()
     bare.CopyFrom(model)
-    _replace_ml(bare.graph)
+    without_ml(bare.graph)
     # Shape inference falls back on the declared shapes, so a file could claim that its values are small.
     del bare.graph.value_info[:]
     bare.graph.output[0].type.tensor_type.ClearField("shape")
@@ -95,7 +95,7 @@ def _inferred(model: ModelProto, rows: int) -> dict[str, list[int | str] | None]
     return {value.name: _shape(value) for value in [*inferred.value_info, *inferred.output]}
 
 
-def _replace_ml(graph: GraphProto) -> None:
+def without_ml(graph: GraphProto) -> None:
     """Replace operators of `ai.onnx.ml` by ones of ONNX's own that take and give the same shapes, in place.
 
     onnx infers no shapes for most of them. A width that does not fit is an error of inference, or an empty result.

@@ -3,7 +3,7 @@
 from typing import Final
 
 from tinyvmaf.model.certificate import certify
-from tinyvmaf.model.engines import our_engines
+from tinyvmaf.model.engines import Engine, our_engines
 from tinyvmaf.model.engines.model_file import number_types
 
 _ML: Final = ("onnxruntime-cpu", "numpy", "onnx-reference")
@@ -36,14 +36,35 @@ def engines_of(model: bytes) -> list[str] | None:
     Raises:
         ModelError: not an ONNX file.
     """
+    needs = needs_of(model)
+    return [engine.name for engine in our_engines() if not _lacks(engine, needs)] if needs else None
+
+
+def lacks(engine: Engine, model: bytes) -> str:
+    """What the model needs and the engine has not, in words; empty if nothing is known to be missing.
+
+    Raises:
+        ModelError: not an ONNX file.
+    """
+    return " and ".join(sorted(_lacks(engine, needs_of(model))))
+
+
+def needs_of(model: bytes) -> set[str]:
+    """What not every engine has: number types, by the names in `FLOATS`, and the domain `ai.onnx.ml`.
+
+    Raises:
+        ModelError: not an ONNX file.
+    """
     double = certify(model).arithmetic == "float64"
     import onnx  # slow
 
     from tinyvmaf.model.contract import ml
 
     graph = onnx.load_model_from_string(model).graph
-    needs = (number_types(graph) & {"float16", "bfloat16"}) | ({"float64"} if double else set())
     trees = any(node.domain == ml.DOMAIN for node in graph.node)
-    if not needs and not trees:
-        return None
-    return [engine.name for engine in our_engines() if needs <= engine.arithmetic and (engine.name in _ML or not trees)]
+    halves = number_types(graph) & {"float16", "bfloat16"}
+    return halves | ({"float64"} if double else set()) | ({ml.DOMAIN} if trees else set())
+
+
+def _lacks(engine: Engine, needs: set[str]) -> set[str]:
+    return needs - engine.arithmetic - ({"ai.onnx.ml"} if engine.name in _ML else set())

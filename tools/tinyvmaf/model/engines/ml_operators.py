@@ -37,7 +37,7 @@ def ml_operator(lib: Any, attributes: Mapping[str, Any], x: Any) -> Array:
     found: Parameters = attributes[""]
     if x.ndim != 2:
         raise ValueError(f"an operator of ai.onnx.ml takes [N, F], not {x.shape}")
-    inside = found.vectors.size if isinstance(found, SupportVectors) else x.shape[1]
+    inside = len(found.vectors) if isinstance(found, SupportVectors) else x.shape[1]
     inside = len(found.roots) if isinstance(found, Trees) else inside
     rows = max(1, _AT_ONCE // inside)
     parts = [_rows(found, x[i : i + rows]) for i in range(0, max(1, len(x)), rows)]
@@ -80,9 +80,9 @@ def _svm(found: SupportVectors, x: Array) -> Array:
     if found.vectors.shape[1] != x.shape[1]:
         raise ValueError(f"support vectors of {found.vectors.shape[1]} features, and rows of {x.shape[1]}")
     if found.kernel == "RBF":
-        kernel = np.exp(-gamma * np.square(x[:, None] - vectors).sum(axis=-1))
+        kernel = np.exp(-gamma * sum(np.square(x[:, [i]] - column) for i, column in enumerate(vectors.T)))
     else:
-        kernel = (x[:, None] * vectors).sum(axis=-1)
+        kernel = np.asarray(sum(x[:, [i]] * column for i, column in enumerate(vectors.T)))
         if found.kernel == "POLY":
             kernel = (gamma * kernel + coef0) ** x.dtype.type(found.degree)
         elif found.kernel == "SIGMOID":

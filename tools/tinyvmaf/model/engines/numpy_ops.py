@@ -36,7 +36,7 @@ class NumpyLibrary:
         """SciPy's, in the type of x."""
         from scipy.special import erf
 
-        return np.asarray(erf(x))
+        return np.asarray(erf(x), dtype=x.dtype)
 
     def sigmoid(self, x: NDArray[np.floating]) -> NDArray[np.floating]:
         """By its definition. If exp overflows to infinity, the result is 0."""

@@ -152,7 +152,8 @@ class Torch:
 
 
 EAGER: Final = Torch("torch-eager")
-COMPILED: Final = Torch("torch-compiled", compiled=True)
+# Compiled, operators are merged, and results in between are not rounded to float16.
+COMPILED: Final = Torch("torch-compiled", compiled=True, arithmetic=frozenset({"float32", "float64"}))
 CUDA: Final = Torch("torch-cuda", device="cuda")
 
 

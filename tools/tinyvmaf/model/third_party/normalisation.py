@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
+from tinyvmaf.model.contract import ml
+
 Array = NDArray[np.float64]
 
 TOLERANCE: Final = 1e-6
@@ -122,6 +124,11 @@ def _after(node: NodeProto, at: int, x: _Value, inputs: Sequence[Array | None]) 
         if order.dtype.kind != "i" or len(order) == 0 or np.abs(order).max() > width - 1:
             return []
         return [_Value(x.columns[order], x.scale[order], x.shift[order])]
+    if node.op_type == "Scaler" and node.domain == ml.DOMAIN:
+        scaler = ml.read(node)
+        assert isinstance(scaler, ml.Scaler)
+        offset, gain = _row(scaler.offset, width), _row(scaler.scale, width)
+        return [] if offset is None or gain is None else [_affine(x, gain, -offset * gain)]
     if node.op_type == "BatchNormalization" and len(others) == 4:
         gain, bias, mean, variance = (_row(one, width) for one in others)
         if gain is None or bias is None or mean is None or variance is None:

@@ -282,10 +282,29 @@ def _read_in(path: Path, model: ModelProto, length: int) -> list[tuple[str, int]
     return [(name, len(content)) for name, content in files.items()]
 
 
-def _external(where: str, path: Path, location: str, most: int) -> bytes:
+def external_files(path: Path) -> list[str]:
+    """The files with the external data of a third-party file, inside its folder and relative to it.
+
+    None if it cannot be read, which `read_original` reports.
+    """
+    try:
+        with refused(path):
+            tensors = _parsed(path, _bytes(path, LARGEST)).graph.initializer
+    except ModelError:
+        return []
+    found = (entry.value for tensor in tensors for entry in tensor.external_data if entry.key == "location")
+    return [location for location in dict.fromkeys(found) if _inside(location)]
+
+
+def _inside(location: str) -> bool:
+    """Whether the name of a file leads out of its folder on no system, links aside."""
     parts = {*PurePosixPath(location).parts, *PureWindowsPath(location).parts}
     anchored = PurePosixPath(location).is_absolute() or bool(PureWindowsPath(location).anchor)
-    if not location or anchored or ".." in parts or "\0" in location:
+    return bool(location) and not anchored and ".." not in parts and "\0" not in location
+
+
+def _external(where: str, path: Path, location: str, most: int) -> bytes:
+    if not _inside(location):
         raise ModelError(f"{where} has external data in {quoted(location)}, which is not inside the model's folder")
     folder = path.parent.resolve()
     if folder not in (folder / location).resolve().parents:  # after following links

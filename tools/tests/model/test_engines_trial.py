@@ -1,0 +1,69 @@
+"""An engine that crashes or hangs on a model is named, and ends nothing else."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from tinyvmaf.measure.engine_agreement import odd_one_out
+from tinyvmaf.model.engines import find
+from tinyvmaf.model.engines.trial import EngineDiedError, check_survives
+
+from .engine_samples import IDENTITY
+
+GELU = """
+<ir_version: 8, opset_import: ["": 17]>
+gelu (float[N, 2] features) => (float[N, 1] score)
+<float[2, 1] w = {1, 2}, float[1] b = {0}, float root = {1.4142135}, float one = {1}, float half = {0.5}> {
+    z = Gemm (features, w, b)
+    scaled = Div (z, root)
+    erf = Erf (scaled)
+    more = Add (erf, one)
+    share = Mul (half, more)
+    score = Mul (z, share)
+}"""
+
+
+def gelu() -> bytes:
+    return bytes(onnx.parser.parse_model(GELU).SerializeToString())
+
+
+@pytest.mark.skipif(not find("opencv").available().version.startswith("5.0.0"), reason="the fault is of OpenCV 5.0.0")
+def test_opencv_dies_of_gelu_and_only_opencv() -> None:
+    with pytest.raises(EngineDiedError, match=r"opencv 5\.0\.0\S* dies of SIGSEGV on it: a fault of the engine"):
+        check_survives("opencv", gelu(), 2)
+    check_survives("onnxruntime-cpu", gelu(), 2)
+
+
+@pytest.mark.parametrize(
+    ("script", "how"),
+    [
+        ("kill -SEGV $$", "dies of SIGSEGV"),
+        ("exit 3", "dies of status"),
+        ("exec sleep 9", "not loaded and run it within 1 s"),
+    ],
+)
+def test_a_crash_and_a_hang_are_told(script: str, how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    for _ in range(2):
+        with pytest.raises(EngineDiedError, match=how):
+            check_survives("onnxruntime-cpu", script.encode(), 1, seconds=1.0)
+    check_survives("numpy", b"", 1)  # cannot crash, so it is not tried
+
+
+def test_a_refusal_is_no_crash() -> None:
+    check_survives("onnxruntime-cpu", b"not a model", 1)
+    check_survives("onnxruntime-cpu", IDENTITY, 1)
+
+
+def test_one_that_differs_from_all_others_is_named() -> None:
+    right, wrong = np.ones(3, np.float32), np.full(3, np.nan, np.float32)
+    assert odd_one_out({"a": right, "b": wrong, "c": right}, 2) == "b"
+    assert odd_one_out({"a": right, "b": right, "c": right}, 2) == ""
+    assert odd_one_out({"a": right, "b": wrong}, 2) == "", "nobody knows which of two"
+    assert odd_one_out({"a": right, "b": wrong, "c": right * 2}, 2) == ""

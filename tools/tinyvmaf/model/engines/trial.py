@@ -1,0 +1,79 @@
+"""An engine is tried on a model in a process of its own, so that a crash or a hang ends nothing else.
+
+    python -m tinyvmaf.model.engines.trial ENGINE WIDTH < model.onnx
+
+ends with status 0 unless the engine kills it: also if the engine refuses the model, which is told when it is loaded.
+Seen: OpenCV 5.0.0 dies of SIGSEGV when it reads PyTorch's GELU, z * (0.5 * (1 + erf(z / sqrt 2))), after a Gemm.
+"""
+
+import functools
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from typing import Final
+
+import numpy as np
+
+from tinyvmaf.model.engines import find
+from tinyvmaf.model.engines.protocol import EngineError, Settings
+
+SECONDS: Final = 60.0
+"""A model of the contract takes far less on any engine."""
+_SAFE: Final = ("numpy", "onnx-reference", "torch-eager", "torch-compiled", "torch-cuda", "onnxruntime-web")
+"""Python, an interpreter of Python, or in a process of its own."""
+_BATCHES: Final = (1, 7, 4096)
+
+
+class EngineDiedError(EngineError):
+    """An engine crashed or hung on a model. This says nothing about the model."""
+
+
+def check_survives(engine: str, model: bytes, width: int, *, seconds: float = SECONDS) -> None:
+    """Try an engine on a model, once in this process; nothing is tried of engines that cannot crash.
+
+    Args:
+        engine: its name.
+        model: the bytes of an ONNX file.
+        width: features a row.
+        seconds: the time limit.
+
+    Raises:
+        EngineDiedError: it crashed or hung.
+    """
+    if engine not in _SAFE and (how := _death(engine, model, width, seconds)):
+        raise EngineDiedError(
+            f"{engine} {find(engine).available().version} {how}: a fault of the engine, not of the model",
+            hint="the results of the other engines hold; try another version of this one, or choose others by --engine",
+        )
+
+
+@functools.lru_cache(maxsize=256)
+def _death(engine: str, model: bytes, width: int, seconds: float) -> str:
+    """How an engine ends on a model; empty if it survives."""
+    command = [sys.executable, "-m", "tinyvmaf.model.engines.trial", engine, str(width)]
+    try:
+        done = subprocess.run(command, input=model, capture_output=True, timeout=seconds, check=False)
+    except subprocess.TimeoutExpired:
+        return f"has not loaded and run it within {seconds:g} seconds"
+    return f"dies of {_words(done.returncode)} on it" if done.returncode else ""
+
+
+def _words(status: int) -> str:
+    with suppress(ValueError):
+        return signal.Signals(-status).name
+    return f"status {status}"
+
+
+def _try(name: str, width: int, model: bytes) -> None:
+    engine = find(name)
+    for level in engine.levels:
+        with engine.load(model, Settings(optimisation=level)) as session:
+            for batch in _BATCHES:
+                rows = np.random.default_rng(0).uniform(0.0, 1.0, (batch, width))
+                session.run(rows.astype(np.float32))
+
+
+if __name__ == "__main__":
+    with suppress(Exception):  # a refusal or a wrong score is told by whoever loads it
+        _try(sys.argv[1], int(sys.argv[2]), sys.stdin.buffer.read())
