@@ -75,6 +75,15 @@ SPELLINGS: dict[str, tuple[list[NodeProto], Arrays]] = {
         ],
         {"m": MEAN.astype(np.float64), "s": STD.astype(np.float64)},
     ),
+    "float16": (
+        [
+            node("Cast", "x", "d", to=TensorProto.FLOAT16),
+            node("Sub", "d", "m", "less"),
+            node("Div", "less", "s", "e"),
+            node("Cast", "e", "fed", to=TensorProto.FLOAT),
+        ],
+        {"m": MEAN.astype(np.float16), "s": STD.astype(np.float16)},
+    ),
     "another order": (
         [
             node("Gather", "x", "order", "g", axis=1),

@@ -69,7 +69,7 @@ def test_a_model_of_another_packages_kind_is_asked_what_the_kind_says(checkout: 
     }
     (model,) = verdict["models"]
     assert (model["kind"], model["asked"], model["verdict"]) == ("pictures", ["contract"], PASS)
-    not_asked = f"{MODEL}: a model of kind pictures is not asked golden, backends, loso, latency"
+    not_asked = f"{MODEL}: a model of kind pictures is not asked golden, backends, loso, external, latency"
     assert not_asked in verdict["environment"]["header"]
     # Nothing here is for loso to judge, and a gate over nothing does not pass.
     assert "no model here is of a kind that loso judges" in text

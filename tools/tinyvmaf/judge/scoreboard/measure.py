@@ -20,7 +20,7 @@ from tinyvmaf.judge.subjects import named
 from tinyvmaf.measure import latency
 from tinyvmaf.measure.engine_agreement.ulp import UlpError, distances
 from tinyvmaf.model.contract.words import in_one_line
-from tinyvmaf.model.engines import Session, UnsupportedModelError, all_engines
+from tinyvmaf.model.engines import EngineError, Session, UnsupportedModelError, all_engines
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.model.third_party import FeedOptions
 from tinyvmaf.vmaf.domain import largest_difference
@@ -67,8 +67,9 @@ class _Bench:
                 continue
             try:
                 session = engine.load(self.subject.data)
-            except UnsupportedModelError as error:
-                note = f"{engine.name} lacks what it takes: {in_one_line(error)[:120]}"
+            except (ModelError, EngineError) as error:
+                why = "lacks what it takes" if isinstance(error, UnsupportedModelError) else "does not load it"
+                note = f"{engine.name} {why}: {in_one_line(Exception(error.message))[11:131]}"
                 if note not in self.line.notes:
                     self.line.notes.append(note)
                 continue

@@ -22,11 +22,13 @@ Array = NDArray[np.float64]
 
 TOLERANCE: Final = 1e-6
 """How far mean and std of the graph may be from the sidecar's, absolute below 1 and relative above."""
+_OF_HALVES: Final = 1e-3
+"""The same, relative, for a graph whose weights are float16: two of its constants are rounded to 11 bits."""
 _OPSET: Final = 17
 _CONSTANTS: Final = 10_000  # elements of a constant; a normalisation has one a feature
 # These give what they take, for features in their range: types, limits and shapes change, values do not.
 _SAME: Final = {"Identity", "Cast", "Dropout", "Clip", "Flatten", "Reshape", "Squeeze", "Unsqueeze"}
-_FLOATS: Final = (TensorProto.FLOAT, TensorProto.DOUBLE)
+_FLOATS: Final = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16)
 # Nodes that exporters leave unfolded between the constants.
 _FOLDED: Final = {*_SAME, "Add", "Sub", "Mul", "Div", "Neg", "Sqrt", "Reciprocal", "Concat", "Transpose", "Pow"}
 
@@ -54,13 +56,17 @@ def graph_normalises(graph: GraphProto, mean: Sequence[float], std: Sequence[flo
         if len(found.scale) != len(goal_mean) or np.any(found.scale == 0.0):
             continue
         their_mean, their_std = -found.shift / found.scale, 1.0 / found.scale
-        if _near(their_mean, goal_mean[found.columns]) and _near(their_std, goal_std[found.columns]):
+        both = np.concatenate([their_mean, their_std])
+        goal = np.concatenate([goal_mean[found.columns], goal_std[found.columns]])
+        may_differ = _OF_HALVES * np.abs(goal) if _has_halves(graph) else TOLERANCE * np.maximum(1.0, np.abs(goal))
+        if np.all(np.abs(both - goal) <= may_differ):
             return True
     return False
 
 
-def _near(found: Array, goal: Array) -> bool:
-    return bool(np.all(np.abs(found - goal) <= TOLERANCE * np.maximum(1.0, np.abs(goal))))
+def _has_halves(graph: GraphProto) -> bool:
+    held = [*graph.initializer, *(a.t for node in graph.node for a in node.attribute if a.HasField("t"))]
+    return any(tensor.data_type == TensorProto.FLOAT16 for tensor in held)
 
 
 def _affine_values(graph: GraphProto, width: int) -> Iterator[_Value]:
