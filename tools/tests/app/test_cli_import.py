@@ -72,6 +72,11 @@ def test_json_tells_all_that_the_tables_do(logs: Path, capsys: pytest.CaptureFix
         (["logs", "--out", "f.parquet", "--mos", "names.csv"], "names.csv: no column of opinions"),
         (["logs", "--out", "f.parquet", "--mos", "high.csv", "--scale", "1,5"], "outside the scale 1 to 5"),
         (["logs", "--out", "f.parquet", "--mos", "twice.csv"], "two opinions of a__1"),
+        (["logs", "--out", "f.parquet", "--mos", "empty.csv"], "empty.csv: no columns"),
+        (["logs", "--out", "f.parquet", "--mos", "head.csv"], "head.csv: no opinions"),
+        (["logs", "--out", "f.parquet", "--mos", "latin.csv"], "latin.csv: not in UTF-8"),
+        (["logs", "--out", "f.parquet", "--mos", "wide.csv"], "wide.csv, line 2: more values than"),
+        (["logs", "--out", "f.parquet", "--mos", "comma.csv"], "decimals must follow a point"),
         (["logs", "--out", "f.parquet", "--layout", "x"], "unknown layout 'x'"),
         (["logs", "--out", "f.parquet", "--layouts", "bad.toml"], "bad.toml"),
         (["names.csv", "--out", "f.parquet"], "none of 1 files is a log"),
@@ -83,6 +88,11 @@ def test_what_cannot_be_imported_is_one_sentence_and_writes_nothing(
 ) -> None:
     (logs / "foreign.csv").write_text("clip,mos\nz,3\n")
     (logs / "names.csv").write_text("clip,who\na__1,me\n")
+    (logs / "empty.csv").write_text("")
+    (logs / "head.csv").write_text("clip,mos,ci\n")
+    (logs / "latin.csv").write_bytes("clip,mos\né,3\n".encode("latin-1"))
+    (logs / "wide.csv").write_text("clip,mos,ci\na__1,3,2,0,1\n")
+    (logs / "comma.csv").write_text("clip;mos;ci\na__1;3,2;0,1\n")
     (logs / "high.csv").write_text("clip,mos\na__1,30\n")
     (logs / "twice.csv").write_text("clip,mos\na__1,3\na__1,4\n")
     (logs / "bad.toml").write_text("[[layout]]\nname = 'x'\nsource = 1\n")

@@ -9,6 +9,7 @@ import pytest
 
 from tinyvmaf.data import dataset
 from tinyvmaf.data.imported import allowed_by_rounding, decimals_of, load, load_all, read_features, write_imported
+from tinyvmaf.data.imported.layouts import clip_name
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.vmaf.domain import Domain
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
@@ -84,6 +85,25 @@ def test_a_set_without_rows_is_refused(tmp_path: Path, ffmpeg: FFmpeg) -> None:
         load(path)
 
 
+@pytest.mark.parametrize("comma", [False, True])
+def test_scores_that_are_text_are_refused_and_not_left_out(tmp_path: Path, ffmpeg: FFmpeg, comma: bool) -> None:
+    path = published(tmp_path, ffmpeg)
+    table = pq.read_table(path)
+    text = [f"{value:.6f}".replace(".", "," if comma else ".") for value in table["vmaf"].to_pylist()]
+    at = table.column_names.index("vmaf")
+    versions = pa.array(["3"] * len(table))
+    table = table.append_column("libvmaf", versions).append_column("vmaf_version", versions)
+    pq.write_table(table, path)
+    assert load(path).scores
+    pq.write_table(table.set_column(at, "vmaf", pa.array(text)), path)
+    with pytest.raises(TinyvmafError, match="column vmaf holds text"):
+        load(path)
+
+
+def test_an_accent_may_be_a_letter_of_its_own_in_the_logs_or_the_opinions() -> None:
+    assert clip_name("e\u0301te\u0301_q1.json") == clip_name("\u00e9t\u00e9_q1.mp4") == "\u00e9t\u00e9_q1"
+
+
 def test_decimals_are_counted_without_the_noise_of_libvmaf_1() -> None:
     assert decimals_of([0.8942600000000001, 12.5, np.nan]) == 5
     assert decimals_of([1.0, 2.0]) == 0
@@ -107,6 +127,25 @@ def test_opinions_keep_tests_apart_and_say_what_stands_for_a_ci_of_0(tmp_path: P
     assert found.ci_floor() == 0.25
     assert found.weighed()[f"1/{clips[0]}"] == (3.5, 16.0)
     assert any("clips with a ci of 0: 4" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("cis", "note"),
+    [
+        (["0", "0", "0", "0"], "no opinion has a ci above 0; fits weigh all alike"),
+        (["0.1", "0", "", "0.3"], "opinions without a ci: 1 of 4; fits weigh all alike"),
+    ],
+)
+def test_opinions_that_cannot_be_weighed_by_their_ci_say_so(
+    tmp_path: Path, ffmpeg: FFmpeg, cis: list[str], note: str
+) -> None:
+    path = published(tmp_path, ffmpeg)
+    clips = sorted(set(pq.read_table(path)["clip"].to_pylist()))
+    opinions(tmp_path, [{"clip": clip, "mos": 3, "ci": ci} for clip, ci in zip(clips, cis, strict=True)])
+    found = load(path)
+    assert note in found.notes
+    assert not any("clips with a ci of 0" in text for text in found.notes)
+    assert {weight for _, weight in found.weighed().values()} == {1.0}
 
 
 def test_an_opinion_without_its_test_is_refused_where_the_clip_is_in_two(tmp_path: Path, ffmpeg: FFmpeg) -> None:

@@ -93,6 +93,14 @@ def test_every_kind_of_log_is_read(text: str, version: str | None, columns: list
         assert np.isfinite(rows.columns[score]).all()
 
 
+def test_a_log_with_commas_in_its_numbers_is_damage_that_says_so() -> None:
+    text = CSV.replace(",\n", "\n").replace(",", ";").replace(".", ",")
+    with pytest.raises(LogError, match="'0,962171'; decimals must follow a point"):
+        parse_any(text.encode())
+    with pytest.raises(LogError, match="has no numbers: its first value is 'x'"):
+        parse_any(b"Frame,vmaf\n0,x\n1,y\n")
+
+
 def test_the_model_of_libvmaf_1_is_told() -> None:
     assert parse_any(OLD_JSON.encode()).model == "vmaf_rb_v0.6.3.pkl"
     assert parse_any(OLD_XML.encode()).model == "vmaf_v0.6.1.pkl"
@@ -211,3 +219,10 @@ def test_a_damaged_compressed_log_is_damage(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(log([0, 1]))[:-20])
     with pytest.raises(LogError, match="cannot be read"):
         find_logs([path])[0].read()
+
+
+def test_an_archive_that_is_cut_off_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "logs.zip"
+    path.write_bytes(b"PK\x03\x04" + bytes(2000))
+    with pytest.raises(TinyvmafError, match="cut off, damaged, or no zip or tar archive"):
+        find_logs([path])

@@ -86,6 +86,9 @@ def _import(arguments: argparse.Namespace) -> int:
     without = [str(path) for path, table in zip(arguments.mos, tables, strict=True) if table.mos_column is None]
     if without:
         raise TinyvmafError(f"{', '.join(without)}: no column of opinions", hint="name it mos")
+    for path, table in zip(arguments.mos, tables, strict=True):
+        if all(row.mos is None for row in table.rows):
+            raise TinyvmafError(f"{path}: no opinions")
     opinions = [path.resolve() for path in arguments.mos]
     logs = [log for log in imported.find_logs(arguments.logs) if log.path.resolve() not in opinions]
     ffmpeg = find_ffmpeg(arguments.ffmpeg)

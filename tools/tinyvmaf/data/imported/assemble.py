@@ -237,8 +237,13 @@ def _opinions(
     opinions = [found[key] for key in sorted(found)]
     zeros = sum(opinion.ci == 0 for opinion in opinions)
     above = [opinion.ci for opinion in opinions if opinion.ci]
-    if zeros and above:
+    if zeros and above and all(opinion.ci is not None for opinion in opinions):
         notes.append(f"clips with a ci of 0: {zeros}; fits take {min(above):.4g}, the smallest ci above 0")
+    unknown = sum(opinion.ci is None for opinion in opinions)
+    if above and unknown:
+        notes.append(f"opinions without a ci: {unknown} of {len(opinions)}; fits weigh all alike")
+    elif zeros and not above:
+        notes.append("no opinion has a ci above 0; fits weigh all alike")
     mos = [opinion.mos for opinion in opinions]
     declared = next((p.layout.scale for p in placed.values() if p.layout.scale is not None), None)
     if scale is None and declared is not None and min(declared) <= min(mos) and max(mos) <= max(declared):

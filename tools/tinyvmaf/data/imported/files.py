@@ -135,8 +135,10 @@ def _one(path: Path, *, asked: bool) -> Iterator[LogFile]:
     if name.endswith(_ARCHIVES):
         try:
             members = _members(path)
+        except PermissionError as error:
+            raise TinyvmafError(f"{path}: {error.strerror}") from error
         except (OSError, EOFError, zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError) as error:
-            raise TinyvmafError(f"{path}: {error}") from error
+            raise TinyvmafError(f"{path}: cut off, damaged, or no zip or tar archive") from error
         yield from (LogFile(path, member, False) for member in members if bare(member.lower()).endswith(_LOGS))
     elif asked or bare(name).endswith(_LOGS):
         yield LogFile(path, None, asked)

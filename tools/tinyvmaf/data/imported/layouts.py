@@ -1,6 +1,7 @@
 """Which clip, source and test a log belongs to: a table of patterns, `layouts.toml`, and a user's own before it."""
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -172,9 +173,10 @@ def bare(path: str) -> str:
 def clip_name(path: str) -> str:
     """The clip's name in a log's path, or in a list of clips: without folders, and endings of logs and videos.
 
-    A log that is only called `vmaf.json` or the like has the name of its folder.
+    A log that is only called `vmaf.json` or the like has the name of its folder. Some systems write an accent as a
+    letter of its own (NFD), so names are normalised.
     """
-    where = PurePosixPath(bare(path).replace("\\", "/"))
+    where = PurePosixPath(bare(unicodedata.normalize("NFC", path)).replace("\\", "/"))
     name = _LOG.sub("", where.name)
     if not name or re.fullmatch(r"(vmaf|libvmaf|log|report|output|results?)", name, re.IGNORECASE):
         name = where.parent.name or where.name

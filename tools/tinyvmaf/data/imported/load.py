@@ -1,6 +1,7 @@
 """Reads imported sets: files of `tinyvmaf import`, and tables as sets publish them."""
 
 import os
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +27,8 @@ from tinyvmaf.vmaf.teacher import Teacher, load_built_in
 
 _CLIP: Final = ("clip", "video_name", "video", "name", "filename", "file", "pvs", "stimuli_file", "distorted")
 _FRAME: Final = ("frame", "frameNum", "frame_num", "Frame", "n")
+_MEASURED: Final = re.compile(r"(?<!lib)vmaf(?!.*version)|adm|vif|motion", re.IGNORECASE)
+_NUMBER: Final = re.compile(r"[-+]?\d+([.,]\d+)?(e[-+]?\d+)?", re.IGNORECASE)
 _TABLES: Final = (".parquet", ".csv")
 
 
@@ -129,9 +132,10 @@ def _published(path: Path, teacher_of: TeacherOf, layouts: tuple[Layout, ...]) -
     columns: dict[str, Any] = {}
     for column in table.column_names:
         kind = table.schema.field(column).type
-        if column in (clip_column, frame_column, test_column) or not (
-            pa.types.is_floating(kind) or pa.types.is_integer(kind)
-        ):
+        if column in (clip_column, frame_column, test_column):
+            continue
+        if not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
+            _refuse_numbers_as_text(table, column, path)
             continue
         columns[column] = table[column].to_numpy().astype(np.float64)
     beside = path.with_name(f"{name}_clips.csv")
@@ -154,6 +158,18 @@ def _published(path: Path, teacher_of: TeacherOf, layouts: tuple[Layout, ...]) -
         command=["published", path.name],
     )
     return Imported(Dataset(table, provenance))
+
+
+def _refuse_numbers_as_text(table: pa.Table, column: str, path: Path) -> None:
+    """Else a feature or score whose numbers are stored as text would be left out, and not be judged."""
+    if not _MEASURED.search(column):
+        return
+    first = next((str(value) for value in table[column].unique().to_pylist() if value not in (None, "")), "")
+    if _NUMBER.fullmatch(first.strip()):
+        raise TinyvmafError(
+            f"{path}: column {column} holds text or decimals of another kind, such as {first!r}, not numbers",
+            hint="store it as floating-point numbers; in a CSV file, decimals must follow a point",
+        )
 
 
 def _clips(index: pa.Table) -> tuple[tuple[ClipKey, ...], NDArray[np.int64]]:

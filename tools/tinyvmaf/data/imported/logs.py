@@ -205,6 +205,12 @@ def _rows(
         raise LogError("has frames without values")
     read = {name: _column(values, name) for name in names}
     columns = {name: column for name, column in read.items() if column is not None}
+    if not columns:
+        first = next(value for metrics in values for value in metrics.values() if value is not None)
+        comma = isinstance(first, str) and re.fullmatch(r"\s*[-+]?\d+,\d+\s*", first)
+        raise LogError(
+            f"has no numbers: its first value is {str(first)!r}{'; decimals must follow a point' if comma else ''}"
+        )
     frame = np.array(numbers, dtype=np.int64)
     notes: list[str] = []
     order = np.argsort(frame, kind="stable")

@@ -34,6 +34,8 @@ _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "source": ("src", "source", "ref", "reference", "content", "refname", "srcname"),
     "test": ("test", "testid", "session", "database", "experiment"),
 }
+_BEYOND: Final = "\0beyond"
+"""The key of a line's values that have no column."""
 _TEST_FOLDER: Final = re.compile(r"test[_-]?(\d+)$", re.IGNORECASE)
 
 
@@ -71,19 +73,27 @@ def read_clip_table(path: Path) -> ClipTable:
         text = path.read_text(encoding="utf-8-sig")
         first = text.partition("\n")[0]
         separator = max(",;\t", key=first.count)
-        reader = csv.DictReader(io.StringIO(text), delimiter=separator)
+        reader = csv.DictReader(io.StringIO(text), delimiter=separator, restkey=_BEYOND)
         columns = _columns(reader.fieldnames or ())
         lines = [(reader.line_num, line) for line in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
+        raise TinyvmafError(f"{path}: not in UTF-8", hint="save it as CSV in UTF-8") from error
+    except (OSError, csv.Error) as error:
         raise TinyvmafError(f"{path}: {error}") from error
     if "clip" not in columns:
+        among = f"no column of clips among {', '.join(reader.fieldnames)}" if reader.fieldnames else "no columns"
         raise TinyvmafError(
-            f"{path}: no column of clips among {', '.join(map(str, reader.fieldnames or ()))}",
+            f"{path}: {among}",
             hint="the first line must name a column clip, and for opinions mos and, where known, ci",
         )
     folder = _TEST_FOLDER.match(path.absolute().parent.name)
     rows = []
     for number, line in lines:
+        if any(line.pop(_BEYOND, ())):
+            raise TinyvmafError(
+                f"{path}, line {number}: more values than the first line has columns",
+                hint="decimals must follow a point, and text with a comma be in quotes",
+            )
         name = line.get(columns["clip"]) or ""
         if not name.strip():
             continue
@@ -96,7 +106,8 @@ def read_clip_table(path: Path) -> ClipTable:
                 found = float(text)
             except ValueError as error:
                 raise TinyvmafError(
-                    f"{path}, line {number}: {columns[what]} is {text!r}, which is no number"
+                    f"{path}, line {number}: {columns[what]} is {text!r}, which is no number",
+                    hint="decimals must follow a point" if "," in text else None,
                 ) from error
             if not math.isfinite(found):
                 raise TinyvmafError(f"{path}, line {number}: {columns[what]} is {text}, which is not finite")
@@ -114,7 +125,7 @@ def read_clip_table(path: Path) -> ClipTable:
 
 
 def scale_of(mos: Sequence[float]) -> tuple[float, float]:
-    """The scale that opinions seem to be on: 1 to 5, 0 to 10, 0 to 100, 0 to 1 or -3 to 0; the first that holds all."""
+    """The scale that opinions seem to be on: 0 to 1, 1 to 5, 0 to 10, 0 to 100 or -3 to 0; the first that holds all."""
     low, high = min(mos), max(mos)
     for worst, best in ((0.0, 1.0), (1.0, 5.0), (0.0, 10.0), (0.0, 100.0), (-3.0, 0.0)):
         if worst <= low and high <= best:
