@@ -32,7 +32,7 @@ def test_published_scores_are_those_of_our_teachers(
     for score in imported.scores:
         where = f"{set_name}: published scores {score.published}"
         rows_of = functools.partial(rows_by_teacher, set_name)
-        teacher = score.teacher or nearest_teacher(score, imported, rows_of)
+        teacher = score.teacher or score.declared or nearest_teacher(score, imported, rows_of)
         if teacher is None:
             also_not_checked(f"{where}: no teacher that is known takes the features of this set")
             continue
@@ -41,7 +41,9 @@ def test_published_scores_are_those_of_our_teachers(
         except (LacksError, TeacherError) as error:
             also_not_checked(f"{where}, by {teacher}: {error.message}")
             continue
-        if score.teacher is None and not held.nearly:
+        if score.declared not in (None, teacher):
+            also_not_checked(f"{where}: {score.declared} by its description, and {teacher} by its rows")
+        if score.teacher is None and score.declared is None and not held.nearly:
             off = f"the nearest is {teacher}, up to {held.difference.max():.3g} points off"
             also_not_checked(f"{where}: no teacher that is known gives them; {off}")
             continue

@@ -108,18 +108,20 @@ def lie(path: Path, column: str, teacher: str) -> None:
 
 
 def test_published_scores_that_are_off_are_caught(copy: Path, tmp_path: Path, gate: Gate) -> None:
-    """One frame, every frame a little, and a teacher that they are not by."""
+    """One frame, every frame a little, a teacher that they are not by, and a teacher that the column names in vain."""
     sets = tmp_path / "sets"
     publish(sets, "one_frame", off_by(5e-4, 1000))
     publish(sets, "one_wild", off_by(-40, 1000))
     publish(sets, "shifted", off_by(0.01))
     lie(publish(sets, "lying"), PUBLISHED, "vmaf_v0.6.1")
+    publish(sets, "of_other_rows", lambda content: content.update({PUBLISHED: np.roll(content.pop("vmaf"), 1)}))
     status, text = gate("external", "-k", "published", TINYVMAF_EXTERNAL=str(sets))
     assert status == FAIL, text
     found = outcomes(copy, "published")
     assert {subject: one["status"] for subject, one in found.items()} == {
         **{f"vmaf of {name} against {PUBLISHED}": "fail" for name in ("one_frame", "one_wild", "shifted")},
         "vmaf of lying against vmaf_v0.6.1": "fail",
+        f"{PUBLISHED} of of_other_rows against {PUBLISHED}": "fail",
     }
     assert found[f"vmaf of one_frame against {PUBLISHED}"]["failures"] == 1
     data = load(sets / "one_frame_frames.parquet").data

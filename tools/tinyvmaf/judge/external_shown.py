@@ -37,7 +37,7 @@ def summary(held: HeldSet) -> str:
 
 def summary_of_column(held: HeldColumn) -> str:
     """What a person wants to know of published scores, in one line."""
-    how = held.score.how if held.score.teacher else "nearly"
+    how = held.score.how if held.score.teacher else "by its description" if held.score.declared else "nearly"
     return (
         f"{held.of.name}: {held.score.published} is {held.of.teacher.id}'s ({how}): {counted(len(held.row), 'frame')} "
         f"at most {held.difference.max():.2g} apart; its decimals allow {held.allowed.max():.2g}"

@@ -38,6 +38,8 @@ class PublishedScore:
     """The largest difference as a share of what the log's decimals allow: at most 1 where the teacher was found."""
     nearest: str | None = None
     """Of an unknown model: the teacher that comes nearest."""
+    declared: str | None = None
+    """The teacher that the layout, or the column's own name, says it is by, whatever the rows say."""
 
 
 @dataclass(frozen=True)

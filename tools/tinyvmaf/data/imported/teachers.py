@@ -39,10 +39,12 @@ def find_teacher(
         values: `[N]`, the scores.
         columns: the features by tinyvmaf's names, `[N]` each.
         decimals: of the features.
-        declared: the teacher that the set's layout names.
+        declared: the teacher that the set's layout names. Without one, a column that has the id of a teacher declares
+            it.
     """
     tried: list[tuple[float, float, str]] = []
-    named = [declared] if declared in KNOWN else []
+    declared = next((name for name in (declared, published) if name in KNOWN), None)
+    named = [] if declared is None else [declared]
     for teacher_id in dict.fromkeys([*named, *sorted(KNOWN, key=lambda name: _unlike(published, name))]):
         try:
             teacher = teacher_of(teacher_id)
@@ -56,14 +58,14 @@ def find_teacher(
         worst, share = found
         if share <= _SLACK:
             how = "declared" if teacher_id == declared else "detected"
-            return PublishedScore(teacher_id, published, teacher_id, how, worst, share)  # type: ignore[arg-type]
+            return PublishedScore(teacher_id, published, teacher_id, how, worst, share, declared=declared)  # type: ignore[arg-type]
         tried.append((worst, share, teacher_id))
     if not tried:
         if named and not set(teacher_of(named[0]).feature_names) <= set(columns):
-            return PublishedScore(named[0], published, named[0], "unchecked")
-        return PublishedScore(published, published, None, "unknown")
+            return PublishedScore(named[0], published, named[0], "unchecked", declared=declared)
+        return PublishedScore(published, published, None, "unknown", declared=declared)
     worst, share, nearest = min(tried)
-    return PublishedScore(published, published, None, "unknown", worst, share, nearest)
+    return PublishedScore(published, published, None, "unknown", worst, share, nearest, declared)
 
 
 def _compared(
