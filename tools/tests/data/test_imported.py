@@ -185,3 +185,38 @@ def test_a_frame_twice_and_a_folder_without_a_set_are_refused(tmp_path: Path, ff
     pq.write_table(pa.concat_tables([table, table.slice(3, 1)]), path)
     with pytest.raises(TinyvmafError, match="clip a__x264_10 has frame 3 twice"):
         load(path)
+
+
+@pytest.mark.parametrize(("frame", "words"), [(8.5, "frame 8.5 in row 1"), (-8, "frame -8"), (None, "frame nan")])
+def test_a_number_that_is_no_frames_is_refused(frame: float | None, words: str, tmp_path: Path, ffmpeg: FFmpeg) -> None:
+    path = published(tmp_path, ffmpeg)
+    table = pq.read_table(path)
+    numbers = table["frame"].to_pylist()
+    numbers[1] = frame
+    place = table.column_names.index("frame")
+    pq.write_table(table.set_column(place, "frame", pa.array(numbers, pa.float64())), path)
+    with pytest.raises(TinyvmafError, match=words):
+        load(path)
+
+
+def test_names_in_another_encoding_are_refused_with_a_sentence(tmp_path: Path, ffmpeg: FFmpeg) -> None:
+    path = published(tmp_path, ffmpeg)
+    lines = pq.read_table(path).to_pylist()
+    text = ",".join(lines[0]) + "\n" + "".join(",".join(map(str, line.values())) + "\n" for line in lines)
+    table = path.with_suffix(".csv")
+    table.write_bytes(text.replace("a__x264", "caf\u00e9").encode("latin-1"))
+    path.unlink()
+    with pytest.raises(TinyvmafError, match="column clip"):
+        load(table)
+
+
+def test_a_column_that_names_its_teacher_declares_it(tmp_path: Path, ffmpeg: FFmpeg) -> None:
+    """Also where the rows do not agree."""
+    path = published(tmp_path, ffmpeg, column="vmaf_v0.6.1")
+    (score,) = load(path).scores
+    assert (score.declared, score.teacher, score.how) == ("vmaf_v0.6.1", "vmaf_4k_v0.6.1", "detected")
+    table = pq.read_table(path)
+    off = pa.array(np.roll(table["vmaf_v0.6.1"].to_numpy(), 7))
+    pq.write_table(table.set_column(table.column_names.index("vmaf_v0.6.1"), "vmaf_v0.6.1", off), path)
+    (score,) = load(path).scores
+    assert (score.declared, score.teacher, score.how) == ("vmaf_v0.6.1", None, "unknown")

@@ -29,6 +29,7 @@ _CLIP: Final = ("clip", "video_name", "video", "name", "filename", "file", "pvs"
 _FRAME: Final = ("frame", "frameNum", "frame_num", "Frame", "n")
 _MEASURED: Final = re.compile(r"(?<!lib)vmaf(?!.*version)|adm|vif|motion", re.IGNORECASE)
 _NUMBER: Final = re.compile(r"[-+]?\d+([.,]\d+)?(e[-+]?\d+)?", re.IGNORECASE)
+_MOST_FRAMES: Final = 2**31
 _TABLES: Final = (".parquet", ".csv")
 
 
@@ -128,7 +129,10 @@ def _published(path: Path, teacher_of: TeacherOf, layouts: tuple[Layout, ...]) -
     clip_column, frame_column = (_first(table, names, path) for names in (_CLIP, _FRAME))
     test_column = "test" if "test" in table.column_names else None
     index = [name for name in (test_column, clip_column) if name]
-    keys, of = _clips(table.select(index))
+    try:
+        keys, of = _clips(table.select(index))
+    except pa.ArrowException as error:  # names in another encoding than UTF-8
+        raise TinyvmafError(f"{path}: column {clip_column}: {error}", hint="write the file in UTF-8") from error
     columns: dict[str, Any] = {}
     for column in table.column_names:
         kind = table.schema.field(column).type
@@ -146,7 +150,7 @@ def _published(path: Path, teacher_of: TeacherOf, layouts: tuple[Layout, ...]) -
     first = {named[column]: column for column in reversed(list(columns))}
     columns = {name: columns[first[name]] for name in dict.fromkeys(named.values())}
     single = frozenset(name for name in columns if pa.types.is_float32(table.schema.field(first[name]).type))
-    rows = Rows(keys, of, table[frame_column].to_numpy().astype(np.int64), columns, single=single)
+    rows = Rows(keys, of, _frames(table, frame_column, path), columns, single=single)
     table, provenance = assemble(
         name,
         rows,
@@ -181,6 +185,22 @@ def _clips(index: pa.Table) -> tuple[tuple[ClipKey, ...], NDArray[np.int64]]:
     names = [part.dictionary.to_pylist() for part in parts]
     found = [tuple(name[each[row]] for name, each in zip(names, codes, strict=True)) for row in first]
     return tuple((key[0] if len(key) == 2 else None, key[-1]) for key in found), of
+
+
+def _frames(table: pa.Table, column: str, path: Path) -> NDArray[np.int64]:
+    """The frame numbers, whole and 0 or more.
+
+    Raises:
+        TinyvmafError: one is not; says in which row.
+    """
+    try:
+        found = table[column].cast(pa.float64()).to_numpy()
+    except pa.ArrowException as error:
+        raise TinyvmafError(f"{path}: column {column} is no numbers: {error}") from error
+    wrong = np.flatnonzero(~((found >= 0) & (found == np.floor(found)) & (found < _MOST_FRAMES)))
+    if len(wrong):
+        raise TinyvmafError(f"{path}: {column} {found[wrong[0]]:g} in row {wrong[0]} is no number of a frame")
+    return found.astype(np.int64)
 
 
 def _first(table: pa.Table, names: tuple[str, ...], path: Path) -> str:
