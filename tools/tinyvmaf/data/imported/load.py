@@ -194,7 +194,7 @@ def _frames(table: pa.Table, column: str, path: Path) -> NDArray[np.int64]:
         TinyvmafError: one is not; says in which row.
     """
     try:
-        found = table[column].cast(pa.float64()).to_numpy()
+        found: NDArray[np.float64] = table[column].cast(pa.float64()).to_numpy()
     except pa.ArrowException as error:
         raise TinyvmafError(f"{path}: column {column} is no numbers: {error}") from error
     wrong = np.flatnonzero(~((found >= 0) & (found == np.floor(found)) & (found < _MOST_FRAMES)))
