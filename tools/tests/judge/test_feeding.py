@@ -223,6 +223,22 @@ def test_numbers_of_results_feed_nothing(results: dict[str, Any], tmp_path: Path
     assert found.fault is None
 
 
+@pytest.mark.parametrize(
+    ("keys", "named"),
+    [
+        ({"params": NUMBERS}, "params.input_mean"),
+        ({"model": {"preproc": {"mean": [0.0] * 6, "std": [2.0] * 6}}}, "model.preproc.mean"),
+        ({"log1p": ["motion2"]}, "log1p"),
+        ({"y_mean": 50.0, "y_std": 20.0}, "y_mean"),
+        ({"output_range": [0, 1]}, "output_range"),
+    ],
+)
+def test_what_a_sidecar_says_elsewhere_is_not_passed_over(keys: dict[str, Any], named: str, tmp_path: Path) -> None:
+    found = brought(tmp_path, onnx.load(THEIRS), BARE | keys)
+    assert isinstance(found.fault, UndescribedError)
+    assert f"'{named}'" in found.fault.message
+
+
 def test_features_of_floats_are_another_teachers(tmp_path: Path) -> None:
     found = brought(tmp_path, onnx.load(THEIRS), {"features": ["float_adm2", "float_motion2"]})
     assert found.fault is not None

@@ -146,7 +146,7 @@ def test_the_order_of_features_is_the_sidecars(order: list[str], tmp_path_factor
         ({**PLAIN, "feature_means": MEAN}, FeedOptions(), "'feature_means', which may"),
         ({**PLAIN, "means": MEAN, "stds": STD}, FeedOptions(), "'means', 'stds', which may"),
         ({**PLAIN, "INPUT_MEAN": MEAN}, FeedOptions(), "'INPUT_MEAN', which may"),
-        ({**PLAIN, "input": {"loc": MEAN}}, FeedOptions(), "'loc', which may"),
+        ({**PLAIN, "input": {"loc": MEAN}}, FeedOptions(), "'input.loc', which may"),
         ({**PLAIN, "preprocessing": {"a": 1}}, FeedOptions(), "'preprocessing', which may"),
         ({**PLAIN, "teacher": {"name": "vmaf_v0.6.1"}}, FeedOptions(), "is not a known teacher"),
         ({**PLAIN, "teacher": ["vmaf_v0.6.1"]}, FeedOptions(), "is not a known teacher"),

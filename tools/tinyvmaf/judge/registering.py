@@ -44,6 +44,8 @@ def adopt_into(subject: Subject, folder: Path) -> Subject:
         ModelError: it is not adopted, is not what its sidecar says, or does not give the scores of the original.
         RegistryError: the folder has another file of that name.
     """
+    if subject.fault is not None:
+        raise subject.fault
     if subject.adopted is None:
         raise ModelError(
             f"{subject.path} has a tinyvmaf sidecar: there is nothing to adopt",

@@ -1,6 +1,7 @@
 """`tinyvmaf export-teacher`, `models`, `verify`, `adopt`, `register` and `unregister`: the registry of models."""
 
 import argparse
+import shlex
 from pathlib import Path
 
 from tinyvmaf.app.cli.common import (
@@ -177,7 +178,7 @@ def _adopt(arguments: argparse.Namespace) -> int:
     with found(_file(arguments.model), feed_of(arguments), arguments.ffmpeg) as subject:
         new = registering.adopt_into(subject, arguments.out)
         _print(new, subject)
-    print(f"next: tinyvmaf register {new.file} --all")
+    print(f"next: {shlex.join(['tinyvmaf', 'register', str(new.file), '--all'])}")
     return 0
 
 

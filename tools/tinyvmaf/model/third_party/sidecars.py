@@ -16,12 +16,12 @@ STD: Final = ("feature_std", "input_std", "std", "scaler_scale", "scale_")
 _SCALER: Final = re.compile(r"(input_?|feature_?)?(scaler|norm|normali[sz]ation|standardi[sz]ation|preprocessing)")
 _IN_SCALER: Final = {"mean": MEAN[0], "mean_": MEAN[0], "std": STD[0], "scale": STD[0], "scale_": STD[0]}
 # Keys that probably transform inputs or outputs. If such a key is unknown here, every score may be wrong.
-_STEP: Final = r"(mean|std|stddev|scale|offset|shift|bias|min|max|norm[a-z]*|clip|transform|log)s?"
+_STEP: Final = r"(mean|std|stddev|scale|offset|shift|bias|min|max|norm[a-z]*|clip|transform|log|range)s?"
 _NORMALISES: Final = re.compile(
-    rf"(input|feature)s?{_STEP}|(mean|std|stddev)s?|norm[a-z]*|standardi[sz][a-z]*|scaler[a-z]*|scaling|preprocess[a-z]*"
+    rf"(input|feature|x)s?{_STEP}|(mean|std|stddev)s?|norm[a-z]*|standardi[sz][a-z]*|scaler[a-z]*|scaling|preprocess[a-z]*"
 )
 _DOES_MORE: Final = re.compile(
-    rf"(output|target|score|label)s?{_STEP}|(scale|offset|shift)s?|postprocess[a-z]*|transforms?"
+    rf"(output|target|score|label|y)s?{_STEP}|(scale|offset|shift)s?|postprocess[a-z]*|transforms?|log(1p|10|2)"
 )
 # Keys of results: nothing in them feeds the model.
 _RESULTS: Final = re.compile(
@@ -70,13 +70,14 @@ def read_sidecar(sidecar: Path | None) -> dict[str, Any]:
     return content
 
 
-def strange_keys(content: Mapping[str, Any], width: int, *, graph_normalises: bool) -> Iterator[str]:
+def strange_keys(content: Mapping[str, Any], width: int, *, graph_normalises: bool, within: str = "") -> Iterator[str]:
     """Unknown keys, at any depth, that may change inputs or outputs: by name, or by holding one number a feature.
 
     Args:
+        within: the table that this one is in. Keys that are read at the top are read nowhere else.
         graph_normalises: an option says so; what would normalise inputs only describes the graph then.
     """
-    known = {*ORDER, *MEAN, *STD}
+    known = set() if within else {*ORDER, *MEAN, *STD}
     for key, value in content.items():
         plain, snake = re.sub(r"[^a-z0-9]", "", key.lower()), re.sub(r"[^a-z0-9]+", "_", key.lower())
         numbers = list(value.values()) if isinstance(value, dict) else value
@@ -86,12 +87,12 @@ def strange_keys(content: Mapping[str, Any], width: int, *, graph_normalises: bo
         if key in known or not value or _RESULTS.fullmatch(snake):
             continue
         if _DOES_MORE.fullmatch(plain):
-            yield quoted(key)
+            yield quoted(within + key)
         elif _NORMALISES.fullmatch(plain) or (a_number_each and not _SIZES.fullmatch(snake)):
             if not (graph_normalises or _is_scaler(key, value)):
-                yield quoted(key)
+                yield quoted(within + key)
         elif isinstance(value, dict):
-            yield from strange_keys(value, width, graph_normalises=graph_normalises)
+            yield from strange_keys(value, width, graph_normalises=graph_normalises, within=f"{within}{key}.")
 
 
 def _is_scaler(key: str, value: Any) -> bool:
