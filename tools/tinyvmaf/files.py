@@ -4,7 +4,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from blake3 import blake3
@@ -59,7 +59,8 @@ def all_or_nothing(paths: Iterable[Path]) -> Iterator[None]:
     except BaseException:
         for path, data in before.items():
             if data is None:
-                path.unlink(missing_ok=True)
+                with suppress(NotADirectoryError):  # what failed may be that its folder is a file
+                    path.unlink(missing_ok=True)
             elif not path.is_file() or path.read_bytes() != data:
                 write_atomic(path, data)
         raise

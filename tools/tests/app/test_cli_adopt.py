@@ -252,3 +252,19 @@ def test_a_file_names_its_recipe_whatever_the_sidecar_says(house: Path, tmp_path
     assert registry.find("theirs").recipe_of_the_file is None
     assert registry.find("tinyvmaf_nano").recipe_of_the_file == "tinyvmaf_nano"
     assert house.exists()
+
+
+@pytest.mark.parametrize("command", [["adopt", "MODEL", "--out", "FILE"], ["register", "MODEL", "--into", "FILE"]])
+def test_a_folder_that_cannot_be_is_a_sentence(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file stands where the folder should be."""
+    (tmp_path / "file").write_text("mine", encoding="utf-8")
+    names = {"MODEL": str(home() / "fixtures/third_party/quickvmaf.onnx"), "FILE": str(tmp_path / "file")}
+    if command[0] == "register":
+        names["MODEL"] = str(home() / "model/tinyvmaf_nano.onnx")
+    assert main([names.get(word, word) for word in command]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("tinyvmaf: ")
+    assert str(tmp_path / "file") in err
+    assert (tmp_path / "file").read_text(encoding="utf-8") == "mine"

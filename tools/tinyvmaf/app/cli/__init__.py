@@ -72,6 +72,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except TinyvmafError as error:
         print(f"tinyvmaf: {error}", file=sys.stderr)
         return 1
+    except (NotADirectoryError, IsADirectoryError, PermissionError, FileNotFoundError, FileExistsError) as error:
+        if error.filename is None:
+            raise
+        print(f"tinyvmaf: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("tinyvmaf: interrupted", file=sys.stderr)
         return _INTERRUPTED
