@@ -75,7 +75,7 @@ def test_a_line_has_the_figures_and_what_is_outside(held: HeldSet) -> None:
     assert "worst clip" in text
     assert "outside" not in text
     rows = held.of.rows.copy()
-    rows[0, 0] = 9.0
+    rows[0, 5] = 90.0
     assert "1 frame outside the teacher's domain, the furthest by" in summary(
         replace(held, of=replace(held.of, rows=rows))
     )

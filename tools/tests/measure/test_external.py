@@ -110,11 +110,11 @@ def test_a_value_that_no_libvmaf_gives_is_damage(imported: Imported, store: Stor
 
 def test_a_label_names_clip_frame_features_and_distance(of: SetRows) -> None:
     rows = of.rows.copy()
-    rows[3, 0] = 3.5
+    rows[3, 5] = 90.0
     far = replace(of, rows=rows)
     assert of.label(3).startswith(f"{of.clips[0]} frame 3: adm2 ")
     assert "outside" not in of.label(3)
-    assert "adm2 3.5, vif_scale0" in far.labels[3]
+    assert "motion2 90, " in far.labels[3]
     assert far.labels[3].endswith("outside the domain")
     assert far.distance.argmax() == 3
     assert len(far.labels) == 100

@@ -226,7 +226,8 @@ def test_a_recipe_with_a_grid_gives_a_file_that_needs_no_luck_with_its_engine(
     arithmetic: str, double: bool, teacher: Teacher, corpus: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It has the metadata of every fitted file, and its certificate."""
-    monkeypatch.setattr("tinyvmaf.train.fitting.run._SEARCH", {"samples": 300, "starts": 5, "steps": 2})
+    monkeypatch.setattr("tinyvmaf.train.fitting.samples._STARTS", 5)
+    monkeypatch.setattr("tinyvmaf.train.fitting.samples._STEPS", 2)
     text = RECIPE.replace("B1", "B1f").replace("mlp_small", "quadratic_32").replace("[0, 1]", "[3]")
     text = text.replace("[optimiser]", f'arithmetic = "{arithmetic}"\n[optimiser]').replace("learning_rate = 0.01", "")
     text = text.replace("adam", "levenberg_marquardt").replace("batch = 8", "batch = 500")
