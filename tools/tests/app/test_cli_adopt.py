@@ -268,3 +268,17 @@ def test_a_folder_that_cannot_be_is_a_sentence(
     assert err.startswith("tinyvmaf: ")
     assert str(tmp_path / "file") in err
     assert (tmp_path / "file").read_text(encoding="utf-8") == "mine"
+
+
+def test_two_files_that_become_one_id_do_not_replace_each_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a b", "a_b"):
+        write(tmp_path, network(), PLAIN, name)
+    assert main(["adopt", str(tmp_path / "a b.onnx"), "--out", str(tmp_path / "out")]) == 0
+    card = (tmp_path / "out/a_b.md").read_text(encoding="utf-8")
+    assert "meant as VMAF points" in card
+    assert main(["adopt", str(tmp_path / "a_b.onnx"), "--out", str(tmp_path / "out")]) == 1
+    assert "both would be called a_b" in capsys.readouterr().err
+    assert (tmp_path / "out/a_b.md").read_text(encoding="utf-8") == card
+    assert main(["adopt", str(tmp_path / "a b.onnx"), "--out", str(tmp_path / "out")]) == 0

@@ -44,7 +44,10 @@ class Dataset:
         if not np.isfinite(out).all():
             row, column = map(int, np.argwhere(~np.isfinite(out))[0])
             clip, frame = self.table["clip"][row], self.table["frame"][row]
-            raise TinyvmafError(f"{names[column]} of clip {clip}, frame {frame} is {out[row, column]}")
+            raise TinyvmafError(
+                f"{names[column]} of clip {clip}, frame {frame} is {out[row, column]}",
+                hint="leave the frame out, or measure it again",
+            )
         return out
 
     def check_has(self, clip_ids: Iterable[str], root: Path) -> None:

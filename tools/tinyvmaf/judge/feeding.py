@@ -6,13 +6,13 @@ model is not judged until an option settles it.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 import numpy as np
 
-from tinyvmaf.data import dataset
+from tinyvmaf.data.embedded import embedded_corpus
 from tinyvmaf.errors import ModelError
-from tinyvmaf.files import home
 from tinyvmaf.model import contract
 from tinyvmaf.model.third_party import FeedDescription, UndescribedError
 from tinyvmaf.model.third_party.normalisation import graph_normalises
@@ -28,7 +28,6 @@ _EVERY: Final = 5  # frames of the corpus
 
 
 class _Reading(NamedTuple):
-    adopted: AdoptedModel
     rmse: float
     low: float
     high: float
@@ -52,17 +51,20 @@ def fed_as_meant(original: Original, feed: FeedDescription, features: Sequence[s
     inside = not feed.by_options and graph_normalises(original.model.graph, *feed.numbers)
     as_it_is = feed.read_as("graph", "the graph itself begins with (features - mean) / std, by these numbers")
     chosen, other = (as_it_is, feed) if inside else (feed, as_it_is)
-    readings = [_read(_adopted(original, one, features), features) for one in (chosen, other)]
-    used, unused = readings
-    if unused is not None and used is not None and unused.rmse < _FOLLOWS and used.rmse > _TIMES * unused.rmse:
-        with_numbers, without = (unused, used) if inside else (used, unused)
+    used, unused = (_adopted(original, one, features) for one in (chosen, other))
+    by_use, by_other = _read(used, features), _read(unused, features)
+    if by_use is None or by_other is None:
+        told = f"whether that is meant was not tried: the embedded corpus has no scores of {feed.teacher}"
+        return replace(used, sentences=(*used.sentences, told))
+    if by_other.rmse < _FOLLOWS and by_use.rmse > _TIMES * by_other.rmse:
+        with_numbers, without = (by_other, by_use) if inside else (by_use, by_other)
         raise UndescribedError(
             f"{original.path}: it is not clear whether mean and std of the sidecar are to be applied, or describe the "
             f"graph. Applied, the corpus gives {with_numbers}; not applied, {without}",
             hint="--normalisation graph: the graph does it, features go in as they are; "
             "--normalisation sidecar: they are applied in front of the graph",
         )
-    return _adopted(original, chosen, features)
+    return used
 
 
 def _adopted(original: Original, feed: FeedDescription, features: Sequence[str]) -> AdoptedModel:
@@ -74,7 +76,7 @@ def _adopted(original: Original, feed: FeedDescription, features: Sequence[str])
 
 def _read(adopted: AdoptedModel, features: Sequence[str]) -> _Reading | None:
     """How a model scores the corpus; None if the corpus lacks its features or its teacher's scores."""
-    data = dataset.read(home() / "fixtures" / "corpus" / "features.parquet")
+    data = embedded_corpus().read()
     columns = (*features, adopted.feed.teacher)
     if not set(columns) <= set(data.table.column_names):
         return None
@@ -82,4 +84,4 @@ def _read(adopted: AdoptedModel, features: Sequence[str]) -> _Reading | None:
     with np.errstate(over="ignore", invalid="ignore"):
         scores = original_scorer(adopted, features)(table[:, :-1])
         rmse = float(np.sqrt(np.mean(np.square(scores - table[:, -1]))))
-    return _Reading(adopted, rmse if np.isfinite(rmse) else np.inf, float(scores.min()), float(scores.max()))
+    return _Reading(rmse if np.isfinite(rmse) else np.inf, float(scores.min()), float(scores.max()))

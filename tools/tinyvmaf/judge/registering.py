@@ -56,6 +56,13 @@ def adopt_into(subject: Subject, folder: Path) -> Subject:
     ]
     if there and not _lists(folder, subject.id):
         raise RegistryError(f"{there[0]} would be overwritten, and is not ours", hint="--out DIR: another folder")
+    made_of = f"`{subject.adopted.original.path.name}`"
+    beside = folder / f"{subject.id}.md"
+    if beside.is_file() and f"Adopted from {made_of}," not in beside.read_text(encoding="utf-8"):
+        raise RegistryError(
+            f"{beside} is of another file than {made_of}: both would be called {subject.id}",
+            hint="rename the file, or --out DIR: another folder",
+        )
     _require_sound(subject)
     card = subject.file.with_suffix(".md").read_text(encoding="utf-8")
     return registry.register(subject.id, subject.data, subject.sidecar.as_dict(), card, folder)

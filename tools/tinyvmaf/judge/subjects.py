@@ -167,6 +167,8 @@ def _adopted(path: Path, folder: Path, features_of: Features, options: FeedOptio
 
 def _card(name: str, adopted: "AdoptedModel", features: Sequence[str]) -> str:
     original, how = adopted.original, "\n".join(f"- {sentence}" for sentence in adopted.sentences)
+    # Its graph may leave the teacher's range, which the contract gate tells.
+    interface = replace(find("regressor").card, gives="`score`, float32 `[N, 1]`, meant as VMAF points")
     return f"""# {name}
 
 Adopted from `{original.path.name}`, which was made elsewhere: its graph is unchanged, between nodes that feed it and
@@ -175,7 +177,7 @@ nodes that shape its scores.
 | | |
 |---|---|
 | file | `{name}.onnx`, {len(adopted.data):,} bytes, tier {contract.tier(len(adopted.data))}, opset 17 |
-{find("regressor").card.interface(features)}
+{interface.interface(features)}
 {exact_in_words(adopted.data)}| teacher | `{adopted.feed.teacher}`, sha256 `{KNOWN[adopted.feed.teacher]}` |
 | trained on | unknown: no source can be held out of it |
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyvmaf.errors import TeacherError
+from tinyvmaf.errors import ModelError, TeacherError
 from tinyvmaf.files import sha256
 from tinyvmaf.vmaf.domain import Domain
 from tinyvmaf.vmaf.features import CANONICAL, CANONICAL_FEATURES, Feature
@@ -73,11 +73,19 @@ def run(model: "Subject", features: NDArray[np.float64]) -> NDArray[np.float64]:
     """Scores `[T]`, VMAF points, of features `[T, F]`.
 
     Raises:
-        ModelError: the model cannot be loaded.
+        ModelError: the model cannot be loaded, or a score is not finite.
     """
     from tinyvmaf.model.engines import OnnxRuntimeCpu
+    from tinyvmaf.model.engines.protocol import NotFiniteError
 
-    return OnnxRuntimeCpu(model.data).run(features).astype(np.float64)
+    try:
+        return OnnxRuntimeCpu(model.data).run(features).astype(np.float64)
+    except NotFiniteError as error:
+        row = int(np.flatnonzero(~np.isfinite(error.scores))[0])
+        raise ModelError(
+            f"{model.id} gives {error.scores[row]} for frame {row}: {features[row].tolist()}",
+            hint=f"the model is at fault: tinyvmaf gate --model {model.path} -k contract says where else",
+        ) from error
 
 
 def _has_range(feature: Feature) -> bool:

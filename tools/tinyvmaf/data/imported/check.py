@@ -193,7 +193,12 @@ def _scores(found: Imported) -> Iterator[SetFault]:
     for score in found.scores:
         if score.how == "unknown":
             nearest = f"; {score.nearest} comes nearest, {score.worst:.2g} off" if score.nearest else ""
-            yield SetFault("score", f"no teacher gives the scores of {score.published} again{nearest}", spoils=False)
+            told = f", which should be {score.declared}'s" if score.declared else ""
+            what = f"no teacher gives the scores of {score.published} again{told}{nearest}"
+            yield SetFault("score", what, spoils=score.declared is not None)
+        elif score.declared not in (None, score.teacher):
+            what = f"the scores of {score.published} are {score.teacher}'s, not {score.declared}'s"
+            yield SetFault("score", what, spoils=False)
 
 
 def _rows_of(clips: list[str], of: NDArray[np.int64]) -> Iterator[tuple[str, NDArray[np.int64]]]:

@@ -168,12 +168,21 @@ def _refuse_numbers_as_text(table: pa.Table, column: str, path: Path) -> None:
     """Else a feature or score whose numbers are stored as text would be left out, and not be judged."""
     if not _MEASURED.search(column):
         return
-    first = next((str(value) for value in table[column].unique().to_pylist() if value not in (None, "")), "")
-    if _NUMBER.fullmatch(first.strip()):
+    held = [str(value) for value in table[column].unique().to_pylist() if value not in (None, "")]
+    if any(_NUMBER.fullmatch(value.strip()) for value in held):
+        odd = next((value for value in held if not _is_float(value)), held[0])
         raise TinyvmafError(
-            f"{path}: column {column} holds text or decimals of another kind, such as {first!r}, not numbers",
+            f"{path}: column {column} holds text or decimals of another kind, such as {odd!r}, not numbers",
             hint="store it as floating-point numbers; in a CSV file, decimals must follow a point",
         )
+
+
+def _is_float(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _clips(index: pa.Table) -> tuple[tuple[ClipKey, ...], NDArray[np.int64]]:

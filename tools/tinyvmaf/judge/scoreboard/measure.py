@@ -19,7 +19,6 @@ from tinyvmaf.judge.scoreboard.line import Line
 from tinyvmaf.judge.subjects import named
 from tinyvmaf.measure import latency
 from tinyvmaf.measure.engine_agreement.ulp import UlpError, distances
-from tinyvmaf.model.contract.words import in_one_line
 from tinyvmaf.model.engines import EngineError, Session, UnsupportedModelError, all_engines
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.model.third_party import FeedOptions
@@ -69,7 +68,8 @@ class _Bench:
                 session = engine.load(self.subject.data)
             except (ModelError, EngineError) as error:
                 why = "lacks what it takes" if isinstance(error, UnsupportedModelError) else "does not load it"
-                note = f"{engine.name} {why}: {in_one_line(Exception(error.message))[11:131]}"
+                message = " ".join(error.message.split())[:120]
+                note = f"{engine.name} {why}: {message}"
                 if note not in self.line.notes:
                     self.line.notes.append(note)
                 continue
