@@ -29,7 +29,7 @@ from tinyvmaf.model.engines.protocol import Availability, EngineError, Settings
 from tinyvmaf.model.engines.session import CheckedSession, Rows, is_environments
 
 _NUMBER: Final = itertools.count()
-_TOLD: Final = {"float32_matmul_precision": "highest"}
+_PRECISION: Final = "float32_matmul_precision"
 
 
 class TorchLibrary:
@@ -74,7 +74,7 @@ class TorchSession(CheckedSession):
         self._torch, self._device, self._threads = library.xp, engine.device, settings.threads
         if engine.device == "cuda" and not self._torch.cuda.is_available():
             raise EngineError(f"{engine.name}: PyTorch {self._torch.__version__} finds no GPU that it can use")
-        self._compiled = engine.compiled
+        self._compiled, self._precision = engine.compiled, engine.settings[_PRECISION]
         program = Program(file, library)
         self._program = self._torch.compile(_own(program), fullgraph=True) if engine.compiled else program
         super().__init__("model", f"PyTorch {self._torch.__version__}", file.width)
@@ -105,7 +105,7 @@ class TorchSession(CheckedSession):
         torch = self._torch
         before = torch.get_num_threads(), torch.get_float32_matmul_precision()
         torch.set_num_threads(self._threads)
-        torch.set_float32_matmul_precision(_TOLD["float32_matmul_precision"])
+        torch.set_float32_matmul_precision(self._precision)
         try:
             yield
         finally:
@@ -128,6 +128,13 @@ class Torch:
     arithmetic: frozenset[str] = frozenset({"float16", "float32", "float64"})
     levels: tuple[str, ...] = ("all",)
     threaded: bool = True
+    tf32: bool = False
+    """Whether products may be rounded to TF32: only to measure what that costs, of no engine that judges."""
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Its fixed settings."""
+        return {_PRECISION: "high" if self.tf32 else "highest"}
 
     def available(self) -> Availability:
         """Whether PyTorch is installed, and the GPU or C++ compiler that this engine needs."""
@@ -144,7 +151,7 @@ class Torch:
         lack = _compiler_lacks() if self.compiled else ""
         if lack:
             return Availability(False, f"torch.compile needs {lack}", found)
-        return Availability(True, "", found, device, _TOLD)
+        return Availability(True, "", found, device, self.settings)
 
     def load(self, model: bytes, settings: Settings = Settings()) -> TorchSession:  # noqa: B008 (it is frozen)
         """As `Engine.load`."""
