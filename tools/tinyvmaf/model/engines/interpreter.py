@@ -53,12 +53,7 @@ class Program:
         versions = {o.version for o in file.proto.opset_import if o.domain in ("", "ai.onnx")}
         if versions != {OPSET}:
             raise UnsupportedModelError(f"model: opset {sorted(versions)}: the interpreter knows opset {OPSET}")
-        constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-        for node in (node for node in graph.node if node.op_type == "Constant"):
-            (attribute,) = node.attribute
-            if attribute.name not in _CONSTANT:
-                raise _lacks(node, f"{attribute.name} is not known")
-            constants[node.output[0]] = _CONSTANT[attribute.name](attribute)
+        constants = constants_of(graph)
         steps = [_step(node, constants) for node in graph.node if node.op_type != "Constant"]
         for name, value in constants.items():
             if value.dtype.name not in TYPES:
@@ -68,12 +63,31 @@ class Program:
 
     def __call__(self, rows: Array) -> Array:
         """The model's output for an input of the library."""
+        return self.values(rows)[self._output]
+
+    def values(self, rows: Array) -> dict[str, Array]:
+        """Everything that the graph computes, by name; its constants and its input too."""
         values = {**self._constants, self._input: rows}
         for step in self._steps:
             inputs = [values[i] if isinstance(i, str) else i for i in step.inputs]
             made = step.operator(self._library, step.attributes, *inputs)
             values.update(zip(step.outputs, made if isinstance(made, tuple) else (made,), strict=False))
-        return values[self._output]
+        return values
+
+
+def constants_of(graph: onnx.GraphProto) -> dict[str, NDArray[np.generic]]:
+    """A graph's initializers and constant nodes, by name.
+
+    Raises:
+        UnsupportedModelError: a constant of a kind that the contract does not know.
+    """
+    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    for node in (node for node in graph.node if node.op_type == "Constant"):
+        (attribute,) = node.attribute
+        if attribute.name not in _CONSTANT:
+            raise _lacks(node, f"{attribute.name} is not known")
+        constants[node.output[0]] = _CONSTANT[attribute.name](attribute)
+    return constants
 
 
 def _step(node: NodeProto, constants: Mapping[str, NDArray[np.generic]]) -> ProgramStep:
