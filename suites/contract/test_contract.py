@@ -56,14 +56,24 @@ def certificate(subject: Subject) -> dict[str, object]:
 
 
 def in_range(
-    subject: Subject, score_range: tuple[Bound, Bound], scores: Mapping[str, float], test: str
+    subject: Subject,
+    score_range: tuple[Bound, Bound],
+    scores: Mapping[str, float],
+    test: str,
+    alone: Mapping[str, float],
 ) -> list[Outcome]:
-    """Outcomes on the finite scores, and one on those that are not: neither hides the other."""
+    """Outcomes on the finite scores, and one on those that are not: neither hides the other.
+
+    Args:
+        alone: the scores of those that are not finite, each row in a batch of its own.
+    """
     again = reproduce(subject.id, test)
     finite = {label: score for label, score in scores.items() if math.isfinite(score)}
     found: list[Outcome] = [hold(gate, subject.id, finite, reproduce=again) for gate in score_range if finite]
     if lost := [label for label in scores if label not in finite]:
         first = f"gave {scores[lost[0]]} for {len(lost)} of {len(scores)} rows, the first: {lost[0]}"
+        if spoilt := [label for label in lost if math.isfinite(alone[label])]:
+            first += f"; {len(spoilt)} of them have a finite score alone: a score depends on the rest of its batch"
         found.append(
             Assertion(
                 gate=f"contract.{test}",
@@ -169,10 +179,13 @@ def test_the_batch_is_symbolic_in_truth(
 ) -> None:
     """Any number of rows gives as many scores, in one session that has seen other numbers before."""
     rows = np.linspace(0, 1, max(BATCHES) * len(subject.features), dtype=np.float32).reshape(max(BATCHES), -1)
-    scores = {
-        f"row {i} of {n}": float(score) for n in (*BATCHES, *reversed(BATCHES)) for i, score in enumerate(run(rows[:n]))
-    }
-    judge(*in_range(subject, score_range, scores, "the_batch_is_symbolic_in_truth"))
+    scores, alone = dict[str, float](), dict[str, float]()
+    for n in (*BATCHES, *reversed(BATCHES)):
+        for i, score in enumerate(run(rows[:n])):
+            scores[f"row {i} of {n}"] = float(score)
+            if not math.isfinite(score):
+                alone[f"row {i} of {n}"] = float(run(rows[i : i + 1])[0])
+    judge(*in_range(subject, score_range, scores, "the_batch_is_symbolic_in_truth", alone))
 
 
 def test_any_finite_input_gives_a_finite_score_in_range(
@@ -184,7 +197,7 @@ def test_any_finite_input_gives_a_finite_score_in_range(
     values = st.one_of(st.sampled_from(EXTREMES), st.floats(0, 1, width=32), finite)
     # fill: each element is drawn for itself; by default most of a batch is one value.
     batches = st.integers(1, 64).flatmap(lambda n: arrays(np.float32, (n, width), elements=values, fill=st.nothing()))
-    seen: dict[str, float] = {}
+    seen, alone = dict[str, float](), dict[str, float]()
 
     # No deadline and no check of the speed: how busy the machine is says nothing of the model. No shrinking: the
     # message names the row already, and a model that fails everywhere would keep the gate busy for half a minute.
@@ -201,10 +214,13 @@ def test_any_finite_input_gives_a_finite_score_in_range(
         scores = run(rows)
         low, high = (np.where(np.isnan(scores), end, scores) for end in (np.inf, -np.inf))
         for row in {int(np.isnan(scores).argmax()), int(low.argmin()), int(high.argmax())}:
-            seen[", ".join(f"{value:.9g}" for value in rows[row])] = float(scores[row])
+            label = ", ".join(f"{value:.9g}" for value in rows[row])
+            seen[label] = float(scores[row])
+            if not math.isfinite(scores[row]):
+                alone[label] = float(run(rows[row : row + 1])[0])
 
     tried()
-    judge(*in_range(subject, score_range, seen, "any_finite_input_gives_a_finite_score_in_range"))
+    judge(*in_range(subject, score_range, seen, "any_finite_input_gives_a_finite_score_in_range", alone))
 
 
 def test_extreme_features_give_a_finite_score_in_range(
@@ -212,9 +228,14 @@ def test_extreme_features_give_a_finite_score_in_range(
 ) -> None:
     """Zeros of both signs, the smallest and the largest floats, in each feature alone and in each two at once."""
     cases = dict(extreme_rows(subject.features))
-    scores = run(np.array(list(cases.values()), dtype=np.float32))
-    measured = dict(zip(cases, scores.tolist(), strict=True))
-    judge(*in_range(subject, score_range, measured, "extreme_features_give_a_finite_score_in_range"))
+    rows = np.array(list(cases.values()), dtype=np.float32)
+    measured = dict(zip(cases, run(rows).tolist(), strict=True))
+    alone = {
+        label: float(run(row[None])[0])
+        for (label, score), row in zip(measured.items(), rows, strict=True)
+        if not math.isfinite(score)
+    }
+    judge(*in_range(subject, score_range, measured, "extreme_features_give_a_finite_score_in_range", alone))
 
 
 def extreme_rows(features: tuple[str, ...]) -> Iterator[tuple[str, list[float]]]:

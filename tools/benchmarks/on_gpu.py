@@ -3,7 +3,7 @@
     sh tools/benchmarks/on_gpu.sh [--out DIR]
 
 PyTorch eager and compiled, and ONNX Runtime's CUDA and TensorRT providers if they are installed, each with TF32 off and
-on. Nothing is downloaded, and no FFmpeg is needed. Writes on_gpu.md and on_gpu.json. `--cpu` measures the same engines
+on. Nothing is downloaded. Writes on_gpu.md and on_gpu.json. `--cpu` measures the same engines
 on the CPU.
 
 Exit status: 0 all engines that were asked ran all models that are for them, 1 one did not (the page says why), 2 wrong

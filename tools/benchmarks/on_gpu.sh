@@ -1,7 +1,7 @@
 #!/bin/sh
 # Every shipped model on this machine's GPU, against ONNX Runtime on its CPU: ULP, and rows a second. See on_gpu.py.
 # Nothing is downloaded. Wheels in on_gpu_wheels/ beside this file are installed there first:
-#   pip download -c constraints.txt -d tools/benchmarks/on_gpu_wheels onnxruntime-gpu pydantic pyarrow onnx
+#   pip download -c constraints.txt -d tools/benchmarks/on_gpu_wheels onnxruntime-gpu onnx pyarrow pydantic blake3 imageio-ffmpeg
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 python=${PYTHON:-python3}

@@ -9,6 +9,7 @@ from unittest.mock import Mock
 import pytest
 
 from tinyvmaf.judge import causes, reasons
+from tinyvmaf.judge.failed import failed
 from tinyvmaf.judge.options import OPTIONS
 from tinyvmaf.judge.properties import COULD_NOT_RUN, MODEL, OUTCOME
 
@@ -71,6 +72,43 @@ def test_a_reason_is_said_once_with_its_remedy() -> None:
         "m: it is not known how it is fed (2 tests of contract, 1 tests of loso)\n  hint: --feature-order",
         "no report: disk full",
     ]
+
+
+def test_what_failed_is_a_line_for_each_cause() -> None:
+    """With the furthest value, the engines, what explains it, and how often each test failed."""
+
+    def entry(test: str, text: str = "", model: str | None = "m") -> dict[str, Any]:
+        return {"suite": "backends", "model": model, "test": test, "text": text}
+
+    def measured(test: str, engine: str, worst: float | None, details: str = "the worst: bits") -> dict[str, Any]:
+        shared = {"type": "limit", "status": "fail", "metric": "ULP", "bound": "<= 2 ULP", "value": 2.0}
+        return shared | {"test": test, "subject": f"m on {engine}", "worst_value": worst, "details": details}
+
+    names = ["a.py::test_batch[m-numpy]", "a.py::test_batch[m-openvino]", "a.py::test_agrees[m-numpy]"]
+    refused = ["a.py::test_agrees[m-torch-eager]", "a.py::test_batch[m-torch-cuda]"]
+    alone = ["a.py::test_it", "a.py::test_none"]
+    record = {
+        "outcomes": [
+            measured(names[0], "numpy", 5.0),
+            measured(names[1], "openvino", None, "int8 spans the batch\nmore"),
+            measured(names[2], "numpy", 7.0) | {"status": "waived"},
+            {"test": alone[0], "type": "assertion", "status": "fail", "metric": "it", "details": ""},
+        ],
+        "failures": [
+            *(entry(name) for name in names[:2]),
+            entry(refused[0], "m on torch-eager: no Split"),
+            entry(refused[1], "m on torch-cuda: no Split"),
+            entry(alone[0], "def test_it():\n>   assert 1 == 2\nE   AssertionError: one is not two\n", None),
+            entry(alone[1], f"as {alone[0]}", None),
+            {"suite": None, "model": "m", "test": None, "text": "a waiver that nothing needed"},
+        ],
+    }
+    assert failed(record) == [
+        "backends: m: ULP: not finite, must be <= 2 ULP; on numpy, openvino; int8 spans the batch; batch (2)",
+        "backends: m on an engine: no Split; agrees, batch",
+        "backends: AssertionError: one is not two; it, none",
+    ]
+    assert failed({"outcomes": [], "failures": [entry(alone[0], "E   no", None)]}) == [f"{alone[0]}: no"]
 
 
 @pytest.mark.parametrize("command", ["tox -e loso -- -k 'm and plcc'", "pytest 'suites/a.py::test[m]'"])

@@ -86,3 +86,12 @@ def check_candidate(subject: Subject) -> Subject:
 def ulp_bound(subject: Subject, engine: Engine, bounds: Bounds) -> Bound:
     """How far apart the engine and the reference may be, ULP."""
     return bounds.for_subject(f"backends.{'exact' if subject.exact else 'ulp'}", subject, engine=engine.name)
+
+
+def spans_the_batch(subject: Subject) -> str:
+    """Why a score of the model depends on the other rows of its batch, if its operators tell; else empty."""
+    import onnx  # slow
+
+    nodes = onnx.load_model_from_string(subject.data).graph.node
+    dynamic = any(node.op_type == "DynamicQuantizeLinear" for node in nodes)
+    return "DynamicQuantizeLinear takes its scale from the whole batch: quantise statically" if dynamic else ""

@@ -80,7 +80,8 @@ def _brief(report: pytest.TestReport) -> list[str]:
     found = f"{first['failures']} of {first['count']} values outside {first['bound']}"
     rows = [(row["label"], row.get("value", row.get("got"))) for row in first.get("worst", ())[:1]]
     details = first["details"].splitlines()
-    inputs = [line for line in details if "inputs:" in line] or details[:1]
+    why = [line for line in details[:1] if not line.startswith("the worst:")]
+    inputs = [*why, *(line for line in details if "inputs:" in line)]
     return [
         f"{first['subject']}: {first['metric']}: {found}",
         *(f"  the worst: {label}: {'not finite' if value is None else value}" for label, value in rows),

@@ -4,13 +4,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-_AS: Final = "as "
+AS: Final = "as "
+"""Begins a reason that another test gave first; that test follows."""
 
 
 def as_first(seen: dict[tuple[str | None, str], str], model: str | None, test: str, why: str) -> str:
     """What a test says of why it did not pass: the reason, or the test that gave it first."""
     first = seen.setdefault((model, why), test)
-    return why if first == test else f"{_AS}{first}"
+    return why if first == test else f"{AS}{first}"
 
 
 def once(entries: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -19,7 +20,7 @@ def once(entries: Sequence[Mapping[str, Any]]) -> list[str]:
     for entry in entries:
         test, text = entry["test"], entry["text"]
         why = text.removeprefix(f"{test}: ")
-        groups.setdefault(why.removeprefix(_AS) if test and why.startswith(_AS) else test or text, []).append(entry)
+        groups.setdefault(why.removeprefix(AS) if test and why.startswith(AS) else test or text, []).append(entry)
     found = []
     for first, *others in groups.values():
         lines = first["text"].splitlines()

@@ -17,6 +17,7 @@ from tinyvmaf.data.store import Store, default_folder
 from tinyvmaf.errors import TinyvmafError, install
 from tinyvmaf.files import home
 from tinyvmaf.judge import report, report_folder, results, verdict
+from tinyvmaf.judge.failed import failed
 from tinyvmaf.judge.gate_run import GateRun
 from tinyvmaf.judge.options import OPTIONS, declare_for_gate, handed_on
 from tinyvmaf.model.third_party import FeedOptions
@@ -113,8 +114,8 @@ def _print(whole: Mapping[str, Any], folder: Path) -> None:
     console.print(Text(f"\n{' verdict ':=^80}", style=colour))
     for model in whole["models"]:
         console.print(Text(f"  {model['id']}: {model['verdict']}"))
-    failed = dict.fromkeys(f"{entry['test'] or entry['text']}" for entry in whole["failures"])
-    for line in ["FAILED:", *(f"  - {one}" for one in failed)] if failed else []:
+    causes = failed(whole)
+    for line in ["FAILED:", *(f"  - {one}" for one in causes)] if causes else []:
         console.print(Text(line))
     for line in lines:
         console.print(Text(line))
