@@ -23,16 +23,16 @@ def failed(record: Entry) -> list[str]:
             outside.setdefault(one["test"], []).append(one)
     texts = {entry["test"]: entry["text"] for entry in record["failures"]}
     measured: dict[tuple[Any, ...], list[Entry]] = {}
-    said: dict[tuple[Any, ...], list[str]] = {}
+    reasons: dict[tuple[Any, ...], list[str]] = {}
     for entry in record["failures"]:
         test, of = entry["test"], (entry["suite"], entry["model"])
         for one in outside.get(test, ()):
             measured.setdefault((*of, one["metric"]), []).append(one)
         if test is not None and test not in outside:
             text = texts.get(entry["text"].removeprefix(AS), entry["text"])
-            said.setdefault((*of, _without_engines(text)), []).append(test)
+            reasons.setdefault((*of, _without_engines(text)), []).append(test)
     found = [_measured(suite, model, metric, ones) for (suite, model, metric), ones in measured.items()]
-    for (suite, _, text), tests in said.items():
+    for (suite, _, text), tests in reasons.items():
         raised = _RAISED.search(text)
         why = (raised[1] if raised else text.partition("\n")[0])[:_MOST]
         found.append(f"{suite}: {why}; {_tests(tests)}" if len(tests) > 1 else f"{tests[0]}: {why}")
