@@ -7,6 +7,7 @@ LightGBM, XGBoost and their converters, PyTorch and its two exporters). What a m
 converter does not take, is left out, and said.
 """
 
+import copy
 import json
 import logging
 import sys
@@ -247,6 +248,23 @@ def _half(plain: Path, path: Path, _: Array) -> None:
     onnx.save(convert_float_to_float16(onnx.load(plain), keep_io_types=True), path)
 
 
+def _brain(_: Path, path: Path, x: Array) -> None:
+    """bfloat16 inside, float32 at both ends."""
+    import torch
+
+    class Inside(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = copy.deepcopy(_FITTED["ReLU"]).bfloat16()
+            self.mean, self.std = self.net.mean, self.net.std
+
+        def forward(self, rows: Any) -> Any:
+            return self.net(rows.bfloat16()).float()
+
+    _export(path, Inside(), x, dynamo=False)
+
+
+_fewer("bfloat16", _brain)
 _fewer("int8_dynamic", _dynamic)
 _fewer("int8_qdq", _static("QDQ"))
 _fewer("int8_qoperator", _static("QOperator"))

@@ -180,13 +180,22 @@ def test_float16_is_computed_or_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", INSTALLED)
-def test_bfloat16_is_refused_by_all(name: str) -> None:
-    kinds = [
-        ("Cast", ["features"], "h", {"to": TensorProto.BFLOAT16}),
-        ("Cast", ["h"], "score", {"to": TensorProto.FLOAT}),
-    ]
-    with pytest.raises(UnsupportedModelError, match=f"{name} does not compute in bfloat16"):
-        load(name, model(kinds, width=1))
+def test_numbers_are_rounded_to_bfloat16_or_it_is_refused(name: str) -> None:
+    """Halves to even, infinity and what rounds to it; arithmetic in bfloat16 is refused by those that only round."""
+    there: Node = ("Cast", ["features"], "h", {"to": TensorProto.BFLOAT16})
+    back: Node = ("Cast", ["h"], "score", {"to": TensorProto.FLOAT})
+    if "bfloat16" not in engines.find(name).arithmetic:
+        with pytest.raises(UnsupportedModelError, match=f"{name} does not compute in bfloat16"):
+            load(name, model([there, back], width=1))
+        return
+    rows = np.array([1.0, 1 + 2**-8, 1 + 3 * 2**-8, -0.1, 1e-40, 3.38e38], dtype=np.float32)
+    expected = [1.0, 1.0, 1 + 2**-6, -0.10009765625, 2**-133, 254 / 256 * 2.0**128]
+    with load(name, model([there, back], width=1)) as session:
+        np.testing.assert_array_equal(session.run(rows[:, None]), np.array(expected, dtype=np.float32))
+    if name in ("numpy", "torch-eager", "onnxruntime-cpu"):
+        squared: Node = ("Sqrt", ["h"], "s", {})
+        with pytest.raises(UnsupportedModelError):
+            load(name, model([there, squared, ("Cast", ["s"], "score", {"to": TensorProto.FLOAT})], width=1))
 
 
 @pytest.mark.parametrize("name", MOST)

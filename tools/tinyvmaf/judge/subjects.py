@@ -145,7 +145,7 @@ def _adopted(path: Path, folder: Path, features_of: Features, options: FeedOptio
     if fitting is not None and len(fitting) < 2:
         raise ModelError(
             f"{path}: fewer than two engines have {' and '.join(sorted(needs_of(adopted.data)))}, which it needs",
-            hint="export it in float32 or float16: ONNX Runtime does not compute in bfloat16 on a CPU",
+            hint="export it in float32",
         )
     sidecar = {
         "kind": "regressor",

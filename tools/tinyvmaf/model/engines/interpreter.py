@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from onnx import AttributeProto, NodeProto, helper, numpy_helper
 
 from tinyvmaf.model.contract import OPSET, OUTPUTS, ml
-from tinyvmaf.model.engines.library import TYPES, Array, Library
+from tinyvmaf.model.engines.library import ROUNDED_TO, TYPES, Array, Library
 from tinyvmaf.model.engines.ml_operators import ml_operator
 from tinyvmaf.model.engines.model_file import ModelFile
 from tinyvmaf.model.engines.operators import INTEGERS, OPERATORS
@@ -53,6 +53,7 @@ class Program:
         versions = {o.version for o in file.proto.opset_import if o.domain in ("", "ai.onnx")}
         if versions != {OPSET}:
             raise UnsupportedModelError(f"model: opset {sorted(versions)}: the interpreter knows opset {OPSET}")
+        _check_bfloat16(graph)
         constants = constants_of(graph)
         steps = [_step(node, constants) for node in graph.node if node.op_type != "Constant"]
         for name, value in constants.items():
@@ -73,6 +74,15 @@ class Program:
             made = step.operator(self._library, step.attributes, *inputs)
             values.update(zip(step.outputs, made if isinstance(made, tuple) else (made,), strict=False))
         return values
+
+
+def _check_bfloat16(graph: onnx.GraphProto) -> None:
+    """Refuse arithmetic in bfloat16: a library may only round to it and back."""
+    rounded = set[str]()
+    for node in graph.node:
+        if node.op_type != "Cast" and rounded & set(node.input):
+            raise _lacks(node, "of bfloat16, which only Cast takes here")
+        rounded |= {node.output[0] for a in node.attribute if a.name == "to" and a.i == onnx.TensorProto.BFLOAT16}
 
 
 def constants_of(graph: onnx.GraphProto) -> dict[str, NDArray[np.generic]]:
@@ -102,8 +112,10 @@ def _step(node: NodeProto, constants: Mapping[str, NDArray[np.generic]]) -> Prog
         raise _lacks(node, f"{len(node.output)} outputs")
     attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
     if node.op_type == "Cast":
-        attributes["to"] = name = helper.tensor_dtype_to_np_dtype(attributes["to"]).name
-        if name not in TYPES:
+        # NumPy has no bfloat16; older versions of onnx say float32.
+        halves = attributes["to"] == onnx.TensorProto.BFLOAT16
+        attributes["to"] = name = "bfloat16" if halves else helper.tensor_dtype_to_np_dtype(attributes["to"]).name
+        if name not in ROUNDED_TO:
             raise _lacks(node, f"to {name}")
     inputs: list[Any] = [name or None for name in node.input]
     for place in INTEGERS.get(node.op_type, ()):

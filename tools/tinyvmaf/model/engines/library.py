@@ -13,6 +13,8 @@ Operator = Callable[..., Array]
 
 TYPES: Final = frozenset({"float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool"})
 """Element types that both libraries support fully."""
+ROUNDED_TO: Final = TYPES | {"bfloat16"}
+"""Element types that a Cast may give."""
 
 
 class Library(Protocol):
@@ -28,7 +30,7 @@ class Library(Protocol):
         ...
 
     def cast(self, x: Array, dtype: str) -> Array:
-        """Elements as another of `TYPES`; floats lose their fraction when they become integers."""
+        """Elements as another of `ROUNDED_TO`; floats lose their fraction when they become integers."""
         ...
 
     def erf(self, x: Array) -> Array:

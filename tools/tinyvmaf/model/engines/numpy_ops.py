@@ -16,7 +16,7 @@ from tinyvmaf.model.engines.model_file import parse
 from tinyvmaf.model.engines.protocol import Availability, Settings
 from tinyvmaf.model.engines.session import CheckedSession, Rows
 
-_FLOATS = frozenset({"float16", "float32", "float64"})
+_FLOATS = frozenset({"bfloat16", "float16", "float32", "float64"})
 
 
 class NumpyLibrary:
@@ -30,7 +30,7 @@ class NumpyLibrary:
 
     def cast(self, x: NDArray[np.generic], dtype: str) -> NDArray[np.generic]:
         """A copy."""
-        return np.asarray(x).astype(dtype)
+        return _rounded_to_bfloat16(np.asarray(x)) if dtype == "bfloat16" else np.asarray(x).astype(dtype)
 
     def erf(self, x: NDArray[np.generic]) -> NDArray[np.generic]:
         """SciPy's, in the type of x."""
@@ -95,3 +95,11 @@ class Numpy:
 
 
 ENGINE: Final = Numpy()
+
+
+def _rounded_to_bfloat16(x: NDArray[np.generic]) -> NDArray[np.float32]:
+    """Numbers of bfloat16, the upper half of a float32, which NumPy has no type for; halves go to even."""
+    single = x.astype(np.float32)
+    bits = single.view(np.uint32)
+    up = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) & np.uint32(0xFFFF0000)
+    return np.where(np.isnan(single), single, up.view(np.float32))

@@ -50,7 +50,7 @@ class OnnxReference:
 
     name: str = "onnx-reference"
     family: str = "numpy"
-    arithmetic: frozenset[str] = frozenset({"float16", "float32", "float64"})
+    arithmetic: frozenset[str] = frozenset({"bfloat16", "float16", "float32", "float64"})
     levels: tuple[str, ...] = ("all",)
     threaded: bool = False
 

@@ -106,7 +106,8 @@ class OnnxRuntimeCpuEngine:
 
     name: str = "onnxruntime-cpu"
     family: str = "onnxruntime"
-    arithmetic: frozenset[str] = frozenset({"float16", "float32", "float64"})
+    # Of bfloat16 it has Cast only, and says so when it loads more.
+    arithmetic: frozenset[str] = frozenset({"bfloat16", "float16", "float32", "float64"})
     levels: tuple[str, ...] = LEVELS
     threaded: bool = True
 

@@ -125,7 +125,7 @@ class Torch:
     device: str = "cpu"
     compiled: bool = False
     family: str = "torch"
-    arithmetic: frozenset[str] = frozenset({"float16", "float32", "float64"})
+    arithmetic: frozenset[str] = frozenset({"bfloat16", "float16", "float32", "float64"})
     levels: tuple[str, ...] = ("all",)
     threaded: bool = True
     tf32: bool = False

@@ -22,13 +22,13 @@ Array = NDArray[np.float64]
 
 TOLERANCE: Final = 1e-6
 """How far mean and std of the graph may be from the sidecar's, absolute below 1 and relative above."""
-_OF_HALVES: Final = 1e-3
-"""The same, relative, for a graph whose weights are float16: two of its constants are rounded to 11 bits."""
+_OF_HALVES: Final = {TensorProto.FLOAT16: 1e-3, TensorProto.BFLOAT16: 1e-2}
+"""The same, relative, for a graph whose weights are of half the bits: two constants are rounded to 11 bits or 8."""
 _OPSET: Final = 17
 _CONSTANTS: Final = 10_000  # elements of a constant; a normalisation has one a feature
 # These give what they take, for features in their range: types, limits and shapes change, values do not.
 _SAME: Final = {"Identity", "Cast", "Dropout", "Clip", "Flatten", "Reshape", "Squeeze", "Unsqueeze"}
-_FLOATS: Final = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16)
+_FLOATS: Final = (TensorProto.FLOAT, TensorProto.DOUBLE, *_OF_HALVES)
 # Nodes that exporters leave unfolded between the constants.
 _FOLDED: Final = {*_SAME, "Add", "Sub", "Mul", "Div", "Neg", "Sqrt", "Reciprocal", "Concat", "Transpose", "Pow"}
 
@@ -58,15 +58,20 @@ def graph_normalises(graph: GraphProto, mean: Sequence[float], std: Sequence[flo
         their_mean, their_std = -found.shift / found.scale, 1.0 / found.scale
         both = np.concatenate([their_mean, their_std])
         goal = np.concatenate([goal_mean[found.columns], goal_std[found.columns]])
-        may_differ = _OF_HALVES * np.abs(goal) if _has_halves(graph) else TOLERANCE * np.maximum(1.0, np.abs(goal))
+        halves = _halves(graph)
+        may_differ = halves * np.abs(goal) if halves else TOLERANCE * np.maximum(1.0, np.abs(goal))
         if np.all(np.abs(both - goal) <= may_differ):
             return True
     return False
 
 
-def _has_halves(graph: GraphProto) -> bool:
-    held = [*graph.initializer, *(a.t for node in graph.node for a in node.attribute if a.HasField("t"))]
-    return any(tensor.data_type == TensorProto.FLOAT16 for tensor in held)
+def _halves(graph: GraphProto) -> float:
+    """How coarse the graph's constants are, relative; 0 if none is of half the bits."""
+    attributes = [a for node in graph.node for a in node.attribute]
+    held = {tensor.data_type for tensor in (*graph.initializer, *(a.t for a in attributes if a.HasField("t")))}
+    # Constants of bfloat16 were written out as float32.
+    held |= {a.i for a in attributes if a.name == "to" and a.i == TensorProto.BFLOAT16}
+    return max((_OF_HALVES[kind] for kind in held if kind in _OF_HALVES), default=0.0)
 
 
 def _affine_values(graph: GraphProto, width: int) -> Iterator[_Value]:

@@ -14,6 +14,7 @@ from tinyvmaf.errors import ModelError
 from tinyvmaf.model.contract import IR_VERSIONS, LARGEST, MAX_FEATURES, MAX_NODES, OPSET, ml
 from tinyvmaf.model.contract.graph import graph_faults
 from tinyvmaf.model.contract.words import in_one_line, quoted, type_name
+from tinyvmaf.model.third_party import bfloat16
 from tinyvmaf.model.third_party.newer import MICROSOFT, NEWER, OF_THE_QUANTISER
 
 OPSETS: Final = range(7, onnx.defs.onnx_opset_version() + 1)
@@ -47,6 +48,8 @@ class Original:
     """Bytes of the file and its external data."""
     external: tuple[str, ...]
     """Names of the files with its external data."""
+    bfloat16: bool = False
+    """Whether bfloat16 arithmetic was written out."""
 
     def data(self) -> bytes:
         """The model as one file, with its own names."""
@@ -103,6 +106,7 @@ def _read_original(path: Path, width: int) -> Original:
         raise ModelError(f"{path}: output {quoted(score.name)} has a fixed batch of {shape[0]}; it must be symbolic")
     if uncertainty:
         graph.output.append(uncertainty)
+    halves = bfloat16.written_out(model)
     # From this IR version on, weights need not be inputs.
     model.ir_version = max(model.ir_version, IR_VERSIONS[0])
     # Undefined names in it must not be satisfied by the nodes that `adopt` adds.
@@ -120,6 +124,7 @@ def _read_original(path: Path, width: int) -> Original:
         opset,
         len(data) + sum(size for _, size in external),
         tuple(name for name, _ in external),
+        halves,
     )
 
 
