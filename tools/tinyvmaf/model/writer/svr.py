@@ -1,7 +1,7 @@
 """Writes a teacher's SVR as ONNX with float64 inside. Students are compared with it."""
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 from onnx import TensorProto
 
 from tinyvmaf.model.contract import INPUT, OUTPUT
@@ -29,10 +29,7 @@ def svr_model(teacher: Teacher, model_id: str) -> bytes:
     """
     graph = Graph()
     if has_exact_form(teacher.svr):
-        ends = Domain(teacher.features).bounds()[1]
-        # ADM and VIF reach this end without enhancement. The clip at twice of it is beyond their ends in the domain.
-        ends = np.where(ends < 2.0 * NO_GAIN_END, np.minimum(ends, NO_GAIN_END), ends)
-        add_exact_svr(graph, teacher.svr, ends)
+        add_exact_svr(graph, teacher.svr, upper_ends(teacher))
     else:
         y = add_svr(graph, graph.node("Cast", [INPUT], "features_f64", to=TensorProto.DOUBLE), teacher.svr)
         graph.node("Cast", [y], OUTPUT, to=TensorProto.FLOAT)
@@ -46,6 +43,15 @@ def svr_model(teacher: Teacher, model_id: str) -> bytes:
             "teacher_sha256": teacher.sha256,
         },
     )
+
+
+def upper_ends(teacher: Teacher) -> NDArray[np.float64]:
+    """Each feature's upper end for `add_exact_svr`, `[F]`.
+
+    ADM and VIF reach theirs without enhancement. The clip at twice of it is beyond their ends in the domain.
+    """
+    ends = Domain(teacher.features).bounds()[1]
+    return np.where(ends < 2.0 * NO_GAIN_END, np.minimum(ends, NO_GAIN_END), ends)
 
 
 def add_svr(graph: Graph, x: str, svr: Svr) -> str:

@@ -14,7 +14,7 @@ a score of 0 that can be any number of ULP. Here all values are integers below `
 The loss is about 1e-5 VMAF points a frame; the final float32 loses 4e-6 on a score of 100.
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,42 @@ _HIGH: Final = 6
 _LOW: Final = 22
 _SLOPE_EXTRA: Final = 26
 _MOST: Final = 2**53
+
+
+class Loss(NamedTuple):
+    """How far the graph may be from the SVR."""
+
+    moved: NDArray[np.float64]
+    """`[F]`: the graph takes a row that is at most so far from the one it is given, in normalised features."""
+    points: float
+    """The error of the score of that row, in VMAF points."""
+
+
+def largest_loss(svr: Svr, highest: NDArray[np.float64]) -> Loss:
+    """A bound of what the graph of `add_exact_svr` loses, for features from 0 to its clip.
+
+    Each term of the kernel's error is one line of the code above: floors, tables, the last digit's square, and the
+    rounded support vectors. The kernel is at most 1 and falls by at most 1 a unit of distance.
+    """
+    root = np.sqrt(svr.gamma)
+    last = float(np.ceil(2.0**_INPUT_BITS * highest.min()))
+    exponents = np.floor(np.log2(last / highest)).astype(np.int64) - 1
+    # A slope is off by half of 2^-26 units a step, the intercept by as much, and the floor of z by half a unit.
+    units = 0.5 + 2.0 ** -(_SLOPE_EXTRA + 1) * (last + 2.0)
+    moved = 0.5 * np.ldexp(1.0, -exponents) * np.abs(svr.slopes[1:]) + 2.0**-_Z * units / root
+    slopes = np.abs(svr.slopes[1:]) * root
+    z = slopes * np.ldexp(last, -exponents) + np.abs(svr.intercepts[1:]) * root + 2.0**-20
+    distance = 2.0 * z.sum() * 2.0 ** -(_Z + _MORE + 1) + 2.0 * 2.0 ** (-2 * _Z) + 2.0**-_DISTANCE
+    tables = 2.0 * 0.5 * 2.0**-_KERNEL
+    floors = 2.0 * 2.0**-_KERNEL
+    square = 0.5 * 2.0 ** (-2 * _FINE)
+    kernel = distance + tables + floors + square
+    size = float(np.abs(svr.coefficients / svr.slopes[0]).sum())
+    coefficients = 0.5 * 2.0**-_LOW * len(svr.coefficients)
+    sums = 3.0 * 2.0 ** -(_HIGH + _KERNEL)
+    assert svr.clip is not None
+    output = max(map(abs, svr.clip)) * 2.0**-24
+    return Loss(moved, float(size * kernel * (1.0 + 2.0**-20) + coefficients + sums + output))
 
 
 def has_exact_form(svr: Svr) -> bool:

@@ -137,6 +137,20 @@ class Domain:
         x[:, [columns[base] for base in _VIF]] = np.where(amplified[:, None], ends, vif)
         return x
 
+    def may_meet(self, low: ArrayLike, high: ArrayLike) -> NDArray[np.bool_]:
+        """Which boxes of rows may contain a row of the domain, bool `[N]`: False only of a box that has none.
+
+        Args:
+            low, high: the smallest and the largest value of each feature in each box, float64 `[N, F]`.
+        """
+        lowest, highest = np.asarray(low, dtype=np.float64), np.asarray(high, dtype=np.float64)
+        out = np.ones(len(lowest), dtype=np.bool_)
+        for column in self._order():
+            # Each limit rises with the features that it depends on.
+            least, most = self._limits(lowest, column)[0], self._limits(highest, column)[1]
+            out &= (highest[:, column] >= least - 2.0 * _SLACK) & (lowest[:, column] <= most + 2.0 * _SLACK)
+        return out
+
     def excess_in_words(self, row: ArrayLike) -> str:
         """Which features of a row, `[F]`, are beyond their limits, and by how much; empty inside."""
         values = np.asarray(row, dtype=np.float64)
