@@ -1,8 +1,9 @@
-"""Operators that are not of the contract's opset, written out by those that are.
+"""Operators that are not of the contract, written out by those that are.
 
 onnx's version converter brings a graph to an older opset, except for operators that did not exist then. Each is
 replaced by what the operator specification defines it to be (https://onnx.ai/onnx/operators/). Those of ONNX Runtime's
 quantiser are replaced by the same between DequantizeLinear and QuantizeLinear, which ONNX Runtime fuses to them again.
+Split, which has several outputs, is a Gather for each.
 """
 
 import math
@@ -13,6 +14,8 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, helper, numpy_helper
+
+from tinyvmaf.errors import ModelError
 
 
 class _Expansion:
@@ -126,7 +129,7 @@ _EXPANSIONS: Final[Mapping[str, Callable[..., str]]] = {
     "RMSNormalization": _rms,
     "Swish": _swish,
 }
-NEWER: Final = frozenset(_EXPANSIONS)
+NEWER: Final = frozenset({*_EXPANSIONS, "Split"})
 """These operators: allowed in a third-party file, and written out when it is adopted."""
 _OF_THE_QUANTISER: Final[Mapping[str, Callable[..., str]]] = {
     f"{MICROSOFT}.QGemm": _quantized_gemm,
@@ -143,6 +146,42 @@ def _name(node: NodeProto) -> str:
     return f"{node.domain}.{node.op_type}" if node.domain else node.op_type
 
 
+def _parts(graph: onnx.GraphProto, node: NodeProto, kind: onnx.TypeProto.Tensor | None) -> list[NodeProto]:
+    """A Split as a Gather for each output; adds their indices to the graph.
+
+    Raises:
+        ModelError: how long the parts are is not known before it runs.
+    """
+    attributes = {one.name: helper.get_attribute_value(one) for one in node.attribute}
+    axis, count = attributes.get("axis", 0), len(node.output)
+    constants = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
+    constants |= {
+        one.output[0]: numpy_helper.to_array(a.t)
+        for one in graph.node
+        for a in one.attribute
+        if one.op_type == "Constant" and a.HasField("t")
+    }
+    dims = list(kind.shape.dim) if kind is not None and kind.HasField("shape") else []
+    length = dims[axis].dim_value if -len(dims) <= axis < len(dims) else 0
+    if len(node.input) > 1 and node.input[1]:
+        lengths = constants[node.input[1]].tolist() if node.input[1] in constants else []
+    else:
+        part = -(-length // count)
+        lengths = list(attributes.get("split", [*[part] * (count - 1), length - part * (count - 1)]))
+    if not length or len(lengths) != count or sum(lengths) != length or min(lengths) < 1:
+        raise ModelError(
+            f"Split of {node.input[0]!r} into {count} parts: their lengths are not known before it runs",
+            hint="split the features, by lengths that are constants",
+        )
+    made, start = list[NodeProto](), 0
+    for i, (name, size) in enumerate(zip(node.output, lengths, strict=True)):
+        places = f"{node.output[0] or node.input[0]}/Split/{i}"
+        graph.initializer.append(numpy_helper.from_array(np.arange(start, start + size), places))
+        made += [helper.make_node("Gather", [node.input[0], places], [name], axis=axis)] if name else []
+        start += size
+    return made
+
+
 def written_out(model: ModelProto, opset: int) -> list[str]:
     """Replace newer operators, in place.
 
@@ -156,13 +195,18 @@ def written_out(model: ModelProto, opset: int) -> list[str]:
     if not any(_name(node) in NEWER | OF_THE_QUANTISER for node in model.graph.node):
         return []
     inferred = onnx.shape_inference.infer_shapes(model).graph
-    kinds = {v.name: v.type.tensor_type.elem_type for v in (*inferred.input, *inferred.value_info, *inferred.output)}
+    known = {v.name: v.type.tensor_type for v in (*inferred.input, *inferred.value_info, *inferred.output)}
     nodes, found = list[NodeProto](), set[str]()
     for node in model.graph.node:
         if _name(node) not in NEWER | OF_THE_QUANTISER:
             nodes.append(node)
             continue
-        kind = onnx.TensorProto.FLOAT if node.domain else kinds.get(node.input[0], onnx.TensorProto.FLOAT)
+        found.add(node.op_type)
+        if node.op_type == "Split":
+            nodes += _parts(model.graph, node, known.get(node.input[0]))
+            continue
+        plain = node.domain or node.input[0] not in known
+        kind = onnx.TensorProto.FLOAT if plain else known[node.input[0]].elem_type
         dtype = helper.tensor_dtype_to_np_dtype(kind)
         to = _Expansion(node, dtype)
         attributes = {one.name: helper.get_attribute_value(one) for one in node.attribute}
@@ -179,7 +223,6 @@ def written_out(model: ModelProto, opset: int) -> list[str]:
                 one.attribute.extend(kept)
         nodes += to.nodes
         model.graph.initializer.extend(to.constants)
-        found.add(node.op_type)
     del model.graph.node[:]
     model.graph.node.extend(nodes)
     kept_domains = [one for one in model.opset_import if one.domain != MICROSOFT]
