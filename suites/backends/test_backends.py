@@ -200,7 +200,7 @@ def test_two_independent_engines_ran(
     """Of two families: an engine always agrees with itself, and often with its relatives."""
     only = pytestconfig.getoption("--engine")
     asked = {*(only or ()), *(pytestconfig.getoption("--require-engine") or ())}
-    families, left_out, scores = {}, [], dict[str, Rows]()
+    families, left_out, scores = {}, [], dict[tuple[str, str], Rows]()
     few, most = some_rows[: OF_BATCH[1]], int(bounds.for_subject("backends.ulp", candidate).value)
     for engine in engines.all_engines():
         if only and engine.name not in asked:
@@ -222,19 +222,21 @@ def test_two_independent_engines_ran(
             )
             continue
         try:
-            scores[f"{engine.name} at level all"] = ran_on(candidate, engine, Settings(), few)
+            scores[engine.name, Settings().optimisation] = ran_on(candidate, engine, Settings(), few)
         except (ModelError, EngineDiedError):
             continue  # the tests of that engine say so
         families[engine.family] = engine.name
-    name = next(iter(scores), "").partition(" ")[0]
+    name = next(iter(scores), ("", ""))[0]
     if name and any(apart(one, other).max() > most for one, other in combinations(scores.values(), 2)):
         with suppress(ModelError):
             for level in engines.find(name).levels:
-                label = f"{name} at level {level}"
-                scores.setdefault(label, ran_on(candidate, engines.find(name), Settings(optimisation=level), few))
+                scores.setdefault(
+                    (name, level), ran_on(candidate, engines.find(name), Settings(optimisation=level), few)
+                )
     if odd := engine_agreement.odd_one_out(scores, most):
-        others = ", ".join(one for one in scores if one != odd)
-        note(f"{model}: {odd} differs from all others, which agree: suspect it before the model. Others: {others}")
+        others = ", ".join(one for one in (f"{n} at level {level}" for n, level in scores) if one not in odd)
+        who = " and ".join(odd)
+        note(f"{model}: {who} differs from all others, which agree: suspect it before the model. Others: {others}")
     if left_out and not candidate.adopted:
         note(f"{model}: has {candidate.proof.arithmetic}, so by its sidecar not for {', '.join(left_out)}")
     if not families:

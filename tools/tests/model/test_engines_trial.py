@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from numpy.typing import NDArray
 
 from tinyvmaf.measure.engine_agreement import odd_one_out
 from tinyvmaf.model.engines import find
@@ -62,8 +63,16 @@ def test_a_refusal_is_no_crash() -> None:
 
 
 def test_one_that_differs_from_all_others_is_named() -> None:
+    """An engine, or some levels of one; of two nobody knows which."""
     right, wrong = np.ones(3, np.float32), np.full(3, np.nan, np.float32)
-    assert odd_one_out({"a": right, "b": wrong, "c": right}, 2) == "b"
-    assert odd_one_out({"a": right, "b": right, "c": right}, 2) == ""
-    assert odd_one_out({"a": right, "b": wrong}, 2) == "", "nobody knows which of two"
-    assert odd_one_out({"a": right, "b": wrong, "c": right * 2}, 2) == ""
+
+    def odd(**scores: NDArray[np.float32]) -> list[str]:
+        return odd_one_out({(name[0], name[1:] or "all"): found for name, found in scores.items()}, 2)
+
+    assert odd(a=right, b=wrong, c=right) == ["b at level all"]
+    assert odd(a=wrong, ax=wrong, ay=right, b=right) == ["a at level all", "a at level x"]
+    assert odd(a=wrong, ax=wrong, b=right, c=right) == ["a at level all", "a at level x"]
+    assert odd(a=right, b=right, c=right) == []
+    assert odd(a=right, b=wrong) == []
+    assert odd(a=right, ax=wrong) == []
+    assert odd(a=right, b=wrong, c=right * 2) == []

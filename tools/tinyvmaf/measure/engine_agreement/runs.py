@@ -44,18 +44,21 @@ def in_batches(session: Session, rows: NDArray[np.float32], batch: int) -> NDArr
     return np.concatenate([all_scores(session, rows[i : i + batch]) for i in range(0, len(rows), batch)])
 
 
-def odd_one_out(scores: Mapping[str, NDArray[np.float32]], bound: int) -> str:
-    """The one that differs from all others, which agree within a bound in ULP; empty if there is none.
+def odd_one_out(scores: Mapping[tuple[str, str], NDArray[np.float32]], bound: int) -> list[str]:
+    """The levels of one engine that differ from all else, which agrees within a bound in ULP; none if nobody can tell.
 
     Args:
-        scores: float32 `[N]` on the same rows, by what computed them.
+        scores: float32 `[N]` on the same rows, by engine and optimisation level.
     """
-    for odd in scores if len(scores) > 2 else ():
-        first, *others = (found for name, found in scores.items() if name != odd)
-        alike = all(apart(first, other).max() <= bound for other in others)
-        if alike and min(apart(scores[odd], other).max() for other in (first, *others)) > bound:
-            return odd
-    return ""
+    for engine in {engine: None for engine, _ in scores}:
+        first, *others = [found for (name, _), found in scores.items() if name != engine] or [None]
+        if first is None or any(apart(first, other).max() > bound for other in others):
+            continue
+        own = {level: found for (name, level), found in scores.items() if name == engine}
+        odd = [level for level, found in own.items() if apart(first, found).max() > bound]
+        if odd and len(scores) - len(odd) > 1:
+            return [f"{engine} at level {level}" for level in odd]
+    return []
 
 
 def load(subject: Subject, engine: Engine, settings: Settings = DEFAULT) -> Session:
