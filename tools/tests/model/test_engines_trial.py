@@ -1,6 +1,7 @@
 """An engine that crashes or hangs on a model is named, and ends nothing else."""
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tinyvmaf.measure.engine_agreement import odd_one_out
-from tinyvmaf.model.engines import find
+from tinyvmaf.model.engines import Availability, find, trial
 from tinyvmaf.model.engines.trial import EngineDiedError, check_survives
 
 from .engine_samples import IDENTITY
@@ -55,6 +56,29 @@ def test_a_crash_and_a_hang_are_told(script: str, how: str, tmp_path: Path, monk
         with pytest.raises(EngineDiedError, match=how):
             check_survives("onnxruntime-cpu", script.encode(), 1, seconds=1.0)
     check_survives("numpy", b"", 1)  # cannot crash, so it is not tried
+
+
+def test_what_survived_is_not_tried_again_and_what_died_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In later runs. Another version of the engine, and another model, are tried."""
+    log = tmp_path / "log"
+
+    def tries(status: int, *, model: bytes = b"m", version: str = "1") -> int:
+        log.write_text("", encoding="utf-8")
+        python = tmp_path / "python"
+        python.write_text(f"#!/bin/sh\necho tried >> {log}\nexit {status}\n", encoding="utf-8")
+        python.chmod(0o755)
+        monkeypatch.setattr(sys, "executable", str(python))
+        monkeypatch.setattr(type(find("opencv")), "available", lambda _: Availability(True, version=version))
+        trial._death.cache_clear()  # another run
+        with suppress(EngineDiedError):
+            check_survives("opencv", model, 1)
+        return log.read_text(encoding="utf-8").count("tried")
+
+    assert [tries(3), tries(3), tries(0), tries(0)] == [1, 1, 1, 0]
+    assert [tries(0, version="2"), tries(0, version="2")] == [1, 0]
+    assert tries(0, model=b"another") == 1
+    monkeypatch.setenv("TINYVMAF_CACHE", str(log))  # no folder
+    assert [tries(0), tries(0)] == [1, 1]
 
 
 def test_a_refusal_is_no_crash() -> None:

@@ -51,11 +51,11 @@ def odd_one_out(scores: Mapping[tuple[str, str], NDArray[np.float32]], bound: in
         scores: float32 `[N]` on the same rows, by engine and optimisation level.
     """
     for engine in {engine: None for engine, _ in scores}:
-        first, *others = [found for (name, _), found in scores.items() if name != engine] or [None]
-        if first is None or any(apart(first, other).max() > bound for other in others):
+        others = [found for (name, _), found in scores.items() if name != engine]
+        if not others or any(apart(others[0], other).max() > bound for other in others):
             continue
         own = {level: found for (name, level), found in scores.items() if name == engine}
-        odd = [level for level, found in own.items() if apart(first, found).max() > bound]
+        odd = [level for level, found in own.items() if apart(others[0], found).max() > bound]
         if odd and len(scores) - len(odd) > 1:
             return [f"{engine} at level {level}" for level in odd]
     return []

@@ -7,14 +7,19 @@ Seen: OpenCV 5.0.0 dies of SIGSEGV when it reads PyTorch's GELU, z * (0.5 * (1 +
 """
 
 import functools
+import platform
 import signal
 import subprocess
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 import numpy as np
+import pyarrow as pa
 
+from tinyvmaf.data.store import Store, default_folder, key_of
+from tinyvmaf.files import file_sha256, sha256
 from tinyvmaf.model.engines import find
 from tinyvmaf.model.engines.protocol import EngineError, Settings
 
@@ -30,7 +35,7 @@ class EngineDiedError(EngineError):
 
 
 def check_survives(engine: str, model: bytes, width: int, *, seconds: float = SECONDS) -> None:
-    """Try an engine on a model, once in this process; nothing is tried of engines that cannot crash.
+    """Try an engine on a model, once for each version of it; nothing is tried of engines that cannot crash.
 
     Args:
         engine: its name.
@@ -50,7 +55,36 @@ def check_survives(engine: str, model: bytes, width: int, *, seconds: float = SE
 
 @functools.lru_cache(maxsize=256)
 def _death(engine: str, model: bytes, width: int, seconds: float) -> str:
-    """How an engine ends on a model; empty if it survives."""
+    """How an engine ends on a model; empty if it survives, which is remembered in the store."""
+    key = _key(engine, model, width)
+    with suppress(OSError):
+        if Store(default_folder()).get(key) is not None:
+            return ""
+    if how := _tried(engine, model, width, seconds):
+        return how  # of a busy machine, perhaps: it is tried again in the next run
+    with suppress(OSError):  # the store cannot be written
+        about = {"kind": "trial", "engine": engine, "model": sha256(model)}
+        Store(default_folder()).put(key, pa.table({"survived": [True]}), about)
+    return ""
+
+
+def _key(engine: str, model: bytes, width: int) -> str:
+    """What it depends on whether an engine survives a model: both, this package's code of engines, and the machine."""
+    here = Path(__file__).parent
+    return key_of(
+        {
+            "kind": "trial",
+            "engine": [engine, find(engine).available().version],
+            "model": sha256(model),
+            "width": width,
+            "code": {path.name: file_sha256(path) for path in sorted(here.glob("*.py"))},
+            "python": platform.python_version(),
+            "machine": [*platform.uname()[:1], *platform.uname()[2:]],
+        }
+    )
+
+
+def _tried(engine: str, model: bytes, width: int, seconds: float) -> str:
     command = [sys.executable, "-m", "tinyvmaf.model.engines.trial", engine, str(width)]
     try:
         done = subprocess.run(command, input=model, capture_output=True, timeout=seconds, check=False)
