@@ -297,6 +297,19 @@ def test_a_file_that_cannot_be_a_candidate_is_refused(model: onnx.ModelProto, me
         adopted(write(tmp_path, model, PLAIN))
 
 
+def test_a_fixed_batch_is_refused_with_what_exporters_call_it(tmp_path: Path) -> None:
+    with pytest.raises(ModelError) as raised:
+        adopted(write(tmp_path, network(batch=1), PLAIN))
+    assert all(word in str(raised.value.hint) for word in ("dynamic_shapes=", "dynamic_axes=", "Keras"))
+
+
+def test_a_sidecar_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    """As editors on Windows write one."""
+    path = write(tmp_path, network(), PLAIN)
+    path.with_suffix(".json").write_text(json.dumps(PLAIN), encoding="utf-8-sig")
+    assert np.abs(scores(path) - truth(ROWS)).max() < 1e-4
+
+
 @given(cut=st.integers(0, 10_000), junk=st.binary(max_size=40))
 @example(cut=4205, junk=b"\x80")  # a name that is not UTF-8
 @settings(max_examples=60, deadline=None)

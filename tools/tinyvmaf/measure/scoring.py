@@ -1,8 +1,8 @@
 """Scores of a pair by tiny models, and by teachers that libvmaf's filter does not run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,13 @@ from tinyvmaf.vmaf.pooling import PooledMetric, pool
 from tinyvmaf.vmaf.teacher import Teacher
 
 if TYPE_CHECKING:
+    from tinyvmaf.model.engines import OnnxRuntimeCpu
     from tinyvmaf.model.subject import Subject
+
+NOTICED: Final = 6.0
+"""VMAF points: about a just noticeable difference."""
+_ROUNDING: Final = 0.01  # points: sums in another order stay far below
+_ALONE: Final = 32  # frames that are scored alone too
 
 
 @dataclass(frozen=True)
@@ -34,16 +40,48 @@ class TinyScores:
     """`[T]`: how far each frame is outside the domain of the features whose domain is known; 0 inside."""
     furthest: str
     """Which features of the frame that is furthest outside are beyond their limits; empty if none is."""
+    alone: Mapping[int, float]
+    """Scores of some frames that were given to the model alone, by frame."""
+    teacher: str = ""
+    """The id of its teacher, if the pair was scored with it."""
+    truth: NDArray[np.float64] | None = None
+    """`[T]`: that teacher's scores."""
 
     @property
-    def warning(self) -> str:
-        """That frames are outside the domain, and how far; empty if none is."""
+    def warnings(self) -> list[str]:
+        """Why the scores may be wrong: frames outside the domain, far from the teacher, or that depend on others."""
+        return [text for text in (self._outside(), self._off(), self._batch()) if text]
+
+    def _outside(self) -> str:
         if not self.furthest:
             return ""
         count, frame = int((self.outside > 0.0).sum()), int(self.outside.argmax())
         return (
             f"{count} of {len(self.scores)} frames are outside the domain, where nothing is promised of {self.id}; "
             f"furthest is frame {frame}: {self.furthest}"
+        )
+
+    def _off(self) -> str:
+        if self.truth is None:
+            return ""
+        off = np.abs(self.scores - self.truth)
+        if off.max() <= NOTICED:
+            return ""
+        frame, count = int(off.argmax()), int((off > NOTICED).sum())
+        return (
+            f"{self.id} is more than {NOTICED:g} points from {self.teacher} on {count} of {len(off)} frames, "
+            f"{off.mean():.2f} in the mean; furthest is frame {frame}: {self.scores[frame]:.2f} for "
+            f"{self.truth[frame]:.2f}"
+        )
+
+    def _batch(self) -> str:
+        off = {frame: abs(score - self.scores[frame]) for frame, score in self.alone.items()}
+        frame = max(off, key=lambda one: off[one], default=0)
+        if not off or off[frame] <= _ROUNDING:
+            return ""
+        return (
+            f"a score of {self.id} depends on the frames that it is given together: "
+            f"frame {frame} is {self.scores[frame]:.2f} with all {len(self.scores)}, and {self.alone[frame]:.2f} alone"
         )
 
 
@@ -69,8 +107,13 @@ def pooled(name: str, values: NDArray[np.float64], table: FrameTable) -> PooledM
     return PooledMetric(min=known["min"], max=known["max"], mean=known["mean"], harmonic_mean=known["harmonic_mean"])
 
 
-def run(model: "Subject", features: NDArray[np.float64]) -> NDArray[np.float64]:
+def run(
+    model: "Subject", features: NDArray[np.float64], session: "OnnxRuntimeCpu | None" = None
+) -> NDArray[np.float64]:
     """Scores `[T]`, VMAF points, of features `[T, F]`.
+
+    Args:
+        session: of that model; None for a new one.
 
     Raises:
         ModelError: the model cannot be loaded, or a score is not finite.
@@ -79,7 +122,7 @@ def run(model: "Subject", features: NDArray[np.float64]) -> NDArray[np.float64]:
     from tinyvmaf.model.engines.protocol import NotFiniteError
 
     try:
-        return OnnxRuntimeCpu(model.data).run(features).astype(np.float64)
+        return (session or OnnxRuntimeCpu(model.data)).run(features).astype(np.float64)
     except NotFiniteError as error:
         row = int(np.flatnonzero(~np.isfinite(error.scores))[0])
         raise ModelError(
@@ -105,11 +148,28 @@ def tiny_scores(model: "Subject", table: FrameTable, teachers: Sequence[Teacher]
         ModelError: the model cannot be loaded.
         LogError: one of its features was not measured.
     """
+    from tinyvmaf.model.engines import OnnxRuntimeCpu
+
     features = table.features(model.features)
     known = {f.name: f for f in (*CANONICAL_FEATURES, *(f for teacher in teachers for f in teacher.features))}
     ranged = [name for name in model.features if name in known and _has_range(known[name])]
     domain, rows = Domain(tuple(known[name] for name in ranged)), table.features(ranged or CANONICAL)
     outside = domain.distance(rows) if domain.features else np.zeros(len(rows))
     furthest = domain.excess_in_words(rows[outside.argmax()]) if outside.any() else ""
-    scores = run(model, features)
-    return TinyScores(model.id, sha256(model.data), list(model.features), scores, outside, furthest)
+    session = OnnxRuntimeCpu(model.data)
+    scores = run(model, features, session)
+    some = np.unique(np.linspace(0, len(features) - 1, _ALONE).astype(int)).tolist()
+    alone = {frame: float(run(model, features[frame : frame + 1], session)[0]) for frame in some}
+    own = next((teacher for teacher in teachers if teacher.id == model.teacher_id), None)
+    truth = None if own is None else teacher_scores(own, table)
+    return TinyScores(
+        model.id,
+        sha256(model.data),
+        list(model.features),
+        scores,
+        outside,
+        furthest,
+        alone,
+        model.teacher_id if own else "",
+        truth,
+    )

@@ -9,6 +9,7 @@ from types import FrameType
 from typing import Final
 
 from tinyvmaf import __version__
+from tinyvmaf.app.cli.parser import Parser
 from tinyvmaf.errors import TinyvmafError
 
 _COMMANDS: Final = {
@@ -43,7 +44,7 @@ def parser(command: str = "") -> argparse.ArgumentParser:
     """The whole command line; for the name of a command only what its module adds, which takes a fraction of the time
     to import.
     """
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="tinyvmaf",
         description=_DESCRIPTION,
         epilog=_EXAMPLES,

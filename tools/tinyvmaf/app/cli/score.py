@@ -136,8 +136,8 @@ def _run(arguments: argparse.Namespace) -> int:
         print()
     else:
         _print(table, scores, tiny, ffmpeg)
-    if tiny is not None and tiny.warning:
-        print(f"tinyvmaf: warning: {tiny.warning}", file=sys.stderr)
+    for warning in [] if tiny is None else tiny.warnings:
+        print(f"tinyvmaf: warning: {warning}", file=sys.stderr)
     return 0
 
 

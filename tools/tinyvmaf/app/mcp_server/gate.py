@@ -26,7 +26,7 @@ from tinyvmaf.files import home
 from tinyvmaf.judge.verdict import COULD_NOT_RUN, FAIL, PASS, STOPPED, VERDICT_FILE
 from tinyvmaf.model.third_party import FeedOptions
 
-Suite = Literal["golden", "contract", "backends", "loso", "latency", "corpus"]
+Suite = Literal["golden", "contract", "backends", "loso", "external", "latency", "corpus"]
 """Without `mcp`, which would run itself, and `selftest`, which tests the gates and no model."""
 _WITHOUT_MODEL: Final = ("corpus",)
 _OPTIONS: Final[Mapping[str, Sequence[str]]] = {"backends": ("-n", "2"), "latency": ("--benchmark-quiet",)}

@@ -103,7 +103,7 @@ def _read_original(path: Path, width: int) -> Original:
         listed = _rank(shape) if shape is None or len(shape) not in (1, 2) else f"{shape[1]} columns"
         raise ModelError(f"{path}: output {quoted(score.name)} has {listed}; a candidate gives [frames] or [frames, 1]")
     if isinstance(shape[0], int):
-        raise ModelError(f"{path}: output {quoted(score.name)} has a fixed batch of {shape[0]}; it must be symbolic")
+        raise _fixed(f"{path}: output {quoted(score.name)}", shape[0])
     if uncertainty:
         graph.output.append(uncertainty)
     halves = bfloat16.written_out(model)
@@ -165,7 +165,7 @@ def _features(path: Path, inputs: Sequence[ValueInfoProto], width: int) -> tuple
             takes = "[frames] or [frames, 1] for each feature" if alone else "[frames, features]"
             raise ModelError(f"{where} has {_rank(shape)}; a candidate takes {takes}")
         if isinstance(shape[0], int):
-            raise ModelError(f"{where} has a fixed batch of {shape[0]}; it must be symbolic")
+            raise _fixed(where, shape[0])
         columns = 1 if alone else width
         if len(shape) == 2 and isinstance(shape[1], int) and shape[1] != columns:
             named = "it is of one feature" if alone else f"{width} features are named"
@@ -174,6 +174,14 @@ def _features(path: Path, inputs: Sequence[ValueInfoProto], width: int) -> tuple
     if len(found) > 1:
         raise ModelError(f"{path}: its inputs are of several types or ranks; a candidate's are of one")
     return found.pop()
+
+
+def _fixed(where: str, batch: int) -> ModelError:
+    return ModelError(
+        f"{where} has a fixed batch of {batch}; it must be symbolic",
+        hint="export it again: torch.onnx.export(..., dynamo=True, dynamic_shapes=({0: 'N'},)), or with dynamo=False "
+        "dynamic_axes={input: {0: 'N'}, output: {0: 'N'}}; in Keras, Input(shape=(features,)) without a batch size",
+    )
 
 
 def _outputs(path: Path, graph: GraphProto) -> tuple[ValueInfoProto, ValueInfoProto | None]:

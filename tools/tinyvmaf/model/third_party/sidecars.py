@@ -62,7 +62,7 @@ def read_sidecar(sidecar: Path | None) -> dict[str, Any]:
     try:
         if sidecar.stat().st_size > _LARGEST:
             raise UndescribedError(f"{sidecar} has {sidecar.stat().st_size} bytes; a sidecar has at most {_LARGEST}")
-        content = json.loads(sidecar.read_text(encoding="utf-8"))
+        content = json.loads(sidecar.read_text(encoding="utf-8-sig"))  # editors on Windows write a BOM
     except (OSError, ValueError, RecursionError) as error:
         raise UndescribedError(f"{sidecar}: {getattr(error, 'strerror', None) or error}") from error
     if not isinstance(content, dict):

@@ -1,4 +1,6 @@
-"""A model that gives no number for a frame is named, with the frame and what to type."""
+"""What is said of a model whose scores of a clip cannot be right, with the frame and the numbers."""
+
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,3 +31,27 @@ def test_a_score_that_is_not_finite_names_model_and_frame() -> None:
     with pytest.raises(ModelError, match=r"tinyvmaf_nano gives nan for frame 1: \[0\.0") as caught:
         scoring.run(subject, rows)
     assert "-k contract" in str(caught.value.hint)
+
+
+def tiny(**more: Any) -> scoring.TinyScores:
+    scores = np.array([50.0, 60.0, 70.0])
+    return scoring.TinyScores("theirs", "", [], scores, np.zeros(3), "", **{"alone": {}} | more)
+
+
+def test_a_model_that_is_far_from_its_teacher_is_warned_of_with_numbers() -> None:
+    truth = np.array([52.0, 67.0, 85.0])
+    assert tiny(teacher="vmaf_v0.6.1", truth=truth).warnings == [
+        "theirs is more than 6 points from vmaf_v0.6.1 on 2 of 3 frames, 8.00 in the mean; "
+        "furthest is frame 2: 70.00 for 85.00"
+    ]
+    assert tiny(teacher="vmaf_v0.6.1", truth=truth - [0, 6, 14]).warnings == []
+    assert tiny().warnings == []
+
+
+def test_a_model_whose_scores_depend_on_their_batch_is_warned_of() -> None:
+    """0.01 points is more than sums in another order make."""
+    assert tiny(alone={0: 50.009, 2: 69.5}).warnings == [
+        "a score of theirs depends on the frames that it is given together: frame 2 is 70.00 with all 3, "
+        "and 69.50 alone"
+    ]
+    assert tiny(alone={0: 50.009}).warnings == []

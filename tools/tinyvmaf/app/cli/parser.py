@@ -1,0 +1,39 @@
+"""argparse's parser, which says what a mistyped command, option or choice may have meant."""
+
+import argparse
+import difflib
+import re
+from collections.abc import Iterable
+from typing import Final, NoReturn
+
+_UNKNOWN: Final = re.compile(r"unrecognized arguments: (.*)", re.DOTALL)
+_CHOICE: Final = re.compile(r"invalid choice: '(.*?)' \(choose from (.*)\)", re.DOTALL)
+_NEAR: Final = 0.6
+
+
+class Parser(argparse.ArgumentParser):
+    """An `ArgumentParser` whose errors end with the nearest command, option or choice."""
+
+    def error(self, message: str) -> NoReturn:
+        """As the base class: prints usage and message, and exits with status 2."""
+        found = list[str]()
+        if unknown := _UNKNOWN.search(message):
+            options = sorted(self._options())
+            for word in unknown[1].split():
+                found += _near(word.partition("=")[0], options) if word.startswith("-") else []
+        elif choice := _CHOICE.search(message):
+            found = _near(choice[1], [one.strip("' ") for one in choice[2].split(",")])
+        super().error(f"{message}; did you mean {' and '.join(dict.fromkeys(found))}?" if found else message)
+
+    def _options(self) -> set[str]:
+        """The options of this parser and of its commands: the top one reports what a command does not know."""
+        found = set(self._option_string_actions)
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                for parser in action.choices.values():
+                    found |= parser._options()
+        return found
+
+
+def _near(word: str, known: Iterable[str]) -> list[str]:
+    return difflib.get_close_matches(word, list(known), n=1, cutoff=_NEAR)
