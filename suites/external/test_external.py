@@ -9,6 +9,7 @@ from tinyvmaf.judge.bounds import Bounds
 from tinyvmaf.judge.external_shown import bound_of, not_held, summary, summary_of_column, without_a_feature
 from tinyvmaf.judge.outcomes import compare, hold
 from tinyvmaf.judge.plugin import Evidence, Judge, NotChecked, Note
+from tinyvmaf.judge.standing_in import Ask, bias_outcome
 from tinyvmaf.measure.external import HeldSet, LacksError, SetRows, hold_column, nearest_teacher
 from tinyvmaf.model.subject import Subject
 
@@ -86,7 +87,10 @@ def test_every_frame_is_scored_as_the_teacher_does(
         reproduce=again,
     )
     rmse = hold(bound_of(bounds, "frame_rmse", subject), who, {"all frames": found.rmse}, reproduce=again)
+    ask = Ask(functools.partial(bounds.for_subject, subject=subject), who, again)
     outcomes = [frames, rmse]
+    if len(found.scored.got):
+        outcomes.append(bias_outcome(ask, "external.bias", [found.scored]))
     if (correlation := found.plcc) is None:
         also_not_checked(f"{who}: PLCC: the teacher's scores hardly vary")
     else:

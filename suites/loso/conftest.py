@@ -14,7 +14,9 @@ from tinyvmaf.judge.bounds import Bound, Bounds
 from tinyvmaf.judge.loso_shown import WITHOUT_RECIPE, write_report
 from tinyvmaf.judge.plugin import NotChecked
 from tinyvmaf.judge.selection import asked_subjects, fits_opinions, subjects_of
+from tinyvmaf.judge.standing_in import Ask, frames_of
 from tinyvmaf.measure.loso import LosoReport, OpinionReport, Trial, trial_of, trial_of_recipe
+from tinyvmaf.measure.standing_in import Probed, Scored
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.train.recipes import Recipe, named_recipes
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
@@ -128,3 +130,25 @@ def searched(trial: Trial, registered: Subject, not_checked: NotChecked) -> tupl
     if not trial.compared_with_teacher:
         not_checked(f"{registered.id}: its difference from the teacher: it fits opinions, or has scores of clips only")
     return trial.searched
+
+
+@pytest.fixture
+def ask(trial: Trial, bound: Callable[[str], Bound]) -> Ask:
+    """Who is judged, by which bounds."""
+    return Ask(bound, trial.id, f"tox -e loso -- {'' if trial.subject else f'--recipe {trial.id} '}-k '{trial.id}'")
+
+
+@pytest.fixture
+def held(trial: Trial, against_teacher: LosoReport, not_checked: NotChecked) -> list[Scored]:
+    """Frames of the corpus by the folds and by the file, and rows of the domain by the file."""
+    if "frame" not in against_teacher.pooled:
+        not_checked(f"{trial.id}: scores of frames: it has scores of clips only")
+    return frames_of(trial) + ([trial.probed.sample] if trial.subject is not None else [])
+
+
+@pytest.fixture
+def probed(trial: Trial, registered: Subject, not_checked: NotChecked) -> Probed:
+    """What the file says of rows of its teacher's domain."""
+    if trial.recipe is not None and trial.recipe.architecture.per_clip:
+        not_checked(f"{registered.id}: rows of the domain: it has scores of clips only")
+    return trial.probed

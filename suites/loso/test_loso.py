@@ -81,7 +81,7 @@ def test_viewers_are_met_better_than_by_a_cubic_of_the_teacher(
     judge(hold(bound("loso.opinions"), trial.id, measured, reproduce=reproduce(trial)))
 
 
-def test_no_frame_is_off_by_what_viewers_notice(
+def test_no_frame_is_far_off(
     trial: Trial,
     against_teacher: LosoReport,
     bound: BoundOf,
@@ -103,7 +103,7 @@ def test_no_frame_is_off_by_what_viewers_notice(
 
 
 @pytest.mark.usefixtures("registered")
-def test_nothing_in_the_domain_is_off_by_what_viewers_notice(
+def test_nothing_in_the_domain_is_far_off(
     trial: Trial, searched: tuple[float, list[float]], bound: BoundOf, judge: Judge, note: Note
 ) -> None:
     """Also where no clip is: a search of the teacher's domain for the row that the file gets most wrong."""

@@ -30,6 +30,8 @@ SUITES = ("golden/test_models.py", "suites/contract", "suites/loso", "--tb=nativ
 QUICK = """
 import tinyvmaf.vmaf.domain.search as _c
 import tinyvmaf.measure.agreement.bootstrap as _b
+import tinyvmaf.measure.standing_in.probes as _p
+_p.probes_of.__defaults__ = (10_000, 40)
 _b.cluster_bootstrap.__kwdefaults__['resamples'] = 20
 _c.SEARCH_SEEDS = (1001,)
 _c.worst_difference.__kwdefaults__.update(samples=10_000, starts=50, steps=20)
@@ -47,7 +49,7 @@ _t.fold_models = fitted
 @pytest.fixture(autouse=True)
 def _quick(copy: Path) -> None:
     """A copy whose gates try fewer examples, and every twelfth frame of the corpus."""
-    edit(copy / "suites/contract/test_contract.py", "\nEXAMPLES = 100\n", "\nEXAMPLES = 3\n")
+    edit(copy / "suites/contract/test_contract.py", "\nEXAMPLES = 100\n", "\nEXAMPLES = 6\n")
     corpus = copy / "fixtures/corpus/features.parquet"
     data = dataset.read(corpus)
     dataset.write(corpus, data.table.filter(np.isin(data.table["frame"].to_numpy() % 12, 0)), data.provenance)

@@ -184,7 +184,7 @@ def a_worker_dies(copy: Path) -> None:
             "no gate golden.recrod; did you mean golden.record?",
         ),
         (bounds("value = 4", "value = nan"), (), COULD_NOT_RUN, "[golden.published]: value nan is outside"),
-        (bounds("value = 6.0", "value = -6.0"), (), COULD_NOT_RUN, "[golden.near]: value -6 is outside"),
+        (bounds("value = 3.0", "value = -3.0"), (), COULD_NOT_RUN, "[golden.near]: value -3 is outside"),
         (bounds("value = 0.97", 'value = 0.97\ndirection = "any"'), (), COULD_NOT_RUN, "unknown key 'direction'"),
         (no_record, ("-x",), COULD_NOT_RUN, "has no record"),
         (a_worker_dies, ("-n", "1", "--max-worker-restart", "0"), FAIL, "crashed"),

@@ -20,9 +20,12 @@ from .conftest import Gate
 
 MODEL = "fixtures/third_party/quickvmaf.onnx"
 FAIL, COULD_NOT_RUN = 1, 10
-# What it fails, and nothing else: it is 90 points off where no clip of the corpus was, and NaN at the end of float32.
+# What it fails, and nothing else. It follows its teacher on clips but for a frame of 3.4 points; it is 4 points off on
+# identical pictures, 6 on a golden frame, 90 where no clip of the corpus was, and NaN at the end of float32.
 FAILS = {
-    "loso.domain_max_error",
+    *(f"loso.{gate}" for gate in ("frame_max_error", "domain_max_error", "top_max_error", "identical", "against")),
+    *(f"loso.{gate}" for gate in ("bias", "rmse", "stretch", "band_srocc", "reversed", "reversal")),
+    "golden.near",
     "contract.any_finite_input_gives_a_finite_score_in_range",
     "contract.extreme_features_give_a_finite_score_in_range",
 }

@@ -8,7 +8,7 @@ this project; `ADOPTED` ones with a sidecar as other projects write it. `ELSEWHE
 """
 
 # Each module enters its breaks into the table.
-from . import elsewhere, files, registered, third_party
+from . import elsewhere, files, registered, stand_ins, third_party
 from .making import ADOPTED, ELSEWHERE, ENGINES, FILE, GOOD, NOBODY, REGISTERED, TABLE, Break, Made, nothing, row
 
 TABLE.sort(key=lambda one: (REGISTERED, FILE, ADOPTED, ENGINES, ELSEWHERE).index(one.kind))
@@ -28,5 +28,6 @@ __all__ = [
     "nothing",
     "registered",
     "row",
+    "stand_ins",
     "third_party",
 ]

@@ -233,7 +233,7 @@ def _judge(run: Record, model: str, seen: dict[str, Any], *, waived: bool) -> No
     }
     own = promise("frame_max_error", 0.3, model)
     for gate, name in (
-        (bounds.for_("loso.frame_max_error"), "test_no_frame_is_off"),
+        (bounds.for_("loso.frame_max_error"), "test_no_frame_is_far_off"),
         (own, "test_promises_are_kept"),
     ):
         _add(run, model, "loso", name, [hold(gate, model, worst, reproduce=again)])

@@ -64,7 +64,7 @@ def test_a_stranger_is_held_to_what_loso_asks_and_to_its_promise(tmp_path: Path)
     assert bound_of(bounds, "frame_plcc", mine()).value == bounds.for_("loso.plcc").value
     promised = bound_of(bounds, "frame_max_error", mine(frame_max_error=0.5))
     assert (promised.value, promised.table) == (0.5, "promised in the sidecar")
-    assert bound_of(bounds, "frame_max_error", mine(frame_max_error=50.0)).value == 6.0
+    assert bound_of(bounds, "frame_max_error", mine(frame_max_error=50.0)).value == 3.0
     assert bound_of(bounds, "frame_plcc", mine(frame_plcc=0.999999)).value == 0.97  # of other clips it says nothing
 
 

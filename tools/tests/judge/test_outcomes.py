@@ -52,7 +52,7 @@ def test_a_failure_says_everything_that_is_needed() -> None:
     text = outcome.explain()
     for words in (
         "model on clip",
-        "43 of 50 values outside <= 6 VMAF points",
+        "46 of 50 values outside <= 3 VMAF points",
         "max |d| 49",
         "frame 49",
         "why this bound: a model that nobody has recorded",

@@ -180,7 +180,7 @@ def test_the_bound_is_drawn_or_named_as_outside_of_the_chart() -> None:
         if outcome["gate"] == "sidecar.frame_max_error":
             outcome["value"] = 60.0
     text = Parsed(page(run, evidence)).text
-    assert re.search(r"The bound, ±6 by loso.frame_max_error, is outside of this chart: \d+ times the largest", text)
+    assert re.search(r"The bound, ±3 by loso.frame_max_error, is outside of this chart: \d+ times the largest", text)
 
 
 def test_each_part_says_if_it_was_not_measured() -> None:

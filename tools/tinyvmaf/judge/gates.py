@@ -162,6 +162,13 @@ GATES: Final = {
         ),
         Gate("external.frame_max_error", "|d| of a score of a frame, model against its teacher", _POINTS, 0.0, 20.0),
         Gate("external.frame_rmse", "RMSE of the frames of a set, model against its teacher", _POINTS, 0.0, 20.0),
+        Gate(
+            "external.bias",
+            "size of the mean error of a set, of all scores and of each band of the teacher's",
+            _POINTS,
+            0.0,
+            10.0,
+        ),
         Gate("external.frame_plcc", "PLCC of the frames of a set", "", 0.5, 1.0, "at least"),
         Gate("external.clip_max_error", "|d| of a score of a clip, model against its teacher", _POINTS, 0.0, 20.0),
         Gate("loso.plcc", "mean PLCC of the sources held out", "", 0.5, 1.0, "at least"),
@@ -182,6 +189,47 @@ GATES: Final = {
             0.0,
             20.0,
         ),
+        Gate(
+            "loso.bias", "size of the mean error, of all scores and of each band of the teacher's", _POINTS, 0.0, 10.0
+        ),
+        Gate("loso.rmse", "RMSE of all scores and of each band of the teacher's", _POINTS, 0.0, 10.0),
+        Gate(
+            "loso.stretch",
+            "by how much the least-squares slope widens or narrows the teacher's range, of all scores and of each band",
+            _POINTS,
+            0.0,
+            10.0,
+        ),
+        Gate("loso.top_max_error", "largest error of a row that the teacher puts above 90", _POINTS, 0.0, 10.0),
+        Gate(
+            "loso.clip_max_error", "largest error of a clip, in each band of the teacher's scores", _POINTS, 0.0, 10.0
+        ),
+        Gate("loso.band_srocc", "SROCC within each band of the teacher's scores", "", 0.5, 1.0, "at least"),
+        Gate(
+            "loso.reversed",
+            "share of pairs in the other order, of those that the teacher puts a point or more apart above 90",
+            "of the pairs",
+            0.0,
+            0.1,
+        ),
+        Gate(
+            "loso.reversal",
+            "by how much the worse of two rows is above the better one that the teacher puts a point or more above it, "
+            "above 90",
+            _POINTS,
+            0.0,
+            10.0,
+        ),
+        Gate("loso.against", "movement against the teacher along a path of its domain", _POINTS, 0.0, 10.0),
+        Gate(
+            "loso.resolution",
+            "distinct scores, to 0.01, in each band of the teacher's",
+            "scores a point of the teacher",
+            1.0,
+            100.0,
+            "at least",
+        ),
+        Gate("loso.identical", "error of pictures that are their own reference, motion 0 to 30", _POINTS, 0.0, 10.0),
         Gate(
             "loso.leaked_rows",
             "share of a held-out source's distinct rows that its model was trained on",

@@ -12,6 +12,7 @@ from tinyvmaf.files import sha256
 from tinyvmaf.measure import environment
 from tinyvmaf.measure.agreement import plcc
 from tinyvmaf.measure.external.rows import Floats, SetRows
+from tinyvmaf.measure.standing_in import Scored
 from tinyvmaf.model.engines import OnnxRuntimeCpu, all_scores
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.train.recipes import Recipe, read_recipe, recipe_ids
@@ -60,6 +61,12 @@ class HeldSet:
     def clip_means(self) -> tuple[Floats, Floats]:
         """The teacher's and the model's, `[C]` each."""
         return self.of.clip_means(self.of.expected), self.got if self.per_clip else self.of.clip_means(self.got)
+
+    @property
+    def scored(self) -> Scored:
+        """The frames with a finite score."""
+        rows = np.flatnonzero(self._finite)
+        return Scored("frames", self.of.expected[rows], self.got[rows], lambda row: self.of.labels[rows[row]])
 
     @property
     def _finite(self) -> NDArray[np.bool_]:

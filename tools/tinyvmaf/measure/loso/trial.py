@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinyvmaf.data.corpus.splits import leave_one_source_out
 from tinyvmaf.data.dataset import Dataset
@@ -17,6 +18,7 @@ from tinyvmaf.errors import CouldNotRunError, TinyvmafError
 from tinyvmaf.measure.loso.evaluate import LosoError, evaluate, evaluate_recipe
 from tinyvmaf.measure.loso.opinions import MIN_SOURCES, OpinionReport
 from tinyvmaf.measure.loso.report import LosoReport
+from tinyvmaf.measure.standing_in import Probed, Probes, probes_of
 from tinyvmaf.model.engines import OnnxRuntimeCpu, all_scores
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.train.folds import FitRequest, FoldModel, fold_models
@@ -129,10 +131,24 @@ class Trial:
     @cached_property
     def searched(self) -> Found:
         """The largest difference of the file from its teacher in the teacher's domain."""
+        return largest_difference(self._score_of_the_file(), self.teacher)
+
+    @cached_property
+    def probes(self) -> Probes:
+        """Rows of the teacher's domain, with its scores."""
+        return probes_of(self.teacher)
+
+    @cached_property
+    def probed(self) -> Probed:
+        """What the file says of the probes."""
+        return self.probes.of(self._score_of_the_file())
+
+    def _score_of_the_file(self) -> Callable[[NDArray[np.float32]], NDArray[np.floating]]:
+        """A function from rows in the teacher's order to the scores of the file."""
         assert self.subject is not None
         engine = OnnxRuntimeCpu(self.subject.data)
         inverse = np.argsort([self.features.index(feature) for feature in self.teacher.feature_names])
-        return largest_difference(lambda rows: all_scores(engine, rows[:, inverse]), self.teacher)
+        return lambda rows: all_scores(engine, rows[:, inverse])
 
     def _evaluated(self, models: list[FoldModel]) -> LosoReport:
         if self.recipe is None:
