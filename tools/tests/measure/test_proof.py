@@ -12,7 +12,7 @@ from tinyvmaf.measure.proof.boxes import BoxBounds, first_boxes
 from tinyvmaf.measure.proof.branching import Branching
 from tinyvmaf.measure.proof.gaussians import Gaussians, TaylorOfBoxes
 from tinyvmaf.measure.proof.polynomials import basis
-from tinyvmaf.measure.proof.proving import provable
+from tinyvmaf.measure.proof.proving import differences, provable
 from tinyvmaf.model.engines import OnnxRuntimeCpu
 from tinyvmaf.vmaf.domain import Domain
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
@@ -62,9 +62,9 @@ def test_bounds_of_boxes_hold_at_rows_inside(name: str, size: float, teacher: Te
     data = (MODEL / f"{name}.onnx").read_bytes()
     radius = np.full(6, size)
     z, rows = random_boxes(teacher, radius, 3_000, 7)
-    found = BoxBounds(provable(data, teacher), Gaussians(teacher), radius, Domain(teacher.features).bounds()[1]).bounds(
-        z
-    )
+    found = BoxBounds(
+        provable(data, teacher, teacher.feature_names), Gaussians(teacher), radius, Domain(teacher.features).bounds()[1]
+    ).bounds(z)
     off = OnnxRuntimeCpu(data).run(rows.astype(np.float32)).astype(np.float64) - teacher.predict(rows)
     assert (off <= found.above).all()
     assert (-off <= found.below).all()
@@ -74,16 +74,17 @@ def test_a_claim_is_proven_or_a_row_breaks_it(teacher: Teacher) -> None:
     data = (MODEL / "tinyvmaf_nano.onnx").read_bytes()
     domain, gaussians = Domain(teacher.features), Gaussians(teacher)
     cells, radius = first_boxes(domain, gaussians)
-    model = provable(data, teacher)
-    proven = Branching(model, gaussians, domain, radius, 0.5).settle(cells[::400])
+    model = provable(data, teacher, teacher.feature_names)
+    apart = differences(data, teacher, teacher.feature_names)
+    proven = Branching(model, gaussians, domain, radius, 0.5, apart).settle(cells[::400])
     assert proven.settled == pytest.approx(1.0)
     assert not proven.left
     assert 0.3 < proven.proven <= 0.5
-    broken = Branching(model, gaussians, domain, radius, 0.02).settle(cells[::400])
+    broken = Branching(model, gaussians, domain, radius, 0.02, apart).settle(cells[::400])
     assert broken.candidates
     size, row = broken.candidates[0]
     off = OnnxRuntimeCpu(data).run(np.array([row], dtype=np.float32))[0] - teacher.predict([row])[0]
-    assert abs(abs(off) - size) < 0.2
+    assert abs(off) == size > 0.02
     assert domain.contains([row]).all()
 
 
@@ -99,4 +100,4 @@ def test_an_operator_without_a_proof_is_named(teacher: Teacher) -> None:
     model = onnx.load(MODEL / "tinyvmaf_nano.onnx")
     next(node for node in model.graph.node if node.op_type == "Abs").op_type = "Sin"
     with pytest.raises(NoProofError, match="Sin"):
-        provable(model.SerializeToString(), teacher)
+        provable(model.SerializeToString(), teacher, teacher.feature_names)

@@ -1,4 +1,4 @@
-"""Bounds of |model - teacher| on boxes of feature rows, and how the domain is cut into boxes."""
+"""Differences of |model - teacher| on boxes of feature rows, and how the domain is cut into boxes."""
 
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
@@ -60,10 +60,12 @@ class ProvableNetwork:
 
     def on_boxes(self, teacher: Gaussians, radius: Floats, largest: Floats) -> OnBoxes:
         """See `Provable`."""
+        if (self.network.ceiling < largest).any():
+            raise NoProofError("the model clips a feature inside of the domain")
         return NetworkOnBoxes(self.network, teacher.slopes, teacher.intercepts, radius, largest)
 
 
-class Bounds(NamedTuple):
+class Differences(NamedTuple):
     """Of N boxes."""
 
     above: Floats
@@ -77,7 +79,7 @@ class Bounds(NamedTuple):
 
 
 class BoxBounds:
-    """Bounds on boxes of one size, half widths `radius` `[F]` in normalised features."""
+    """Differences on boxes of one size, half widths `radius` `[F]` in normalised features."""
 
     def __init__(self, model: Provable, teacher: Gaussians, radius: Floats, largest: Floats) -> None:
         """Prepare what all boxes of this size share."""
@@ -91,8 +93,8 @@ class BoxBounds:
         self._taylor = TaylorOfBoxes(teacher, wide)
         self._model = model.on_boxes(teacher, wide, largest)
 
-    def bounds(self, z: Floats) -> Bounds:
-        """Bounds on boxes about centres `[N, F]`.
+    def bounds(self, z: Floats) -> Differences:
+        """Differences on boxes about centres `[N, F]`.
 
         With `a` the model and `b` the teacher before their clips, the clipped scores differ by at most `a - b` if both
         have one clip, and by at most what their ranges allow.
@@ -120,7 +122,7 @@ class BoxBounds:
             above, below = np.minimum(above, np.maximum(most, 0.0)), np.minimum(below, np.maximum(-least, 0.0))
         cut = (b.steepness(apart) + model.blame).argmax(axis=0)
         middle = np.clip(model.polynomials[0], *self._clip) - np.clip(teacher[0], *self._teacher_clip)
-        return Bounds(above, below, cut, middle)
+        return Differences(above, below, cut, middle)
 
 
 def first_boxes(domain: Domain, teacher: Gaussians) -> tuple[Floats, Floats]:

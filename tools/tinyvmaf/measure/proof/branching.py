@@ -12,10 +12,12 @@ from tinyvmaf.measure.proof.gaussians import Gaussians
 from tinyvmaf.measure.proof.polynomials import Floats
 from tinyvmaf.vmaf.domain import Domain
 
-_BATCH: Final = 1024
+_BATCH: Final = 512
 # A box that was halved so often is not halved again: a half width of about 1e-5.
 _MOST_SPLITS: Final = 90
 _CANDIDATES: Final = 20
+# A centre is evaluated if the polynomials differ there by so much of the bound.
+_SUSPECT: Final = 0.6
 
 Splits = tuple[int, ...]
 """How often a box was halved, by feature."""
@@ -32,7 +34,7 @@ class Progress:
     settled: float = 0.0
     """Volume that is proven or outside of the domain, as a share of the boxes that were given."""
     candidates: list[tuple[float, list[float]]] = field(default_factory=list)
-    """Rows at which the difference seems to exceed the bound: (about how much, row), the worst first."""
+    """Rows at which the difference exceeds the bound: (difference, row), the worst first."""
     left: list[tuple[list[float], Splits]] = field(default_factory=list)
     """Some of the boxes that are not proven: centre and splits."""
 
@@ -40,13 +42,23 @@ class Progress:
 class Branching:
     """A claim: |model - teacher| <= bound on the domain."""
 
-    def __init__(self, model: Provable, teacher: Gaussians, domain: Domain, radius: Floats, bound: float) -> None:
+    def __init__(
+        self,
+        model: Provable,
+        teacher: Gaussians,
+        domain: Domain,
+        radius: Floats,
+        bound: float,
+        differences: Callable[[Floats], Floats],
+    ) -> None:
         """Take a claim.
 
         Args:
             radius: half widths of the boxes to start from, `[F]`, in normalised features.
             bound: in points.
+            differences: |model - teacher| at rows `[N, F]`, as an engine computes it: `[N]`, in points.
         """
+        self._differences = differences
         self._model, self._teacher, self._domain = model, teacher, domain
         self._radius, self._bound = radius, bound
         self._largest = domain.bounds()[1]
@@ -58,7 +70,7 @@ class Branching:
         return radius
 
     def of_size(self, splits: Splits) -> BoxBounds:
-        """Bounds on boxes of one size."""
+        """Differences on boxes of one size."""
         if splits not in self._sizes:
             if len(self._sizes) > 400:  # each takes about 1 MB
                 self._sizes.clear()
@@ -92,7 +104,7 @@ class Branching:
             if not len(batch):
                 continue
             still_open = self._look(progress, splits, batch, share, waiting)
-            if time.monotonic() > until or len(progress.candidates) >= _CANDIDATES:
+            if time.monotonic() > until or progress.candidates:
                 progress.left += [(z.tolist(), splits) for z in still_open[:_CANDIDATES]]
                 break
             if tell is not None and not tell(progress):
@@ -124,13 +136,15 @@ class Branching:
         return still_open
 
     def _keep_candidates(self, progress: Progress, batch: Floats, middle: Floats) -> None:
-        over = np.flatnonzero(np.abs(middle) > self._bound)
-        if not len(over):
-            return
+        over = np.flatnonzero(~(np.abs(middle) <= _SUSPECT * self._bound))
         rows = self._teacher.to_rows(batch[over]).astype(np.float32).astype(np.float64)
-        inside = self._domain.contains(rows)
-        found = sorted(zip(np.abs(middle[over])[inside].tolist(), rows[inside].tolist(), strict=True), reverse=True)
-        progress.candidates = sorted([*progress.candidates, *found[:_CANDIDATES]], reverse=True)[:_CANDIDATES]
+        rows = rows[self._domain.contains(rows)]
+        if not len(rows):
+            return
+        sizes = self._differences(rows)
+        broken = ~(sizes <= self._bound)
+        found = sorted(zip(sizes[broken].tolist(), rows[broken].tolist(), strict=True), reverse=True)
+        progress.candidates = sorted([*progress.candidates, *found], reverse=True)[:_CANDIDATES]
 
 
 def _next(waiting: dict[Splits, list[Floats]]) -> Splits:

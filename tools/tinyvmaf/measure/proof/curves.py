@@ -63,18 +63,25 @@ class Piecewise:
         return np.asarray(out)
 
     def slopes(self, low: Floats, high: Floats) -> tuple[Floats, Floats]:
-        """The derivative is piecewise linear: its extremes are at the ends and on both sides of each knot inside."""
-        points = [low, high, *(np.clip(hinge.knot, low, high) for hinge in self.hinges)]
-        found = [self._slope(point, right) for point in points for right in (False, True)]
+        """The derivative is piecewise linear: its extremes are at the ends and at knots inside, or beside them."""
+        found = [self._slope(low), self._slope(high)]
+        for knot in {hinge.knot for hinge in self.hinges}:
+            inside = self._slope(np.float64(knot))
+            jump = sum(hinge.weight for hinge in self.hinges if hinge.knot == knot and hinge.power == 1)
+            within = (low <= knot) & (high >= knot)
+            found += [np.where(within, inside, found[0])]
+            if jump:  # the slope on the right of the knot
+                found += [np.where(within, inside + jump, found[0])]
         return np.minimum.reduce(found), np.maximum.reduce(found)
 
-    def _slope(self, t: Floats, right: bool) -> Floats:
+    def _slope(self, t: Any) -> Floats:
+        """The derivative, at a knot that on its left."""
         out = self.base[1] + 2.0 * self.base[2] * t
         for hinge in self.hinges:
             if hinge.power == 2:
                 out = out + 2.0 * hinge.weight * np.maximum(t - hinge.knot, 0.0)
             else:
-                out = out + hinge.weight * ((t >= hinge.knot) if right else (t > hinge.knot))
+                out = out + hinge.weight * (t > hinge.knot)
         return np.asarray(out)
 
     def ends(self, low: Floats, high: Floats) -> tuple[Floats, Floats]:

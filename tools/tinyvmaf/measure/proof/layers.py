@@ -1,12 +1,13 @@
 """A graph as layers: sums with weights, then an activation, and so on, and a clip at the end."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinyvmaf.measure.proof.curves import Curve, Piecewise
-from tinyvmaf.measure.proof.pieces import IDENTITY, Pieces
+from tinyvmaf.measure.proof.pieces import IDENTITY, NoProofError, Pieces
 from tinyvmaf.measure.proof.polynomials import Floats
 
 HALF = Pieces((), ((-0.5, 0.0, 0.0),))
@@ -26,16 +27,23 @@ class Activation:
     floored: bool = False
     """Whether the last stage is floored too."""
 
-    def exact(self, t: Floats) -> Floats:
-        """With its floors, `t` of any shape."""
-        for number, stage in enumerate(self.stages):
-            t = stage.value(np.floor(t) if number else t)
-        if not self.stages:
-            t = self.curve.value(t)
-        return np.floor(t) if self.floored else t
+    def at_fixed(self, t: Floats) -> tuple[Floats, Floats]:
+        """The value of sums `t` where the first stage is constant, with its floors, and the value's error.
+
+        A value that is too near to a whole number to floor it in float64 counts as the middle of both.
+        """
+        value = self.stages[0].value(t)
+        for stage in self.stages[1:]:
+            near = np.rint(value)  # `activation_of` has seen to it that no other constant is so near
+            value = stage.value(np.where(_beside(value, near), near, np.floor(value)))
+        if not self.floored:
+            return value, np.zeros(value.shape)
+        near = np.rint(value)
+        unsure = (value != near) & _beside(value, near)
+        return np.where(unsure, near - 0.5, np.floor(value)), 0.5 * unsure
 
     def rounding(self, low: Floats, high: Floats) -> tuple[Floats, NDArray[np.bool_]]:
-        """How far `exact` may be from `curve` for sums in an interval, and where `exact` has one value there."""
+        """How far its values may be from `curve` for sums in an interval, and where the first stage is constant."""
         error = np.zeros(low.shape)
         fixed = np.zeros(low.shape, dtype=np.bool_)
         for number, stage in enumerate(self.stages):
@@ -52,7 +60,19 @@ class Activation:
 
 
 @dataclass(frozen=True)
-class Layer:
+class Rounding:
+    """What the rounding of a model's own arithmetic is relative to."""
+
+    weights: Floats
+    """`[H, inputs]`: of each weight the sum of |terms| that it was added up from."""
+    bias: Floats
+    """`[H]`."""
+    operations: int
+    """How many operations follow each other; each may lose a unit."""
+
+
+@dataclass(frozen=True)
+class NetworkLayer:
     """`activation(weights x + bias)`."""
 
     weights: Floats
@@ -60,6 +80,7 @@ class Layer:
     bias: Floats
     """`[H]`."""
     activation: Activation
+    rounding: Rounding
 
 
 @dataclass(frozen=True)
@@ -68,15 +89,29 @@ class Network:
 
     steps: Floats | None
     """`[F]`: how many steps of the first floor a unit of each feature has; None if features are not floored."""
-    ceiling: float
-    """The clip of the features in steps; infinite without one."""
-    layers: tuple[Layer, ...]
+    ceiling: Floats
+    """`[F]`: where the model clips each feature; infinite where it does not."""
+    layers: tuple[NetworkLayer, ...]
     weights: Floats
     """`[H]` of the score."""
     bias: float
     clip: tuple[float, float]
+    rounding: Rounding
+    """Of the score before its clip."""
     unit: float = 0.0
     """Largest relative error of one operation: 0 where each operation is exact, 2^-24 in float32."""
+
+    def with_columns(self, columns: list[int]) -> "Network":
+        """The same model of features in another order: feature number i is its column `columns[i]`."""
+        first = self.layers[0]
+        rounding = replace(first.rounding, weights=first.rounding.weights[:, columns])
+        first = replace(first, weights=first.weights[:, columns], rounding=rounding)
+        steps = None if self.steps is None else self.steps[columns]
+        return replace(self, layers=(first, *self.layers[1:]), steps=steps, ceiling=self.ceiling[columns])
+
+
+def _beside(value: Any, whole: Any, by: float = 1e-9) -> Any:
+    return np.abs(value - whole) <= by * np.maximum(np.abs(value), 1.0)
 
 
 def smooth_form(stages: list[Pieces], floored: bool) -> Pieces:
@@ -89,6 +124,9 @@ def smooth_form(stages: list[Pieces], floored: bool) -> Pieces:
 
 def activation_of(stages: list[Pieces], floored: bool) -> Activation:
     """An activation from what stands between the floors of a graph."""
+    for c0, c1, c2 in stages[0].quadratics:
+        if not c1 and not c2 and c0 != round(c0) and _beside(np.float64(c0), np.rint(c0), 1e-6):
+            raise NoProofError(f"an activation is clipped at {c0!r}, next to a whole number, and then floored")
     curve = smooth_form(stages, floored).as_curve()
     if len(stages) == 1 and not floored:
         return Activation(curve)

@@ -13,11 +13,12 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from tinyvmaf.measure.proof.layers import Layer, Network
-from tinyvmaf.measure.proof.polynomials import Basis, Floats, basis, sums_by_degree
+from tinyvmaf.measure.proof.layers import Network, NetworkLayer
+from tinyvmaf.measure.proof.polynomials import Basis, Floats, basis
 
 _KEPT: Final = 3  # degree of the polynomials between layers
 _TINY: Final = 1e-300
+_OUTPUT: Final = 2.0**-24  # the score is float32
 # Relative rounding of this computation in float64, per operation; a layer has fewer than 4,000 on the way to a number.
 _ROUNDING: Final = 4000 * 2.0**-53
 
@@ -61,7 +62,8 @@ class NetworkOnBoxes:
         first = network.layers[0]
         self._weights = first.weights / slopes
         self._bias = first.bias - first.weights @ (intercepts / slopes)
-        self._terms = (np.abs(first.weights) @ largest + np.abs(self._weights) @ np.abs(intercepts))[:, None]
+        normalising = np.abs(self._weights) @ np.abs(intercepts)
+        self._terms = (first.rounding.weights @ largest + first.rounding.bias + normalising)[:, None]
         reach = np.abs(self._weights) @ radius
         self._reach = np.maximum(reach, _TINY)[:, None]
         directions = self._weights * radius / self._reach
@@ -72,9 +74,11 @@ class NetworkOnBoxes:
         self._mixing: list[Floats] = []
         if len(network.layers) > 1:  # the powers of all sums, times the next layer's weights
             next_weights = network.layers[1].weights
+            kept_powers = self._powers[: _KEPT + 1]
             self._mixing = [
-                (next_weights[:, None, :] * part[None]).reshape(-1, part.shape[1]) for part in self._powers[: _KEPT + 1]
+                (next_weights.T[:, :, None] * part.T[:, None]).reshape(len(part.T), -1) for part in kept_powers
             ]
+            self._products = _Products(self._basis)
 
     def enclose(self, z: Floats) -> Enclosures:
         """The model on boxes about centres `[N, F]`."""
@@ -89,25 +93,25 @@ class NetworkOnBoxes:
             return self._finish(np.concatenate(weighted), [passed])
         high = np.abs(coefficients[4])
         passed = passed._replace(errors=passed.errors + high, replaced=passed.replaced + high)
-        count = len(z)
-        width = len(layers[1].bias)
-        mixed = [(mix @ c).reshape(width, -1, count) for mix, c in zip(self._mixing, coefficients, strict=False)]
-        polynomials = np.concatenate(mixed, axis=1)
+        shape = (len(z), len(layers[1].bias), -1)
+        mixed = [(c.T @ mix).reshape(shape) for c, mix in zip(coefficients, self._mixing, strict=False)]
+        kept = np.concatenate(mixed, axis=2)
         way = [passed]
         spread = passed.errors
         for number, layer in enumerate(layers[1:], 1):
-            polynomials[:, 0] += layer.bias[:, None]
-            around, terms = np.abs(layer.weights) @ spread, np.abs(layer.weights) @ passed.size
+            kept[:, :, 0] += layer.bias
+            around = np.abs(layer.weights) @ spread
+            terms = layer.rounding.weights @ passed.size + layer.rounding.bias[:, None]
             weights = scores[None] if number + 1 == len(layers) else layers[number + 1].weights
-            polynomials, passed = self._compose(layer, polynomials, around, terms, weights)
+            kept, passed = self._compose(layer, kept, around, terms, weights)
             spread = passed.errors + np.maximum(np.abs(passed.least), np.abs(passed.most)) * around
             way.append(passed)
-        out = np.zeros((len(self._basis.exponents), count))
-        out[: polynomials.shape[1]] = polynomials[0]
+        out = np.zeros((len(self._basis.exponents), len(z)))
+        out[: kept.shape[2]] = kept[:, 0].T
         return self._finish(out, way)
 
     def _activate(
-        self, layer: Layer, centre: Floats, radius: Floats, terms: Floats, degree: int
+        self, layer: NetworkLayer, centre: Floats, radius: Floats, terms: Floats, degree: int
     ) -> tuple[list[Floats], _Passed]:
         """A layer's activation on its sums: coefficients in tau, and errors.
 
@@ -117,8 +121,7 @@ class NetworkOnBoxes:
             degree: of the polynomials.
         """
         activation = layer.activation
-        count = layer.weights.shape[1] + 2
-        rounding = (2.0 * count * self._network.unit + _ROUNDING) * (terms + np.abs(layer.bias)[:, None])
+        rounding = (2.0 * layer.rounding.operations * self._network.unit + _ROUNDING) * terms
         low, high = centre - radius - rounding, centre + radius + rounding
         coefficients, replaced = activation.curve.approximate(centre, radius, degree)
         floors, fixed = activation.rounding(low, high)
@@ -126,9 +129,9 @@ class NetworkOnBoxes:
         least, most = activation.curve.slopes(low - moved, high + moved)
         errors = replaced + floors
         if fixed.any():
-            exact = activation.exact(centre)
+            exact, unsure = activation.at_fixed(centre)
             coefficients = [np.where(fixed, 0.0 if k else exact, c) for k, c in enumerate(coefficients)]
-            errors, replaced = np.where(fixed, 0.0, errors), np.where(fixed, 0.0, replaced)
+            errors, replaced = np.where(fixed, unsure, errors), np.where(fixed, 0.0, replaced)
             least, most = np.where(fixed, 0.0, least), np.where(fixed, 0.0, most)
         steep = np.maximum(np.abs(least), np.abs(most))
         size = np.abs(np.stack(coefficients)).sum(axis=0) + errors
@@ -136,22 +139,21 @@ class NetworkOnBoxes:
         return coefficients, _Passed(errors, least, most, replaced, centre, size)
 
     def _compose(
-        self, layer: Layer, polynomials: Floats, around: Floats, terms: Floats, weights: Floats
+        self, layer: NetworkLayer, polynomials: Floats, around: Floats, terms: Floats, weights: Floats
     ) -> tuple[Floats, _Passed]:
         """The next layer's sums without its bias: `weights` times the activation of sums that are polynomials.
 
         Args:
-            polynomials: of the sums, `[H, K', N]`, of degree three.
+            polynomials: of the sums, `[N, H, K']`, of degree three.
             around: how far the sums may be from them, `[H, N]`.
             terms: see `_activate`.
             weights: `[O, H]`.
 
         Returns:
-            `[O, K', N]`, and errors of this layer's outputs.
+            `[N, O, K']`, and errors of this layer's outputs.
         """
-        b = self._basis
-        sizes = sums_by_degree(b, polynomials.swapaxes(0, 1), _KEPT)
-        centre = polynomials[:, 0]
+        sizes = np.moveaxis(np.abs(polynomials) @ self._products.degrees, -1, 0).swapaxes(1, 2)
+        centre = polynomials[:, :, 0].T
         radius = sizes[1:].sum(axis=0) + around + _TINY
         c, passed = self._activate(layer, centre, radius, terms, _KEPT)
         one, two, three = sizes[1:] / radius
@@ -159,33 +161,13 @@ class NetworkOnBoxes:
         cube = one * one * (two + three) + 2.0 * one * two * (one + two + three) + square * (one + two + three)
         dropped = np.abs(c[2]) * square + np.abs(c[3]) * cube
         errors, replaced = passed.errors + dropped, passed.replaced + dropped
-        share = np.abs(polynomials[:, 1 : 1 + b.width]) / np.maximum(sizes[1], _TINY)[:, None]
-        passed = passed._replace(errors=errors, replaced=replaced, directions=share.swapaxes(0, 1))
+        linear = np.abs(polynomials[:, :, 1 : 1 + self._basis.width])
+        share = np.moveaxis(linear, -1, 0).swapaxes(1, 2) / np.maximum(sizes[1], _TINY)
+        passed = passed._replace(errors=errors, replaced=replaced, directions=share)
 
-        out = np.empty((len(weights), b.count(_KEPT), centre.shape[1]))
-        for row, weight in enumerate(weights):
-            out[row] = self._weighted(polynomials, [weight[:, None] * k / radius**n for n, k in enumerate(c)])
-        return out, passed
-
-    def _weighted(self, x: Floats, c: list[Floats]) -> Floats:
-        """`sum_h c0 + c1 x + c2 x^2 + c3 x^3` up to degree three, x without its constant: `[K', N]`."""
-        b = self._basis
-        out: Floats = np.einsum("hn,hkn->kn", c[1], x)
-        out[0] = c[0].sum(axis=0)
-        linear, first = range(1, 1 + b.width), 1 + b.width
-        second = range(first, b.count(2))
-        for i in linear:
-            squared = c[2] * x[:, i]
-            cubed = c[3] * x[:, i]
-            for j in range(i, 1 + b.width):
-                times = 1.0 if i == j else 2.0
-                out[b.place(i, j)] += times * np.einsum("hn,hn->n", squared, x[:, j])
-                product = times * cubed * x[:, j]
-                for k in linear:
-                    out[b.place(i, j, k)] += np.einsum("hn,hn->n", product, x[:, k])
-            for q in second:
-                out[b.place(i, q)] += 2.0 * np.einsum("hn,hn->n", squared, x[:, q])
-        return out
+        in_sums = [c[0], *(k / radius**n for n, k in enumerate(c[1:], 1))]
+        out = [self._products.cubic(polynomials, [weight[:, None] * k for k in in_sums]) for weight in weights]
+        return np.stack(out, axis=1), passed
 
     def _finish(self, out: Floats, way: list[_Passed]) -> Enclosures:
         """Add up errors, from the score back to the first layer."""
@@ -204,9 +186,46 @@ class NetworkOnBoxes:
                 low, high = _product(middle - half, middle + half, passed.least, passed.most)
                 weights = network.layers[number].weights.T
                 middle, half = weights @ ((low + high) / 2.0), np.abs(weights) @ ((high - low) / 2.0)
-        unit = 2.0 * network.unit * (len(network.weights) + 2) + _ROUNDING
-        terms = np.abs(network.weights) @ way[-1].size + abs(network.bias)
-        return Enclosures(out, errors + unit * terms, blame)
+        unit = 2.0 * network.unit * network.rounding.operations + _ROUNDING
+        terms = network.rounding.weights[0] @ way[-1].size + network.rounding.bias[0]
+        errors += unit * terms + _OUTPUT * (np.abs(out).sum(axis=0) + errors)
+        return Enclosures(out, errors, blame)
+
+
+class _Products:
+    """Cubes of polynomials of degree three, cut at degree three."""
+
+    def __init__(self, basis_: Basis) -> None:
+        """Find the places of the products."""
+        width, count = basis_.width, basis_.count(_KEPT)
+        self._linear = slice(1, 1 + width)
+        self._second = slice(1 + width, basis_.count(2))
+        pairs = [tuple(np.repeat(np.arange(width), one)) for one in basis_.exponents[self._second]]
+        self._left, self._right = (np.array([pair[side] for pair in pairs]) for side in (0, 1))
+        self._times = np.array([1.0 if i == j else 2.0 for i, j in pairs])
+        self._pairs_at = basis_.count(1)
+        places = [basis_.place(self._pairs_at + q, 1 + k) for q in range(len(pairs)) for k in range(width)]
+        self._third = np.zeros((len(places), count))
+        self._third[np.arange(len(places)), places] = 1.0
+        self.degrees = (basis_.degrees[:count, None] == np.arange(_KEPT + 1)).astype(np.float64)
+        """Which monomial has which degree, `[K', 4]`."""
+
+    def cubic(self, x: Floats, c: list[Floats]) -> Floats:
+        """`sum_h c0 + c1 x + c2 x^2 + c3 x^3`, with x without its constant: `[N, K']`.
+
+        Args:
+            x: `[N, H, K']`.
+            c: `[H, N]` each.
+        """
+        zero, one, two, three = (k.T[:, :, None] for k in c)
+        first, second = x[:, :, self._linear], x[:, :, self._second]
+        out: Floats = (one.swapaxes(1, 2) @ x)[:, 0]
+        out[:, 0] = zero.sum(axis=(1, 2))
+        pairs = first[:, :, self._left] * first[:, :, self._right] * self._times
+        out[:, self._second] += (two * pairs).sum(axis=1)
+        both = (three * pairs + 2.0 * two * second).swapaxes(1, 2) @ first
+        out += both.reshape(len(x), -1) @ self._third
+        return out
 
 
 def _product(low: Floats, high: Floats, least: Floats, most: Floats) -> tuple[Floats, Floats]:

@@ -1,6 +1,5 @@
 """Polynomials in several variables on the box [-1, 1]^F: arrays of coefficients `[K, N]`, one polynomial a column."""
 
-from collections import defaultdict
 from functools import cache
 from itertools import combinations_with_replacement
 from math import factorial, prod
@@ -99,13 +98,3 @@ def _lower(exponents: tuple[int, ...], variable: int, power: int) -> tuple[int, 
 def basis(width: int) -> Basis:
     """The basis of degree four for so many variables."""
     return Basis(width)
-
-
-def sums_by_degree(basis_: Basis, polynomials: Floats, degree: int) -> Floats:
-    """The sum of |coefficients| of each degree from 0: `[degree + 1, ...]`, of polynomials `[K, ...]`."""
-    size = np.abs(polynomials)
-    found: dict[int, Floats] = defaultdict(lambda: np.zeros(polynomials.shape[1:]))
-    for total in range(degree + 1):
-        chosen = np.flatnonzero(basis_.degrees == total)
-        found[total] = size[chosen[0] : chosen[-1] + 1].sum(axis=0)
-    return np.stack([found[total] for total in range(degree + 1)])

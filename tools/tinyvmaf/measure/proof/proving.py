@@ -8,7 +8,7 @@ import json
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -21,18 +21,17 @@ import onnx
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.measure.proof.boxes import Provable, ProvableNetwork, first_boxes
 from tinyvmaf.measure.proof.branching import Branching, Progress
+from tinyvmaf.measure.proof.fixed_point import read_fixed_point
 from tinyvmaf.measure.proof.gaussians import Gaussians
 from tinyvmaf.measure.proof.pieces import NoProofError
 from tinyvmaf.measure.proof.polynomials import Floats
 from tinyvmaf.measure.proof.reading import read_network
+from tinyvmaf.model.engines import OnnxRuntimeCpu, all_scores
 from tinyvmaf.vmaf.domain import Domain
 from tinyvmaf.vmaf.teacher import Teacher
 
 PARTS: Final = 200
 _THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-
-Scores = Callable[[Floats], Floats]
-"""From rows, `[N, F]`, to scores, `[N]`, in VMAF points: the model as an engine runs it."""
 
 
 @dataclass(frozen=True)
@@ -55,27 +54,46 @@ class Found:
     """|model - teacher| at `row`."""
 
 
-def provable(data: bytes, teacher: Teacher) -> Provable:
+def provable(data: bytes, teacher: Teacher, feature_order: Sequence[str]) -> Provable:
     """The model of an ONNX file, as proofs see it.
+
+    Args:
+        feature_order: the names of the model's features, in the order of its columns.
 
     Raises:
         NoProofError: a kind of graph, or of teacher, that no proof exists for; says which.
     """
-    from tinyvmaf.measure.proof.fixed_point import read_fixed_point  # imported here: it writes a graph to compare
-
+    if sorted(feature_order) != sorted(teacher.feature_names):
+        raise NoProofError(f"the model takes {', '.join(feature_order)}, not the features of {teacher.id}")
     try:
         model = onnx.load_model_from_string(data)
     except Exception as error:  # protobuf's DecodeError has no stable home
         raise NoProofError(f"not an ONNX model: {error!r}") from error
-    found = read_fixed_point(data, teacher)
-    return found or ProvableNetwork(read_network(model))
+    columns = [list(feature_order).index(name) for name in teacher.feature_names]
+    if columns == list(range(len(columns))) and (found := read_fixed_point(data, teacher)) is not None:
+        return found
+    return ProvableNetwork(read_network(model).with_columns(columns))
+
+
+def differences(data: bytes, teacher: Teacher, feature_order: Sequence[str]) -> Callable[[Floats], Floats]:
+    """|model - teacher| at rows in the teacher's order, `[N, F]`, with ONNX Runtime; infinite in place of NaN."""
+    session = OnnxRuntimeCpu(data)
+    columns = [teacher.feature_names.index(name) for name in feature_order]
+
+    def found(rows: Floats) -> Floats:
+        apart = np.abs(
+            all_scores(session, rows[:, columns].astype(np.float32)).astype(np.float64) - teacher.predict(rows)
+        )
+        return np.where(np.isfinite(apart), apart, np.inf)
+
+    return found
 
 
 def prove(
     data: bytes,
     teacher: Teacher,
     bound: float,
-    scores: Scores,
+    feature_order: Sequence[str],
     *,
     jobs: int = 2,
     journal: Path | None = None,
@@ -87,7 +105,7 @@ def prove(
     Args:
         data: the ONNX file.
         bound: in VMAF points.
-        scores: the model as an engine runs it, to confirm a row at which the bound seems to be exceeded.
+        feature_order: see `provable`.
         jobs: number of processes.
         journal: a file for what is done; if it holds parts of the same claim, they are not done again.
         progress: called with parts done, parts in all, and boxes looked at.
@@ -96,24 +114,21 @@ def prove(
     Raises:
         NoProofError: see `provable`.
     """
-    provable(data, teacher)
+    provable(data, teacher, feature_order)
     wanted = range(PARTS)[:parts]
     done = _read(journal)
-    rows: list[tuple[float, list[float]]] = []
-    with _pool(jobs, (data, teacher, bound)) as pool:
+    with _pool(jobs, (data, teacher, bound, tuple(feature_order))) as pool:
         waiting: set[Future[tuple[int, Progress]]] = {pool.submit(_settle, part) for part in wanted if part not in done}
         try:
             while True:
-                for part in done.values():
-                    rows += [(size, row) for size, row in part.candidates]
-                if (worst := _confirmed(rows, teacher, scores, bound)) is not None:
-                    return _found("refuted", bound, done, worst)
+                broken = [candidate for part in done.values() for candidate in part.candidates]
+                if broken:
+                    return _found("refuted", bound, done, max(broken))
                 if progress is not None:
                     progress(len(set(done) & set(wanted)), len(wanted), sum(part.boxes for part in done.values()))
                 if not waiting:
                     break
                 ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                rows = []
                 for future in ready:
                     number, part = future.result()
                     done[number] = part
@@ -126,7 +141,7 @@ def prove(
     at = None
     if left:
         row = Gaussians(teacher).to_rows(np.array([left[0].left[0][0]]))
-        at = float(np.abs(scores(row) - teacher.predict(row))[0]), row[0].tolist()
+        at = float(differences(data, teacher, feature_order)(row)[0]), row[0].tolist()
     return _found("open", bound, done, at)
 
 
@@ -143,27 +158,15 @@ def _found(status: str, bound: float, done: dict[int, Progress], at: tuple[float
     )
 
 
-def _confirmed(
-    rows: list[tuple[float, list[float]]], teacher: Teacher, scores: Scores, bound: float
-) -> tuple[float, list[float]] | None:
-    """The worst of the rows at which the bound is really exceeded."""
-    if not rows:
-        return None
-    points = np.array([row for _, row in rows])
-    apart = np.abs(scores(points) - teacher.predict(points))
-    apart = np.where(np.isfinite(apart), apart, np.inf)
-    worst = int(apart.argmax())
-    return (float(apart[worst]), points[worst].tolist()) if apart[worst] > bound else None
-
-
 _claim: list[tuple[Branching, Floats]] = []
 
 
-def _start(data: bytes, teacher: Teacher, bound: float) -> None:
+def _start(data: bytes, teacher: Teacher, bound: float, feature_order: Sequence[str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops the work
     domain, gaussians = Domain(teacher.features), Gaussians(teacher)
     cells, radius = first_boxes(domain, gaussians)
-    _claim.append((Branching(provable(data, teacher), gaussians, domain, radius, bound), cells))
+    model, apart = provable(data, teacher, feature_order), differences(data, teacher, feature_order)
+    _claim.append((Branching(model, gaussians, domain, radius, bound, apart), cells))
 
 
 def _settle(part: int) -> tuple[int, Progress]:

@@ -9,7 +9,7 @@ from onnx import NodeProto
 from scipy.special import erf, expit
 
 from tinyvmaf.measure.proof.curves import Smooth
-from tinyvmaf.measure.proof.layers import Layer
+from tinyvmaf.measure.proof.layers import NetworkLayer
 from tinyvmaf.measure.proof.pieces import NoProofError
 from tinyvmaf.measure.proof.polynomials import Floats
 
@@ -60,7 +60,7 @@ SMOOTH: Final[dict[str, Callable[[NodeProto], Smooth]]] = {
 }
 
 
-def gated(layer: Layer, weights: Floats, bias: Floats, factor: Floats, summand: Floats) -> Smooth | None:
+def gated(layer: NetworkLayer, weights: Floats, bias: Floats, factor: Floats, summand: Floats) -> Smooth | None:
     """`t f(t)` as one function, if it is SiLU or GELU.
 
     Args:
