@@ -51,6 +51,11 @@ def test_reversals_are_those_of_all_pairs(scores: Floats, gap: float) -> None:
         assert got[found.worse] - got[found.better] == found.widest
 
 
+def test_a_pair_that_is_nearer_than_the_gap_does_not_count() -> None:
+    assert reversals(np.array([0.0, 0.5, 1.0]), np.array([0.0, 10.0, 5.0]), 1.0)[:3] == (1, 0.0, 0.0)
+    assert reversals(np.array([1.0, 0.0, 0.5]), np.array([3.0, 7.0, 10.0]), 1.0) == (1, 1.0, 4.0, 1, 0)
+
+
 def test_reversals_of_many_rows_are_exact() -> None:
     rng = np.random.default_rng(0)
     expected = rng.uniform(90, 100, 1500)
@@ -184,6 +189,19 @@ def test_probes_lie_in_the_domain_of_each_teacher(teacher_id: str) -> None:
     assert (np.diff(probes.paths, axis=1) > 0).any(axis=(0, 1)).all(), "every feature is raised by some path"
     assert (probes.identical[:, quality] == 1).all()
     assert probes.expected[-1] == teacher.predict(probes.identical)[-1]
+
+
+def test_each_probe_has_the_score_that_the_model_gives_its_row() -> None:
+    probes = probes_of(load_built_in(find_ffmpeg(), "vmaf_v0.6.1"), samples=50, starts=3)
+    found = probes.of(lambda rows: rows @ np.arange(1.0, 7.0, dtype=np.float32))
+    for rows, got in (
+        (probes.sample, found.sample.got),
+        (probes.paths, found.paths[1]),
+        (probes.identical, found.identical.got),
+    ):
+        assert got == pytest.approx(rows @ np.arange(1.0, 7.0), rel=1e-5)
+    assert found.sample.where(3) == probes.in_words(probes.sample[3])
+    assert found.identical.where(3) == probes.in_words(probes.identical[3])
 
 
 def test_a_shipped_model_is_far_inside() -> None:
