@@ -1,5 +1,6 @@
 """What tests of a run of the backends gate share: sessions of engines, and the inputs that models are tried on."""
 
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -17,6 +18,8 @@ from tinyvmaf.vmaf.teacher import Teacher
 
 Scorer = Callable[[Rows], Rows]
 _LARGEST: Final = max(BATCHES)
+_MOST: Final = 300  # characters of a reason
+_RAISED_IN: Final = re.compile(r"Exception from \S+:\d+:")
 
 
 class BackendsRun(Sessions):
@@ -53,7 +56,7 @@ class BackendsRun(Sessions):
         try:
             super().load(subject, engine)
         except ModelError as error:
-            return error.message.splitlines()[0].split("; by its sidecar")[0]
+            return _in_a_line(error.message.partition("; by its sidecar")[0])
         return ""
 
     def reference(self, subject: Subject) -> Scorer:
@@ -68,6 +71,11 @@ class BackendsRun(Sessions):
             with model_failed():
                 self._inputs[key] = kind_of(subject).engine_inputs(subject, self._material)
         return self._inputs[key]
+
+
+def _in_a_line(message: str) -> str:
+    """Without where in its own code an engine raised it."""
+    return " ".join(_RAISED_IN.sub("", message).split())[:_MOST]
 
 
 def check_candidate(subject: Subject) -> Subject:

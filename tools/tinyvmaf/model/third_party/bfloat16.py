@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
+SENTENCE: Final = "bfloat16 written out: each operator computes in float32, and its result is rounded to bfloat16"
 _EXACT: Final = frozenset(
     {
         *("Abs", "Clip", "Concat", "Constant", "Dropout", "Flatten", "Gather", "Identity", "Max", "Min", "Neg", "Relu"),

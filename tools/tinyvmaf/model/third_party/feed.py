@@ -142,8 +142,9 @@ def describe_feed(
     teacher, teacher_by = _teacher(name, content)
     known = CANONICAL_FEATURES if teacher == DEFAULT else features_of(teacher)
     spellings = {theirs: one.name for one in known for theirs in (one.name, one.column, one.model_name)}
-    if len(inputs) > 1 and set(inputs) <= set(spellings):
-        features, ordered_by = _ours(f"inputs of {path.name}", inputs, spellings), "the names of its inputs"
+    plain = [one.removesuffix(":0") for one in inputs]  # TensorFlow's names of tensors
+    if len(inputs) > 1 and set(plain) <= set(spellings):
+        features, ordered_by = _ours(f"inputs of {path.name}", plain, spellings), "the names of its inputs"
     else:
         features, ordered_by = _order(path, name, content, options, spellings)
     who = options.normalisation

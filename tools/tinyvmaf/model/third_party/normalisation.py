@@ -30,7 +30,9 @@ _CONSTANTS: Final = 10_000  # elements of a constant; a normalisation has one a 
 _SAME: Final = {"Identity", "Cast", "Dropout", "Clip", "Flatten", "Reshape", "Squeeze", "Unsqueeze"}
 _FLOATS: Final = (TensorProto.FLOAT, TensorProto.DOUBLE, *_OF_HALVES)
 # Nodes that exporters leave unfolded between the constants.
-_FOLDED: Final = {*_SAME, "Add", "Sub", "Mul", "Div", "Neg", "Sqrt", "Reciprocal", "Concat", "Transpose", "Pow"}
+_FOLDED: Final = {
+    *(*_SAME, "Add", "Sub", "Mul", "Div", "Neg", "Sqrt", "Reciprocal", "Concat", "Transpose", "Pow", "Max", "Min"),
+}
 
 
 @dataclass(frozen=True)

@@ -1,25 +1,32 @@
 """Reads a third-party file. Nothing in it runs, and no file outside its folder is read."""
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Final
 
 import onnx
-from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto
+from onnx import GraphProto, ModelProto, TensorProto
 
 from tinyvmaf.errors import ModelError
-from tinyvmaf.model.contract import IR_VERSIONS, LARGEST, MAX_FEATURES, MAX_NODES, OPSET, ml
+from tinyvmaf.model.contract import IR_VERSIONS, LARGEST, MAX_NODES, OPSET, ml
 from tinyvmaf.model.contract.graph import graph_faults
-from tinyvmaf.model.contract.words import in_one_line, quoted, type_name
-from tinyvmaf.model.third_party import bfloat16
+from tinyvmaf.model.contract.words import in_one_line, quoted
+from tinyvmaf.model.third_party import bfloat16, reshaping
+from tinyvmaf.model.third_party.functions import inlined
+from tinyvmaf.model.third_party.interface import (
+    fixed_batch,
+    free_axes,
+    inputs_of,
+    outputs_of,
+    rank_in_words,
+    tensor_of,
+    type_of_inputs,
+)
 from tinyvmaf.model.third_party.newer import MICROSOFT, NEWER, OF_THE_QUANTISER
 
 OPSETS: Final = range(7, onnx.defs.onnx_opset_version() + 1)
-_UNCERTAINTY: Final = re.compile(r"(.*[^a-z])?(std|stddev|sigma|uncertainty|variance|var|error|interval|ci)([^a-z].*)?")
-_TYPES: Final = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16)
 _OWN: Final = ("", "ai.onnx")
 
 
@@ -48,8 +55,8 @@ class Original:
     """Bytes of the file and its external data."""
     external: tuple[str, ...]
     """Names of the files with its external data."""
-    bfloat16: bool = False
-    """Whether bfloat16 arithmetic was written out."""
+    changes: tuple[str, ...] = ()
+    """What was written out by other nodes, in sentences."""
 
     def data(self) -> bytes:
         """The model as one file, with its own names."""
@@ -65,6 +72,15 @@ def refused(path: Path) -> Iterator[None]:
         raise
     except Exception as error:
         raise ModelError(f"{path}: it cannot be inspected: {in_one_line(error)}") from error
+
+
+@contextmanager
+def _of(path: Path) -> Iterator[None]:
+    """Put the file in front of what a ModelError inside says."""
+    try:
+        yield
+    except ModelError as error:
+        raise ModelError(f"{path}: {error.message}", hint=error.hint) from error
 
 
 def read_original(path: Path, width: int) -> Original:
@@ -83,30 +99,35 @@ def read_original(path: Path, width: int) -> Original:
 def _read_original(path: Path, width: int) -> Original:
     data = _bytes(path, LARGEST)
     model = _parsed(path, data)
+    with _of(path):
+        changes = {"its own functions written out": inlined(model)}
     opset = _opset(path, model)
     external = _read_in(path, model, len(data))
     graph = model.graph
-    taken = _inputs(path, graph)
-    type_in, columns = _features(path, taken, width)
-    score, uncertainty = _outputs(path, graph)
-    type_out, shape = _tensor(path, "output", score)
+    free_axes(graph)
+    taken = inputs_of(path, graph)
+    type_in, columns = type_of_inputs(path, taken, width)
+    score, uncertainty = outputs_of(path, graph)
+    type_out, shape = tensor_of(path, "output", score)
     del graph.value_info[:], graph.output[:], graph.input[:]
     graph.input.extend(taken)
     _sort(graph)
-    if found := graph_faults(graph, newer=NEWER | OF_THE_QUANTISER):
+    if found := graph_faults(graph, newer=NEWER | OF_THE_QUANTISER | {"Shape"}):
         raise ModelError(f"{path}: {found[0]}" + (f"; and {len(found) - 1} more" if len(found) > 1 else ""))
     graph.output.append(score)
+    with _of(path):
+        changes["shapes that it computes from the number of frames written as constants"] = reshaping.settled(model)
     if shape is None:
         graph.output[0].CopyFrom(onnx.shape_inference.infer_shapes(model, strict_mode=True).graph.output[0])
-        shape = _tensor(path, "output", graph.output[0])[1]
+        shape = tensor_of(path, "output", graph.output[0])[1]
     if shape is None or len(shape) not in (1, 2) or (len(shape) == 2 and isinstance(shape[1], int) and shape[1] != 1):
-        listed = _rank(shape) if shape is None or len(shape) not in (1, 2) else f"{shape[1]} columns"
+        listed = rank_in_words(shape) if shape is None or len(shape) not in (1, 2) else f"{shape[1]} columns"
         raise ModelError(f"{path}: output {quoted(score.name)} has {listed}; a candidate gives [frames] or [frames, 1]")
     if isinstance(shape[0], int):
-        raise _fixed(f"{path}: output {quoted(score.name)}", shape[0])
+        raise fixed_batch(f"{path}: output {quoted(score.name)}", shape[0])
     if uncertainty:
         graph.output.append(uncertainty)
-    halves = bfloat16.written_out(model)
+    changes[bfloat16.SENTENCE] = bfloat16.written_out(model)
     # From this IR version on, weights need not be inputs.
     model.ir_version = max(model.ir_version, IR_VERSIONS[0])
     # Undefined names in it must not be satisfied by the nodes that `adopt` adds.
@@ -124,7 +145,7 @@ def _read_original(path: Path, width: int) -> Original:
         opset,
         len(data) + sum(size for _, size in external),
         tuple(name for name, _ in external),
-        halves,
+        tuple(sentence for sentence, made in changes.items() if made),
     )
 
 
@@ -132,7 +153,7 @@ def input_names(path: Path) -> tuple[str, ...]:
     """The names of the inputs of a third-party file; none if it cannot be read, which `read_original` reports."""
     try:
         with refused(path):
-            return tuple(one.name for one in _inputs(path, _parsed(path, _bytes(path, LARGEST)).graph))
+            return tuple(one.name for one in inputs_of(path, _parsed(path, _bytes(path, LARGEST)).graph))
     except ModelError:
         return ()
 
@@ -142,61 +163,6 @@ def _parsed(path: Path, data: bytes) -> ModelProto:
         return onnx.load_model_from_string(data)
     except Exception as error:  # protobuf's DecodeError has no stable home
         raise ModelError(f"{path}: it is not an ONNX file, or not all of one: {in_one_line(error)}") from error
-
-
-def _inputs(path: Path, graph: GraphProto) -> list[ValueInfoProto]:
-    weights = {tensor.name for tensor in graph.initializer}
-    inputs = [value for value in graph.input if value.name not in weights]
-    if not 1 <= len(inputs) <= MAX_FEATURES:
-        raise ModelError(f"{path}: it has {len(inputs)} inputs; a candidate has one for all features, or one for each")
-    return inputs
-
-
-def _features(path: Path, inputs: Sequence[ValueInfoProto], width: int) -> tuple[int, bool]:
-    """The type of the inputs, and whether they have columns."""
-    if len(inputs) not in (1, width):
-        raise ModelError(f"{path}: it has {len(inputs)} inputs, and {width} features are named")
-    found = set()
-    for one in inputs:
-        kind, shape = _tensor(path, "input", one)
-        where = f"{path}: input {quoted(one.name)}"
-        alone = len(inputs) > 1
-        if shape is None or len(shape) not in ((1, 2) if alone else (2,)):
-            takes = "[frames] or [frames, 1] for each feature" if alone else "[frames, features]"
-            raise ModelError(f"{where} has {_rank(shape)}; a candidate takes {takes}")
-        if isinstance(shape[0], int):
-            raise _fixed(where, shape[0])
-        columns = 1 if alone else width
-        if len(shape) == 2 and isinstance(shape[1], int) and shape[1] != columns:
-            named = "it is of one feature" if alone else f"{width} features are named"
-            raise ModelError(f"{where} has {shape[1]} columns, and {named}")
-        found.add((kind, len(shape) == 2))
-    if len(found) > 1:
-        raise ModelError(f"{path}: its inputs are of several types or ranks; a candidate's are of one")
-    return found.pop()
-
-
-def _fixed(where: str, batch: int) -> ModelError:
-    return ModelError(
-        f"{where} has a fixed batch of {batch}; it must be symbolic",
-        hint="export it again: torch.onnx.export(..., dynamo=True, dynamic_shapes=({0: 'N'},)), or with dynamo=False "
-        "dynamic_axes={input: {0: 'N'}, output: {0: 'N'}}; in Keras, Input(shape=(features,)) without a batch size",
-    )
-
-
-def _outputs(path: Path, graph: GraphProto) -> tuple[ValueInfoProto, ValueInfoProto | None]:
-    """The score, and the model's own uncertainty if there is a second output."""
-    given = list(graph.output)
-    unsure = [one for one in given if _UNCERTAINTY.fullmatch(one.name.lower())]
-    if len(given) == 1:
-        return given[0], None
-    if len(given) != 2 or len(unsure) != 1:
-        names = ", ".join(quoted(one.name) for one in given[:5]) or "none"
-        raise ModelError(
-            f"{path}: it has {len(given)} outputs: {names}; a candidate has one, or a second one for its uncertainty",
-            hint="name the second one std",
-        )
-    return next(one for one in given if one is not unsure[0]), unsure[0]
 
 
 def _bytes(path: Path, most: int) -> bytes:
@@ -323,21 +289,3 @@ def _external(where: str, path: Path, location: str, most: int) -> bytes:
     if folder not in (folder / location).resolve().parents:  # after following links
         raise ModelError(f"{where} has external data in {quoted(location)}, which leads out of the model's folder")
     return _bytes(folder / location, most)
-
-
-def _tensor(path: Path, kind: str, value: ValueInfoProto) -> tuple[int, list[int | str] | None]:
-    """Its type, and its axes: a number, or a symbol (possibly empty). None for an unknown rank."""
-    tensor = value.type.tensor_type
-    if value.type.WhichOneof("value") != "tensor_type" or tensor.elem_type not in _TYPES:
-        raise ModelError(
-            f"{path}: {kind} {quoted(value.name)} is {type_name(tensor.elem_type)}; "
-            "a candidate has float32, float64 or float16"
-        )
-    if not tensor.HasField("shape"):
-        return tensor.elem_type, None
-    shape = [d.dim_value if d.HasField("dim_value") else d.dim_param for d in tensor.shape.dim]
-    return tensor.elem_type, shape
-
-
-def _rank(shape: list[int | str] | None) -> str:
-    return "no shape" if shape is None else f"rank {len(shape)}"

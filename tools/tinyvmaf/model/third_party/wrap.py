@@ -48,14 +48,12 @@ def adopt(original: Original, feed: FeedDescription, teacher_features: Sequence[
 
 
 def _adopt(original: Original, feed: FeedDescription, teacher_features: Sequence[str]) -> AdoptedModel:
-    changed = []
+    changed = list(original.changes)
     model = ModelProto()
     model.CopyFrom(original.model)
     if original.uncertainty is not None:
         changed.append(f"output {original.uncertainty!r}, its own uncertainty, is not judged")
         _keep_first_output(model.graph)
-    if original.bfloat16:
-        changed.append("bfloat16 written out: each operator computes in float32, and its result is rounded to bfloat16")
     if newer := written_out(model, original.opset):
         changed.append(f"{', '.join(newer)} written out by older operators")
     if original.opset != OPSET:
