@@ -1,11 +1,11 @@
 """Branch and bound: boxes are split until each is proven, or too small, or time is up."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinyvmaf.measure.proof.boxes import BoxBounds, Provable, meets
 from tinyvmaf.measure.proof.gaussians import Gaussians
@@ -37,6 +37,12 @@ class Progress:
     """Rows at which the difference exceeds the bound: (difference, row), the worst first."""
     left: list[tuple[list[float], Splits]] = field(default_factory=list)
     """Some of the boxes that are not proven: centre and splits."""
+    finished: bool = False
+    """Whether each box is proven or outside of the domain."""
+    boxes_of: list[int] = field(default_factory=list)
+    """Number of boxes looked at, for each of the boxes that were given."""
+    largest_of: list[float] = field(default_factory=list)
+    """The largest proven bound, for each of the boxes that were given."""
 
 
 class Branching:
@@ -70,24 +76,23 @@ class Branching:
         return radius
 
     def of_size(self, splits: Splits) -> BoxBounds:
-        """Differences on boxes of one size."""
+        """Bounds on boxes of one size."""
         if splits not in self._sizes:
             if len(self._sizes) > 400:  # each takes about 1 MB
                 self._sizes.clear()
             self._sizes[splits] = BoxBounds(self._model, self._teacher, self.radius(splits), self._largest)
         return self._sizes[splits]
 
-    def settle(
-        self, centres: Floats, until: float = np.inf, tell: Callable[[Progress], bool] | None = None
-    ) -> Progress:
+    def settle(self, centres: Floats, go_on: Callable[[Progress], bool] | None = None) -> Progress:
         """Prove boxes of the first size, or find where that fails.
 
         Args:
-            centres: `[N, F]`.
-            until: stop at this `time.monotonic()`.
-            tell: called after each batch; False stops.
+            centres: `[N, F]`, on one grid.
+            go_on: called after each batch; False stops.
         """
-        progress = Progress()
+        if not len(centres):
+            return Progress(settled=1.0, finished=True)
+        progress, cells = Progress(), _Cells(centres, self._radius)
         start: Splits = (0,) * centres.shape[1]
         waiting: dict[Splits, list[Floats]] = {start: [centres]}
         whole = float(len(centres))
@@ -103,16 +108,22 @@ class Branching:
             batch = batch[inside]
             if not len(batch):
                 continue
-            still_open = self._look(progress, splits, batch, share, waiting)
-            if time.monotonic() > until or progress.candidates:
+            still_open = self._look(progress, splits, batch, share, waiting, cells)
+            if progress.candidates or not (go_on is None or go_on(progress)):
                 progress.left += [(z.tolist(), splits) for z in still_open[:_CANDIDATES]]
                 break
-            if tell is not None and not tell(progress):
-                break
+        progress.finished = not waiting and not progress.left
+        progress.boxes_of, progress.largest_of = cells.boxes.tolist(), cells.largest.tolist()
         return progress
 
     def _look(
-        self, progress: Progress, splits: Splits, batch: Floats, share: float, waiting: dict[Splits, list[Floats]]
+        self,
+        progress: Progress,
+        splits: Splits,
+        batch: Floats,
+        share: float,
+        waiting: dict[Splits, list[Floats]],
+        cells: "_Cells",
     ) -> Floats:
         bounds = self.of_size(splits).bounds(batch)
         size = np.maximum(bounds.above, bounds.below)
@@ -120,6 +131,7 @@ class Branching:
         progress.boxes += len(batch)
         progress.proven = max(progress.proven, float(size[proven].max(initial=0.0)))
         progress.settled += share * float(proven.sum())
+        cells.count(batch, np.where(proven, size, 0.0))
         still_open = batch[~proven]
         self._keep_candidates(progress, batch, bounds.middle)
         if sum(splits) >= _MOST_SPLITS:
@@ -145,6 +157,37 @@ class Branching:
         broken = ~(sizes <= self._bound)
         found = sorted(zip(sizes[broken].tolist(), rows[broken].tolist(), strict=True), reverse=True)
         progress.candidates = sorted([*progress.candidates, *found], reverse=True)[:_CANDIDATES]
+
+
+class _Cells:
+    """What is counted of each box that was given."""
+
+    def __init__(self, centres: Floats, radius: Floats) -> None:
+        self._step = 2.0 * radius
+        self._low = centres.min(axis=0)
+        places = self._places(centres)
+        self._many = places.max(axis=0) + 1
+        codes = self._codes(places)
+        self._order = codes.argsort()
+        self._sorted = codes[self._order]
+        self.boxes = np.zeros(len(centres), dtype=np.intp)
+        self.largest = np.zeros(len(centres))
+
+    def count(self, batch: Floats, proven: Floats) -> None:
+        """Boxes about centres `[N, F]`, and what is proven of each, `[N]`."""
+        cells = self._order[np.searchsorted(self._sorted, self._codes(self._places(batch)))]
+        np.add.at(self.boxes, cells, 1)
+        np.maximum.at(self.largest, cells, proven)
+
+    def _places(self, centres: Floats) -> NDArray[np.intp]:
+        """In the grid of the boxes that were given."""
+        places: NDArray[np.intp] = np.rint((centres - self._low) / self._step).astype(np.intp)
+        return places
+
+    def _codes(self, places: NDArray[np.intp]) -> NDArray[np.intp]:
+        """One number for each place."""
+        codes: NDArray[np.intp] = np.ravel_multi_index(tuple(places.T), tuple(self._many))
+        return codes
 
 
 def _next(waiting: dict[Splits, list[Floats]]) -> Splits:

@@ -4,25 +4,29 @@ Work is done in parts of the domain. Each finished part is a line of a journal, 
 where it was.
 """
 
-import json
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.measure.proof.boxes import Provable, ProvableNetwork, first_boxes
 from tinyvmaf.measure.proof.branching import Branching, Progress
 from tinyvmaf.measure.proof.fixed_point import read_fixed_point
 from tinyvmaf.measure.proof.gaussians import Gaussians
+from tinyvmaf.measure.proof.journal import add_to_journal, read_journal
 from tinyvmaf.measure.proof.pieces import NoProofError
 from tinyvmaf.measure.proof.polynomials import Floats
 from tinyvmaf.measure.proof.reading import read_network
@@ -52,6 +56,12 @@ class Found:
     """Where the bound is exceeded, or if `open` the centre of a box that is not proven."""
     difference: float | None = None
     """|model - teacher| at `row`."""
+    done: int = 0
+    """Number of parts that are done, of `PARTS`."""
+    boxes_of: NDArray[np.intp] | None = field(default=None, repr=False)
+    """Number of boxes looked at in each of the domain's first boxes, `[N]`; 0 in those that are not done."""
+    largest_of: Floats | None = field(default=None, repr=False)
+    """The largest proven bound of a box in each of them, in points."""
 
 
 def provable(data: bytes, teacher: Teacher, feature_order: Sequence[str]) -> Provable:
@@ -99,6 +109,7 @@ def prove(
     journal: Path | None = None,
     progress: Callable[[int, int, int], None] | None = None,
     parts: int | None = None,
+    seconds: float = np.inf,
 ) -> Found:
     """Prove that |model - teacher| <= bound at every row of the domain.
 
@@ -110,107 +121,139 @@ def prove(
         journal: a file for what is done; if it holds parts of the same claim, they are not done again.
         progress: called with parts done, parts in all, and boxes looked at.
         parts: do only the first so many of `PARTS`; the rest counts as left.
+        seconds: stop then; the rest counts as left.
 
     Raises:
-        NoProofError: see `provable`.
+        NoProofError: see `provable`, or the domain is too large.
+        TinyvmafError: the journal cannot be written, or a process was killed.
     """
     provable(data, teacher, feature_order)
+    cells, _ = first_boxes(Domain(teacher.features), Gaussians(teacher))
     wanted = range(PARTS)[:parts]
-    done = _read(journal)
-    with _pool(jobs, (data, teacher, bound, tuple(feature_order))) as pool:
-        waiting: set[Future[tuple[int, Progress]]] = {pool.submit(_settle, part) for part in wanted if part not in done}
-        try:
-            while True:
-                broken = [candidate for part in done.values() for candidate in part.candidates]
-                if broken:
-                    return _found("refuted", bound, done, max(broken))
-                if progress is not None:
-                    progress(len(set(done) & set(wanted)), len(wanted), sum(part.boxes for part in done.values()))
-                if not waiting:
-                    break
-                ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                for future in ready:
-                    number, part = future.result()
-                    done[number] = part
-                    _write(journal, number, part)
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-    left = [part for part in done.values() if part.left]
-    if len(done) == PARTS and not left:
-        return _found("proven", bound, done, None)
-    at = None
-    if left:
-        row = Gaussians(teacher).to_rows(np.array([left[0].left[0][0]]))
-        at = float(differences(data, teacher, feature_order)(row)[0]), row[0].tolist()
-    return _found("open", bound, done, at)
+    done, stopped = read_journal(journal), list[Progress]()
+
+    def found(status: str, at: tuple[float, list[float]] | None) -> Found:
+        return _found(status, bound, done, stopped, len(cells), at)
+
+    def refuted(part: Progress) -> Found | None:
+        return found("refuted", part.candidates[0]) if part.candidates else None
+
+    def tell() -> None:
+        if progress is not None:
+            boxes = sum(part.boxes for part in [*done.values(), *stopped])
+            progress(len(set(done) & set(wanted)), len(wanted), boxes)
+
+    for part in done.values():
+        if (end := refuted(part)) is not None:
+            return end
+    tell()
+    claim = data, teacher, bound, tuple(feature_order), time.monotonic() + seconds
+    with closing(_work(claim, jobs, [one for one in wanted if one not in done])) as work:
+        for number, part, whole in work:
+            if whole:
+                done[number] = part
+                add_to_journal(journal, number, part)
+            else:
+                stopped.append(part)
+            if (end := refuted(part)) is not None:
+                return end
+            tell()
+    if len(done) == PARTS and all(part.finished for part in done.values()):
+        return found("proven", None)
+    left = [part.left[0] for part in [*done.values(), *stopped] if part.left]
+    if not left:
+        return found("open", None)
+    row = Gaussians(teacher).to_rows(np.array([left[0][0]]))
+    return found("open", (float(differences(data, teacher, feature_order)(row)[0]), row[0].tolist()))
 
 
-def _found(status: str, bound: float, done: dict[int, Progress], at: tuple[float, list[float]] | None) -> Found:
-    settled = sum(part.settled for part in done.values()) / PARTS
+def _found(
+    status: str,
+    bound: float,
+    done: dict[int, Progress],
+    stopped: list[Progress],
+    cells: int,
+    at: tuple[float, list[float]] | None,
+) -> Found:
+    parts = [*done.values(), *stopped]
+    boxes_of, largest_of = np.zeros(cells, dtype=np.intp), np.zeros(cells)
+    for number, part in done.items():
+        boxes_of[number::PARTS], largest_of[number::PARTS] = part.boxes_of, part.largest_of
     return Found(
         status,
         bound,
-        max((part.proven for part in done.values()), default=0.0),
-        sum(part.boxes for part in done.values()),
-        0.0 if status == "proven" else max(0.0, 1.0 - settled),
+        max((part.proven for part in parts), default=0.0),
+        sum(part.boxes for part in parts),
+        0.0 if status == "proven" else max(0.0, 1.0 - sum(part.settled for part in parts) / PARTS),
         None if at is None else at[1],
         None if at is None else at[0],
+        len(done),
+        boxes_of,
+        largest_of,
     )
 
 
-_claim: list[tuple[Branching, Floats]] = []
+_claim: list[tuple[Branching, Floats, Event, float]] = []
 
 
-def _start(data: bytes, teacher: Teacher, bound: float, feature_order: Sequence[str]) -> None:
+def _start(
+    data: bytes, teacher: Teacher, bound: float, feature_order: Sequence[str], until: float, stop: Event
+) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops the work
     domain, gaussians = Domain(teacher.features), Gaussians(teacher)
     cells, radius = first_boxes(domain, gaussians)
     model, apart = provable(data, teacher, feature_order), differences(data, teacher, feature_order)
-    _claim.append((Branching(model, gaussians, domain, radius, bound, apart), cells))
+    _claim.append((Branching(model, gaussians, domain, radius, bound, apart), cells, stop, until))
 
 
-def _settle(part: int) -> tuple[int, Progress]:
-    branching, cells = _claim[0]
-    return part, branching.settle(cells[part::PARTS])
+def _settle(number: int) -> tuple[int, Progress, bool]:
+    """A part, and whether nobody stopped it."""
+    branching, cells, stop, until = _claim[0]
+    whole = True
+
+    def go_on(progress: Progress) -> bool:
+        nonlocal whole
+        del progress
+        whole = not stop.is_set() and time.monotonic() < until
+        return whole
+
+    if not go_on(Progress()):
+        return number, Progress(), False
+    part = branching.settle(cells[number::PARTS], go_on)
+    return number, part, whole or part.finished
+
+
+def _work(
+    claim: tuple[Any, ...], jobs: int, numbers: Iterable[int]
+) -> Generator[tuple[int, Progress, bool], None, None]:
+    """Each part as it is done. Closing the iterator stops the work."""
+    context = multiprocessing.get_context("spawn")
+    stop = context.Event()
+    try:
+        with _one_thread_each(), ProcessPoolExecutor(jobs, context, _start, (*claim, stop)) as pool:
+            waiting: set[Future[tuple[int, Progress, bool]]] = {pool.submit(_settle, number) for number in numbers}
+            try:
+                while waiting:
+                    ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                    for future in ready:
+                        yield future.result()
+            finally:
+                stop.set()
+                pool.shutdown(wait=True, cancel_futures=True)
+    except BrokenProcessPool as error:
+        raise TinyvmafError("a process of the proof was killed", hint="--jobs 1 takes less memory") from error
 
 
 @contextmanager
-def _pool(jobs: int, claim: tuple[Any, ...]) -> Iterator[ProcessPoolExecutor]:
-    """Fresh processes, each with one thread: two processes with one are faster than one with two."""
+def _one_thread_each() -> Iterator[None]:
+    """Two processes with one thread are faster than one with two."""
     before = {name: os.environ.get(name) for name in _THREADS}
     os.environ.update(dict.fromkeys(_THREADS, "1"))
     try:
-        with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _start, claim) as pool:
-            yield pool
+        yield
     finally:
         for name, value in before.items():
             if value is None:
                 del os.environ[name]
             else:
                 os.environ[name] = value
-
-
-def _read(journal: Path | None) -> dict[int, Progress]:
-    if journal is None or not journal.exists():
-        return {}
-    done = {}
-    for line in journal.read_text(encoding="utf-8").splitlines():
-        try:
-            entry = json.loads(line)
-        except ValueError:  # the last line of a run that was killed
-            continue
-        left = [(centre, tuple(splits)) for centre, splits in entry.pop("left")]
-        candidates = [(size, row) for size, row in entry.pop("candidates")]
-        done[int(entry.pop("part"))] = Progress(**entry, left=left, candidates=candidates)
-    return done
-
-
-def _write(journal: Path | None, number: int, part: Progress) -> None:
-    if journal is None:
-        return
-    try:
-        journal.parent.mkdir(parents=True, exist_ok=True)
-        with journal.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"part": number} | asdict(part)) + "\n")
-    except OSError as error:
-        raise TinyvmafError(f"{journal}: {error.strerror}") from error
