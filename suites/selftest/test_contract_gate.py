@@ -41,7 +41,9 @@ def register(copy: Path, model_id: str, data: bytes | None = None, **described: 
     else:
         path.write_bytes(data)
     facts = {"id": model_id, "sha256": file_sha256(path), "bytes": path.stat().st_size}
-    sidecar = json.dumps(json.loads((folder / f"{MODEL}.json").read_text(encoding="utf-8")) | facts | described)
+    template = json.loads((folder / f"{MODEL}.json").read_text(encoding="utf-8"))
+    template.pop("proven_everywhere_points", None)  # of that model
+    sidecar = json.dumps(template | facts | described)
     (folder / f"{model_id}.json").write_text(sidecar, encoding="utf-8")
     (folder / f"{model_id}.md").write_text("card", encoding="utf-8")
     registry = json.loads((folder / "registry.json").read_text(encoding="utf-8"))

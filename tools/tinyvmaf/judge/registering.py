@@ -13,7 +13,7 @@ from tinyvmaf.data.embedded import embedded_corpus
 from tinyvmaf.data.golden import load_rows
 from tinyvmaf.errors import ModelError, RegistryError
 from tinyvmaf.files import all_or_nothing, file_sha256, home, write_atomic
-from tinyvmaf.judge import kinds
+from tinyvmaf.judge import kinds, proofs
 from tinyvmaf.judge.bounds import load_bounds
 from tinyvmaf.judge.opened import faults
 from tinyvmaf.judge.outcomes import compare
@@ -22,6 +22,7 @@ from tinyvmaf.measure.latency.baseline import FILE
 from tinyvmaf.model import registry
 from tinyvmaf.model.engines import OnnxRuntimeCpu
 from tinyvmaf.model.golden_records import record_path, write_record
+from tinyvmaf.model.proof_records import proof_path
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.train.recipes import recipe_folder
 
@@ -98,9 +99,10 @@ def register_candidate(
     with _undone_on_failure(subject, folder):
         for target, data in copied:
             write_atomic(target, data)
-        new = registry.register(subject.id, subject.data, subject.sidecar.as_dict(), text, folder)
+        claims, text, gone = proofs.kept(subject, text, folder or registry.model_folder())
+        new = registry.register(subject.id, subject.data, claims, text, folder)
         done = [f"{target}: its recipe" for target, _ in copied]
-        return new, [*done, *(_completed(new) if complete else [])]
+        return new, [*done, *gone, *(_completed(new) if complete else [])]
 
 
 def missing(subject: Subject) -> Iterator[Missing]:
@@ -127,12 +129,14 @@ def unregister(model_id: str, folder: Path | None = None) -> tuple[list[Path], l
     """
     subject = registry.find(model_id, folder)
     gone = list(registry.files_of(subject))
+    gone.append(proof_path(model_id, folder or registry.model_folder()))
     if folder is None:
         gone += [record_path(model_id), registry.model_folder() / "baseline" / f"{model_id}.onnx"]
     gone = [path for path in gone if path.exists()]
     recipe = _recipe_of(subject)
     with _undone_on_failure(subject, folder):
         registry.unregister(subject)
+        proof_path(model_id, folder or registry.model_folder()).unlink(missing_ok=True)
         if folder is None:
             record_path(model_id).unlink(missing_ok=True)
             latency.forget(model_id)
@@ -156,6 +160,7 @@ def _undone_on_failure(subject: Subject, folder: Path | None) -> Iterator[None]:
     own, baseline = folder or registry.model_folder(), registry.model_folder() / "baseline"
     files = [own / f"{subject.id}{suffix}" for suffix in (".onnx", ".json", ".md")]
     files += [own / registry.REGISTRY, own / "recipes" / f"{_recipe_of(subject)}.toml", record_path(subject.id)]
+    files.append(proof_path(subject.id, own))
     with all_or_nothing([*files, *baseline.glob("*"), baseline / f"{subject.id}.onnx", baseline / FILE]):
         yield
 

@@ -94,11 +94,15 @@ class Sidecar(Strict):
     """Values by the name of the figure, which ends with the unit."""
     promised: Mapping[str, Annotated[float, Field(gt=0)]]
     """Bounds that the model holds itself to, beside those of gates.toml, by the name of the measure."""
+    proven_everywhere_points: Annotated[float, Field(gt=0)] | None = None
+    """The model is proven to be at most so far from its teacher everywhere in the domain. Absent: it is not.
+    `tinyvmaf prove --record` alone writes it."""
     licence: str
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return self.model_dump(mode="json", by_alias=True)
+        left_out = {"proven_everywhere_points"} if self.proven_everywhere_points is None else None
+        return self.model_dump(mode="json", by_alias=True, exclude=left_out)
 
     def text(self) -> str:
         """The file's content."""

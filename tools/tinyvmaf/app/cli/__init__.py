@@ -17,7 +17,7 @@ _COMMANDS: Final = {
     "import_": ("import",),
     "store": ("store",),
     "train": ("train", "recipes"),
-    **{name: (name,) for name in ("certify", "bench", "scoreboard")},
+    **{name: (name,) for name in ("certify", "prove", "bench", "scoreboard")},
     "models": ("export-teacher", "models", "verify", "adopt", "register", "unregister"),
     **{name: (name,) for name in ("golden", "mcp", "info")},
 }

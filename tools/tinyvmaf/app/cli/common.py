@@ -148,6 +148,24 @@ def clip_bar(what: str) -> Iterator[Callable[[int, int, int], None]]:
         yield report
 
 
+@contextmanager
+def proof_bar(what: str) -> Iterator[Callable[[int, int, int], None]]:
+    """As `progress_bar`, with a count; gives a function of (parts done, total parts, boxes looked at)."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("parts, {task.fields[boxes]:,} boxes, left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task(what, total=None, boxes=0)
+        yield lambda done, total, boxes: progress.update(task, completed=done, total=total, boxes=boxes)
+
+
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a plain table: numbers aligned right, words left."""
     lines = [header, *rows]

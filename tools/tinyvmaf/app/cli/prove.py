@@ -1,0 +1,202 @@
+"""`tinyvmaf prove`: prove how far a model is from its teacher at most, everywhere in the domain."""
+
+import argparse
+import json
+import os
+import shlex
+import sys
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from tinyvmaf.app.cli.common import (
+    Commands,
+    add_command,
+    add_feed_options,
+    add_ffmpeg_option,
+    feed_of,
+    positive_float,
+    positive_int,
+    proof_bar,
+)
+from tinyvmaf.errors import TinyvmafError
+from tinyvmaf.model import registry
+
+if TYPE_CHECKING:
+    from tinyvmaf.judge.proofs import ToProve
+    from tinyvmaf.measure.proof.proving import Found
+
+_DESCRIPTION = """\
+Prove that a model is nowhere more than so many VMAF points from its teacher: at no row of features that real video can
+have, rounding included. This is no search: the domain is cut into boxes, and each box is shown to be within the bound,
+or split. The result is one of
+
+  PROVEN        no row of the domain exceeds the bound
+  REFUTED       here is a row that does; the model was run on it
+  OPEN          neither: time was up, or boxes became too small. The output says how much of the domain is left
+  NOT PROVABLE  no proof exists for this kind of graph; the output says which operator it is
+
+Without --bound it is the bound that was proven before, else the largest difference that the model's sidecar promises,
+else 2 points. A tighter bound takes longer: half of it about five times as long.
+
+What is done is kept in the cache, by the hashes of model, teacher, domain and method, and by the bound. A run that was
+stopped (Ctrl-C, --seconds) goes on when the same command is typed again.
+
+The method and what it assumes: docs/proof.md."""
+_EXIT_STATUS = "0 all proven, 1 at least one is refuted or open, 2 at least one cannot be proven or read, or wrong use"
+
+
+def add_commands(commands: Commands) -> None:
+    """Add `prove`."""
+    command = add_command(
+        commands,
+        "prove",
+        _run,
+        summary="prove how far a model is from its teacher, everywhere",
+        description=_DESCRIPTION,
+        examples="tinyvmaf prove tinyvmaf_nano\n"
+        "tinyvmaf prove their.onnx --bound 1 --seconds 600\n"
+        "tinyvmaf prove tinyvmaf_nano --bound 0.45 --record",
+        exit_status=_EXIT_STATUS,
+    )
+    command.add_argument(
+        "models", nargs="*", metavar="MODEL", help="id of a registered model, or an ONNX file (default: all registered)"
+    )
+    command.add_argument("--bound", type=positive_float, metavar="X", help="in VMAF points")
+    command.add_argument(
+        "--jobs", type=positive_int, metavar="N", default=os.cpu_count(), help="processes (default: one a core)"
+    )
+    command.add_argument("--seconds", type=positive_float, metavar="S", help="stop then, for each MODEL")
+    command.add_argument("--restart", action="store_true", help="forget what an earlier run has done")
+    command.add_argument(
+        "--record", action="store_true", help="record what is proven of a registered model; the contract gate checks it"
+    )
+    command.add_argument("--json", action="store_true", help="print a JSON object with one entry per MODEL")
+    add_feed_options(command)
+    add_ffmpeg_option(command)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from tinyvmaf.measure.proof import NoProofError  # imported here: slow
+
+    status, answers = 0, {}
+    for name in dict.fromkeys(arguments.models or [one.id for one in registry.subjects()]):
+        try:
+            answer = _prove(name, arguments)
+        except NoProofError as error:
+            answer = {"status": "not provable", "reason": str(error)}
+            if not arguments.json:
+                print(f"{name}: NOT PROVABLE: {error}")
+        except TinyvmafError as error:
+            print(f"tinyvmaf prove: {error}", file=sys.stderr)
+            status = 2
+            continue
+        answers[name] = answer
+        status = max(status, {"proven": 0, "not provable": 2}.get(answer["status"], 1))
+    if arguments.json:
+        json.dump(answers, sys.stdout, indent=2)
+        print()
+    return status
+
+
+def _prove(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
+    from tinyvmaf.data.store import default_folder
+    from tinyvmaf.judge import proofs
+    from tinyvmaf.judge.opened import opened
+    from tinyvmaf.measure.proof.proving import PARTS, prove
+    from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
+    from tinyvmaf.vmaf.teacher import load_built_in
+
+    with opened(name, feed_of(arguments), arguments.ffmpeg) as subject:
+        teacher = load_built_in(find_ffmpeg(arguments.ffmpeg), subject.teacher_id)
+        if arguments.record and not subject.registered:
+            raise TinyvmafError(f"{name} is not registered, so nothing can be recorded", hint="tinyvmaf register")
+        one = proofs.ToProve.of(subject, teacher)
+        bound = arguments.bound or proofs.bound_of(subject)
+        journal = default_folder() / "proofs" / f"{one.claim(bound).key}.jsonl"
+        if arguments.restart:
+            journal.unlink(missing_ok=True)
+        started = time.monotonic()
+        try:
+            with proof_bar(f"{subject.id} within {bound:g}") as tell:
+                found = prove(
+                    one.data,
+                    teacher,
+                    bound,
+                    one.scores,
+                    jobs=arguments.jobs,
+                    journal=journal,
+                    progress=tell,
+                    seconds=arguments.seconds or float("inf"),
+                )
+        except KeyboardInterrupt:
+            print(f"what is done of {subject.id} is kept: {_again(name, bound, arguments)} goes on", file=sys.stderr)
+            raise
+        answer = _answer(found, one, bound, time.monotonic() - started)
+        if not arguments.json:
+            for line in _lines(name, found, answer, PARTS, _again(name, bound, arguments)):
+                print(line)
+        if arguments.record and found.status == "proven":
+            answer["record"] = str(proofs.record(subject, teacher, found))
+            if not arguments.json:
+                print(f"  recorded: {answer['record']}, with its sidecar, card and registry; commit them")
+        return answer
+
+
+def _again(name: str, bound: float, arguments: argparse.Namespace) -> str:
+    """The command that goes on."""
+    words = ["tinyvmaf", "prove", name, "--bound", f"{bound:g}"]
+    for option in ("feature_order", "input_mean", "input_std", "normalisation", "ffmpeg"):
+        if getattr(arguments, option, None):
+            words += [f"--{option.replace('_', '-')}", str(getattr(arguments, option))]
+    return shlex.join([*words, *(["--record"] if arguments.record else [])])
+
+
+def _answer(found: "Found", one: "ToProve", bound: float, seconds: float) -> dict[str, Any]:
+    import numpy as np
+
+    answer: dict[str, Any] = {
+        "status": found.status,
+        "bound_points": bound,
+        "largest_proven_points": found.largest,
+        "boxes": found.boxes,
+        "share_left": found.left,
+        "parts_done": found.done,
+        "seconds": round(seconds, 1),
+        "teacher": one.teacher.id,
+        "method": one.claim(bound).method,
+    }
+    if found.row is not None:
+        row = np.array([found.row])
+        answer |= {
+            "row": dict(zip(one.teacher.feature_names, found.row, strict=True)),
+            "score": float(one.scores(row)[0]),
+            "teacher_score": float(one.teacher.predict(row)[0]),
+            "difference_points": found.difference,
+        }
+    return answer
+
+
+def _lines(name: str, found: "Found", answer: dict[str, Any], parts: int, again: str) -> Iterator[str]:
+    bound, looked = f"{found.bound:g} points", f"{found.boxes:,} boxes, {answer['seconds']:g} s"
+    row = found.row
+    values = ", ".join(f"{key} {value:.9g}" for key, value in answer.get("row", {}).items())
+    if found.status == "proven":
+        yield f"{name}: PROVEN: nowhere in the domain is it more than {bound} from {answer['teacher']}"
+        yield f"  largest bound of a box {found.largest:.6g}; {looked}"
+    elif found.status == "refuted":
+        yield (
+            f"{name}: REFUTED: it says {answer['score']:.6f}, {answer['teacher']} says {answer['teacher_score']:.6f}: "
+            f"{found.difference:.6g} points apart, more than {found.bound:g}"
+        )
+        yield f"  at {values}"
+        code = f"from tinyvmaf.judge.proofs import show; show({json.dumps(name)}, {row})"
+        yield f"  see it: {shlex.join(['python', '-c', code])}"
+    else:
+        yield f"{name}: OPEN: {found.left:.2%} of the domain is not proven within {bound}; {looked}"
+        if row is not None:
+            yield f"  for one about {values}: there the difference is {found.difference:.4g}"
+        if found.done < parts:
+            yield f"  {found.done} of {parts} parts are done, and kept; this goes on: {again}"
+        else:
+            yield "  boxes became too small: try a larger --bound"
