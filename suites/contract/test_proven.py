@@ -6,7 +6,7 @@ import pytest
 
 from tinyvmaf.errors import TeacherError
 from tinyvmaf.judge.plugin import NotChecked, Note
-from tinyvmaf.judge.proofs import ToProve, record_faults
+from tinyvmaf.judge.proofs import record_faults
 from tinyvmaf.measure.proof.sampling import prove_sample
 from tinyvmaf.model.proof_records import read_proof
 from tinyvmaf.model.subject import Subject
@@ -39,8 +39,7 @@ def test_what_is_proven_is_proven_again(
     if teacher is None:
         not_checked(f"{one.id}: its proof, on boxes drawn at random: this libvmaf does not carry {one.teacher_id}")
     seed = secrets.randbelow(2**32)
-    data = ToProve.of(one, teacher).data
-    sample = prove_sample(data, teacher, found.bound_points, found.hardest, seed, seconds=SECONDS)
+    sample = prove_sample(one.data, teacher, found.bound_points, one.features, found.hardest, seed, seconds=SECONDS)
     told = f"{one.id} is not proven within {found.bound_points:g} points"
     assert sample.of == found.first_boxes, f"{told}: the domain has {sample.of:,} boxes: {again}"
     assert not sample.fault, f"{told}: {sample.fault} (seed {seed}); {again}"

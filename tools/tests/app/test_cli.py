@@ -78,6 +78,7 @@ COMMANDS = [
     "register",
     "unregister",
     "certify",
+    "prove",
     "bench",
     "bench run",
     "bench baseline",

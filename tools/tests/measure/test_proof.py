@@ -93,7 +93,7 @@ def test_every_row_of_the_domain_lies_in_a_first_box(teacher: Teacher) -> None:
     cells, radius = first_boxes(domain, gaussians)
     z = gaussians.to_z(domain.sample(300, 3))
     nearest = np.abs(z[:, None] - cells[None, :, :]) <= radius * (1.0 + 1e-9)
-    assert nearest.all(axis=2).any(axis=1).all()
+    assert np.any(np.all(nearest, axis=2), axis=1).all()
 
 
 def test_an_operator_without_a_proof_is_named(teacher: Teacher) -> None:

@@ -1,12 +1,11 @@
 """Proofs of models: what is to be proven of one, how that is recorded, and whether a record still holds."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyvmaf.errors import RegistryError
 from tinyvmaf.files import all_or_nothing, write_atomic
@@ -28,35 +27,15 @@ DEFAULT_BOUND: Final = 2.0
 _SECTION: Final = re.compile(r"## Proven\n.*?(?=^## |\Z)", re.DOTALL | re.MULTILINE)
 
 
-@dataclass(frozen=True)
-class ToProve:
-    """A model as proofs take it: one graph that takes its teacher's features, in the teacher's order."""
+def claim_of(subject: Subject, teacher: Teacher, bound: float) -> Claim:
+    """What is to be proven of a model.
 
-    data: bytes
-    teacher: Teacher
-
-    @classmethod
-    def of(cls, subject: Subject, teacher: Teacher) -> "ToProve":
-        """Of any model.
-
-        Raises:
-            NoProofError: a kind of model that no proof exists for.
-        """
-        if not isinstance(kind_of(subject), FeatureRows):
-            raise NoProofError(f"a model of kind {subject.kind} does not take rows of features")
-        if foreign := [name for name in subject.features if name not in teacher.feature_names]:
-            raise NoProofError(f"{teacher.id} does not take {', '.join(foreign)}")
-        if subject.features == teacher.feature_names:
-            return cls(subject.data, teacher)
-        return cls(_reordered(subject.data, subject.features, teacher.feature_names), teacher)
-
-    def scores(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The model on ONNX Runtime: of rows `[N, F]`, `[N]` in points."""
-        return OnnxRuntimeCpu(self.data).run(rows.astype(np.float32)).astype(np.float64)
-
-    def claim(self, bound: float) -> Claim:
-        """What is to be proven."""
-        return Claim.of(self.data, self.teacher, bound)
+    Raises:
+        NoProofError: it is of a kind that no proof exists for.
+    """
+    if not isinstance(kind_of(subject), FeatureRows):
+        raise NoProofError(f"a model of kind {subject.kind} does not take rows of features")
+    return Claim.of(subject.data, teacher, bound, subject.features)
 
 
 def bound_of(subject: Subject) -> float:
@@ -72,13 +51,13 @@ def record(subject: Subject, teacher: Teacher, found: "Found") -> Path:
         The file.
 
     Raises:
-        RegistryError: the model is not registered, or takes its features in another order, or nothing was proven.
+        RegistryError: the model is not registered, or nothing was proven.
     """
     if found.status != "proven" or found.boxes_of is None:
         raise RegistryError(f"{subject.id} is not proven, so nothing is recorded")
-    if not subject.registered or subject.features != teacher.feature_names:
+    if not subject.registered:
         raise RegistryError(f"{subject.id} is not registered", hint="tinyvmaf register, then record its proof")
-    claim = ToProve.of(subject, teacher).claim(found.bound)
+    claim = claim_of(subject, teacher, found.bound)
     made = ProofRecord(
         schema=1,
         model=subject.id,
@@ -142,7 +121,7 @@ def record_faults(subject: Subject, teacher: Teacher | None) -> list[str]:
     if found.sha256 != subject.sha256 or found.teacher != subject.sidecar.teacher:
         wrong.append(f"the record is about another file, or another teacher: {again}")
     if teacher is not None and not wrong:
-        claim = ToProve.of(subject, teacher).claim(found.bound_points)
+        claim = claim_of(subject, teacher, found.bound_points)
         for what, have, now in (
             ("model", found.sha256, claim.model),
             ("teacher", found.teacher.sha256, claim.teacher),
@@ -154,16 +133,24 @@ def record_faults(subject: Subject, teacher: Teacher | None) -> list[str]:
     return wrong
 
 
-def show(name: str, row: list[float]) -> None:
-    """Print what a model, by its id or file, and its teacher say of a row, in the teacher's order of features."""
-    from tinyvmaf.judge.opened import opened
+def scores_of(subject: Subject, teacher: Teacher, row: Sequence[float]) -> tuple[float, float]:
+    """What a model on ONNX Runtime and its teacher say of a row, in the teacher's order of features: in points."""
+    columns = [teacher.feature_names.index(name) for name in subject.features]
+    rows = np.array([row], dtype=np.float64)
+    score = OnnxRuntimeCpu(subject.data).run(rows[:, columns].astype(np.float32))
+    return float(score[0]), float(teacher.predict(rows)[0])
+
+
+def show(name: str, row: Sequence[float]) -> None:
+    """Print `scores_of` a model, by its id or file."""
+    from tinyvmaf.judge.opened import opened  # imported here: only who types this needs them
     from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
     from tinyvmaf.vmaf.teacher import load_built_in
 
     with opened(name) as subject:
         teacher = load_built_in(find_ffmpeg(None), subject.teacher_id)
-        one, rows = ToProve.of(subject, teacher), np.array([row])
-        print(f"{subject.id}: {one.scores(rows)[0]:.6f}, {teacher.id}: {teacher.predict(rows)[0]:.6f}")
+        score, expected = scores_of(subject, teacher, row)
+        print(f"{subject.id}: {score:.6f}, {teacher.id}: {expected:.6f}")
 
 
 def _with_proof(card: str, made: ProofRecord) -> str:
@@ -180,20 +167,3 @@ included. `tinyvmaf prove {made.model}` proves it again ([how](../docs/proof.md)
         if origin
         else old.rstrip("\n") + "\n\n" + section.rstrip("\n") + "\n"
     )
-
-
-def _reordered(data: bytes, have: tuple[str, ...], wanted: tuple[str, ...]) -> bytes:
-    """A graph that takes features `wanted`, and gives those that the model has to the model."""
-    import onnx
-    from onnx import helper, numpy_helper
-
-    model = onnx.load_model_from_string(data)
-    (taken,) = model.graph.input
-    inside = f"{taken.name}_in_its_order"
-    for node in model.graph.node:
-        node.input[:] = [inside if name == taken.name else name for name in node.input]
-    places = np.array([wanted.index(name) for name in have])
-    model.graph.initializer.append(numpy_helper.from_array(places, f"{inside}_places"))
-    model.graph.node.insert(0, helper.make_node("Gather", [taken.name, f"{inside}_places"], [inside], axis=1))
-    taken.type.tensor_type.shape.dim[1].dim_value = len(wanted)
-    return bytes(model.SerializeToString())

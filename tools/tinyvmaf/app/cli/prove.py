@@ -23,7 +23,6 @@ from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.model import registry
 
 if TYPE_CHECKING:
-    from tinyvmaf.judge.proofs import ToProve
     from tinyvmaf.measure.proof.proving import Found
 
 _DESCRIPTION = """\
@@ -111,19 +110,19 @@ def _prove(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
         teacher = load_built_in(find_ffmpeg(arguments.ffmpeg), subject.teacher_id)
         if arguments.record and not subject.registered:
             raise TinyvmafError(f"{name} is not registered, so nothing can be recorded", hint="tinyvmaf register")
-        one = proofs.ToProve.of(subject, teacher)
         bound = arguments.bound or proofs.bound_of(subject)
-        journal = default_folder() / "proofs" / f"{one.claim(bound).key}.jsonl"
+        claim = proofs.claim_of(subject, teacher, bound)
+        journal = default_folder() / "proofs" / f"{claim.key}.jsonl"
         if arguments.restart:
             journal.unlink(missing_ok=True)
         started = time.monotonic()
         try:
             with proof_bar(f"{subject.id} within {bound:g}") as tell:
                 found = prove(
-                    one.data,
+                    subject.data,
                     teacher,
                     bound,
-                    one.scores,
+                    subject.features,
                     jobs=arguments.jobs,
                     journal=journal,
                     progress=tell,
@@ -132,7 +131,25 @@ def _prove(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
         except KeyboardInterrupt:
             print(f"what is done of {subject.id} is kept: {_again(name, bound, arguments)} goes on", file=sys.stderr)
             raise
-        answer = _answer(found, one, bound, time.monotonic() - started)
+        answer = {
+            "status": found.status,
+            "bound_points": bound,
+            "largest_proven_points": found.largest,
+            "boxes": found.boxes,
+            "share_left": found.left,
+            "parts_done": found.done,
+            "seconds": round(time.monotonic() - started, 1),
+            "teacher": teacher.id,
+            "method": claim.method,
+        }
+        if found.row is not None:
+            score, expected = proofs.scores_of(subject, teacher, found.row)
+            answer |= {
+                "row": dict(zip(teacher.feature_names, found.row, strict=True)),
+                "score": score,
+                "teacher_score": expected,
+                "difference_points": found.difference,
+            }
         if not arguments.json:
             for line in _lines(name, found, answer, PARTS, _again(name, bound, arguments)):
                 print(line)
@@ -150,31 +167,6 @@ def _again(name: str, bound: float, arguments: argparse.Namespace) -> str:
         if getattr(arguments, option, None):
             words += [f"--{option.replace('_', '-')}", str(getattr(arguments, option))]
     return shlex.join([*words, *(["--record"] if arguments.record else [])])
-
-
-def _answer(found: "Found", one: "ToProve", bound: float, seconds: float) -> dict[str, Any]:
-    import numpy as np
-
-    answer: dict[str, Any] = {
-        "status": found.status,
-        "bound_points": bound,
-        "largest_proven_points": found.largest,
-        "boxes": found.boxes,
-        "share_left": found.left,
-        "parts_done": found.done,
-        "seconds": round(seconds, 1),
-        "teacher": one.teacher.id,
-        "method": one.claim(bound).method,
-    }
-    if found.row is not None:
-        row = np.array([found.row])
-        answer |= {
-            "row": dict(zip(one.teacher.feature_names, found.row, strict=True)),
-            "score": float(one.scores(row)[0]),
-            "teacher_score": float(one.teacher.predict(row)[0]),
-            "difference_points": found.difference,
-        }
-    return answer
 
 
 def _lines(name: str, found: "Found", answer: dict[str, Any], parts: int, again: str) -> Iterator[str]:

@@ -2,7 +2,8 @@
 
 import ast
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -19,23 +20,25 @@ _ELSEWHERE: Final = ("vmaf/domain/teacher_domain.py", "vmaf/teacher/svr.py", "mo
 
 @dataclass(frozen=True)
 class Claim:
-    """That a model is within `bound` points of its teacher, everywhere in the domain. The rest are sha256."""
+    """That a model is within `bound` points of its teacher, everywhere in the domain. Digests are sha256."""
 
     model: str
     teacher: str
     domain: str
     method: str
     bound: float
+    feature_order: tuple[str, ...]
+    """Of the model's columns."""
 
     @property
     def key(self) -> str:
         """One sha256 of all of it."""
-        return sha256(json.dumps([self.model, self.teacher, self.domain, self.method, self.bound]).encode())
+        return sha256(json.dumps(asdict(self)).encode())
 
     @classmethod
-    def of(cls, data: bytes, teacher: Teacher, bound: float) -> "Claim":
+    def of(cls, data: bytes, teacher: Teacher, bound: float, feature_order: Sequence[str]) -> "Claim":
         """About the bytes of an ONNX file."""
-        return cls(sha256(data), teacher.sha256, domain_digest(teacher), method(), bound)
+        return cls(sha256(data), teacher.sha256, domain_digest(teacher), method(), bound, tuple(feature_order))
 
 
 def domain_digest(teacher: Teacher) -> str:

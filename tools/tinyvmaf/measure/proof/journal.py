@@ -16,9 +16,10 @@ def read_journal(path: Path | None) -> dict[int, Progress]:
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
             entry = json.loads(line)
+            number = int(entry.pop("part"))
             left = [(centre, tuple(splits)) for centre, splits in entry.pop("left")]
             candidates = [(size, row) for size, row in entry.pop("candidates")]
-            done[int(entry.pop("part"))] = Progress(**entry, left=left, candidates=candidates)
+            done[number] = Progress(**entry, left=left, candidates=candidates)
         except (ValueError, KeyError, TypeError, AttributeError):  # the last line of a run that was killed
             continue
     return done
@@ -35,6 +36,7 @@ def add_to_journal(path: Path | None, number: int, part: Progress) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"part": number} | asdict(part)) + "\n")
+            # The line before may be half of one.
+            file.write("\n" + json.dumps({"part": number} | asdict(part)))
     except OSError as error:
         raise TinyvmafError(f"{path}: {error.strerror}") from error

@@ -1,6 +1,7 @@
 """A proof that was recorded, tried again on some boxes of the domain, drawn at random."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,7 +11,7 @@ from tinyvmaf.measure.proof.boxes import first_boxes
 from tinyvmaf.measure.proof.branching import Branching, Progress
 from tinyvmaf.measure.proof.gaussians import Gaussians
 from tinyvmaf.measure.proof.polynomials import Floats
-from tinyvmaf.measure.proof.proving import provable
+from tinyvmaf.measure.proof.proving import differences, provable
 from tinyvmaf.vmaf.domain import Domain
 from tinyvmaf.vmaf.teacher import Teacher
 
@@ -34,7 +35,15 @@ class Sample:
 
 
 def prove_sample(
-    data: bytes, teacher: Teacher, bound: float, hardest: int, seed: int, *, seconds: float = 1.5, most: int = MOST
+    data: bytes,
+    teacher: Teacher,
+    bound: float,
+    feature_order: Sequence[str],
+    hardest: int,
+    seed: int,
+    *,
+    seconds: float = 1.5,
+    most: int = MOST,
 ) -> Sample:
     """Prove first boxes of the domain again, in a random order, until time is up or `most` are.
 
@@ -48,7 +57,8 @@ def prove_sample(
     """
     domain, gaussians = Domain(teacher.features), Gaussians(teacher)
     cells, radius = first_boxes(domain, gaussians)
-    branching = Branching(provable(data, teacher), gaussians, domain, radius, bound)
+    model, apart = provable(data, teacher, feature_order), differences(data, teacher, feature_order)
+    branching = Branching(model, gaussians, domain, radius, bound, apart)
     until, proven, boxes = time.process_time() + seconds, 0, 0
 
     def go_on(progress: Progress) -> bool:
@@ -70,5 +80,5 @@ def _why(found: Progress, gaussians: Gaussians, cell: Floats, hardest: int) -> s
     middle = ", ".join(f"{value:.4g}" for value in gaussians.to_rows(cell[None])[0])
     if found.candidates:
         size, row = found.candidates[0]
-        return f"at [{', '.join(f'{value:.6g}' for value in row)}] the difference is about {size:.4g}"
+        return f"at [{', '.join(f'{value:.6g}' for value in row)}] the difference is {size:.4g}"
     return f"the box about [{middle}] is not proven by {found.boxes:,} boxes; the record says {hardest:,} at most"
