@@ -73,6 +73,8 @@ GATES = {
     "sidecar.": "its promises",
     "loso.frame_max_error": "loso.frame_max_error",
     "golden.near": "golden.near",
+    "loso.bias": "loso.bias",
+    "loso.identical": "loso.identical",
     "loso.plcc": "loso.plcc",
     "loso.srocc": "loso.srocc",
     "contract.range": "contract.range_*",
