@@ -1,5 +1,7 @@
 """Every registered model reproduces its own record on the frozen golden rows. Needs neither video nor FFmpeg."""
 
+from functools import lru_cache
+
 import numpy as np
 import pytest
 
@@ -33,13 +35,17 @@ def recorded(subject: Subject, not_checked: NotChecked) -> Subject:
     return subject
 
 
+# The tests of a model follow one another.
+session = lru_cache(maxsize=1)(OnnxRuntimeCpu)
+
+
 def run_on(subject: Subject, frozen: GoldenRows, pair: str) -> np.ndarray:
     """The model's scores on a pair's frozen rows, with its features in its own order."""
     order = list(subject.features)
     if not set(order) <= set(CANONICAL):
         raise CouldNotRunError(f"{subject.id} takes {order}; the golden rows have {list(CANONICAL)}")
     rows = frozen.pairs[pair].features[:, [CANONICAL.index(name) for name in order]]
-    return all_scores(OnnxRuntimeCpu(subject.data), rows)
+    return all_scores(session(subject.data), rows)
 
 
 def test_files_are_the_registered_ones(recorded: Subject) -> None:

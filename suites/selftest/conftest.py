@@ -1,5 +1,6 @@
 """A copy of what a gate reads, to be broken, and a gate run on it in a process of its own."""
 
+import json
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -13,6 +14,11 @@ from tinyvmaf.files import home
 from .forks import Forks, run_gate
 
 Gate = Callable[..., tuple[int, str]]
+# A page has charts, which cost more than most gates of a run. Tests that look at it take `page`.
+NO_PAGE = """\
+from tinyvmaf.judge import report
+report.page = lambda *_: ""
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +34,26 @@ def copy(tmp_path: Path) -> Path:
         shutil.copytree(home() / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("conftest.py", "gates.toml", "pyproject.toml"):
         shutil.copy(home() / name, folder)
+    (folder / "suites/conftest.py").write_text(NO_PAGE, encoding="utf-8")
     return folder
+
+
+def keep_models(copy: Path, *ids: str) -> None:
+    """Leave only these models and their records in a copy: the more are registered, the longer each run of a gate."""
+    registry = copy / "model/registry.json"
+    content = json.loads(registry.read_text(encoding="utf-8"))
+    content["models"] = [one for one in content["models"] if one["id"] in ids]
+    registry.write_text(json.dumps(content), encoding="utf-8")
+    for record in (copy / "fixtures/golden/records").iterdir():
+        if record.stem not in ids:
+            record.unlink()
+
+
+@pytest.fixture
+def page(copy: Path) -> Path:
+    """Where the gate writes its page, which it does not elsewhere."""
+    (copy / "suites/conftest.py").unlink()
+    return copy / "report/index.html"
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ import sys
 import tempfile
 import threading
 import warnings
+import weakref
 from contextlib import redirect_stdout, suppress
 from io import StringIO
 from pathlib import Path
@@ -68,6 +69,23 @@ def load() -> None:
             for name in names:
                 importlib.import_module(name)
     importlib.import_module("tinyvmaf.judge.report.rendering").compile_templates()
+    read_once()
+
+
+def read_once() -> None:
+    """What each process reads once: constants of the code, for Hypothesis, and teachers, from libvmaf."""
+    from hypothesis import given, settings
+    from hypothesis.strategies import floats
+
+    from tinyvmaf.errors import TinyvmafError
+    from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
+    from tinyvmaf.vmaf.teacher import load_built_in
+
+    settings(max_examples=1, database=None)(given(floats())(lambda _: None))()
+    with suppress(TinyvmafError):  # a gate says what is wrong
+        load_built_in(find_ffmpeg())
+    for registered in list(weakref.finalize._registry):  # type: ignore[attr-defined]
+        registered.atexit = False  # PyTorch's cost each fork 0.03 s at its end
 
 
 def check() -> None:

@@ -340,7 +340,9 @@ def test_the_contract_gate_catches_a_sidecar_that_claims_more_than_is_proven(
     assert "exact is {" in out
 
 
-def test_an_engine_that_dies_could_not_run_and_the_others_are_judged(gate: Gate, also: Also, copy: Path) -> None:
+def test_an_engine_that_dies_could_not_run_and_the_others_are_judged(
+    gate: Gate, also: Also, copy: Path, page: Path
+) -> None:
     """Its fault is said once; the model has none, and the report is written."""
     also(
         """
@@ -356,4 +358,4 @@ def test_an_engine_that_dies_could_not_run_and_the_others_are_judged(gate: Gate,
     judged = {one["subject"] for one in verdict["outcomes"]}
     assert {"quickvmaf on numpy", "quickvmaf on onnxruntime-cpu"} <= judged
     assert out.partition("= verdict =")[2].count("dies of SIGSEGV on it: a fault of the engine, not of the model") == 1
-    assert (copy / "report/index.html").is_file()
+    assert page.is_file()

@@ -15,7 +15,7 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from tinyvmaf.files import file_sha256, sha256
 
-from .conftest import Gate
+from .conftest import Gate, keep_models
 
 FAIL, COULD_NOT_RUN = 1, 10
 MODEL = "vmaf_v0.6.1_svr"
@@ -24,11 +24,8 @@ LOOKED_AT = "test_the_file_keeps_the_contract"
 
 @pytest.fixture(autouse=True)
 def _one_model(copy: Path) -> None:
-    """One sound model to spoil: the more are registered, the longer each run of the gate."""
-    path = copy / "model/registry.json"
-    registry = json.loads(path.read_text(encoding="utf-8"))
-    registry["models"] = [model for model in registry["models"] if model["id"] == MODEL]
-    path.write_text(json.dumps(registry), encoding="utf-8")
+    """One sound model to spoil."""
+    keep_models(copy, MODEL)
 
 
 def register(copy: Path, model_id: str, data: bytes | None = None, **described: object) -> None:

@@ -18,7 +18,7 @@ from tinyvmaf.data.golden.files import natural_root
 from tinyvmaf.files import home
 from tinyvmaf.judge.plugin import NotChecked
 
-from .conftest import Gate
+from .conftest import Gate, keep_models
 
 FAIL, COULD_NOT_RUN = 1, 10
 MODEL = "vmaf_v0.6.1_svr"
@@ -30,11 +30,20 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new), encoding="utf-8")
 
 
-def test_the_unchanged_copy_passes(gate: Gate) -> None:
+@pytest.fixture(autouse=True)
+def _one_model(copy: Path) -> None:
+    """Each break is of one model, or of what is about none."""
+    keep_models(copy, MODEL)
+
+
+def test_the_unchanged_copy_passes(copy: Path, page: Path, gate: Gate) -> None:
+    for folder in ("model", "fixtures/golden/records"):
+        shutil.copytree(home() / folder, copy / folder, dirs_exist_ok=True)
     status, text = gate("golden")
     assert (status, "VERDICT: PASS" in text.splitlines()[-1]) == (0, True), text
     assert "NOT CHECKED:\n  - golden pair" in text
     assert "motion epoch mirror-fix" in text
+    assert page.is_file()
 
 
 def test_the_models_part_needs_no_ffmpeg(tmp_path: Path, gate: Gate) -> None:

@@ -18,7 +18,7 @@ import pytest
 
 from tinyvmaf.data import dataset
 
-from .conftest import Gate
+from .conftest import Gate, keep_models
 
 FAIL, COULD_NOT_RUN, NO_TESTS = 1, 10, 5
 MODEL, YARDSTICK = "tinyvmaf_nano", "vmaf_v0.6.1_svr"
@@ -39,13 +39,7 @@ Spoil = Callable[[Path], object]
 @pytest.fixture(autouse=True)
 def _few_models_and_a_green_report(copy: Path) -> None:
     """Two models, and the report of an earlier run, which passed."""
-    registry = copy / "model/registry.json"
-    content = json.loads(registry.read_text(encoding="utf-8"))
-    content["models"] = [one for one in content["models"] if one["id"] in (MODEL, YARDSTICK)]
-    registry.write_text(json.dumps(content), encoding="utf-8")
-    for record in (copy / "fixtures/golden/records").iterdir():
-        if record.stem not in (MODEL, YARDSTICK):
-            record.unlink()
+    keep_models(copy, MODEL, YARDSTICK)
     (copy / "suites/golden/test_libvmaf.py").unlink()  # it is about no model, and takes longer
     (copy / "report").mkdir()
     (copy / "report/verdict.json").write_text('{"verdict": "PASS"}', encoding="utf-8")

@@ -63,15 +63,15 @@ def keep_memory() -> None:
 @contextmanager
 def reproducible() -> Iterator[None]:
     """Fixed threads and deterministic kernels while fitting; restores the previous settings."""
-    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    threads, deterministic = torch.get_num_threads(), torch.get_deterministic_debug_mode()
     keep_memory()
     torch.set_num_threads(THREADS)
-    torch.use_deterministic_algorithms(True)
+    torch.set_deterministic_debug_mode("error")  # `use_deterministic_algorithms` imports the compiler, for 2 s
     try:
         yield
     finally:
         torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(deterministic)
+        torch.set_deterministic_debug_mode(deterministic)
 
 
 def initial(architecture: Architecture, features: int, seeds: Sequence[int], dtype: torch.dtype) -> list[Tensor]:
