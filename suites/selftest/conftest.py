@@ -49,6 +49,28 @@ def keep_models(copy: Path, *ids: str) -> None:
             record.unlink()
 
 
+def edit(path: Path, old: str, new: str) -> None:
+    """Replace what a file has once."""
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def also(path: Path, *lines: str) -> None:
+    """Lines more at the end of a file of a copy."""
+    path.write_text("\n".join([path.read_text(encoding="utf-8"), *lines, ""]), encoding="utf-8")
+
+
+def short_search(copy: Path) -> None:
+    """Have the gate of held-out sources search the domain from fewer rows: no break here hides in a corner of it."""
+    also(
+        copy / "suites/loso/conftest.py",
+        "import tinyvmaf.vmaf.domain.search as _search",
+        "_search.SEARCH_SEEDS = (1001,)",
+        "_search.worst_difference.__kwdefaults__.update(samples=10_000, starts=50, steps=20)",
+    )
+
+
 @pytest.fixture
 def page(copy: Path) -> Path:
     """Where the gate writes its page, which it does not elsewhere."""

@@ -29,7 +29,6 @@ from typing import Any, NoReturn
 # What gates import, and takes time. Not ONNX Runtime, which starts a thread; nor `tinyvmaf.judge.plugin`, a plugin of
 # pytest, which rewrites its assertions as it is imported.
 IMPORTED = (
-    "hypothesis.extra.numpy",
     "onnx.reference",
     "pyarrow.dataset",
     "scipy.stats",
@@ -73,15 +72,11 @@ def load() -> None:
 
 
 def read_once() -> None:
-    """What each process reads once: constants of the code, for Hypothesis, and teachers, from libvmaf."""
-    from hypothesis import given, settings
-    from hypothesis.strategies import floats
-
+    """What each process reads once: the teachers, from libvmaf."""
     from tinyvmaf.errors import TinyvmafError
     from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
     from tinyvmaf.vmaf.teacher import load_built_in
 
-    settings(max_examples=1, database=None)(given(floats())(lambda _: None))()
     with suppress(TinyvmafError):  # a gate says what is wrong
         load_built_in(find_ffmpeg())
     for registered in list(weakref.finalize._registry):  # type: ignore[attr-defined]
@@ -141,8 +136,8 @@ def become(module: str, arguments: list[str], cwd: str, environment: dict[str, s
         put(number, os.open(path, how | os.O_CREAT | os.O_TRUNC))
     os.environ.clear()
     os.environ.update(environment)
-    # Hypothesis took the folder that it was imported in.
-    sys.modules["hypothesis.configuration"].set_hypothesis_home_dir(Path(cwd, ".hypothesis"))
+    if (hypothesis := sys.modules.get("hypothesis.configuration")) is not None:  # its plugin of pytest imports it
+        hypothesis.set_hypothesis_home_dir(Path(cwd, ".hypothesis"))  # it took the folder that it was imported in
     sys.path[0] = cwd
     sys.argv[1:] = arguments
     try:
@@ -176,4 +171,5 @@ if __name__ == "__main__":
     check()
     gc.collect()
     gc.freeze()  # a collection in a fork would touch, and so copy, all of it
+    gc.set_threshold(20_000, 20)
     become(**serve(*ends))

@@ -19,22 +19,19 @@ from tinyvmaf.files import file_sha256, home, sha256
 from tinyvmaf.model.sidecar import graph_facts, read_sidecar
 
 from .breaks import ADOPTED, ELSEWHERE, ENGINES, FILE, GOOD, NOBODY, REGISTERED, TABLE, Break, Made, nothing, row
-from .conftest import Gate
+from .conftest import Gate, also, short_search
 
 MODEL = "tinyvmaf_nano"
 FAIL = 1
 JUDGED = ("golden", "contract", "loso")
 # Not libvmaf's part of golden, which is about no model. The texts of thousands of lines of code take longer than tests.
 SUITES = ("golden/test_models.py", "suites/contract", "suites/loso", "--tb=native")
-# Of each break the gate finds more than one example; a report's intervals are no verdict.
+# A report's intervals are no verdict, and of each break there is more than one row.
 QUICK = """
-import tinyvmaf.vmaf.domain.search as _c
 import tinyvmaf.measure.agreement.bootstrap as _b
 import tinyvmaf.measure.standing_in.probes as _p
 _p.probes_of.__defaults__ = (10_000, 40)
 _b.cluster_bootstrap.__kwdefaults__['resamples'] = 20
-_c.SEARCH_SEEDS = (1001,)
-_c.worst_difference.__kwdefaults__.update(samples=10_000, starts=50, steps=20)
 """
 # nano's recipe sees no clip, so that one fit serves every fold; and it gives the registered file, as suites/loso says.
 FITTED = f"""
@@ -48,19 +45,12 @@ _t.fold_models = fitted
 
 @pytest.fixture(autouse=True)
 def _quick(copy: Path) -> None:
-    """A copy whose gates try fewer examples, and every twelfth frame of the corpus."""
-    edit(copy / "suites/contract/test_contract.py", "\nEXAMPLES = 100\n", "\nEXAMPLES = 6\n")
+    """A copy whose gates search less, and every twelfth frame of the corpus."""
+    short_search(copy)
     corpus = copy / "fixtures/corpus/features.parquet"
     data = dataset.read(corpus)
     dataset.write(corpus, data.table.filter(np.isin(data.table["frame"].to_numpy() % 12, 0)), data.provenance)
-    loso = copy / "suites/loso/conftest.py"
-    loso.write_text(loso.read_text(encoding="utf-8") + QUICK + FITTED, encoding="utf-8")
-
-
-def edit(path: Path, old: str, new: str) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert text.count(old) == 1
-    path.write_text(text.replace(old, new), encoding="utf-8")
+    also(copy / "suites/loso/conftest.py", QUICK, FITTED)
 
 
 def of_kind(*kinds: str) -> list[Break]:

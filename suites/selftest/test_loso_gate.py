@@ -25,7 +25,7 @@ from tinyvmaf.data import dataset
 from tinyvmaf.model import registry
 from tinyvmaf.model.sidecar import graph_facts, read_sidecar
 
-from .conftest import Gate
+from .conftest import Gate, also, edit, short_search
 
 FAIL, COULD_NOT_RUN = 1, 10
 ID = "distilled"
@@ -108,6 +108,7 @@ def trained(shared: Path) -> Path:
 def _one_student(copy: Path, trained: Path) -> None:
     """The copy's only student, beside what is no student."""
     without_students(copy)
+    short_search(copy)
     (copy / f"model/recipes/{ID}.toml").write_text(RECIPE, encoding="utf-8")
     (copy / "model/recipes/on_clips.toml").write_text(ON_CLIPS, encoding="utf-8")
     register(copy, (trained / f"{ID}.onnx").read_bytes(), read_sidecar(trained / f"{ID}.json").as_dict())
@@ -139,17 +140,9 @@ def register_anew(copy: Path, data: bytes | None = None, model_id: str = ID, **c
     register(copy, data or entry.file.read_bytes(), entry.sidecar.as_dict() | changed, model_id)
 
 
-def edit(path: Path, old: str, new: str) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert text.count(old) == 1
-    path.write_text(text.replace(old, new), encoding="utf-8")
-
-
-def also(copy: Path, *lines: str) -> None:
-    """Lines more at the end of the gate's fixtures, for a part of the package that goes wrong."""
-    path = copy / "suites/loso/conftest.py"
-    start = "from tinyvmaf.measure.loso import trial as code"
-    path.write_text("\n".join([path.read_text(encoding="utf-8"), start, *lines, ""]), encoding="utf-8")
+def goes_wrong(copy: Path, *lines: str) -> None:
+    """Lines more at the end of the gate's fixtures, for a part of the package, `code`, that goes wrong."""
+    also(copy / "suites/loso/conftest.py", "from tinyvmaf.measure.loso import trial as code", *lines)
 
 
 def rewrite_rows(copy: Path, change: Callable[[Columns], None]) -> None:
@@ -200,7 +193,7 @@ def test_shuffled_labels_fail(copy: Path, loso: Gate) -> None:
 
 def test_a_fold_that_holds_nothing_out_is_not_fitted(copy: Path, loso: Gate) -> None:
     """The fit itself refuses a fold whose held-out source it is to train on."""
-    also(
+    goes_wrong(
         copy,
         "right = code.leave_one_source_out",
         "def leaking(sources):",
@@ -229,7 +222,7 @@ def test_a_fold_that_holds_nothing_out_is_not_fitted(copy: Path, loso: Gate) -> 
 )
 def test_a_held_out_source_that_was_trained_on_fails(wrong: list[str], copy: Path, loso: Gate) -> None:
     """Whatever anybody says of a model: the sources in its file are those of the rows that it was fitted on."""
-    also(copy, *wrong)
+    goes_wrong(copy, *wrong)
     status, text = loso("--recipe", "on_clips", "-k", "has_seen")
     assert status == FAIL, text
     assert failed(text) == {SEEN}

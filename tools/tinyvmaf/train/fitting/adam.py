@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.optim.adamw import adamw
 
 from tinyvmaf.train.fitting.network import CENTRE, POINTS, error, forward, pooled, quiet
 from tinyvmaf.train.recipes import Optimiser, Validation
@@ -87,14 +88,10 @@ def adam(
     scale = torch.tensor([m.weight for m in task.members], dtype=dtype)[:, None]
     parameters = [p.detach().clone().requires_grad_() for p in start]
     anchor = [p.detach().clone() for p in start]
-    solver = torch.optim.AdamW(
-        parameters, lr=optimiser.learning_rate, weight_decay=optimiser.weight_decay, foreach=True
-    )
+    solver = _AdamW(parameters, optimiser.weight_decay)
     watch = _EarlyStop(task, validation, rows, targets, mean, std) if validation else None
     masks = _Dropout(task.architecture, [m.seed for m in task.members], dtype)
     for step, drawn in enumerate(_draws(task, optimiser)):
-        for group in solver.param_groups:
-            group["lr"] = optimiser.learning_rate * _schedule(optimiser, step)
         x = (rows[drawn] - mean) / std
         raw = forward(task.architecture, parameters, x, masks.draw(x.shape[1]))
         loss = _loss(task, raw, targets[drawn], weights[drawn] * scale)
@@ -102,15 +99,43 @@ def adam(
             with torch.no_grad():
                 was = forward(task.architecture, anchor, x)
             loss = loss + task.penalty * (raw[..., 0] - was[..., 0]).square().mean(dim=1)
-        solver.zero_grad()
-        torch.autograd.backward(loss.sum())  # members share nothing, so each gets its own gradient
-        solver.step()
+        gradients = torch.autograd.grad(loss.sum(), parameters)  # members share nothing, so each gets its own
+        solver.step(gradients, optimiser.learning_rate * _schedule(optimiser, step))
         progress(step + 1)
         if watch is not None and validation is not None and (step + 1) % validation.every == 0:
             watch.look(parameters)
             if watch.done:
                 break
     return watch.best if watch is not None else [p.detach() for p in parameters]
+
+
+class _AdamW:
+    """`torch.optim.AdamW`, to the last bit. That class imports PyTorch's compiler for its first step, for 1.6 s."""
+
+    def __init__(self, parameters: list[Tensor], weight_decay: float) -> None:
+        self._parameters, self._decay = parameters, weight_decay
+        self._means, self._squares = ([torch.zeros_like(p) for p in parameters] for _ in range(2))
+        self._steps = [torch.zeros(()) for _ in parameters]
+
+    @torch.no_grad()
+    def step(self, gradients: Sequence[Tensor], rate: float) -> None:
+        """Change the parameters in place."""
+        adamw(
+            self._parameters,
+            list(gradients),
+            self._means,
+            self._squares,
+            [],
+            self._steps,
+            foreach=True,
+            amsgrad=False,
+            beta1=0.9,
+            beta2=0.999,
+            lr=rate,
+            weight_decay=self._decay,
+            eps=1e-8,
+            maximize=False,
+        )
 
 
 def _schedule(optimiser: Optimiser, step: int) -> float:
