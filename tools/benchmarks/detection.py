@@ -158,7 +158,7 @@ def draw(red: dict[str, set[str]], path: Path) -> None:
     axis = figure.subplots()
     for number, (gate, text) in enumerate(GATES.items()):
         found = [(least(kind, gate, red), row) for row, kind in enumerate(KINDS)]
-        marks = [(one[0], row - 0.3 + 0.085 * number) for one, row in found if one is not None]
+        marks = [(one[0], row - 0.3 + 0.065 * number) for one, row in found if one is not None]
         axis.scatter([x for x, _ in marks], [y for _, y in marks], s=42, color=SOURCES[number], label=text)
     for row, (_, sizes, _) in enumerate(KINDS.values()):
         axis.plot([sizes[0], sizes[-1]], [row, row], color="#d5dbe3", linewidth=22, solid_capstyle="butt", zorder=0)
@@ -168,6 +168,7 @@ def draw(red: dict[str, set[str]], path: Path) -> None:
         yticks=range(len(KINDS)),
         yticklabels=[what for what, _, _ in KINDS.values()],
     )
+    axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}")  # the files' text is not mathematics
     axis.invert_yaxis()
     axis.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     save(figure, path, dpi=110)
