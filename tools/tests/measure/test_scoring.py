@@ -41,7 +41,7 @@ def tiny(**more: Any) -> scoring.TinyScores:
 def test_a_model_that_is_far_from_its_teacher_is_warned_of_with_numbers() -> None:
     truth = np.array([52.0, 67.0, 85.0])
     assert tiny(teacher="vmaf_v0.6.1", truth=truth).warnings == [
-        "theirs is more than 6 points from vmaf_v0.6.1 on 2 of 3 frames, 8.00 in the mean; "
+        "theirs is more than 3 points from vmaf_v0.6.1 on 2 of 3 frames, 8.00 in the mean; "
         "furthest is frame 2: 70.00 for 85.00"
     ]
     assert tiny(teacher="vmaf_v0.6.1", truth=truth - [0, 6, 14]).warnings == []

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from tinyvmaf.model.engines import OnnxRuntimeCpu
     from tinyvmaf.model.subject import Subject
 
-NOTICED: Final = 6.0
-"""VMAF points: about a just noticeable difference."""
+NOTICED: Final = 3.0
+"""VMAF points: as much as the gates allow a frame."""
 _ROUNDING: Final = 0.01  # points: sums in another order stay far below
 _ALONE: Final = 32  # frames that are scored alone too
 
