@@ -58,8 +58,15 @@ def read_proof(model_id: str, folder: Path) -> ProofRecord | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise RegistryError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
-    found = parse(ProofRecord, content, str(path), RegistryError)
+        raise RegistryError(f"{path}: {getattr(error, 'strerror', None) or error}", hint=_again(model_id)) from error
+    try:
+        found = parse(ProofRecord, content, str(path), RegistryError)
+    except RegistryError as error:
+        raise RegistryError(error.message, hint=_again(model_id)) from error
     if found.model != model_id:
-        raise RegistryError(f"{path}: it is about {found.model}")
+        raise RegistryError(f"{path}: it is about {found.model}", hint=_again(model_id))
     return found
+
+
+def _again(model_id: str) -> str:
+    return f"tinyvmaf prove {model_id} --record"
