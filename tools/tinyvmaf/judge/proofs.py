@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from tinyvmaf.data.store import default_folder
 from tinyvmaf.errors import RegistryError
 from tinyvmaf.files import all_or_nothing, write_atomic
 from tinyvmaf.judge.kinds import kind_of
@@ -36,6 +37,11 @@ def claim_of(subject: Subject, teacher: Teacher, bound: float) -> Claim:
     if not isinstance(kind_of(subject), FeatureRows):
         raise NoProofError(f"a model of kind {subject.kind} does not take rows of features")
     return Claim.of(subject.data, teacher, bound, subject.features)
+
+
+def journal_of(claim: Claim) -> Path:
+    """The file that keeps what is done of a proof, in the cache."""
+    return default_folder() / "proofs" / f"{claim.key}.jsonl"
 
 
 def bound_of(subject: Subject) -> float:

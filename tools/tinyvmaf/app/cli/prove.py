@@ -99,7 +99,6 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _prove(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
-    from tinyvmaf.data.store import default_folder
     from tinyvmaf.judge import proofs
     from tinyvmaf.judge.opened import opened
     from tinyvmaf.measure.proof.proving import PARTS, prove
@@ -112,7 +111,7 @@ def _prove(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
             raise TinyvmafError(f"{name} is not registered, so nothing can be recorded", hint="tinyvmaf register")
         bound = arguments.bound or proofs.bound_of(subject)
         claim = proofs.claim_of(subject, teacher, bound)
-        journal = default_folder() / "proofs" / f"{claim.key}.jsonl"
+        journal = proofs.journal_of(claim)
         if arguments.restart:
             journal.unlink(missing_ok=True)
         started = time.monotonic()
