@@ -84,10 +84,26 @@ def sklearn_forest(path: Path, x: Array, y: Array) -> None:
 
 @member
 def sklearn_boosting(path: Path, x: Array, y: Array) -> None:
-    """Histogram gradient boosting."""
+    """Histogram gradient boosting. skl2onnx 1.20 hands unsigned and Boolean numbers on, which protobuf refuses."""
+    from skl2onnx.common import _container
     from sklearn.ensemble import HistGradientBoostingRegressor
 
-    _sklearn(path, HistGradientBoostingRegressor(max_iter=150, random_state=0), x, y, scaled=False)
+    make_node = _container.make_node
+
+    def of_plain_integers(*names: Any, **attributes: Any) -> Any:
+        plain = {
+            name: [int(one) if isinstance(one, bool | np.integer) else one for one in value]
+            if isinstance(value, list)
+            else value
+            for name, value in attributes.items()
+        }
+        return make_node(*names, **plain)
+
+    _container.make_node = of_plain_integers
+    try:
+        _sklearn(path, HistGradientBoostingRegressor(max_iter=150, random_state=0), x, y, scaled=False)
+    finally:
+        _container.make_node = make_node
 
 
 @member
