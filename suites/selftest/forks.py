@@ -74,7 +74,8 @@ class Forks:
 def run_gate(forks: Forks | None, suite: str, *options: str, copy: Path, variables: dict[str, str]) -> tuple[int, str]:
     """Exit status of a suite in a copy of the checkout, and all that it printed; in a fork if that will do."""
     environment = OTHERS | {"TINYVMAF_CACHE": str(copy / "cache")} | variables
-    command = ["pytest", f"suites/{suite}", "-p", "no:cacheprovider", *options]
+    # pytest's own tracebacks parse the code around every failure: more work than most gates of a run.
+    command = ["pytest", f"suites/{suite}", "-p", "no:cacheprovider", "--tb=native", *options]
     if forks is not None and forks.fit(environment):
         return forks.run(*command, cwd=copy, environment=environment, out=copy.with_name("gate"))
     done = subprocess.run(

@@ -24,8 +24,8 @@ from .conftest import Gate, also, short_search
 MODEL = "tinyvmaf_nano"
 FAIL = 1
 JUDGED = ("golden", "contract", "loso")
-# Not libvmaf's part of golden, which is about no model. The texts of thousands of lines of code take longer than tests.
-SUITES = ("golden/test_models.py", "suites/contract", "suites/loso", "--tb=native")
+# Not libvmaf's part of golden, which is about no model.
+SUITES = ("golden/test_models.py", "suites/contract", "suites/loso")
 # A report's intervals are no verdict, and of each break there is more than one row.
 QUICK = """
 import tinyvmaf.measure.agreement.bootstrap as _b
