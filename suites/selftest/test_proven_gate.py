@@ -9,10 +9,12 @@ import numpy as np
 import onnx
 import pytest
 
+from tinyvmaf.files import file_sha256
 from tinyvmaf.judge import proofs
 from tinyvmaf.measure.proof.proving import Found
 from tinyvmaf.model import registry
 from tinyvmaf.model.proof_records import proof_path
+from tinyvmaf.model.sidecar import graph_facts
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.teacher import DEFAULT, Teacher, load_built_in
@@ -46,16 +48,26 @@ def damaged_record(one: Subject) -> None:
 
 
 def swapped(one: Subject) -> None:
-    """Another file, registered with all its hashes and the claims of the one that was proven."""
+    """Another file, with the proof of the one before, all hashes in order."""
     model = onnx.load_model_from_string(one.data)
     model.producer_version = "another"
-    claims = {key: value for key, value in one.sidecar.as_dict().items() if key not in ("sha256", "bytes")}
-    registry.register(one.id, model.SerializeToString(), claims, "card", one.path.parent)
+    data = model.SerializeToString()
+    one.path.write_bytes(data)
+    entered(one, graph_facts(data))
 
 
 def no_promise(one: Subject) -> None:
-    claims = {key: value for key, value in one.sidecar.as_dict().items() if key != "proven_everywhere_points"}
-    registry.register(one.id, one.data, claims, "card", one.path.parent)
+    entered(one, {"proven_everywhere_points": None})
+
+
+def entered(one: Subject, changed: dict[str, Any]) -> None:
+    """The sidecar changed, and the registry with it, by hand."""
+    one.sidecar_path.write_text(json.dumps(one.sidecar.as_dict() | changed), encoding="utf-8")
+    path = one.path.with_name(registry.REGISTRY)
+    content = json.loads(path.read_text("utf-8"))
+    (entry,) = [entry for entry in content["models"] if entry["id"] == one.id]
+    entry |= {"sha256": file_sha256(one.path), "sidecar_sha256": file_sha256(one.sidecar_path)}
+    path.write_text(json.dumps(content), encoding="utf-8")
 
 
 BROKEN: dict[str, tuple[Break, str]] = {

@@ -16,6 +16,8 @@ from tinyvmaf.judge import proofs, registering
 from tinyvmaf.judge.opened import faults
 from tinyvmaf.model import registry
 from tinyvmaf.model.proof_records import proof_path
+from tinyvmaf.model.sidecar import graph_facts
+from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.teacher import DEFAULT, load_built_in
 
@@ -83,32 +85,24 @@ def test_what_is_proven_is_recorded_and_held(
     assert one.file.with_suffix(".md").read_text("utf-8").count("## Proven") == 1
 
     # Registered anew, the same file keeps it.
-    register_from(own_home / "kept", one.data)
+    beside = own_home / "beside"
+    shutil.copytree(own_home / "model", beside)
+    assert registering.register_candidate(Subject.at(beside / f"{SVR}.onnx"))[1] == []
     assert registry.find(SVR).sidecar.proven_everywhere_points == 0.0005
-    # Another file does not.
+    assert path.read_text("utf-8") == proven
+    # Another file does not, whatever its sidecar says.
     changed_model = onnx.load_model_from_string(one.data)
     changed_model.producer_version = "another"
-    done = register_from(own_home / "other", changed_model.SerializeToString())
+    data = changed_model.SerializeToString()
+    (beside / f"{SVR}.onnx").write_bytes(data)
+    edit(beside / f"{SVR}.json", **graph_facts(data))
+    done = registering.register_candidate(Subject.at(beside / f"{SVR}.onnx"))[1]
     assert any("it is about another file" in sentence for sentence in done)
     now = registry.find(SVR)
     assert now.sidecar.proven_everywhere_points is None
     assert not path.exists()
     assert "## Proven" not in now.file.with_suffix(".md").read_text("utf-8")
     assert proofs.record_faults(now, teacher) == []
-
-
-def register_from(folder: Path, data: bytes) -> list[str]:
-    """Register a file with the sidecar and the card of the registered one."""
-    one = registry.find(SVR)
-    card = one.file.with_suffix(".md").read_text("utf-8")
-    made = registry.register(SVR, data, one.sidecar.as_dict() | {"sha256": ""} | facts(data), card, folder)
-    return registering.register_candidate(made)[1]
-
-
-def facts(data: bytes) -> dict[str, Any]:
-    from tinyvmaf.model.sidecar import graph_facts
-
-    return graph_facts(data)
 
 
 def test_a_row_refutes_a_bound_that_is_too_small(capsys: pytest.CaptureFixture[str]) -> None:

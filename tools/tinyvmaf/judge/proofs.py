@@ -1,9 +1,8 @@
 """Proofs of models: what is to be proven of one, how that is recorded, and whether a record still holds."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from tinyvmaf.measure.proof.proving import Found
 
 DEFAULT_BOUND: Final = 2.0
-_SECTION: Final = re.compile(r"## Proven\n.*?(?=^## |\Z)", re.DOTALL | re.MULTILINE)
 
 
 def claim_of(subject: Subject, teacher: Teacher, bound: float) -> Claim:
@@ -79,31 +77,10 @@ def record(subject: Subject, teacher: Teacher, found: "Found") -> Path:
     )
     folder = subject.path.parent
     path, card = proof_path(subject.id, folder), subject.file.with_suffix(".md")
-    claims = subject.sidecar.as_dict() | {"proven_everywhere_points": found.bound}
     with all_or_nothing((path, *registry.files_of(subject), folder / registry.REGISTRY)):
         write_atomic(path, made.text())
-        registry.register(subject.id, subject.data, claims, _with_proof(card.read_text("utf-8"), made), folder)
+        registry.register(subject.id, subject.data, subject.sidecar.as_dict(), card.read_text("utf-8"), folder)
     return path
-
-
-def kept(subject: Subject, card: str, folder: Path) -> tuple[dict[str, Any], str, list[str]]:
-    """What sidecar and card of a model may say when it is registered: that it is proven, if the folder's record is
-    about the same file. Any other record is removed.
-
-    Returns:
-        The sidecar, the card, and what was removed: sentences.
-    """
-    claims, path = subject.sidecar.as_dict(), proof_path(subject.id, folder)
-    claims.pop("proven_everywhere_points", None)
-    try:
-        found = read_proof(subject.id, folder)
-    except RegistryError:
-        found = None
-    if found is not None and found.sha256 == subject.sha256:
-        return claims | {"proven_everywhere_points": found.bound_points}, _with_proof(card, found), []
-    gone = [f"{path}: removed, it is about another file: tinyvmaf prove {subject.id} --record"] if path.exists() else []
-    path.unlink(missing_ok=True)
-    return claims, _SECTION.sub("", card), gone
 
 
 def record_faults(subject: Subject, teacher: Teacher | None) -> list[str]:
@@ -157,19 +134,3 @@ def show(name: str, row: Sequence[float]) -> None:
         teacher = load_built_in(find_ffmpeg(None), subject.teacher_id)
         score, expected = scores_of(subject, teacher, row)
         print(f"{subject.id}: {score:.6f}, {teacher.id}: {expected:.6f}")
-
-
-def _with_proof(card: str, made: ProofRecord) -> str:
-    section = f"""## Proven
-
-Nowhere in the teacher's domain is this model more than {made.bound_points:g} VMAF points from its teacher, rounding
-included. `tinyvmaf prove {made.model}` proves it again ([how](../docs/proof.md)).
-
-"""
-    old = _SECTION.sub("", card)
-    head, origin, rest = old.partition("## Origin and licence")
-    return (
-        head.rstrip("\n") + "\n\n" + section + origin + rest
-        if origin
-        else old.rstrip("\n") + "\n\n" + section.rstrip("\n") + "\n"
-    )

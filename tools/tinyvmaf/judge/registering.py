@@ -13,7 +13,7 @@ from tinyvmaf.data.embedded import embedded_corpus
 from tinyvmaf.data.golden import load_rows
 from tinyvmaf.errors import ModelError, RegistryError
 from tinyvmaf.files import all_or_nothing, file_sha256, home, write_atomic
-from tinyvmaf.judge import kinds, proofs
+from tinyvmaf.judge import kinds
 from tinyvmaf.judge.bounds import load_bounds
 from tinyvmaf.judge.opened import faults
 from tinyvmaf.judge.outcomes import compare
@@ -99,9 +99,12 @@ def register_candidate(
     with _undone_on_failure(subject, folder):
         for target, data in copied:
             write_atomic(target, data)
-        claims, text, gone = proofs.kept(subject, text, folder or registry.model_folder())
-        new = registry.register(subject.id, subject.data, claims, text, folder)
+        proof = proof_path(subject.id, folder or registry.model_folder())
+        was_proven = proof.exists()
+        new = registry.register(subject.id, subject.data, subject.sidecar.as_dict(), text, folder)
         done = [f"{target}: its recipe" for target, _ in copied]
+        again = f"tinyvmaf prove {subject.id} --record"
+        gone = [f"{proof}: removed, it is about another file: {again}"] if was_proven and not proof.exists() else []
         return new, [*done, *gone, *(_completed(new) if complete else [])]
 
 
@@ -136,7 +139,6 @@ def unregister(model_id: str, folder: Path | None = None) -> tuple[list[Path], l
     recipe = _recipe_of(subject)
     with _undone_on_failure(subject, folder):
         registry.unregister(subject)
-        proof_path(model_id, folder or registry.model_folder()).unlink(missing_ok=True)
         if folder is None:
             record_path(model_id).unlink(missing_ok=True)
             latency.forget(model_id)

@@ -1,8 +1,13 @@
-"""Recorded proofs: `model/proofs/ID.json`, written by `tinyvmaf prove --record`."""
+"""Recorded proofs: `model/proofs/ID.json`, written by `tinyvmaf prove --record`.
+
+What sidecar and card say is proven, they say of the record: registering a file puts it in, if the record is about that
+file, and else removes it.
+"""
 
 import json
+import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import Field
 
@@ -10,6 +15,7 @@ from tinyvmaf.errors import RegistryError
 from tinyvmaf.model.sidecar import Count, ModelId, TeacherOf
 from tinyvmaf.validation import Sha256, Strict, Version1, parse, read_json
 
+_SECTION: Final = re.compile(r"## Proven\n.*?(?=^## |\Z)", re.DOTALL | re.MULTILINE)
 Points = Annotated[float, Field(ge=0)]
 
 
@@ -66,6 +72,20 @@ def read_proof(model_id: str, folder: Path) -> ProofRecord | None:
     if found.model != model_id:
         raise RegistryError(f"{path}: it is about {found.model}", hint=_again(model_id))
     return found
+
+
+def with_proof(card: str, found: ProofRecord | None) -> str:
+    """A card that says what is proven, if anything is; what it said before is gone."""
+    rest = _SECTION.sub("", card)
+    if found is None:
+        return rest
+    section = f"""## Proven
+
+Nowhere in the teacher's domain is this model more than {found.bound_points:g} VMAF points from its teacher, rounding
+included. `tinyvmaf prove {found.model}` proves it again ([how](../docs/proof.md)).
+"""
+    head, origin, tail = rest.partition("## Origin and licence")
+    return f"{head.rstrip()}\n\n{section}\n{origin}{tail}" if origin else f"{rest.rstrip()}\n\n{section}"
 
 
 def _again(model_id: str) -> str:

@@ -14,6 +14,7 @@ from pydantic import Field
 from tinyvmaf.errors import RegistryError
 from tinyvmaf.files import all_or_nothing, home, sha256, write_atomic
 from tinyvmaf.model.contract import tier
+from tinyvmaf.model.proof_records import ProofRecord, proof_path, read_proof, with_proof
 from tinyvmaf.model.sidecar import ModelId, Sidecar, graph_facts, read_sidecar, sidecar_faults
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.validation import Items, Sha256, Strict, Version1, parse, read_json
@@ -99,7 +100,8 @@ def faults(subject: Subject, *, card: bool = True) -> list[str]:
 def register(model_id: str, data: bytes, claims: Mapping[str, Any], card: str, folder: Path | None = None) -> Subject:
     """Write a model with its sidecar and card, and enter it into the registry, in place of one of the same id.
 
-    All of it or, after an error or an interruption, nothing.
+    All of it or, after an error or an interruption, nothing. Sidecar and card say what the folder's record proves of
+    this file; a record of another file is removed.
 
     Args:
         data: the ONNX file.
@@ -110,25 +112,40 @@ def register(model_id: str, data: bytes, claims: Mapping[str, Any], card: str, f
         RegistryError: they do not make a sidecar.
     """
     folder = folder or model_folder()
-    content = {"schema": 1, "id": model_id} | graph_facts(data) | dict(claims)
+    proof = proof_path(model_id, folder)
+    proven = _proven(model_id, folder, sha256(data))
+    claimed = {"proven_everywhere_points": None if proven is None else proven.bound_points}
+    content = {"schema": 1, "id": model_id} | graph_facts(data) | dict(claims) | claimed
     text = parse(Sidecar, content, f"sidecar of {model_id}", RegistryError).text()
     new = _subject(model_id, sha256(data), sha256(text.encode()), folder)
     path = folder / REGISTRY
     others = _read(path) if path.exists() else []
-    with all_or_nothing((*files_of(new), path)):
+    with all_or_nothing((*files_of(new), path, proof)):
+        if proven is None:
+            proof.unlink(missing_ok=True)
         write_atomic(new.file, data)
         write_atomic(new.sidecar_path, text)
-        write_atomic(new.file.with_suffix(".md"), card)
+        write_atomic(new.file.with_suffix(".md"), with_proof(card, proven))
         _write(path, sorted([*(one for one in others if one.id != model_id), new], key=lambda one: one.id))
     return new
 
 
+def _proven(model_id: str, folder: Path, digest: str) -> ProofRecord | None:
+    """The record in this folder, if it is about this file."""
+    try:
+        found = read_proof(model_id, folder)
+    except RegistryError:
+        return None
+    return found if found is not None and found.sha256 == digest else None
+
+
 def unregister(subject: Subject) -> None:
-    """Take a registered model out of its registry, and remove its file, sidecar and card: all of it or nothing."""
+    """Take a model out of its registry, and remove its file, sidecar, card and proof: all of it or nothing."""
     path = subject.path.with_name(REGISTRY)
-    with all_or_nothing((*files_of(subject), path)):
+    files = (*files_of(subject), proof_path(subject.id, path.parent))
+    with all_or_nothing((*files, path)):
         _write(path, [one for one in _read(path) if one.id != subject.id])
-        for file in files_of(subject):
+        for file in files:
             file.unlink(missing_ok=True)
 
 
