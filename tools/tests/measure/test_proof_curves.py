@@ -11,7 +11,7 @@ from numpy.polynomial.hermite_e import hermeval
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from tinyvmaf.measure.proof.curves import Curve, Hinge, Piecewise, hinge_table
+from tinyvmaf.measure.proof.curves import Curve, Hinge, Piecewise, Smooth, hinge_table
 from tinyvmaf.measure.proof.layers import activation_of
 from tinyvmaf.measure.proof.pieces import IDENTITY, NoProofError, Pieces, constant
 from tinyvmaf.measure.proof.smooth import ERF, GELU, SIGMOID, SILU, SOFTPLUS, TANH
@@ -59,10 +59,11 @@ def test_the_table_of_hinges_is_near(power: int, degree: int, largest: float) ->
 
 def powers_of(first: list[float], variable: Floats) -> list[Floats]:
     """Derivatives 1 to 6 of y(t), where y' is a polynomial in y."""
-    found, now = [polynomial.polyval(variable, first)], np.array(first)
+    found: list[Floats] = [np.asarray(polynomial.polyval(variable, first), dtype=np.float64)]
+    now = np.array(first)
     for _ in range(5):
         now = polynomial.polymul(polynomial.polyder(now), first)
-        found.append(polynomial.polyval(variable, now))
+        found.append(np.asarray(polynomial.polyval(variable, now), dtype=np.float64))
     return found
 
 
@@ -75,7 +76,7 @@ def times_t(derivatives: list[Floats], value: Floats) -> list[Floats]:
 def densities(t: Floats) -> list[Floats]:
     """Derivatives 1 to 6 of the normal distribution."""
     density = np.exp(-t * t / 2.0) / np.sqrt(2.0 * np.pi)
-    return [(-1.0) ** n * hermeval(t, [0.0] * n + [1.0]) * density for n in range(6)]
+    return [np.asarray((-1.0) ** n * hermeval(t, [0.0] * n + [1.0]) * density, dtype=np.float64) for n in range(6)]
 
 
 LOGISTIC = 1.0 / (1.0 + np.exp(-T))
@@ -92,11 +93,12 @@ DERIVATIVES: dict[str, Callable[[], list[Floats]]] = {
 @pytest.mark.parametrize("name", DERIVATIVES)
 def test_bounds_of_derivatives(name: str) -> None:
     curve = CURVES[name]
+    assert isinstance(curve, Smooth)
     found = DERIVATIVES[name]()
-    assert curve.steepest[0] <= found[0].min()  # type: ignore[attr-defined]
-    assert found[0].max() <= curve.steepest[1]  # type: ignore[attr-defined]
-    np.testing.assert_allclose(curve.slope(T), found[0], atol=1e-9)  # type: ignore[attr-defined]
-    for order, bound in curve.derivatives.items():  # type: ignore[attr-defined]
+    assert curve.steepest[0] <= found[0].min()
+    assert found[0].max() <= curve.steepest[1]
+    np.testing.assert_allclose(curve.slope(T), found[0], atol=1e-9)
+    for order, bound in curve.derivatives.items():
         largest = np.abs(found[order - 1]).max()
         assert largest - 1e-9 <= bound < 1.01 * largest
 

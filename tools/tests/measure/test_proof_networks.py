@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from tinyvmaf.measure.proof.boxes import BoxBounds, ProvableNetwork, first_boxes
+from tinyvmaf.measure.proof.boxes import BoxBounds, first_boxes
 from tinyvmaf.measure.proof.branching import Branching
 from tinyvmaf.measure.proof.gaussians import Gaussians
 from tinyvmaf.measure.proof.pieces import NoProofError
@@ -27,8 +27,12 @@ def teacher(ffmpeg: FFmpeg) -> Teacher:
     return load_built_in(ffmpeg, DEFAULT)
 
 
-def one(op: str, **attributes: float) -> Callable[[str, str], Nodes]:
-    return lambda x, y: [helper.make_node(op, [x], [y], **attributes)]
+def one(op: str) -> Callable[[str, str], Nodes]:
+    return lambda x, y: [helper.make_node(op, [x], [y])]
+
+
+def leaky(x: str, y: str) -> Nodes:
+    return [helper.make_node("LeakyRelu", [x], [y], alpha=0.1)]
 
 
 def silu(x: str, y: str) -> Nodes:
@@ -52,7 +56,7 @@ def relu6(x: str, y: str) -> Nodes:
 
 ACTIVATIONS: dict[str, Callable[[str, str], Nodes]] = {
     "relu": one("Relu"),
-    "leaky": one("LeakyRelu", alpha=0.1),
+    "leaky": leaky,
     "relu6": relu6,
     "tanh": one("Tanh"),
     "sigmoid": one("Sigmoid"),
@@ -66,8 +70,10 @@ ACTIVATIONS: dict[str, Callable[[str, str], Nodes]] = {
 def network(activation: str, widths: tuple[int, ...], clip: bool = True, seed: int = 1) -> onnx.ModelProto:
     """Features are normalised by Sub and Div, then layers of Gemm, the last one clipped."""
     rng = np.random.default_rng(seed)
-    arrays = {name: np.float32(value) for name, value in (("zero", 0), ("six", 6), ("one", 1), ("half", 0.5))}
-    arrays |= {"root": np.float32(np.sqrt(2.0)), "top": np.float32(100.0)}
+    arrays: dict[str, NDArray[np.float32]] = {
+        name: np.array(value, dtype=np.float32) for name, value in (("zero", 0), ("six", 6), ("one", 1), ("half", 0.5))
+    }
+    arrays["root"], arrays["top"] = np.array(np.sqrt(2.0), dtype=np.float32), np.array(100.0, dtype=np.float32)
     arrays["mean"] = rng.uniform(0.2, 0.8, (1, 6)).astype(np.float32)
     arrays["std"] = np.array([[0.2, 0.2, 0.2, 0.2, 0.2, 5.0]], dtype=np.float32)
     nodes = [helper.make_node("Sub", ["features", "mean"], ["x"]), helper.make_node("Div", ["x", "std"], ["y0"])]
@@ -88,7 +94,7 @@ def network(activation: str, widths: tuple[int, ...], clip: bool = True, seed: i
         helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", width])
         for name, width in (("features", 6), ("score", 1))
     ]
-    stored = [numpy_helper.from_array(np.asarray(value), name) for name, value in arrays.items()]
+    stored = [numpy_helper.from_array(value, name) for name, value in arrays.items()]
     graph = helper.make_graph(nodes, "network", ends[:1], ends[1:], stored)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9)
 
@@ -131,8 +137,7 @@ def test_a_network_that_is_far_off_is_refuted(teacher: Teacher) -> None:
     data = network("relu", (16,)).SerializeToString()
     domain, gaussians = Domain(teacher.features), Gaussians(teacher)
     cells, radius = first_boxes(domain, gaussians)
-    model, apart = (make(data, teacher, teacher.feature_names) for make in (provable, differences))
-    assert isinstance(model, ProvableNetwork)
+    model, apart = provable(data, teacher, teacher.feature_names), differences(data, teacher, teacher.feature_names)
     found = Branching(model, gaussians, domain, radius, 5.0, apart).settle(cells[::500])
     size, row = found.candidates[0]
     assert size == apart(np.array([row]))[0] > 5.0

@@ -18,6 +18,7 @@ from tinyvmaf.measure.proof.polynomials import Basis, Floats, basis
 
 _KEPT: Final = 3  # degree of the polynomials between layers
 _TINY: Final = 1e-300
+_LEAST: Final = 1e-12  # of a unit that hardly moves: its powers are divided by
 _OUTPUT: Final = 2.0**-24  # the score is float32
 # Relative rounding of this computation in float64, per operation; a layer has fewer than 4,000 on the way to a number.
 _ROUNDING: Final = 4000 * 2.0**-53
@@ -154,7 +155,7 @@ class NetworkOnBoxes:
         """
         sizes = np.moveaxis(np.abs(polynomials) @ self._products.degrees, -1, 0).swapaxes(1, 2)
         centre = polynomials[:, :, 0].T
-        radius = sizes[1:].sum(axis=0) + around + _TINY
+        radius = sizes[1:].sum(axis=0) + around + _LEAST * (1.0 + np.abs(centre))
         c, passed = self._activate(layer, centre, radius, terms, _KEPT)
         one, two, three = sizes[1:] / radius
         square = 2.0 * one * three + two * two + 2.0 * two * three + three * three
