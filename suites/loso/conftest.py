@@ -16,6 +16,7 @@ from tinyvmaf.judge.plugin import NotChecked
 from tinyvmaf.judge.selection import asked_subjects, fits_opinions, subjects_of
 from tinyvmaf.judge.standing_in import Ask, frames_of
 from tinyvmaf.measure.loso import LosoReport, OpinionReport, Trial, trial_of, trial_of_recipe
+from tinyvmaf.measure.search import Searched
 from tinyvmaf.measure.standing_in import Probed, Scored
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.train.recipes import Recipe, named_recipes
@@ -125,7 +126,7 @@ def against_viewers(trial: Trial) -> dict[str, OpinionReport]:
 
 
 @pytest.fixture
-def searched(trial: Trial, registered: Subject, not_checked: NotChecked) -> tuple[float, list[float]]:
+def searched(trial: Trial, registered: Subject, not_checked: NotChecked) -> Searched:
     """The largest difference of the file from its teacher that a search of the domain finds, and the row."""
     if not trial.compared_with_teacher:
         not_checked(f"{registered.id}: its difference from the teacher: it fits opinions, or has scores of clips only")

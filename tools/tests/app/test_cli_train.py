@@ -16,12 +16,13 @@ import pytest
 from tinyvmaf.app.cli import main
 from tinyvmaf.data import dataset
 from tinyvmaf.files import home
+from tinyvmaf.measure.loso import measured as measuring
+from tinyvmaf.measure.search import hunt
 from tinyvmaf.model import contract, registry
 from tinyvmaf.train.fitting.run import Fitted, fit
 from tinyvmaf.train.folds import FoldModel
 from tinyvmaf.train.recipes import Recipe
 from tinyvmaf.train.students import Student
-from tinyvmaf.vmaf.domain import search
 
 QUICK = """
 summary = "A quick student for tests"
@@ -66,8 +67,8 @@ def _own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def _short_search() -> Iterator[None]:
     """The figures of a card are those of a short search; that a full one finds more, the domain's tests show."""
     with pytest.MonkeyPatch.context() as patch:
-        short = functools.partial(search.worst_difference, samples=2000, starts=10, steps=10)
-        patch.setattr(search, "worst_difference", short)
+        short = functools.partial(hunt, samples=2000, starts=10, rounds=5)
+        patch.setattr(measuring, "hunt", short)
         yield
 
 

@@ -139,5 +139,7 @@ def test_the_search_asks_the_file_in_its_own_order_of_features(monkeypatch: pyte
     """The teacher's rows are in the teacher's order, the file's weights in the file's."""
     one = subject(registered=False, data=linear(None, (1.0, 0.0)).data)
     one.features = ("y", "x")  # so that the file's first weight is for y
-    monkeypatch.setattr(code, "largest_difference", lambda run, _: (float(run(ROWS)[0]), [1.0]))
-    assert trial(one).searched == (20.0, [1.0])
+    asked = []
+    monkeypatch.setattr(code, "hunt", lambda _, run, features, __: asked.append((features, float(run(ROWS)[0]))))
+    assert trial(one).searched is None
+    assert asked == [(("y", "x"), 10.0)]

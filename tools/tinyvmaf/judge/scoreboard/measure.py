@@ -19,10 +19,10 @@ from tinyvmaf.judge.scoreboard.line import Line
 from tinyvmaf.judge.subjects import named
 from tinyvmaf.measure import latency
 from tinyvmaf.measure.engine_agreement.ulp import UlpError, distances
+from tinyvmaf.measure.search import hunt
 from tinyvmaf.model.engines import EngineError, Session, UnsupportedModelError, all_engines
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.model.third_party import FeedOptions
-from tinyvmaf.vmaf.domain import largest_difference
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, find_ffmpeg
 from tinyvmaf.vmaf.teacher import Teacher, load_built_in
 
@@ -88,8 +88,8 @@ def _accuracy(of: _Bench) -> None:
 
 def _domain(of: _Bench) -> None:
     """The largest difference from the teacher that a search of its domain finds."""
-    worst, _ = largest_difference(of.session().run, of.teacher)
-    of.line.figures["worst_in_domain"] = worst
+    found = hunt(of.subject.data, of.session().run, of.subject.features, of.teacher)
+    of.line.figures["worst_in_domain"] = found.difference
 
 
 def _batches(of: _Bench) -> None:

@@ -70,6 +70,23 @@ def _multiply(x: Enclosed, y: Enclosed) -> tuple[Floats, Floats, Any]:
     return functools.reduce(np.minimum, products), functools.reduce(np.maximum, products), grid
 
 
+def bent(_: Attributes, x: Enclosed, limit: Enclosed) -> Enclosed:
+    """x (limit - |x|), which rises between -limit / 2 and limit / 2: the quadratic sigmoid of a grid student.
+
+    The product of both factors' bounds would be up to twice as wide.
+    """
+    batched = same_boxes(x, limit)
+    half = limit.low / 2.0
+
+    def value(at: Floats) -> Floats:
+        return at * (limit.low - np.abs(at))
+
+    ends = value(x.low), value(x.high)
+    low = np.where((x.low < -half) & (x.high > -half), value(-half), np.minimum(*ends))
+    high = np.where((x.low < half) & (x.high > half), value(half), np.maximum(*ends))
+    return rounded(low, high, x.dtype, x.grid * np.minimum(limit.grid, x.grid), batched=batched)
+
+
 def reciprocal(y: Enclosed) -> Enclosed:
     """1 / y, not rounded to the number type; everything where y may be 0."""
     with np.errstate(divide="ignore"):

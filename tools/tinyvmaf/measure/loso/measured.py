@@ -4,9 +4,9 @@ import math
 
 from tinyvmaf.data.golden import golden_errors
 from tinyvmaf.measure.loso.report import LosoReport
+from tinyvmaf.measure.search import hunt
 from tinyvmaf.model.engines import OnnxRuntimeCpu
 from tinyvmaf.train.folds import FoldModel
-from tinyvmaf.vmaf.domain import largest_difference
 from tinyvmaf.vmaf.teacher import Teacher
 
 
@@ -33,7 +33,9 @@ def measured_values(
         for metric in ("plcc", "srocc"):
             values[f"loso_{reading}_{metric}"] = report.mean(reading, metric)
     if per_frame:
-        values["domain_worst_difference_points"] = largest_difference(engine.run, teacher)[0]
+        values["domain_worst_difference_points"] = hunt(
+            model.data, engine.run, teacher.feature_names, teacher
+        ).difference
         values |= golden_errors(engine.run, teacher)
     return {name: _rounded(value, name.endswith("cc")) for name, value in values.items() if math.isfinite(value)}
 

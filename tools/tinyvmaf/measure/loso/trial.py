@@ -18,16 +18,13 @@ from tinyvmaf.errors import CouldNotRunError, TinyvmafError
 from tinyvmaf.measure.loso.evaluate import LosoError, evaluate, evaluate_recipe
 from tinyvmaf.measure.loso.opinions import MIN_SOURCES, OpinionReport
 from tinyvmaf.measure.loso.report import LosoReport
+from tinyvmaf.measure.search import Searched, hunt
 from tinyvmaf.measure.standing_in import Probed, Probes, probes_of
 from tinyvmaf.model.engines import OnnxRuntimeCpu, all_scores
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.train.folds import FitRequest, FoldModel, fold_models
 from tinyvmaf.train.recipes import Recipe, read_recipe, recipe_ids
-from tinyvmaf.vmaf.domain import largest_difference
 from tinyvmaf.vmaf.teacher import Teacher
-
-Found = tuple[float, list[float]]
-"""The largest difference that a search found, and its row."""
 
 
 @dataclass(frozen=True)
@@ -129,9 +126,11 @@ class Trial:
         return self.report if self.registered else self.reports.get("registered file", self.report)
 
     @cached_property
-    def searched(self) -> Found:
-        """The largest difference of the file from its teacher in the teacher's domain."""
-        return largest_difference(self._score_of_the_file(), self.teacher)
+    def searched(self) -> Searched:
+        """The largest difference of the file from its teacher that a search of the teacher's domain finds."""
+        assert self.subject is not None
+        engine = OnnxRuntimeCpu(self.subject.data)
+        return hunt(self.subject.data, lambda rows: all_scores(engine, rows), self.features, self.teacher)
 
     @cached_property
     def probes(self) -> Probes:

@@ -11,13 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyvmaf.vmaf.domain.teacher_domain import Domain, Rows
-from tinyvmaf.vmaf.teacher import Teacher
 
 Scores = Callable[[NDArray[np.float32]], NDArray[np.floating]]
 """From rows, float32 `[N, F]`, to scores, `[N]`, in VMAF points."""
-
-# Seeds of the final search. A fit uses others, so a student is not judged on rows that it was fitted on.
-SEARCH_SEEDS: Final = (1001, 1002, 1003)
 
 _STEP: Final = 1e-3  # in the cube, for central differences; a smaller step would measure the rounding of float32 scores
 _STEEP: Final = 1e6  # VMAF points, in place of infinity, so that an ascent finds its way there
@@ -32,13 +28,6 @@ class WorstRows(NamedTuple):
     """float64 `[K, F]`, all values representable in float32."""
     differences: Rows
     """float64 `[K]`, |student - teacher| in VMAF points; infinite where the student's score is not finite."""
-
-
-def largest_difference(model: Scores, teacher: Teacher) -> tuple[float, list[float]]:
-    """The largest difference that the final search finds between model and teacher, in VMAF points, and its row."""
-    found = [worst_difference(model, teacher.predict, Domain(teacher.features), seed=seed) for seed in SEARCH_SEEDS]
-    worst = max(found, key=lambda one: float(one.differences[0]))
-    return float(worst.differences[0]), worst.rows[0].tolist()
 
 
 def worst_difference(

@@ -89,6 +89,32 @@ class Domain:
             out[:, column] = low + (high - low) * u[:, column]
         return out
 
+    def cube(self, rows: ArrayLike) -> Rows:
+        """Points of the cube, float64 `[N, F]`, that `rows` maps to the given rows, or near them if they are outside.
+
+        A feature that a row leaves no room for is at 0.
+        """
+        x = np.array(rows, dtype=np.float64)
+        u = np.zeros_like(x)
+        for column in self._order():
+            low, high = self._limits(x, column)
+            x[:, column] = np.clip(x[:, column], low, high)
+            room = np.where(high > low, high - low, 1.0)
+            u[:, column] = np.where(high > low, (x[:, column] - low) / room, 0.0)
+        return u
+
+    def shrunk(self, low: ArrayLike, high: ArrayLike) -> tuple[Rows, Rows]:
+        """Boxes without what no row of the domain in them can have; a low corner above its high one is an empty box.
+
+        Args:
+            low, high: the corners, `[N, F]`.
+        """
+        least, most = np.array(low, dtype=np.float64), np.array(high, dtype=np.float64)
+        for column in self._order():  # each limit rises with the features before it
+            least[:, column] = np.maximum(least[:, column], self._limits(least, column)[0])
+            most[:, column] = np.minimum(most[:, column], self._limits(most, column)[1])
+        return least, most
+
     def contains(self, rows: ArrayLike) -> NDArray[np.bool_]:
         """Which rows lie inside the domain or on its edge, bool `[N]`."""
         inside: NDArray[np.bool_] = np.all(self.excess(rows) == 0.0, axis=1)
