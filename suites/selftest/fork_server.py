@@ -171,5 +171,4 @@ if __name__ == "__main__":
     check()
     gc.collect()
     gc.freeze()  # a collection in a fork would touch, and so copy, all of it
-    gc.set_threshold(20_000, 20)
     become(**serve(*ends))

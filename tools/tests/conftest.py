@@ -22,7 +22,6 @@ def pytest_collection_finish() -> None:
     """What was imported and collected stays: the garbage collector need not look through it again and again."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20)  # at Python's own 700, Hypothesis spent a third of its time in the collector
 
 
 @pytest.fixture(autouse=True)
