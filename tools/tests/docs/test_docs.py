@@ -80,7 +80,9 @@ def test_the_readmes_models_are_the_registered_ones() -> None:
             errors.insert(0, f"{measured[name]:.2g}" if name in measured else "")
         cells = " *\\| ".join([f"{sidecar.bytes:,}", "[^|]*", *map(re.escape, errors)])
         row = rf"\[{entry.id}\]\(model/{entry.id}\.md\) \| {cells} \|"
-        assert re.search(row, readme), row
+        proven = sidecar.proven_everywhere_points
+        row += rf"[^|]*\| {'' if proven is None else f'{proven:g} '}\|$"
+        assert re.search(row, readme, re.MULTILINE), row
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
