@@ -7,6 +7,7 @@ where it was.
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -200,10 +201,18 @@ def _start(
     data: bytes, teacher: Teacher, bound: float, feature_order: Sequence[str], until: float, stop: Event
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops the work
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     domain, gaussians = Domain(teacher.features), Gaussians(teacher)
     cells, radius = first_boxes(domain, gaussians)
     model, apart = provable(data, teacher, feature_order), differences(data, teacher, feature_order)
     _claim.append((Branching(model, gaussians, domain, radius, bound, apart), cells, stop, until))
+
+
+def _end_with_parent() -> None:
+    """A process whose parent was killed would work on, or wait forever."""
+    if (parent := multiprocessing.parent_process()) is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _settle(number: int) -> tuple[int, Progress, bool]:
