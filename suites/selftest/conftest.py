@@ -66,7 +66,7 @@ def short_search(copy: Path) -> None:
     also(
         copy / "suites/loso/conftest.py",
         "from tinyvmaf.measure.search import hunt as _hunt",
-        "_hunt.__kwdefaults__.update(samples=10_000, starts=20, rounds=10)",
+        "_hunt.__kwdefaults__.update(samples=10_000, starts=20, rounds=10, halvings=60)",
     )
 
 

@@ -18,7 +18,7 @@ from tinyvmaf.measure.enclosure import NoEnclosureError
 from tinyvmaf.measure.search.around import rows_around
 from tinyvmaf.measure.search.coverage import RADIUS, Coverage, coverage
 from tinyvmaf.measure.search.evolve import evolve
-from tinyvmaf.measure.search.units import Units, Woken
+from tinyvmaf.measure.search.units import HALVINGS, Units, Woken
 from tinyvmaf.vmaf.domain import Domain, Scores
 from tinyvmaf.vmaf.teacher import Teacher
 
@@ -70,6 +70,7 @@ def hunt(
     samples: int = SAMPLES,
     starts: int = STARTS,
     rounds: int = ROUNDS,
+    halvings: int = HALVINGS,
 ) -> Searched:
     """Search the domain of a teacher.
 
@@ -79,6 +80,7 @@ def hunt(
         features: the model's, in that order.
         known: rows of real video, float64 `[K, F]`, in the teacher's order; None: those of the embedded corpus.
         samples, starts, rounds: how many rows, how many climbs of each sort, and how long ones.
+        halvings: of boxes, for units that sleep.
     """
     seed = sha256(model)[:16]
     rng = np.random.default_rng(int(seed, 16))
@@ -96,7 +98,7 @@ def hunt(
     of_cube = domain.rows(_with_faces(domain.cube_sample(samples // (1 + (len(known) > 1)), int(seed, 16)), rng))
     around = rows_around(known, domain, samples - len(of_cube), rng) if len(known) > 1 else of_cube[:0]
     rows = rng.permutation(np.concatenate([of_cube, around]))
-    by_graph, units = _of_the_graph(model, places, domain, rows[:_OF_UNITS], rng)
+    by_graph, units = _of_the_graph(model, places, domain, rows[:_OF_UNITS], rng, halvings)
     rows = np.concatenate([by_graph, rows])
     off = difference(rows)
     first, furthest = len(by_graph), np.argsort(-off, kind="stable")
@@ -131,12 +133,12 @@ def _with_faces(cube: Rows, rng: np.random.Generator) -> Rows:
 
 
 def _of_the_graph(
-    model: bytes, places: NDArray[np.intp], domain: Domain, rows: Rows, rng: np.random.Generator
+    model: bytes, places: NDArray[np.intp], domain: Domain, rows: Rows, rng: np.random.Generator, halvings: int
 ) -> tuple[Rows, Woken | str]:
     """Rows that the graph leads to, and what became of its units; none of a graph without an enclosure."""
     try:
         with np.errstate(all="ignore"):  # bounds may be infinite
-            woken = Units(model, places, domain).woken(rows, rng)
+            woken = Units(model, places, domain).woken(rows, rng, halvings)
     except NoEnclosureError as error:
         return rows[:0], f"its graph was not searched: {error.message}"
     return woken.rows, woken

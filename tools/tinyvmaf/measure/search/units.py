@@ -21,8 +21,8 @@ SLEEPS: Final = 0.2
 """Share of its enclosure, beyond the samples, from which on a unit is searched."""
 _ROUNDS: Final = {True: 150, False: 60}
 """Halvings for a unit whose samples are all alike, and for any other."""
-_ALL_ROUNDS: Final = {True: 1500, False: 600}
-"""The same for all units together, so that a search ends."""
+HALVINGS: Final = 1500
+"""The same for all units together whose samples are all alike, so that a search ends; for the others a third."""
 _AT_ONCE: Final = 8
 _LEAVES: Final = 5000
 _FILLED: Final = 3
@@ -85,9 +85,9 @@ class Units:
         """
         self._graph, self._columns, self._domain = Enclosure(model), columns, domain
 
-    def woken(self, rows: Rows, rng: np.random.Generator) -> Woken:
+    def woken(self, rows: Rows, rng: np.random.Generator, halvings: int = HALVINGS) -> Woken:
         """Wake the units that sleep in all rows, `[N, F]`, and reach the leaves of trees that none of them reaches."""
-        found, left = [self.leaves(rows, rng)], dict(_ALL_ROUNDS)
+        found, left = [self.leaves(rows, rng)], {True: halvings, False: halvings // 3}
         asleep, reached, ruled_out = 0, 0, 0
         for unit in self.asleep(rows):
             if len(found) > 1 and self._awake(unit, np.concatenate(found[1:])):
