@@ -37,9 +37,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Find the models that are judged, and tell the verdict of them."""
+    if config.rootpath.resolve() != Path(__file__).resolve().parent:
+        raise pytest.UsageError(f"the root of this run is {config.rootpath}: leave out --rootdir and -c")
     subjects = subjects_of(config).values()
     if (verdict := config.pluginmanager.get_plugin(COLLECTOR)) is not None:
-        verdict.under_test(map(kinds.listed, subjects), pytest_report_header(config))
+        verdict.under_test(subjects, pytest_report_header(config))
     elif not hasattr(config, "workerinput"):  # of xdist, which has none
         raise pytest.UsageError("the verdict was switched off, and without it a run that checked nothing looks green")
 

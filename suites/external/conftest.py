@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tinyvmaf.data.external import BESIDE, ENV, SetFile, find_sets, load_set
+from tinyvmaf.data.external import BESIDE, ENV, NO_SET, SetFile, find_sets, load_set
 from tinyvmaf.data.imported import Imported
 from tinyvmaf.data.store import Store, default_folder
 from tinyvmaf.judge.model_failed import model_failed
@@ -15,7 +15,6 @@ from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.teacher import Teacher, load_built_in
 
-NO_SET = "no set"
 RowsOf = Callable[[str, str], SetRows]
 
 

@@ -9,8 +9,8 @@ from tinyvmaf.data.golden import load_pairs, load_rows
 from tinyvmaf.data.golden.published import VALUES
 from tinyvmaf.data.golden.rows import GoldenRows
 from tinyvmaf.errors import CouldNotRunError
-from tinyvmaf.judge.bounds import Bounds
-from tinyvmaf.judge.outcomes import compare
+from tinyvmaf.judge.bounds import Bounds, promise
+from tinyvmaf.judge.outcomes import compare, hold
 from tinyvmaf.judge.plugin import Evidence, Judge, NotChecked
 from tinyvmaf.model import registry
 from tinyvmaf.model.engines import OnnxRuntimeCpu, all_scores
@@ -154,6 +154,26 @@ def _as_recorded(subject: Subject, pair: str, scores: np.ndarray, bounds: Bounds
     record = load_record(subject.id).get(pair)
     bound = bounds.for_subject("golden.record", subject)
     return record is not None and all(bound.accepts(d) for d in np.abs(record - scores))
+
+
+@pytest.mark.parametrize("pair", FROZEN)
+def test_the_record_is_within_the_models_own_promise(
+    model: str, pair: str, recorded: Subject, frozen: GoldenRows, judge: Judge, not_checked: NotChecked
+) -> None:
+    """Whatever was recorded of a model, it is no further from libvmaf's scores than the model promises."""
+    promised = {
+        name: recorded.promised[name] for name in ("worst_difference", "frame_max_error") if name in recorded.promised
+    }
+    if not promised:
+        not_checked(f"{model}: its record against its promises: it promises no largest difference")
+    if (teacher := recorded.teacher_id) != DEFAULT:
+        not_checked(
+            f"{model}: its record against its promises: the golden scores are those of {DEFAULT}, not of {teacher}"
+        )
+    name, value = next(iter(promised.items()))
+    off = np.abs(load_record(model)[pair] - frozen.pairs[pair].scores)
+    each = {f"frame {frame}": float(one) for frame, one in enumerate(off)}
+    judge(hold(promise(name, value, model), f"{model} on {pair}, as recorded", each, reproduce=reproduce(model, pair)))
 
 
 def test_records_and_registry_name_the_same_models() -> None:

@@ -11,6 +11,8 @@ from tinyvmaf.judge.bounds import Bound, promise
 from tinyvmaf.judge.loso_shown import pictures, summary
 from tinyvmaf.judge.outcomes import hold
 from tinyvmaf.judge.plugin import Evidence, Judge, NotChecked, Note
+from tinyvmaf.judge.registering import looser_promises
+from tinyvmaf.measure import environment
 from tinyvmaf.measure.loso import LosoReport, OpinionReport, Trial, leaked_rows
 from tinyvmaf.measure.search import Searched
 from tinyvmaf.model.contract.words import quoted
@@ -122,17 +124,34 @@ def test_nothing_in_the_domain_is_far_off(
 
 
 @pytest.mark.usefixtures("judged_by_assertions")
-def test_registered_model_is_of_this_recipe(trial: Trial, recipe: Recipe, registered: Subject, note: Note) -> None:
-    """The recipe is the one that the sidecar names, unchanged; whether it gives the same file again is reported."""
+def test_registered_model_is_of_this_recipe(
+    trial: Trial, recipe: Recipe, registered: Subject, note: Note, also_not_checked: Note
+) -> None:
+    """The recipe is the one that the sidecar names, unchanged; the sidecar promises what it does, and it gives the same
+    file again, at least on the machine that made it.
+    """
     training = registered.training
     assert training is not None
     assert training.recipe_sha256 == recipe.sha256, (
         f"{registered.id}: recipe {recipe.id} has changed since; train and register anew"
     )
-    if not recipe.sees_clips:
-        again = trial.models[0].data == registered.data
-        gives = "the registered file again, byte for byte" if again else "other bytes here than are registered"
-        note(f"{trial.id}: its recipe sees no clip, so one fit serves every fold; it gives {gives}")
+    looser = looser_promises(registered.promised, recipe)
+    assert not looser, f"{registered.id}: its sidecar {'; '.join(looser)}"
+    who = f"{registered.id}: whether its recipe gives the registered file again"
+    if recipe.sees_clips:
+        also_not_checked(f"{who}: it sees clips, and is fitted with a source held out only")
+    elif trial.models[0].data == registered.data:
+        note(
+            f"{trial.id}: its recipe sees no clip, so one fit serves every fold; it gives the registered file again, "
+            "byte for byte"
+        )
+    else:
+        here = environment.machine().id
+        assert training.machine != here, (
+            f"{registered.id}: its recipe gives other bytes than are registered, on the machine that made it ({here}): "
+            "train and register anew"
+        )
+        also_not_checked(f"{who}: it gives other bytes here; it was made on {training.machine or 'an unknown machine'}")
 
 
 def test_promises_are_kept(

@@ -71,11 +71,20 @@ class Forks:
         return status, text
 
 
-def run_gate(forks: Forks | None, suite: str, *options: str, copy: Path, variables: dict[str, str]) -> tuple[int, str]:
-    """Exit status of a suite in a copy of the checkout, and all that it printed; in a fork if that will do."""
+def run_gate(
+    forks: Forks | None, suite: str, *options: str, copy: Path, variables: dict[str, str], allow: bool = True
+) -> tuple[int, str]:
+    """Exit status of a suite in a copy of the checkout, and all that it printed; in a fork if that will do.
+
+    Args:
+        allow: changed gates are meant, and a selection by -k: what they leave out is NOT CHECKED.
+    """
     environment = OTHERS | {"TINYVMAF_CACHE": str(copy / "cache")} | variables
+    uncached = [] if {"--lf", "--sw"}.intersection(options) else ["-p", "no:cacheprovider"]
     # pytest's own tracebacks parse the code around every failure: more work than most gates of a run.
-    command = ["pytest", f"suites/{suite}", "-p", "no:cacheprovider", "--tb=native", *options]
+    command = ["pytest", *([f"suites/{suite}"] if suite else []), *uncached, "--tb=native", *options]
+    if allow:
+        command += ["--allow", "gates,selection" if "-k" in options else "gates"]
     if forks is not None and forks.fit(environment):
         return forks.run(*command, cwd=copy, environment=environment, out=copy.with_name("gate"))
     done = subprocess.run(

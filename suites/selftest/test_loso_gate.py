@@ -285,7 +285,8 @@ def test_a_file_that_is_not_what_its_recipe_makes_fails_whatever_it_promises(cop
     register_anew(copy, model.SerializeToString(deterministic=True), promised={"frame_plcc": 0.9})
     status, text = loso()
     assert status == FAIL, text
-    assert failed(text) == {OFF, DOMAIN, BANDS, MOVES, SAME}
+    assert failed(text) == {OFF, DOMAIN, BANDS, MOVES, SAME, "test_registered_model_is_of_this_recipe"}
+    assert "promises frame_rmse nothing" in text
     assert re.search(r"  registered file, \w+, seed 0 .* <", text), text
     assert not re.search(r"  folds, \w+, seed 0 .* <", text), text
 
@@ -324,13 +325,15 @@ def test_a_straight_line_fails_though_it_correlates(loso: Gate) -> None:
 
 
 def test_a_student_that_says_too_little_could_not_run(copy: Path, loso: Gate) -> None:
-    """Three at once: each is named, and none is skipped for being what it is."""
+    """Three at once: each is named, and none is skipped for being what it is. One has a recipe that promises something:
+    it fails."""
     training = registry.find(ID, copy / "model").sidecar.as_dict()["training"]
     register_anew(copy, promised={})
     register_anew(copy, model_id="untrained", training=None)
     register_anew(copy, model_id="orphan", training=training | {"recipe": "gone"})
     status, text = loso()
-    assert status == COULD_NOT_RUN, text
+    assert status == FAIL, text
+    assert "test_registered_model_is_of_this_recipe" in failed(text)
     assert f"COULD NOT RUN: {ID} promises nothing" in text
     assert "COULD NOT RUN: untrained: its sidecar names no recipe, so no source can be held out" in text
     assert "COULD NOT RUN: no recipe 'gone'" in text

@@ -81,7 +81,7 @@ def test_a_selection_in_the_environment_that_leaves_no_test(copy: Path, gate: Ga
 def test_a_selection_in_the_environment_is_said(copy: Path, gate: Gate) -> None:
     status, text = gate(SUITE, "--fail-not-checked", PYTEST_ADDOPTS="-k records_and")
     assert (status, verdict(copy)) == (COULD_NOT_RUN, "COULD NOT RUN"), text
-    assert "whatever -k 'records_and' left out" in text
+    assert "PYTEST_ADDOPTS is '-k records_and'" in text
 
 
 @pytest.mark.parametrize("option", ["--setup-only", "--setup-plan"])
@@ -91,10 +91,9 @@ def test_tests_that_are_set_up_and_not_run(option: str, copy: Path, gate: Gate) 
 
 
 def test_tests_that_are_only_listed_get_no_verdict(copy: Path, gate: Gate) -> None:
-    """Of a listing pytest says status 0, as ever; nobody may read a verdict into it."""
     (copy / "report/verdict.json").unlink()
-    _, text = gate(SUITE, "--collect-only")
-    assert verdict(copy) is None, text
+    status, text = gate(SUITE, "--collect-only")
+    assert (status, verdict(copy)) == (NO_TESTS, None), text
     assert "VERDICT" not in text
     assert "passed" not in text
 
@@ -203,6 +202,14 @@ def test_a_suite_in_which_nothing_is_judged(
     assert "VERDICT: PASS" not in text
 
 
+def test_a_record_of_scores_that_the_model_does_not_promise(copy: Path, gate: Gate) -> None:
+    path = copy / f"fixtures/golden/records/{MODEL}.json"
+    path.write_text(path.read_text(encoding="utf-8").replace('"flat": [97.4', '"flat": [98.4'), encoding="utf-8")
+    status, text = gate(SUITE, "-k", "within_the_models_own")
+    assert status == FAIL, text
+    assert f"{MODEL} on flat, as recorded: largest difference from the teacher" in text
+
+
 def test_a_report_that_cannot_be_written(copy: Path, gate: Gate) -> None:
     shutil.rmtree(copy / "report")
     (copy / "report").write_text("", encoding="utf-8")
@@ -288,7 +295,7 @@ def joined(copy: Path, page: Path, others: dict[str, str]) -> Gate:
         (suite / f"test_{suite.name}.py").write_text(STUB, encoding="utf-8")
 
     def run(*options: str, **variables: str) -> tuple[int, str]:
-        command = [sys.executable, "-m", "tinyvmaf", "gate", "--jobs", "1", *options]
+        command = [sys.executable, "-m", "tinyvmaf", "gate", "--jobs", "1", "--allow", "gates", *options]
         done = subprocess.run(
             command,
             cwd=copy,

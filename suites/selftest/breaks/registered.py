@@ -9,6 +9,8 @@ import numpy as np
 import onnx
 from onnx import helper
 
+from tinyvmaf.measure import environment
+
 from .making import (
     NOBODY,
     REGISTERED,
@@ -231,10 +233,25 @@ def recipe_gone(made: Made) -> None:
     made.sidecar["training"] = made.sidecar["training"] | {"recipe": "gone"}
 
 
-@broken(REGISTERED, NOBODY, green="golden contract", says="promises nothing")
+@broken(
+    REGISTERED, "loso.registered_model_is_of_this_recipe", green="golden contract", says="promises frame_rmse nothing"
+)
 def promises_nothing(made: Made) -> None:
     """The sidecar promises nothing."""
     made.sidecar["promised"] = {}
+
+
+@broken(REGISTERED, "loso.registered_model_is_of_this_recipe", green="golden contract", says="its recipe at most 0.06")
+def promises_less_than_its_recipe(made: Made) -> None:
+    """The sidecar promises less than the recipe that it was made by."""
+    made.sidecar["promised"] = made.sidecar["promised"] | {"frame_rmse": 0.6}
+
+
+@broken(REGISTERED, "loso.registered_model_is_of_this_recipe", green="contract", says="on the machine that made it")
+def edited_on_the_machine_that_made_it(made: Made) -> None:
+    """Noise of 1e-6 of each weight; the sidecar says that this machine made it, where its recipe gives another file."""
+    noise(made, 1e-6)
+    made.sidecar["training"] = made.sidecar["training"] | {"machine": environment.machine().id}
 
 
 @broken(REGISTERED, NOBODY, green="golden contract", says="its sidecar names no recipe")

@@ -46,7 +46,7 @@ def test_four_commands_lead_to_a_verdict(
         pytest.importorskip("onnxscript", reason="torch.onnx.export(dynamo=True) needs onnxscript")
     before = registry_files(checkout)
     (python, script), *ours, gate = COMMANDS
-    assert (python, gate) == ("python", ["tinyvmaf", "gate", "-k", "mine"])
+    assert (python, gate) == ("python", ["tinyvmaf", "gate", "-k", "mine", "--allow", "selection"])
     monkeypatch.setattr(sys, "argv", [script, *(["dynamo"] if exporter == "dynamo" else [])])
     with warnings.catch_warnings():  # torch's, on its exporters
         warnings.simplefilter("ignore")

@@ -48,6 +48,7 @@ def run(checkout: Path, site: Path, *options: str) -> tuple[int, dict[str, Any],
         "-q",
         "-p",
         "no:cacheprovider",
+        "--allow=plugins,selection",  # the package of somebody else is on PYTHONPATH
         *options,
     ]
     done = subprocess.run(

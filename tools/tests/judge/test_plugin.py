@@ -48,12 +48,16 @@ def test_a_suite_that_ends_the_run_gives_no_verdict(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("option", "said"), [("--ignore=suites/other", "--ignore"), ("-opython_functions=test_a", "-o")]
+    ("option", "said"),
+    [
+        ("--ignore=suites/other", "tests were left out (--ignore ["),
+        ("-opython_functions=test_a", "settings that are not ours: "),
+    ],
 )
 def test_what_an_option_leaves_out_is_said(option: str, said: str, tmp_path: Path) -> None:
     status, out = pytest_of(tmp_path, PASSES, option)
-    assert status == 0, out
-    assert f"whatever {said} [" in out
+    assert status == 10, out
+    assert said in out
 
 
 def test_a_suite_that_cannot_be_collected_could_not_run(tmp_path: Path) -> None:

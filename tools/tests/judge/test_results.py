@@ -90,12 +90,27 @@ def test_a_run_that_was_stopped_has_no_verdict() -> None:
     assert whole["summary"].startswith("none, stopped after 1 outcomes")
 
 
+def test_a_model_of_which_nothing_was_judged_keeps_a_run_from_passing() -> None:
+    test = {"test": "t", "suite": "contract", "model": "n", "seconds": 0.0, "status": "not checked"}
+    whole = results.finish(found(models=[MODEL, MODEL | {"id": "n"}], outcomes=[outcome()], tests=[test]))
+    assert [model["verdict"] for model in whole["models"]] == ["PASS", "COULD NOT RUN"]
+    assert whole["verdict"] == "COULD NOT RUN"
+    assert [one["text"] for one in whole["could_not_run"]] == ["n: nothing was judged of it"]
+
+
+def test_parts_that_judged_different_files_could_not_run() -> None:
+    parts = [found(models=[MODEL | {"sha256": digest}], outcomes=[outcome()]) for digest in ("a" * 64, "b" * 64)]
+    whole = results.finish(results.join(parts))
+    assert whole["verdict"] == "COULD NOT RUN"
+    assert whole["could_not_run"][0]["text"].startswith("m: its file changed between the suites: aaaa")
+
+
 def test_a_model_is_judged_by_what_is_its_own() -> None:
     other = MODEL | {"id": "n"}
     whole = results.finish(
         found(models=[MODEL, other, MODEL | {"id": "o"}], outcomes=[outcome(), outcome(101.0, model="n")])
     )
-    assert [model["verdict"] for model in whole["models"]] == ["PASS", "FAIL", "COULD NOT RUN"]
+    assert [model["verdict"] for model in whole["models"]] == ["PASS", "FAIL", "NONE"]  # nothing was asked of the last
 
 
 @pytest.mark.parametrize(

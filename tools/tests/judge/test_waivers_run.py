@@ -25,7 +25,7 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     one = Subject({model!r}, Path("x.onnx"), registered={registered!r})
     config.stash[selection._SUBJECTS] = {{one.id: one}}
-    config.pluginmanager.get_plugin("tinyvmaf-verdict").under_test([one.as_dict() | {{"asked": ["contract"]}}])
+    config.pluginmanager.get_plugin("tinyvmaf-verdict").under_test([one])
 
 def pytest_generate_tests(metafunc):
     metafunc.parametrize("model", [{model!r}])
@@ -59,7 +59,16 @@ def run(folder: Path, model: str, *, registered: bool, registry: str = REGISTRY)
         "waivers.toml": "".join(WAIVER.format(model, gate) for gate in GATES),
     }.items():
         (folder / name).write_text(text, encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", "suites/contract", "-q", "-p", "no:cacheprovider"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "suites/contract",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--allow=gates,settings",
+    ]
     variables = os.environ | {"TINYVMAF_HOME": str(folder), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=60, check=False)
     verdict = json.loads((folder / "report/verdict.json").read_text(encoding="utf-8"))

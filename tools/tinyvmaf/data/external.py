@@ -28,6 +28,8 @@ from tinyvmaf.files import home, sha256
 ENV: Final = "TINYVMAF_EXTERNAL"
 BESIDE: Final = Path("shared", "avt")
 """From the folder around the checkout."""
+NO_SET: Final = "no set"
+"""Stands for a set where there is none."""
 
 
 @dataclass(frozen=True)

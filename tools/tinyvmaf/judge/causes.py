@@ -14,7 +14,7 @@ from tinyvmaf.judge.properties import COULD_NOT_RUN, OUTCOME, model_of, values
 from tinyvmaf.judge.selection import subjects_of
 from tinyvmaf.model.engines import all_engines
 
-_NOT_REPEATED: Final = ("model", "report", "fail-not-checked", "record", "recipe", "history", "part")
+_NOT_REPEATED: Final = ("model", "report", "allow", "fail-not-checked", "record", "recipe", "history", "part")
 _OF_A_WORKER: Final = re.compile(r"\A\[gw\d+\] .*\n")
 _CATEGORIES: Final = ("failed", "error")
 _TELLING: Final = "test_a_score_does_not_depend_on_its_batch"

@@ -21,7 +21,8 @@ import pytest
 from tinyvmaf import __version__
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.files import write_atomic
-from tinyvmaf.judge import causes, reasons, report_folder, results, verdict
+from tinyvmaf.judge import causes, doubts, kinds, reasons, report_folder, results, verdict
+from tinyvmaf.judge.asked import Asked
 from tinyvmaf.judge.bounds import for_no_model, load_bounds
 from tinyvmaf.judge.properties import (
     COULD_NOT_RUN,
@@ -29,6 +30,8 @@ from tinyvmaf.judge.properties import (
     NOT_CHECKED,
     NOTE,
     OUTCOME,
+    RAISED,
+    SHA256,
     WAIVED,
     is_gate,
     model_of,
@@ -39,6 +42,7 @@ from tinyvmaf.judge.selection import may_be_waived
 from tinyvmaf.judge.waivers import Waiver
 from tinyvmaf.measure import environment
 from tinyvmaf.model.engines.installed import version
+from tinyvmaf.model.subject import Subject
 
 _COLOUR: Final[dict[str, dict[str, Any]]] = {
     verdict.PASS: {"green": True},
@@ -59,10 +63,15 @@ class Collector:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._begun, self._started = time.monotonic(), environment.now()
-        self._ran = self._collection_failed = self._stopped = self._report_begun = False
+        self._ran = self._any_ran = self._collection_failed = self._stopped = self._report_begun = False
         self._found = results.empty({})
         self._tests: dict[str, dict[str, Any]] = {}
+        self._subjects: list[Subject] = []
         self._models: list[dict[str, Any]] = []
+        self._digests: dict[str, list[str | None]] = {}
+        self._judged_files: dict[str, set[str]] = {}
+        self._called: set[str] = set()
+        self._allowed = doubts.allowed(config.invocation_params.args)
         self._evidence: dict[str, Any] = {}
         self._waived: set[tuple[str | None, str]] = set()
         self._header: list[str] = []
@@ -76,9 +85,11 @@ class Collector:
         """What a suite says outside of any test."""
         self._say("notes", None, text)
 
-    def under_test(self, models: Iterable[Mapping[str, Any]], header: Iterable[str] = ()) -> None:
-        """Set the models of the run, as `verdict.ModelResult` has them, and the lines of its header."""
-        self._models, self._header = [{"verdict": verdict.STOPPED, **model} for model in models], list(header)
+    def under_test(self, subjects: Iterable[Subject], header: Iterable[str] = ()) -> None:
+        """Set the models of the run, and the lines of its header."""
+        self._subjects, self._header = list(subjects), list(header)
+        self._models = [{"verdict": verdict.STOPPED, **kinds.listed(one)} for one in self._subjects]
+        self._digests = doubts.digests(self._subjects)
 
     def add_evidence(self, models: Mapping[str, Mapping[str, Any]]) -> None:
         """What pictures are drawn from, by model, that a suite found outside of any test."""
@@ -96,19 +107,14 @@ class Collector:
     def pytest_sessionstart(self) -> None:
         """Note in the report's folder that a run of suites has begun."""
         folder = self._folder()
-        if folder is not None and self._asks_for_suites() and not self._config.option.collectonly:
+        listed = self._config.option.collectonly  # then there may be a report, which is not of this run
+        if folder is not None and Asked.of(self._config) and (not listed or (folder / verdict.VERDICT_FILE).is_file()):
             try:
                 report_folder.begin(folder)
             except TinyvmafError as error:
                 self.could_not(str(error))
             else:
-                self._report_begun = True
-
-    def _asks_for_suites(self) -> bool:
-        """Whether an argument is in the folder of the suites, or around it."""
-        suites, typed_in = self._config.rootpath / "suites", self._config.invocation_params.dir
-        asked = [(typed_in / str(argument).split("::")[0]).resolve() for argument in self._config.args]
-        return any(suites in (path, *path.parents) or path in suites.parents for path in asked)
+                self._report_begun = not listed
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Ctrl-C or `pytest.exit` stopped the run. pytest calls this after a failed collection too: that is no stop."""
@@ -124,6 +130,7 @@ class Collector:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Collect what a test of the suites said. Called in the main process also when tests run in workers."""
+        self._any_ran = True
         if not is_gate(report.nodeid):
             return
         self._ran = True
@@ -134,6 +141,10 @@ class Collector:
             report.nodeid, {"test": report.nodeid, "suite": suite, "model": model, "seconds": 0.0, "status": "pass"}
         )
         test["seconds"] += report.duration
+        if report.when == "call" or not report.passed:
+            self._called.add(report.nodeid)
+        if model is not None:
+            self._judged_files.setdefault(model, set()).update(values(report, SHA256))
         if report.when == "call" and not report.skipped:
             self._found["outcomes"] += [json.loads(text) for text in values(report, OUTCOME)]
             for text in values(report, NOTE):
@@ -149,7 +160,11 @@ class Collector:
         elif report.skipped:
             test["status"] = "could not run"
             self._say("could_not_run", report, f"{report.nodeid} (skipped without an account)")
-        if waived := values(report, WAIVED):
+        waived = values(report, WAIVED)
+        if report.passed and not waived and (raised := values(report, RAISED)):
+            test["status"] = "could not run"
+            self._say("could_not_run", report, f"{report.nodeid}: it ended with {raised[0]}, and is reported as passed")
+        if waived:
             self._waived |= {(model, gate) for gate in waived}
             test["status"] = "waived" if test["status"] == "pass" else test["status"]
 
@@ -188,31 +203,24 @@ class Collector:
         option = self._config.option
         if not self._ran or option.collectonly:
             self._end_without_a_test()
+            asked = Asked.of(self._config)
+            # Tests were listed, or are those of a suite under another name.
+            if asked and (asked.alone or not self._any_ran) and exitstatus == pytest.ExitCode.OK:
+                session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
             return
-        chosen = (("-k", option.keyword), ("-m", option.markexpr), ("--deselect", option.deselect))
-        others = ("ignore", "ignore_glob", "lf", "stepwise", "recipe")
-        # pytest keeps its own switches of strictness there as well.
-        settings = [one for one in option.override_ini or () if not one.startswith("strict_")]
-        found = (
-            *chosen,
-            *((f"--{name.replace('_', '-')}", getattr(option, name, None)) for name in others),
-            ("-o", settings),
-        )
-        for name, value in found:
-            if value:
-                self._say("not_checked", None, f"whatever {name} {value!r} left out")
-        with suppress(TinyvmafError):  # gates.toml cannot be read, and each test that asks for a bound says so
-            for text in for_no_model(load_bounds()):
-                self._say("not_checked", None, text)
-        selected = any(value for _, value in chosen)
         code = pytest.ExitCode
         broken_off = (code.INTERRUPTED, code.INTERNAL_ERROR, code.USAGE_ERROR)
         stopped = self._stopped or (exitstatus in broken_off and not self._collection_failed)
+        self._doubt(stopped=stopped)
+        with suppress(TinyvmafError):  # gates.toml cannot be read, and each test that asks for a bound says so
+            for text in for_no_model(load_bounds()):
+                self._say("not_checked", None, text)
+        selected = bool(doubts.selections(self._config))
         part = self._config.getoption("--part", default=None)
         if part is not None:  # `tinyvmaf gate` gives the verdict
             payload = {"record": self._record(), "evidence": self._evidence, "stopped": stopped, "selected": selected}
             write_atomic(Path(part), json.dumps(payload, allow_nan=False))
-        whole = self._finish(stopped=stopped, selected=selected or self._some_tests())
+        whole = self._finish(stopped=stopped, selected=selected)
         terminal = session.config.pluginmanager.get_plugin("terminalreporter")
         if terminal is not None and part is None:
             colour = _COLOUR[whole["verdict"]]
@@ -231,9 +239,26 @@ class Collector:
             with suppress(TinyvmafError):
                 report_folder.remove(folder)
 
-    def _some_tests(self) -> bool:
-        """Whether an argument names a test or a file rather than suites."""
-        return any("::" in str(argument) or str(argument).endswith(".py") for argument in self._config.args)
+    def _doubt(self, *, stopped: bool) -> None:
+        """Say what makes the verdict doubtful: COULD NOT RUN, or NOT CHECKED where `--allow` takes it."""
+        for test in self._tests.keys() - self._called:
+            self._tests[test]["status"] = "could not run"
+        if named := getattr(self._config.option, "recipe", None):
+            self._say("not_checked", None, f"whatever --recipe {named!r} left out")
+        try:
+            found = [
+                *doubts.of_run(self._config, self._tests),
+                *doubts.of_tests(self._config, self._subjects, self._called, stopped=stopped),
+                *doubts.of_models(self._digests, self._subjects, self._judged_files),
+            ]
+        except TinyvmafError as error:
+            self.could_not(f"what should have been judged is not known: {error}")
+            return
+        for one in found:
+            if one.word in self._allowed:
+                self._say("not_checked", None, f"--allow {one.word}: {one.text}")
+            else:
+                self._say("could_not_run", None, one.told())
 
     def _finish(self, *, stopped: bool, selected: bool) -> dict[str, Any]:
         """The record with its verdict, written where it is asked for."""

@@ -19,6 +19,9 @@ _NO_TESTS: Final = 5
 _INTERRUPTED: Final = (2, -signal.SIGINT, 128 + signal.SIGINT)
 _ORDERLY: Final = (*EXIT.values(), _NO_TESTS, *_INTERRUPTED)
 
+_NOT_TYPED: Final = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTHONOPTIMIZE")
+"""Variables that could change what is judged without the reader of the verdict knowing."""
+
 
 class GateRun:
     """Every suite of a checkout, in two runs of pytest."""
@@ -122,8 +125,7 @@ class GateRun:
 
 def _pytest(checkout: Path, arguments: Sequence[str]) -> int:
     """Run pytest to its end. At Ctrl-C pytest gets the signal itself, and still says what it has found."""
-    # PYTEST_ADDOPTS could choose tests without the reader of the verdict knowing.
-    variables = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
+    variables = {name: value for name, value in os.environ.items() if name not in _NOT_TYPED}
     process = subprocess.Popen([sys.executable, "-m", "pytest", *arguments], cwd=checkout, env=variables)
     while True:
         try:

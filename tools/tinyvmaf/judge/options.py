@@ -56,6 +56,13 @@ OPTIONS: Final = (
     Option("waivers", "FILE", "known exceptions with an expiry (default: waivers.toml, if it exists)", is_path=True),
     Option("report", "DIR", "folder to write the report to (default: report/)", is_path=True, handed_on=False),
     Option("fail-not-checked", None, "fail if anything is NOT CHECKED", handed_on=False),
+    Option(
+        "allow",
+        "WORD",
+        "NOT CHECKED instead of COULD NOT RUN where something is not ours: gates, home, plugins, selection, settings; "
+        "repeatable",
+        repeatable=True,
+    ),
     Option("engine", "NAME", "backends: only this engine; repeatable; needs engines of two families", True),
     Option("require-engine", "NAME", "backends: COULD NOT RUN if this engine is missing; repeatable", True),
     Option("mos", "FILE", "loso: opinion scores for recipes that fit them, a CSV file: clip,mos[,ci]", is_path=True),
@@ -83,9 +90,15 @@ _MORE_FOR_PYTEST: Final[dict[str, dict[str, Any]]] = {
 
 
 def declare_for_pytest(add: Callable[..., object]) -> None:
-    """Declare all options."""
+    """Declare all options but `--allow`, which the plugin declares itself."""
     for option in OPTIONS:
-        option.declare(add, **_MORE_FOR_PYTEST.get(option.name, {}))
+        if option.name != "allow":
+            option.declare(add, **_MORE_FOR_PYTEST.get(option.name, {}))
+
+
+def declare_for_plugin(add: Callable[..., object]) -> None:
+    """Declare `--allow`: wherever the plugin is, it is understood."""
+    next(one for one in OPTIONS if one.name == "allow").declare(add)
 
 
 def declare_for_gate(add: Callable[..., object]) -> None:

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 
 from tinyvmaf.errors import TinyvmafError
+from tinyvmaf.files import sha256
 from tinyvmaf.judge import waivers
 from tinyvmaf.judge.causes import repeated
 from tinyvmaf.judge.collector import COLLECTOR, WAIVERS, Collector
+from tinyvmaf.judge.options import declare_for_plugin
 from tinyvmaf.judge.outcomes import Assertion, Outcome
 from tinyvmaf.judge.properties import (
     COULD_NOT_RUN,
@@ -25,11 +27,13 @@ from tinyvmaf.judge.properties import (
     NOT_CHECKED,
     NOTE,
     OUTCOME,
+    RAISED,
+    SHA256,
     WAIVED,
     is_gate,
     suite_of,
 )
-from tinyvmaf.judge.selection import may_be_waived
+from tinyvmaf.judge.selection import may_be_waived, subjects_of
 from tinyvmaf.judge.waivers import Waiver
 
 if TYPE_CHECKING:
@@ -130,6 +134,8 @@ def pytest_runtest_makereport(
     if not gate:
         return report
     judged = isinstance(error, (AssertionError, pytest.fail.Exception))
+    if error is not None and not isinstance(error, pytest.skip.Exception):
+        report.user_properties.append((RAISED, type(error).__name__))
     if report.failed and not judged:
         why = str(error) if isinstance(error, TinyvmafError) else call.excinfo.exconly() if call.excinfo else ""
         report.user_properties.append((COULD_NOT_RUN, why))
@@ -146,7 +152,7 @@ def pytest_runtest_makereport(
         report.user_properties.remove((OUTCOME, ""))
         if judged or not report.failed:
             report.user_properties.append((OUTCOME, _assertion(item, report).model_dump_json()))
-    report.user_properties.append((MODEL, _model_of(item)))
+    report.user_properties += [(MODEL, _model_of(item)), *((SHA256, one) for one in _digest(item))]
     return report
 
 
@@ -177,6 +183,10 @@ def _assertion(item: pytest.Item, report: pytest.TestReport) -> Outcome:
     return outcome.placed(test=item.nodeid, suite=suite, model=_model_of(item), waived=waived)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    declare_for_plugin(parser.getgroup("tinyvmaf").addoption)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Register the collector in the main process; a worker of xdist only reports."""
     named, fault = config.getoption("--waivers", default=None), ""
@@ -202,6 +212,14 @@ def _gate_of(item: pytest.Item) -> str:
     """The gate's name of a test that no bound of gates.toml is for."""
     name = getattr(item, "originalname", None) or item.name
     return f"{suite_of(item.nodeid)}.{name.removeprefix('test_')}"
+
+
+def _digest(item: pytest.Item) -> list[str]:
+    """sha256 of the file that a test judged; empty if it read none, or an adopted one."""
+    model = _model_of(item)
+    subject = None if model is None else subjects_of(item.config).get(model)
+    read = subject is not None and subject.adopted is None and "data" in vars(subject)
+    return [sha256(subject.data)] if subject is not None and read else []
 
 
 def _model_of(item: pytest.Item) -> str | None:

@@ -12,6 +12,10 @@ NOTE: Final = "note"
 MODEL: Final = "model"
 WAIVED: Final = "waived"
 EVIDENCE: Final = "evidence"
+RAISED: Final = "raised"
+"""Of a test that ended with an exception: its type."""
+SHA256: Final = "sha256"
+"""Of the file that a test judged."""
 
 
 def values(report: pytest.TestReport, name: str) -> list[Any]:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -24,7 +24,7 @@ from tinyvmaf.model.engines import OnnxRuntimeCpu
 from tinyvmaf.model.golden_records import record_path, write_record
 from tinyvmaf.model.proof_records import proof_path
 from tinyvmaf.model.subject import Subject
-from tinyvmaf.train.recipes import recipe_folder
+from tinyvmaf.train.recipes import PROMISES, Recipe, read_recipe, recipe_folder
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _ROWS: Final = 500  # of the corpus, to compare an adopted file with its original
@@ -95,7 +95,15 @@ def register_candidate(
         raise RegistryError(
             f"{card}: {error.strerror}", hint="write a card: Markdown that describes the model"
         ) from error
-    copied = _recipe(subject, (folder or registry.model_folder()) / "recipes", recipe)
+    target = (folder or registry.model_folder()) / "recipes"
+    copied = _recipe(subject, target, recipe)
+    if subject.training is not None:
+        name = f"{subject.training.recipe}.toml"
+        places = [recipe, subject.path.with_name(name), target / name, recipe_folder() / name]
+        own = [path for path in places if path is not None and path.is_file()]
+        fitting = [path for path in own if file_sha256(path) == subject.training.recipe_sha256]
+        if fitting and (looser := looser_promises(subject.promised, read_recipe(fitting[0]))):
+            raise RegistryError(f"{subject.path} is not registered: its sidecar {'; '.join(looser)}")
     with _undone_on_failure(subject, folder):
         for target, data in copied:
             write_atomic(target, data)
@@ -106,6 +114,18 @@ def register_candidate(
         again = f"tinyvmaf prove {subject.id} --record"
         gone = [f"{proof}: removed, it is about another file: {again}"] if was_proven and not proof.exists() else []
         return new, [*done, *gone, *(_completed(new) if complete else [])]
+
+
+def looser_promises(promised: Mapping[str, float], recipe: Recipe) -> list[str]:
+    """Where promises are not the recipe's, nor tighter; empty if nowhere."""
+    found = []
+    for name, value in (recipe.promises or {}).items():
+        given = promised.get(name)
+        at_least = PROMISES[name][1] == "at least"
+        if given is None or (given < value if at_least else given > value):
+            side = "at least" if at_least else "at most"
+            found.append(f"promises {name} {'nothing' if given is None else f'{given:g}'}, its recipe {side} {value:g}")
+    return found
 
 
 def missing(subject: Subject) -> Iterator[Missing]:

@@ -48,6 +48,10 @@ def join(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             raise TinyvmafError("the runs are not of the same models")
         for name in _LISTS:
             whole[name] = _once([*whole[name], *part[name]])
+        for one, before in zip(part["models"], parts[0]["models"], strict=True):
+            if one["sha256"] != before["sha256"]:
+                text = f"{one['id']}: its file changed between the suites: {before['sha256']}, then {one['sha256']}"
+                whole["could_not_run"].append(finding(None, one["id"], None, text))
         whole["seconds"] += part["seconds"]
         header = [*whole["environment"]["header"], *part["environment"]["header"]]
         whole["environment"] = whole["environment"] | {"header": _once(header)}
@@ -68,7 +72,7 @@ def finish(
     """The record with its verdict.
 
     FAIL if anything is outside a bound, and for a waiver that is expired or that nothing needed; COULD NOT RUN if a
-    gate lacked something, or nothing was judged; else PASS.
+    gate lacked something, or nothing was judged of a model that was asked for; else PASS.
 
     Args:
         strict: what was not checked counts as what could not run.
@@ -83,6 +87,13 @@ def finish(
         whole["could_not_run"] = [*record["could_not_run"], *_not_judged(whole, suites)]
     if not stopped:
         whole["failures"] = [*record["failures"], *_waivers_at_fault(whole["waivers"])]
+    models = [m | {"verdict": STOPPED if stopped else _of_model(m["id"], whole, strict)} for m in whole["models"]]
+    if not stopped and verdict(whole, strict=strict) == PASS:
+        whole["could_not_run"] = [
+            finding(None, one["id"], None, f"{one['id']}: nothing was judged of it")
+            for one in models
+            if one["verdict"] == COULD_NOT_RUN
+        ]
     word = STOPPED if stopped else verdict(whole, strict=strict)
     counts = {
         "outcomes": len(whole["outcomes"]),
@@ -96,10 +107,10 @@ def finish(
     judged += f", {counts['waived']} waived" if counts["waived"] else ""
     found = judged if counts["outcomes"] or counts["failed"] else "nothing was judged"
     left_out = [name for name in SUITES if name not in (*whole["suites"], *excused)]
-    partial = f"; {_names(whole['suites'])} only, without {_names(left_out)}" if whole["suites"] and left_out else ""
-    partial = partial or ("; chosen tests only" if selected else "")
+    chosen = "chosen tests of " if selected else ""
+    partial = f"; {chosen}{_names(whole['suites'])} only, without {_names(left_out)}"
+    partial = partial if whole["suites"] and left_out else "; chosen tests only" if selected else ""
     summary = f"none, stopped after {judged}" if stopped else f"{word} ({found}){partial}"
-    models = [m | {"verdict": STOPPED if stopped else _of_model(m["id"], whole, strict)} for m in whole["models"]]
     ordered = whole | {
         "verdict": word,
         "exit_status": EXIT[word],
@@ -198,8 +209,12 @@ def _waivers_at_fault(waivers: Iterable[Mapping[str, Any]]) -> list[dict[str, An
 
 
 def _of_model(model_id: str, record: Mapping[str, Any], strict: bool) -> str:
+    """The verdict on a model; none where nothing was asked of it."""
     lists = ("outcomes", "failures", "could_not_run", "not_checked")
-    return verdict({name: [e for e in record[name] if e["model"] == model_id] for name in lists}, strict=strict)
+    own = {name: [e for e in record[name] if e["model"] == model_id] for name in lists}
+    if not any(own.values()) and all(test["model"] != model_id for test in record["tests"]):
+        return STOPPED
+    return verdict(own, strict=strict)
 
 
 def _not_judged(whole: Mapping[str, Any], suites: Sequence[str]) -> list[dict[str, Any]]:

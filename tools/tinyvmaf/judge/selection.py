@@ -47,7 +47,7 @@ def may_be_waived(config: pytest.Config, model: str | None) -> bool:
 def asked_subjects(metafunc: pytest.Metafunc) -> list[Subject]:
     """The models that a suite judges, by their kinds. If there is none, a stand-in with a fault: it could not run."""
     found = subjects_of(metafunc.config)
-    test = _test(metafunc.definition.nodeid)
+    test = gate_asked(metafunc.definition.nodeid)
     suite = test.partition(".")[0]
     asked = [one for one in found.values() if suite in kinds.suites_of(one)]
     if not asked:
@@ -77,9 +77,9 @@ def leave_out(config: pytest.Config, items: list[pytest.Item]) -> None:
     def stays(item: pytest.Item) -> bool:
         params = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
         subject = found.get(str(params.get("model", params.get("subject_id"))))
-        if subject is None or kinds.asked(subject, _test(item.nodeid)):
+        if subject is None or kinds.asked(subject, gate_asked(item.nodeid)):
             return True
-        if what := kinds.not_checked(subject, _test(item.nodeid)):
+        if what := kinds.not_checked(subject, gate_asked(item.nodeid)):
             item.user_properties.append((NOT_CHECKED, what))
             item.add_marker(pytest.mark.skip(reason=f"NOT CHECKED: {what}"))
         return bool(what)
@@ -94,7 +94,7 @@ def runs_suite(config: pytest.Config, suite: str) -> bool:
     return not asked or any(folder in (path, *path.parents) or path in folder.parents for path in asked)
 
 
-def _test(nodeid: str) -> str:
+def gate_asked(nodeid: str) -> str:
     """`suites/golden/test_models.py::test_golden_scores[a]` is `golden.golden_scores`."""
     name = nodeid.split("::")[-1].partition("[")[0]
     return f"{nodeid.split('/')[1]}.{name.removeprefix('test_')}" if nodeid.count("/") > 1 else name

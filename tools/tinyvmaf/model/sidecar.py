@@ -67,6 +67,8 @@ class Training(Strict):
     seed: int
     corpus_sha256: str | None
     commit: str | None
+    machine: Annotated[str, Field(pattern="^[0-9a-f]{12}$")] | None = None
+    """The machine that fitted it, by a hash of hardware and system; None if that is not known."""
 
 
 class Sidecar(Strict):
@@ -102,7 +104,7 @@ class Sidecar(Strict):
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         left_out = {"proven_everywhere_points"} if self.proven_everywhere_points is None else None
-        return self.model_dump(mode="json", by_alias=True, exclude=left_out)
+        return self.model_dump(mode="json", by_alias=True, exclude=left_out, exclude_unset=True)
 
     def text(self) -> str:
         """The file's content."""

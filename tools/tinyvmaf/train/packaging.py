@@ -28,6 +28,8 @@ class Origin:
     """The command that made it."""
     commit: str | None
     """The commit of the code that fitted it."""
+    machine: str | None = None
+    """The machine that fitted it, as the sidecar names it."""
 
 
 def write_candidate(
@@ -60,6 +62,7 @@ def write_candidate(
             "seed": model.seed,
             "corpus_sha256": origin.corpus_sha256,
             "commit": origin.commit,
+            **({"machine": origin.machine} if origin.machine else {}),
         },
         "measured": measured,
         "promised": dict(recipe.promises or {}),

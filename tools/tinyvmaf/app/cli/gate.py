@@ -35,7 +35,7 @@ _EXAMPLES: Final = """\
 tinyvmaf gate
 tinyvmaf gate --model candidates/tinyvmaf_nano.onnx
 tinyvmaf gate --model their.onnx --feature-order adm2,motion2,vif_scale0,vif_scale1,vif_scale2,vif_scale3
-tinyvmaf gate -k 'contract and nano'
+tinyvmaf gate -k 'contract and nano' --allow selection
 tinyvmaf gate -- --durations=10"""
 _COLOUR: Final = {verdict.PASS: "bold green", verdict.FAIL: "bold red"}
 _INTERRUPTED: Final = 128 + signal.SIGINT

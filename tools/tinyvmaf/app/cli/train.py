@@ -246,7 +246,8 @@ def _origin(recipe: Recipe, data: dataset.Dataset, arguments: argparse.Namespace
     name = recipe.id if along else f"{recipe.id}.toml"
     command = shlex.join(["tinyvmaf", "train", "--recipe", name, *options, "--out", "DIR"])
     commit, changed = environment.commit()
-    return Origin(corpus, sha256, command, f"{commit}-dirty" if changed else commit)
+    machine = environment.machine().id
+    return Origin(corpus, sha256, command, f"{commit}-dirty" if changed else commit, machine)
 
 
 def _summary(report: "LosoReport") -> _Row:

@@ -76,7 +76,9 @@ async def run_suite(
 
 def _command(suite: str, model: str | None, scratch: Path) -> list[str]:
     # One list element each and no shell, so a file name cannot become another option.
-    chosen = [] if model is None else [f"--model={model}"] if model.endswith(".onnx") else ["-k", model]
+    chosen = (
+        [] if model is None else [f"--model={model}"] if model.endswith(".onnx") else ["-k", model, "--allow=selection"]
+    )
     plain = ["-v", "--color=no", "-p", "no:cacheprovider", f"--report={scratch}"]
     return [sys.executable, "-m", "pytest", f"suites/{suite}", *plain, *_OPTIONS.get(suite, ()), *chosen]
 
