@@ -9,12 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, find_ffmpeg
 
 from .fixture_types import Clip, Encode
 
 SIZE, WIDTH, HEIGHT = "128x96", 128, 96
+# How long a case takes says how busy the machine is: under coverage, one took twice Hypothesis' deadline.
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
 OLD_ENV = "TINYVMAF_TESTS_OLD_FFMPEG"
 
 

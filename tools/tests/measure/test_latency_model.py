@@ -98,7 +98,7 @@ def test_one_wrong_row_is_found_whatever_the_batch(subject: Subject, few: Expect
     row = 0 if batch == 1 else 140
     wrong = 50.0 if abs(few.scores[row] - score) < 2 else score
     lane = ModelLane("model", wrong_on(subject.data, few.rows[row], wrong), few, batch)
-    for _ in range(3):
+    for _ in range(30):  # where a call is slow, a block is one call
         lane.block()
     assert set(lane.wrong) == {f"batch {batch}, row {row}"}
     (found,) = lane.wrong.values()
