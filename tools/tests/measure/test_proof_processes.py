@@ -33,7 +33,7 @@ def wait_for_workers(pid: int) -> list[psutil.Process]:
     """Both, once they have settled in: they use the processor."""
     until = time.monotonic() + 100.0
     while time.monotonic() < until:
-        found = psutil.Process(pid).children(recursive=True)
+        found: list[psutil.Process] = psutil.Process(pid).children(recursive=True)
         busy = [one for one in found if "multiprocessing-fork" in " ".join(one.cmdline())]
         if len(busy) == 2 and all(sum(one.cpu_times()[:2]) > 1.5 for one in busy):
             return found
