@@ -21,7 +21,7 @@ from onnx import numpy_helper
 from tinyvmaf.measure.proof import NoProofError
 from tinyvmaf.measure.proof.boxes import BoxBounds
 from tinyvmaf.measure.proof.gaussians import Gaussians
-from tinyvmaf.measure.proof.proving import provable
+from tinyvmaf.measure.proof.provable import provable
 from tinyvmaf.model.engines import OnnxRuntimeCpu
 from tinyvmaf.vmaf.domain import Domain
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg

@@ -12,7 +12,7 @@ from tinyvmaf.measure.proof.boxes import BoxBounds, first_boxes
 from tinyvmaf.measure.proof.branching import Branching
 from tinyvmaf.measure.proof.gaussians import Gaussians
 from tinyvmaf.measure.proof.pieces import NoProofError
-from tinyvmaf.measure.proof.proving import differences, provable
+from tinyvmaf.measure.proof.provable import differences, provable
 from tinyvmaf.model.engines import OnnxRuntimeCpu
 from tinyvmaf.vmaf.domain import Domain
 from tinyvmaf.vmaf.ffmpeg import FFmpeg

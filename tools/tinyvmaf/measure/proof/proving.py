@@ -19,19 +19,15 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
 
 from tinyvmaf.errors import TinyvmafError
-from tinyvmaf.measure.proof.boxes import Provable, ProvableNetwork, first_boxes
+from tinyvmaf.measure.proof.boxes import first_boxes
 from tinyvmaf.measure.proof.branching import Branching, Progress
-from tinyvmaf.measure.proof.fixed_point import read_fixed_point
 from tinyvmaf.measure.proof.gaussians import Gaussians
 from tinyvmaf.measure.proof.journal import add_to_journal, read_journal
-from tinyvmaf.measure.proof.pieces import NoProofError
 from tinyvmaf.measure.proof.polynomials import Floats
-from tinyvmaf.measure.proof.reading import read_network
-from tinyvmaf.model.engines import OnnxRuntimeCpu, all_scores
+from tinyvmaf.measure.proof.provable import differences, provable
 from tinyvmaf.vmaf.domain import Domain
 from tinyvmaf.vmaf.teacher import Teacher
 
@@ -63,41 +59,6 @@ class Found:
     """Number of boxes looked at in each of the domain's first boxes, `[N]`; 0 in those that are not done."""
     largest_of: Floats | None = field(default=None, repr=False)
     """The largest proven bound of a box in each of them, in points."""
-
-
-def provable(data: bytes, teacher: Teacher, feature_order: Sequence[str]) -> Provable:
-    """The model of an ONNX file, as proofs see it.
-
-    Args:
-        feature_order: the names of the model's features, in the order of its columns.
-
-    Raises:
-        NoProofError: a kind of graph, or of teacher, that no proof exists for; says which.
-    """
-    if sorted(feature_order) != sorted(teacher.feature_names):
-        raise NoProofError(f"the model takes {', '.join(feature_order)}, not the features of {teacher.id}")
-    try:
-        model = onnx.load_model_from_string(data)
-    except Exception as error:  # protobuf's DecodeError has no stable home
-        raise NoProofError(f"not an ONNX model: {error!r}") from error
-    columns = [list(feature_order).index(name) for name in teacher.feature_names]
-    if columns == list(range(len(columns))) and (found := read_fixed_point(data, teacher)) is not None:
-        return found
-    return ProvableNetwork(read_network(model).with_columns(columns))
-
-
-def differences(data: bytes, teacher: Teacher, feature_order: Sequence[str]) -> Callable[[Floats], Floats]:
-    """|model - teacher| at rows in the teacher's order, `[N, F]`, with ONNX Runtime; infinite in place of NaN."""
-    session = OnnxRuntimeCpu(data)
-    columns = [teacher.feature_names.index(name) for name in feature_order]
-
-    def found(rows: Floats) -> Floats:
-        apart = np.abs(
-            all_scores(session, rows[:, columns].astype(np.float32)).astype(np.float64) - teacher.predict(rows)
-        )
-        return np.where(np.isfinite(apart), apart, np.inf)
-
-    return found
 
 
 def prove(

@@ -12,7 +12,7 @@ from tinyvmaf.measure.proof.boxes import first_boxes
 from tinyvmaf.measure.proof.branching import Branching, Progress
 from tinyvmaf.measure.proof.gaussians import Gaussians
 from tinyvmaf.measure.proof.polynomials import Floats
-from tinyvmaf.measure.proof.proving import differences, provable
+from tinyvmaf.measure.proof.provable import differences, provable
 from tinyvmaf.vmaf.domain import Domain
 from tinyvmaf.vmaf.teacher import Teacher
 
