@@ -1,9 +1,10 @@
-"""How often do the gates fail without a cause? python false_alarms.py [--runs N] [--suites golden contract ...]
+"""How often do the gates fail without a cause? python false_alarms.py [--runs N] [--suites golden ...] [--variants ID]
 
 Runs the chosen suites on the shipped models many times, each time in new processes; fits come from the store. Counts
 runs whose verdict is not PASS, and runs without a verdict. After N runs without a false alarm, their rate is below 3/N
-with 95 % confidence (rule of three). Latency is not a default suite: see tools/benchmarks/latency_power.py. Ctrl-C ends
-the runs and prints the count so far. Exit status 1 if any run did not pass.
+with 95 % confidence (rule of three). `--variants ID` judges files that are a shipped model in all but looks
+instead: renamed, with other tensor names, order or scaler. Latency is no default: see
+tools/benchmarks/latency_power.py. Ctrl-C ends the runs and prints the count so far. Exit status 1 if any run did not pass.
 """
 
 import argparse
@@ -21,14 +22,18 @@ from pathlib import Path
 from tinyvmaf.app.cli.common import positive_int, progress_bar
 from tinyvmaf.files import home
 
+sys.path.insert(0, str(home()))  # the checkout: suites are no part of the package
+from suites.selftest.good_variants import good_variants
+
 SUITES = ("golden", "contract", "loso", "corpus", "backends")
 ALL = (*SUITES, "latency", "selftest")
 
 
-def run(suites: list[str], jobs: int, report: Path) -> tuple[str, float]:
+def run(suites: list[str], jobs: int, report: Path, models: list[Path]) -> tuple[str, float]:
     """The verdict and seconds of one run; prints failures."""
     command = [sys.executable, "-m", "pytest", *(f"suites/{suite}" for suite in suites), "-q", "--report", str(report)]
     command += ["-p", "no:cacheprovider", *(["-n", str(jobs)] if jobs > 1 and "latency" not in suites else [])]
+    command += [part for path in models for part in ("--model", str(path))]
     begin = time.monotonic()
     variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     # A new session: Ctrl-C reaches only this process, which then ends the child.
@@ -78,15 +83,17 @@ def main() -> int:
     parser.add_argument("--runs", type=positive_int, default=100, metavar="N")
     parser.add_argument("--suites", nargs="+", choices=ALL, default=list(SUITES))
     parser.add_argument("--jobs", type=positive_int, default=os.cpu_count() or 1, metavar="N", help="processes per run")
+    parser.add_argument("--variants", metavar="ID", help="a shipped model")
     arguments = parser.parse_args()
     found, taken = Counter[str](), list[float]()
     interrupted = False
     with tempfile.TemporaryDirectory(prefix="tinyvmaf-false-alarms-") as scratch:
+        models = good_variants(arguments.variants, Path(scratch)) if arguments.variants else []
         try:
             with progress_bar("runs", "runs") as report:
                 report(0, arguments.runs)
                 for number in range(arguments.runs):
-                    verdict, seconds = run(arguments.suites, arguments.jobs, Path(scratch) / str(number))
+                    verdict, seconds = run(arguments.suites, arguments.jobs, Path(scratch) / str(number), models)
                     found[verdict] += 1
                     taken.append(seconds)
                     report(number + 1, arguments.runs)
