@@ -4,7 +4,8 @@ Runs the chosen suites on the shipped models many times, each time in new proces
 runs whose verdict is not PASS, and runs without a verdict. After N runs without a false alarm, their rate is below 3/N
 with 95 % confidence (rule of three). `--variants ID` judges files that are a shipped model in all but looks
 instead: renamed, with other tensor names, order or scaler. Latency is no default: see
-tools/benchmarks/latency_power.py. Ctrl-C ends the runs and prints the count so far. Exit status 1 if any run did not pass.
+tools/benchmarks/latency_power.py. Ctrl-C ends the runs and prints the count so far. Exit status 1 if a run did not
+pass.
 """
 
 import argparse
