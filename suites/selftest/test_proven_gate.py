@@ -109,7 +109,7 @@ def test_what_is_not_what_was_proven_is_red(copy: Path, gate: Gate, teacher: Tea
 
     status, out = gate("contract", "-k", "proven")
 
-    assert status != 0, out
+    assert status == FAIL, out
     verdict = json.loads((copy / "report/verdict.json").read_text("utf-8"))
     red = {entry["model"]: entry["text"] for entry in [*verdict["failures"], *verdict["could_not_run"]]}
     for name, (_, words) in BROKEN.items():
