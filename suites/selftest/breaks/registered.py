@@ -201,7 +201,7 @@ def exactness_claimed(made: Made) -> None:
     made.claims["exact"] = {"certified": True, "in_float64": True, "accumulator_bits": 24, "flush_to_zero_safe": True}
 
 
-@broken(REGISTERED, "sidecar.frame_max_error", green="golden contract")
+@broken(REGISTERED, "sidecar.frame_max_error", green="contract")
 def promises_too_much(made: Made) -> None:
     """The sidecar promises a largest error that the model does not keep."""
     made.sidecar["promised"] = {"frame_max_error": 0.05}
