@@ -8,11 +8,11 @@ from pathlib import Path
 
 LIMIT_S = 120
 _OURS = ("TINYVMAF_", "VMAF_", "PYTEST_")
-# They make pytest write each failure whole into its summary as well: these tests would count it twice on such a system.
-_CI = ("CI", "BUILD_NUMBER")
+# What pytest asks for by another name: on a CI system it prints each failure twice, in tox its cache is elsewhere.
+_PYTESTS_TOO = ("CI", "BUILD_NUMBER", "TOX_ENV_DIR")
 _SERVER = Path(__file__).with_name("fork_server.py")
 # As they are before any test: PyTorch, for one, sets variables when it compiles, and then no fork would do.
-OTHERS = {name: value for name, value in os.environ.items() if not name.startswith(_OURS) and name not in _CI}
+OTHERS = {name: value for name, value in os.environ.items() if not name.startswith(_OURS) and name not in _PYTESTS_TOO}
 """The variables here, except those that tell a gate or pytest what to do."""
 
 
