@@ -188,8 +188,8 @@ def fitted(house: Path, tmp_path: Path) -> Path:
     """A candidate whose recipe is not among those that come along."""
     folder = tmp_path / "candidates"
     folder.mkdir()
-    recipe = (home() / "model/recipes/tinyvmaf_nano.toml").read_text(encoding="utf-8") + "# mine\n"
-    (folder / "own.toml").write_text(recipe, encoding="utf-8")
+    recipe = (home() / "model/recipes/tinyvmaf_nano.toml").read_text(encoding="utf-8")
+    (folder / "own.toml").write_text(recipe.partition("[promises]")[0], encoding="utf-8")
     for suffix in ("onnx", "json", "md"):
         shutil.copy(house / f"model/tinyvmaf_nano.{suffix}", folder / f"own.{suffix}")
     change(folder / "own.json", "own", file_sha256(folder / "own.toml"), {})

@@ -167,7 +167,18 @@ def test_a_log_that_is_cut_off_is_known_as_such_and_its_whole_frames_are_read(ki
 
 @pytest.mark.parametrize(
     "text",
-    ["[]", "{}", '{"a": 1}', "clip,mos\na,1\n", "<html></html>", "hello", '{"frames": 3}', "[" * 100_000, "\x00\x01"],
+    [
+        "[]",
+        "{}",
+        '{"a": 1}',
+        "clip,mos\na,1\n",
+        "<html></html>",
+        "hello",
+        '{"frames": 3}',
+        "[" * 100_000,
+        "\x00\x01",
+        "a\rb,c\n1,2\n",
+    ],
 )
 def test_what_libvmaf_did_not_write_is_no_log(text: str) -> None:
     with pytest.raises(NotALogError):

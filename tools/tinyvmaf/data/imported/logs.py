@@ -167,11 +167,17 @@ def _xml(text: str) -> LogRows:
 def _csv(text: str) -> LogRows:
     header = text.partition("\n")[0]
     separator = max(",;\t", key=header.count)
-    names = [name.strip() for name in next(csv.reader([header], delimiter=separator), [])]
+    try:
+        names = [name.strip() for name in next(csv.reader([header], delimiter=separator), [])]
+    except csv.Error as error:  # such as a carriage return among other bytes
+        raise NotALogError("is neither JSON, nor XML, nor CSV") from error
     at = next((names.index(name) for name in _FRAME_NAMES if name in names), None)
     if at is None or len(names) < 2:
         raise NotALogError("is neither JSON, nor XML, nor a CSV file with a column Frame")
-    lines = [line for line in csv.reader(io.StringIO(text), delimiter=separator) if any(line)][1:]
+    try:
+        lines = [line for line in csv.reader(io.StringIO(text), delimiter=separator) if any(line)][1:]
+    except csv.Error as error:
+        raise LogError(f"is no CSV file: {error}") from error
     # libvmaf ends every line, also the first, with a comma: a last line without one is cut off, maybe inside a number.
     ends = separator if header.rstrip("\r ").endswith(separator) else ""
     cut_off = not text.endswith(("\n", "\r")) and not text.endswith(ends)
