@@ -11,6 +11,7 @@ from tinyvmaf.data.dataset import Dataset
 from tinyvmaf.judge.kinds.regressor import REGRESSOR
 from tinyvmaf.measure.loso import evaluate, measured_values
 from tinyvmaf.model import registry
+from tinyvmaf.model.proof_records import read_proof, with_proof
 from tinyvmaf.train.export_student import student_model
 from tinyvmaf.train.folds import FoldModel
 from tinyvmaf.train.packaging import Origin, _card
@@ -68,4 +69,5 @@ def test_the_card_of_a_shipped_model_is_the_one_that_is_written_today(name: str,
     command = f"tinyvmaf train --recipe {name} --out DIR"
     origin = Origin("the embedded ladder corpus", training.corpus_sha256, command, training.commit)
     card = _card(model, name, recipe, teacher, sidecar.measured, origin, kind=REGRESSOR, judged=True)
+    card = with_proof(card, read_proof(name, entry.file.parent))
     assert card == entry.file.with_suffix(".md").read_text(encoding="utf-8")
