@@ -299,7 +299,7 @@ def joined(copy: Path, page: Path, others: dict[str, str]) -> Gate:
         done = subprocess.run(
             command,
             cwd=copy,
-            env=others | {"TINYVMAF_HOME": str(copy)} | variables,
+            env=others | {"TINYVMAF_HOME": str(copy), "TINYVMAF_CACHE": str(copy / "cache")} | variables,
             capture_output=True,
             text=True,
             timeout=120,
