@@ -125,6 +125,13 @@ def test_a_sample_is_proven_again_and_a_lower_bound_is_not(teacher: Teacher, see
     assert prove_sample(nano(), teacher, 0.05, names, 1_000, seed, seconds=5).fault
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_a_sample_begins_with_a_box_that_is_not_proven_at_once(teacher: Teacher, seed: int) -> None:
+    found = prove_sample(nano(), teacher, 0.5, teacher.feature_names, 20_000, seed, most=1)
+    assert (found.proven, found.fault) == (1, "")
+    assert found.boxes > 1
+
+
 def test_a_box_that_takes_far_more_than_recorded_is_a_fault(teacher: Teacher) -> None:
     found = prove_sample(nano(), teacher, 0.5, teacher.feature_names, 1, 1, seconds=5)
     assert "the record says 1 at most" in found.fault

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinyvmaf.measure.proof.boxes import first_boxes
 from tinyvmaf.measure.proof.branching import Branching, Progress
@@ -49,6 +50,9 @@ def prove_sample(
 ) -> Sample:
     """Prove first boxes of the domain again, in a random order, until time is up or `most` are.
 
+    In the middle of the first one, the teacher's score is not clipped: two boxes of five are proven at once because the
+    teacher's and the model's are, and a sample of these alone shows nothing.
+
     Args:
         hardest: into how many boxes the proof split a first box, at most. A box that takes far more refutes the record.
         seed: of the order.
@@ -63,7 +67,7 @@ def prove_sample(
     branching = Branching(model, gaussians, domain, radius, bound, apart)
     # Of this thread: the libraries below may have others, which wait for work.
     until, proven, boxes = time.thread_time() + seconds, 0, 0
-    order = np.random.default_rng(seed).permutation(len(cells))[:most]
+    order = _order(teacher.predict(gaussians.to_rows(cells)), teacher.svr.score_range, seed)[:most]
     # The first alone, because it is always finished; the others together, which is faster.
     for group in (order[:1], *np.array_split(order[1:], range(_TOGETHER, len(order) - 1, _TOGETHER))):
         allowed = _ROOM * hardest * len(group)
@@ -76,6 +80,14 @@ def prove_sample(
         if time.thread_time() >= until:
             break
     return Sample(proven, len(cells), boxes)
+
+
+def _order(middle: Floats, score_range: tuple[float, float], seed: int) -> NDArray[np.intp]:
+    """A random order of boxes, of which the first is not clipped, by the teacher's scores in their middle, `[N]`."""
+    low, high = score_range
+    order = np.random.default_rng(seed).permutation(len(middle))
+    first = ((middle[order] > low) & (middle[order] < high)).argmax()
+    return np.concatenate([order[[first]], np.delete(order, first)])
 
 
 def _goes_on(allowed: int, until: float, now: Progress) -> bool:
