@@ -11,7 +11,7 @@ import pytest
 from tinyvmaf.files import home
 from tinyvmaf.judge import doubts, manifest
 from tinyvmaf.judge.asked import Asked
-from tinyvmaf.judge.manifest import RENEW, Manifest
+from tinyvmaf.judge.manifest import RENEW, Manifest, is_among
 from tinyvmaf.model import registry
 from tinyvmaf.model.subject import Subject
 
@@ -82,6 +82,13 @@ def test_tests_follow_from_models_and_engines() -> None:
         "suites/golden/t.py::test_b": None,
     }
     assert list(known.expected(config, subjects, ["golden"])) == ["suites/golden/t.py::test_b"]
+
+
+def test_a_test_is_not_taken_for_one_whose_name_begins_with_its() -> None:
+    """Of one with `*` any parameters will do, or none."""
+    ran = ["suites/selftest/t.py::test_a_file[x]", "suites/selftest/t.py::test_b"]
+    asked = [f"suites/selftest/t.py::test_{name}*" for name in ("a", "a_file", "b", "c")]
+    assert [is_among(one, ran) for one in asked] == [False, True, True, False]
 
 
 @pytest.mark.parametrize(
