@@ -8,12 +8,14 @@ from tinyvmaf.judge.bounds import load_bounds
 from tinyvmaf.judge.outcomes import Limit
 from tinyvmaf.judge.standing_in import (
     Ask,
+    bands_without_rows,
     clip_outcomes,
     direction_outcome,
     error_outcomes,
     identical_outcome,
     order_outcomes,
     resolution_outcome,
+    without_order,
 )
 from tinyvmaf.measure.agreement import agreement
 from tinyvmaf.measure.loso import LosoReport
@@ -63,9 +65,18 @@ def test_reversed_pairs_are_named() -> None:
     assert not any(one.failed for one in order_outcomes(ASK, held(EXPECTED), (0.0, 100.0)))
 
 
-def test_nothing_above_90_leaves_order_to_the_bands() -> None:
-    low = [Scored("rows", EXPECTED[:9000], EXPECTED[:9000], str)]
-    assert [one.gate for one in order_outcomes(ASK, low, (0.0, 100.0))] == ["loso.band_srocc"]
+def test_what_no_row_is_in_is_known() -> None:
+    """Nothing above 90, and one row below 40."""
+    low, scores = (
+        [Scored("rows", EXPECTED[7999:9000], EXPECTED[7999:9000], str, np.array(["clip"] * 1001))],
+        (0.0, 100.0),
+    )
+    assert [one.gate for one in order_outcomes(ASK, low, scores)] == ["loso.band_srocc"]
+    assert without_order(low, scores) == ["below 40", "70 to 90", "90 to 95", "above 95", "pairs above 90"]
+    assert "top_max_error" not in by_gate(error_outcomes(ASK, low))
+    assert bands_without_rows(low) == ["70 to 90", "90 to 95", "above 95"]
+    assert not without_order(held(EXPECTED), scores)
+    assert not bands_without_rows(held(EXPECTED))
 
 
 def test_steps_are_named() -> None:
@@ -96,9 +107,24 @@ def test_scores_of_clips_are_held_without_frames() -> None:
     assert found["bias"].details == "all scores: on average too high by 2 points, over 20 clips of held-out sources"
 
 
-def test_a_score_that_is_not_finite_is_outside_of_every_bound_of_its_band() -> None:
-    got = EXPECTED.copy()
-    got[-1] = np.nan
+@pytest.mark.parametrize("bad", [[np.nan], [np.inf], [-np.inf, np.inf]])
+def test_scores_that_are_not_finite_are_outside_of_every_bound_of_their_bands(bad: list[float]) -> None:
+    for row in (-len(bad), 5000):
+        got = EXPECTED.copy()
+        got[row : row + len(bad) or None] = bad
+        found = by_gate([*error_outcomes(ASK, held(got)), *order_outcomes(ASK, held(got), (0.0, 100.0))])
+        red = {"bias", "rmse", "stretch", "frame_max_error", "clip_max_error"}
+        # The teacher clips the last rows, so they have no order within a band.
+        red |= {"band_srocc"} if row == 5000 else {"top_max_error", "reversed", "reversal"}
+        assert {name for name, one in found.items() if one.failed} == red
+        assert "a score is not finite, over" in found["bias"].details
+        assert found["bias"].failures == 2
+        assert found["frame_max_error"].failures == 1
+
+
+@pytest.mark.parametrize("got", [EXPECTED * np.nan, np.full_like(EXPECTED, np.inf), np.full_like(EXPECTED, 100.0)])
+def test_a_model_with_one_score_has_no_order(got: Floats) -> None:
     found = by_gate([*error_outcomes(ASK, held(got)), *order_outcomes(ASK, held(got), (0.0, 100.0))])
-    assert all(one.failed for one in found.values() if one.gate != "loso.band_srocc")
-    assert found["bias"].failures == 2
+    constant = {"reversed", "reversal"} if np.isfinite(got).all() else set()
+    assert {name for name, one in found.items() if not one.failed} == constant
+    assert resolution_outcome(ASK, held(got)).failed

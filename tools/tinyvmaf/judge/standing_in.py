@@ -10,6 +10,7 @@ from tinyvmaf.judge.outcomes import Limit, hold
 from tinyvmaf.judge.report.words import counted
 from tinyvmaf.measure.loso import LosoReport, Trial
 from tinyvmaf.measure.standing_in import (
+    BANDS,
     TOP,
     BandErrors,
     Probed,
@@ -78,21 +79,31 @@ def _frames(report: LosoReport, name: str) -> Scored:
 
 
 def error_outcomes(ask: Ask, held: Sequence[Scored]) -> list[Limit]:
-    """Bias, RMSE and slope of all scores and of each band; the worst frame and the worst clip of each band."""
+    """Bias, RMSE and slope of all scores and of each band; the worst frame and the worst clip of each band.
+
+    `loso.top_max_error` is left out if no row is above 90.
+    """
     clips = [one for one in (scored.clips() for scored in held) if one is not None]
     stretch = _by_band(
         held,
         lambda each: each.stretch,
         lambda each: f"the range of scores is too {'wide' if each.stretch > 0 else 'narrow'} by",
     )
-    return [
+    outcomes = [
         bias_outcome(ask, "loso.bias", held),
         ask.hold("loso.rmse", _by_band(held, lambda each: each.rmse, lambda _: "RMSE")),
         ask.hold("loso.stretch", stretch),
         ask.hold("loso.frame_max_error", _worst(held)),
-        ask.hold("loso.top_max_error", _worst([_top(scored) for scored in held if TOP.holds(scored.expected).any()])),
         ask.hold("loso.clip_max_error", _worst(clips)),
     ]
+    if top := _worst(list(map(_top, held))):
+        outcomes.append(ask.hold("loso.top_max_error", top))
+    return outcomes
+
+
+def bands_without_rows(held: Sequence[Scored]) -> list[str]:
+    """The bands in which the teacher puts no row, so that no error there is measured."""
+    return [band.name for band in BANDS if not any(band.holds(scored.expected).any() for scored in held)]
 
 
 def bias_outcome(ask: Ask, gate: str, held: Sequence[Scored]) -> Limit:
@@ -108,11 +119,15 @@ def _by_band(
         Told(
             f"{each.band}, {scored.name}",
             abs(value(each)),
-            f"{each.band}: {what(each)} {abs(value(each)):.2g} points, over {each.rows:,} {scored.name}",
+            f"{each.band}: {_off(each, value(each), what)}, over {each.rows:,} {scored.name}",
         )
         for scored in held
         for each in errors(scored)
     ]
+
+
+def _off(each: BandErrors, value: float, what: Callable[[BandErrors], str]) -> str:
+    return f"{what(each)} {abs(value):.2g} points" if np.isfinite(value) else "a score is not finite"
 
 
 def clip_outcomes(ask: Ask, report: LosoReport) -> list[Limit]:
@@ -144,7 +159,7 @@ def _worst(held: Sequence[Scored]) -> list[Told]:
 
 
 def order_outcomes(ask: Ask, held: Sequence[Scored], score_range: tuple[float, float]) -> list[Limit]:
-    """Rank correlation within bands; near the top the share of reversed pairs, and the widest one."""
+    """Rank correlation within bands; above 90, if there are pairs, the share of reversed ones and the widest."""
     ranks = [
         Told(f"{band}, {scored.name}", value, f"{band}: SROCC {value:.3f} within the band, {scored.name}")
         for scored in held
@@ -162,6 +177,13 @@ def order_outcomes(ask: Ask, held: Sequence[Scored], score_range: tuple[float, f
     if shares:
         outcomes += [ask.hold("loso.reversed", shares), ask.hold("loso.reversal", widths)]
     return outcomes
+
+
+def without_order(held: Sequence[Scored], score_range: tuple[float, float]) -> list[str]:
+    """What `order_outcomes` leaves out, because too few rows are there."""
+    ranked = {band for scored in held for band in rank_correlations(scored, score_range)}
+    pairs = any(reversals(one.expected, one.got, GAP).pairs for one in map(_top, held))
+    return [band.name for band in BANDS if band.name not in ranked] + ([] if pairs else ["pairs above 90"])
 
 
 def direction_outcome(ask: Ask, probes: Probes, probed: Probed) -> Limit:

@@ -48,11 +48,12 @@ class BandErrors(NamedTuple):
 
 def errors(scored: Scored) -> list[BandErrors]:
     """The errors of all rows, then of each band that has one."""
-    found = []
+    found, apart = [], scored.got - scored.expected
+    apart[~np.isfinite(apart)] = np.nan  # sums of infinities of both signs would only warn
     for band in (EVERYTHING, *BANDS):
         mine = band.holds(scored.expected)
         if mine.any():
-            want, error = scored.expected[mine], (scored.got - scored.expected)[mine]
+            want, error = scored.expected[mine], apart[mine]
             rmse = float(np.sqrt(np.mean(error**2)))
             found.append(BandErrors(band.name, int(mine.sum()), float(error.mean()), rmse, _stretch(want, error)))
     return found
