@@ -155,10 +155,17 @@ def test_commands(store: Store, capsys: pytest.CaptureFixture[str], monkeypatch:
     assert f"{entry.key}: damaged, removed" in capsys.readouterr().out
     assert main(["store", "verify"]) == 0
     assert "2 entries, 0 damaged" in capsys.readouterr().out
+    journal = store.journal("ab")
+    journal.parent.mkdir()
+    journal.write_text("{}", encoding="utf-8")
+    assert main(["store", "ls"]) == 0
+    assert "3 entries" in capsys.readouterr().out
+    assert main(["store", "verify"]) == 0
+    assert "2 entries, 0 damaged" in capsys.readouterr().out
     assert main(["store", "prune", "--days", "1"]) == 0
     assert "0 entries removed" in capsys.readouterr().out
     assert main(["store", "prune"]) == 0
-    assert "2 entries removed" in capsys.readouterr().out
+    assert "3 entries removed" in capsys.readouterr().out
     assert not list(store.entries())
 
 

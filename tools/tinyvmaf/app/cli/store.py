@@ -13,7 +13,7 @@ _WHERE = "The store is in $TINYVMAF_CACHE, else $VMAF_TINY_AI_CACHE, else the us
 def add_commands(commands: Commands) -> None:
     """Add `store` with `ls`, `verify` and `prune`."""
     summary = "the store (cache) of measurements and fits"
-    about = f"List, check or prune the store: measurements and fits that later runs reuse. {_WHERE}"
+    about = f"List, check or prune the store: measurements, fits and proofs that later runs reuse. {_WHERE}"
     inner = add_group(commands, "store", summary=summary, description=about)
     add_command(
         inner,
@@ -28,7 +28,7 @@ def add_commands(commands: Commands) -> None:
         "verify",
         _verify,
         summary="check every entry",
-        description=f"Read every entry of the store and remove damaged ones. {_WHERE}",
+        description=f"Read every entry of the store but proofs, and remove damaged ones. {_WHERE}",
         examples="tinyvmaf store verify",
         exit_status="0 no entry was damaged, 1 damaged entries were removed, 2 wrong use",
     )
@@ -49,7 +49,7 @@ def _ls(arguments: argparse.Namespace) -> int:
     del arguments
     store, rows, total = Store(default_folder()), [], 0
     for entry in store.entries():
-        about = store.about(entry.key)
+        about = {"clip": "(a proof)"} if entry.is_journal else store.about(entry.key)
         total += entry.bytes
         day = time.strftime("%Y-%m-%d", time.localtime(entry.used))
         what = [str(about.get(name, "")) for name in ("clip", "frames", "libvmaf")]
@@ -63,7 +63,7 @@ def _ls(arguments: argparse.Namespace) -> int:
 def _verify(arguments: argparse.Namespace) -> int:
     del arguments
     store = Store(default_folder())
-    keys = [entry.key for entry in store.entries()]
+    keys = [entry.key for entry in store.entries() if not entry.is_journal]
     for key in keys:
         store.get(key)
     for key in store.damaged:

@@ -1,7 +1,7 @@
 """Stored tables: nothing is computed twice, and no stale table is returned.
 
 The key of a table is the sha256 of everything that the table depends on; the caller chooses those fields. Tables are
-files that are written whole or not at all, each with a checksum.
+files that are written whole or not at all, each with a checksum. Journals of proofs lie beside them.
 """
 
 import contextlib
@@ -27,13 +27,18 @@ _ABOUT: Final = b"about"
 
 @dataclass(frozen=True)
 class StoredTable:
-    """One stored table, as `store ls` shows it."""
+    """One stored table, or the journal of a proof, as `store ls` shows it."""
 
     key: str
     path: Path
     bytes: int
     used: float
     """Time of the last write or read, in seconds since 1970."""
+
+    @property
+    def is_journal(self) -> bool:
+        """Whether it is no table: it has no checksum and no description."""
+        return self.path.suffix == ".jsonl"
 
 
 def default_folder() -> Path:
@@ -104,10 +109,15 @@ class Store:
         return FileLock(folder / f"{key[:3]}.lock")
 
     def entries(self) -> Iterator[StoredTable]:
-        """Every stored table, sorted by key."""
-        for path in sorted((self.folder / "entries").glob("*/*.entry")):
+        """Every stored table, sorted by key, then every journal."""
+        tables, journals = (self.folder / "entries").glob("*/*.entry"), self.journal("*")
+        for path in (*sorted(tables), *sorted(journals.parent.glob(journals.name))):
             status = path.stat()
             yield StoredTable(path.stem, path, status.st_size, status.st_mtime)
+
+    def journal(self, key: str) -> Path:
+        """The file for what is done of a proof."""
+        return self.folder / "proofs" / f"{key}.jsonl"
 
     def about(self, key: str) -> dict[str, Any]:
         """The description of a stored table; empty if there is none."""
@@ -115,7 +125,7 @@ class Store:
         return {} if found is None else found[1]
 
     def prune(self, older_than_s: float) -> list[StoredTable]:
-        """Remove and return the tables not used for that long."""
+        """Remove and return the tables and journals not used for that long."""
         limit = time.time() - older_than_s
         old = [entry for entry in self.entries() if entry.used <= limit]
         for entry in old:
