@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,15 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (folder / name).symlink_to(home() / name)
     monkeypatch.setenv("TINYVMAF_HOME", str(folder))
     return folder
+
+
+def what_it_shows(out: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """What the command prints that a refuted row comes with."""
+    (line,) = [line for line in out.splitlines() if line.startswith("  see it: ")]
+    python, c, code = shlex.split(line.removeprefix("  see it: "))
+    assert (python, c) == ("python", "-c")
+    exec(code)
+    return capsys.readouterr().out
 
 
 def edit(path: Path, **changed: Any) -> None:
@@ -109,11 +119,19 @@ def test_a_row_refutes_a_bound_that_is_too_small(capsys: pytest.CaptureFixture[s
     assert run("tinyvmaf_nano", "--bound", "0.02") == 1
     out = capsys.readouterr().out
     assert "tinyvmaf_nano: REFUTED: it says" in out
-    code = out.partition("python -c '")[2].partition("'\n")[0]
-    exec(code)
-    shown = capsys.readouterr().out
+    shown = what_it_shows(out, capsys)
     score, expected = (float(part.rpartition(" ")[2]) for part in shown.strip().split(","))
     assert abs(score - expected) > 0.02
+
+
+def test_what_shows_a_row_of_a_file_knows_how_the_file_is_fed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nano = registry.find("tinyvmaf_nano")
+    path = tmp_path / "it's theirs.onnx"
+    path.write_bytes(nano.data)
+    assert run(str(path), "--feature-order", ",".join(nano.features), "--bound", "0.02") == 1
+    assert "it_s_theirs: " in what_it_shows(capsys.readouterr().out, capsys)
 
 
 def test_time_is_up_and_it_says_how_far_it_came(capsys: pytest.CaptureFixture[str]) -> None:

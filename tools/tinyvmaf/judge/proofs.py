@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from tinyvmaf.data.store import default_folder
+from tinyvmaf.data.store import Store, default_folder
 from tinyvmaf.errors import RegistryError
 from tinyvmaf.files import all_or_nothing, write_atomic
 from tinyvmaf.judge.kinds import kind_of
@@ -18,6 +18,7 @@ from tinyvmaf.model.engines import OnnxRuntimeCpu
 from tinyvmaf.model.proof_records import ProofRecord, proof_path, read_proof
 from tinyvmaf.model.sidecar import TeacherOf
 from tinyvmaf.model.subject import Subject
+from tinyvmaf.model.third_party import FeedOptions
 from tinyvmaf.vmaf.teacher import Teacher
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def claim_of(subject: Subject, teacher: Teacher, bound: float) -> Claim:
 
 def journal_of(claim: Claim) -> Path:
     """The file that keeps what is done of a proof, in the cache."""
-    return default_folder() / "proofs" / f"{claim.key}.jsonl"
+    return Store(default_folder()).journal(claim.key)
 
 
 def bound_of(subject: Subject) -> float:
@@ -124,13 +125,13 @@ def scores_of(subject: Subject, teacher: Teacher, row: Sequence[float]) -> tuple
     return float(score[0]), float(teacher.predict(rows)[0])
 
 
-def show(name: str, row: Sequence[float]) -> None:
-    """Print `scores_of` a model, by its id or file."""
+def show(name: str, row: Sequence[float], ffmpeg: str | None = None, **feed: str) -> None:
+    """Print `scores_of` a model, by its id or file; the rest is as for `tinyvmaf prove`."""
     from tinyvmaf.judge.opened import opened  # imported here: only who types this needs them
     from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
     from tinyvmaf.vmaf.teacher import load_built_in
 
-    with opened(name) as subject:
-        teacher = load_built_in(find_ffmpeg(None), subject.teacher_id)
+    with opened(name, FeedOptions(**feed), ffmpeg) as subject:
+        teacher = load_built_in(find_ffmpeg(ffmpeg), subject.teacher_id)
         score, expected = scores_of(subject, teacher, row)
         print(f"{subject.id}: {score:.6f}, {teacher.id}: {expected:.6f}")

@@ -7,6 +7,7 @@ import shlex
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from tinyvmaf.app.cli.common import (
@@ -150,7 +151,7 @@ def _prove(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
                 "difference_points": found.difference,
             }
         if not arguments.json:
-            for line in _lines(name, found, answer, PARTS, _again(name, bound, arguments)):
+            for line in _lines(name, found, answer, PARTS, arguments):
                 print(line)
         if arguments.record and found.status == "proven":
             answer["record"] = str(proofs.record(subject, teacher, found))
@@ -161,14 +162,22 @@ def _prove(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _again(name: str, bound: float, arguments: argparse.Namespace) -> str:
     """The command that goes on."""
-    words = ["tinyvmaf", "prove", name, "--bound", f"{bound:g}"]
-    for option in ("feature_order", "input_mean", "input_std", "normalisation", "ffmpeg"):
-        if getattr(arguments, option, None):
-            words += [f"--{option.replace('_', '-')}", str(getattr(arguments, option))]
+    words = ["tinyvmaf", "prove", name, "--bound", f"{bound:g}", *feed_of(arguments).words()]
+    words += [f"--ffmpeg={arguments.ffmpeg}"] if arguments.ffmpeg else []
     return shlex.join([*words, *(["--record"] if arguments.record else [])])
 
 
-def _lines(name: str, found: "Found", answer: dict[str, Any], parts: int, again: str) -> Iterator[str]:
+def _see(name: str, row: list[float] | None, arguments: argparse.Namespace) -> str:
+    """The command that shows both scores of a row."""
+    options = asdict(feed_of(arguments)) | {"ffmpeg": arguments.ffmpeg}
+    more = [f"{option}={json.dumps(value)}" for option, value in options.items() if value is not None]
+    code = f"from tinyvmaf.judge.proofs import show; show({', '.join([json.dumps(name), str(row), *more])})"
+    return shlex.join(["python", "-c", code])
+
+
+def _lines(
+    name: str, found: "Found", answer: dict[str, Any], parts: int, arguments: argparse.Namespace
+) -> Iterator[str]:
     bound, looked = f"{found.bound:g} points", f"{found.boxes:,} boxes, {answer['seconds']:g} s"
     row = found.row
     values = ", ".join(f"{key} {value:.9g}" for key, value in answer.get("row", {}).items())
@@ -181,13 +190,13 @@ def _lines(name: str, found: "Found", answer: dict[str, Any], parts: int, again:
             f"{found.difference:.6g} points apart, more than {found.bound:g}"
         )
         yield f"  at {values}"
-        code = f"from tinyvmaf.judge.proofs import show; show({json.dumps(name)}, {row})"
-        yield f"  see it: {shlex.join(['python', '-c', code])}"
+        yield f"  see it: {_see(name, row, arguments)}"
     else:
         yield f"{name}: OPEN: {found.left:.2%} of the domain is not proven within {bound}; {looked}"
         if row is not None:
             yield f"  for one about {values}: there the difference is {found.difference:.4g}"
         if found.done < parts:
+            again = _again(name, found.bound, arguments)
             yield f"  {found.done} of {parts} parts are done, and kept; this goes on: {again}"
         else:
             yield "  boxes became too small: try a larger --bound"
