@@ -320,7 +320,7 @@ def test_a_straight_line_fails_though_it_correlates(loso: Gate) -> None:
     status, text = loso("--recipe", "linear")
     assert status == FAIL, text
     assert failed(text) == {OFF, BANDS, ORDER}
-    assert re.search(r"linear: largest error of a frame, sources held out: \d of 9 values outside <= 3 VMAF", text)
+    assert re.search(r"linear: largest error of a frame: \d of 9 values outside <= 3 VMAF", text)
     assert "again: tox -e loso -- --recipe linear -k 'linear'" in text
 
 

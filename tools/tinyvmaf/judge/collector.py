@@ -244,7 +244,7 @@ class Collector:
         for test in self._tests.keys() - self._called:
             self._tests[test]["status"] = "could not run"
         if named := getattr(self._config.option, "recipe", None):
-            self._say("not_checked", None, f"whatever --recipe {named!r} left out")
+            self._say("not_checked", None, f"models, by loso: --recipe {', '.join(named)} is judged in their place")
         try:
             found = [
                 *doubts.of_run(self._config, self._tests),

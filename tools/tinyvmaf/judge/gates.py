@@ -181,7 +181,7 @@ GATES: Final = {
             -100.0,
             -0.001,  # at 0 the cubic itself would pass
         ),
-        Gate("loso.frame_max_error", "largest error of a frame, sources held out", _POINTS, 0.0, 20.0),
+        Gate("loso.frame_max_error", "largest error of a frame", _POINTS, 0.0, 20.0),
         Gate(
             "loso.domain_max_error",
             "largest difference from the teacher that a search of its domain finds",
