@@ -223,12 +223,13 @@ def _is_installed(path: str) -> bool:
 
 @functools.cache
 def _installed() -> tuple[str, ...]:
-    """Where packages lie, also by files .pth of theirs, this one wherever it lies, and the standard library."""
+    """Where packages and their commands lie, also by files .pth of theirs, this one wherever it lies, and the standard
+    library. An environment may lie in the checkout, as tox' do, and then `pytest` itself does."""
     paths = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
     paths += [*site.getsitepackages(), site.getusersitepackages(), str(Path(tinyvmaf.__file__).parent)]
     for file in (file for path in paths[2:] for file in Path(path).glob("*.pth")):
         paths += [line for line in file.read_text("utf-8").splitlines() if line in sys.path]
-    return tuple(f"{path}{os.sep}" for path in paths)
+    return tuple(f"{path}{os.sep}" for path in [*paths, sysconfig.get_path("scripts")])
 
 
 def _of_the_interpreter() -> tuple[str, ...]:
