@@ -212,10 +212,10 @@ def without_clips(path: Path) -> None:
 
 def text_for_numbers(path: Path) -> None:
     table = pq.read_table(publish(path.parent, "whole"))
-    pq.write_table(table.set_column(3, "integer_vif_scale0", pa.array(["x"] * len(table))), path)
+    pq.write_table(table.set_column(3, "integer_vif_scale0", pa.array(["0.5"] * len(table))), path)
 
 
-@pytest.mark.parametrize("make", [None, without_rows, damaged, without_clips, Path.mkdir])
+@pytest.mark.parametrize("make", [None, without_rows, damaged, without_clips, text_for_numbers, Path.mkdir])
 def test_a_set_that_is_named_and_cannot_be_read_could_not_run(
     make: Callable[[Path], object] | None, tmp_path: Path, gate: Gate
 ) -> None:
