@@ -130,7 +130,6 @@ importlib.import_module("onnxruntime")
 sys.path.insert(0, here)
 """
 STUB = "def test_golden_scores(judged_by_assertions):\n    pass\n"
-MARK = "import pytest\n\npytestmark = pytest.mark.{}\n\n"
 FIRST = "def test_golden_scores("
 
 

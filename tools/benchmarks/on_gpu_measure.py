@@ -4,11 +4,9 @@ Rows and the scores of the reference are files, so that all engines get the same
 """
 
 import multiprocessing
-import os
 import statistics
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -19,6 +17,7 @@ import numpy as np
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.measure.engine_agreement import Rows, in_batches
 from tinyvmaf.measure.engine_agreement.ulp import compare
+from tinyvmaf.measure.environment import with_variables
 from tinyvmaf.model.engines import Engine, Session, all_scores
 
 BATCH: Final = 4096  # of the comparison with the reference
@@ -119,20 +118,6 @@ def _work(contender: Contender, tasks: Sequence[Task], batches: Sequence[int], r
     report.send(("", {}))
 
 
-@contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
 def measured_apart(
     contender: Contender, tasks: Sequence[Task], batches: Sequence[int], *, seconds: float
 ) -> dict[str, dict[str, Any]]:
@@ -148,7 +133,7 @@ def measured_apart(
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe(duplex=False)
     child = context.Process(target=_work, args=(contender, tasks, batches, there), daemon=True)
-    with _environment(contender.variables):
+    with with_variables(contender.variables):
         child.start()
     there.close()
     deadline, why = time.monotonic() + seconds, f"not done after {seconds:.0f} s"

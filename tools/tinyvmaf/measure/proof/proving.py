@@ -9,10 +9,10 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, field
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyvmaf.errors import TinyvmafError
+from tinyvmaf.measure.environment import with_variables
 from tinyvmaf.measure.proof.boxes import first_boxes
 from tinyvmaf.measure.proof.branching import Branching, Progress
 from tinyvmaf.measure.proof.gaussians import Gaussians
@@ -32,7 +33,8 @@ from tinyvmaf.vmaf.domain import Domain
 from tinyvmaf.vmaf.teacher import Teacher
 
 PARTS: Final = 200
-_THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+# Two processes with one thread are faster than one with two.
+_ONE_THREAD: Final = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 @dataclass(frozen=True)
@@ -200,7 +202,7 @@ def _work(
     context = multiprocessing.get_context("spawn")
     stop = context.Event()
     try:
-        with _one_thread_each(), ProcessPoolExecutor(jobs, context, _start, (*claim, stop)) as pool:
+        with with_variables(_ONE_THREAD), ProcessPoolExecutor(jobs, context, _start, (*claim, stop)) as pool:
             waiting: set[Future[tuple[int, Progress, bool]]] = {pool.submit(_settle, number) for number in numbers}
             try:
                 while waiting:
@@ -212,18 +214,3 @@ def _work(
                 pool.shutdown(wait=True, cancel_futures=True)
     except BrokenProcessPool as error:
         raise TinyvmafError("a process of the proof was killed", hint="--jobs 1 takes less memory") from error
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Two processes with one thread are faster than one with two."""
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

@@ -7,7 +7,6 @@ from tinyvmaf.measure.standing_in.errors import (
     Band,
     BandErrors,
     errors,
-    worst_clips,
     worst_rows,
 )
 from tinyvmaf.measure.standing_in.order import LEAST_ROWS, Reversals, rank_correlations, reversals
@@ -34,6 +33,5 @@ __all__ = [
     "rank_correlations",
     "reversals",
     "scores_a_point",
-    "worst_clips",
     "worst_rows",
 ]

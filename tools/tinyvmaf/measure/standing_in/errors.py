@@ -78,9 +78,3 @@ def worst_rows(scored: Scored) -> dict[str, int]:
         if len(rows):
             found[band.name] = int(rows[np.argmax(size[rows])])
     return found
-
-
-def worst_clips(scored: Scored) -> tuple[Scored, dict[str, int]] | None:
-    """The clips, and the one with the largest error in each band; None where rows are of no clip."""
-    clips = scored.clips()
-    return None if clips is None else (clips, worst_rows(clips))
