@@ -13,7 +13,7 @@ import pytest
 from tinyvmaf.app.cli import main
 from tinyvmaf.data.store import Store
 from tinyvmaf.errors import TinyvmafError
-from tinyvmaf.judge import gate_run, results, selftest_cache
+from tinyvmaf.judge import foreign, gate_run, results, selftest_cache
 from tinyvmaf.judge.verdict import FILES, VERDICT_FILE
 from tinyvmaf.judge.verdict import SUITES as SUITES_OF_ALL
 
@@ -247,3 +247,12 @@ def test_an_option_of_the_gate_is_not_dropped_behind_the_dashes(capsys: pytest.C
     """pytest would take it, and the gate's own verdict would not be held to it."""
     assert main(["gate", "--", "--fail-not-checked"]) == 10
     assert "--fail-not-checked after --" in capsys.readouterr().err
+
+
+def test_plugins_of_others_take_no_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(foreign, "installed", lambda: {"sugar": "pytest_sugar"})
+    (tmp_path / "suites/golden").mkdir(parents=True)
+    (tmp_path / "suites/golden/conftest.py").touch()
+    run = gate_run.GateRun(tmp_path, options=["-psugar"], jobs=1, command="")
+    for _, arguments in run._runs():
+        assert arguments[-2:] == ["-pno:sugar", "-psugar"]  # what is typed comes last, and counts

@@ -138,7 +138,7 @@ def test_time_is_up_and_it_says_how_far_it_came(capsys: pytest.CaptureFixture[st
     assert run("tinyvmaf_nano", "--bound", "0.4", "--seconds", "0.01") == 1
     out = capsys.readouterr().out
     assert "tinyvmaf_nano: OPEN: 100.00% of the domain is not proven within 0.4 points" in out
-    assert "0 of 200 parts are done, and kept; this goes on: tinyvmaf prove tinyvmaf_nano --bound 0.4" in out
+    assert "0 of 200 parts are done and kept; to go on: tinyvmaf prove tinyvmaf_nano --bound 0.4" in out
 
 
 def test_a_graph_that_no_proof_exists_for_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

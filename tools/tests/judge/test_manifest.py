@@ -2,6 +2,7 @@
 
 import ast
 import shutil
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -43,6 +44,15 @@ def checkout(tmp_path: Path) -> Path:
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(home() / name, tmp_path / name)
     return tmp_path
+
+
+def test_git_writes_the_line_ends_that_were_registered(tmp_path: Path) -> None:
+    """Also with `core.autocrlf`, as on Windows: sidecars have hashes of bytes."""
+    shutil.copy(home() / ".gitattributes", tmp_path)
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True, timeout=60)
+    command = ["git", "check-attr", "eol", "--", "model/tinyvmaf_nano.json"]
+    told = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True, timeout=60).stdout
+    assert told.endswith("eol: lf\n")
 
 
 def test_changes_are_named(checkout: Path) -> None:

@@ -18,7 +18,7 @@ import pytest
 
 import tinyvmaf
 from tinyvmaf.files import file_sha256, home
-from tinyvmaf.judge import manifest
+from tinyvmaf.judge import foreign, manifest
 from tinyvmaf.judge.asked import SUITES, Asked
 from tinyvmaf.judge.manifest import RENEW, Manifest
 from tinyvmaf.judge.properties import suite_of
@@ -31,13 +31,9 @@ SELECTION: Final = "selection"
 SETTINGS: Final = "settings"
 WORDS: Final = (GATES, HOME, PLUGINS, SELECTION, SETTINGS)
 """What `--allow` takes."""
-_KNOWN: Final = (
-    *("pytest", "_pytest", "pluggy", "xdist", "pytest_benchmark", "pytest_cov", "syrupy", "anyio", "platformdirs"),
-    *("hypothesis", "_hypothesis_pytestplugin", "tinyvmaf"),
-)
-"""Packages whose plugins change no result: those that this project installs."""
 _NEEDED: Final = ("warnings", "skipping", "assertion")
 _SHOWN: Final = 3
+_LONGEST: Final = 99
 _OF_NO_TEST: Final = ("strict_", "cache_dir=", "junit_", "log_", "console_output_style=", "tmp_path_", "faulthandler_")
 _CHOOSING: Final = {
     "keyword": "-k",
@@ -58,10 +54,12 @@ class Doubt:
     word: str
     """The value of `--allow` for it; empty if nothing allows it."""
     text: str
+    instead: str = ""
+    """What may be done in place of allowing it."""
 
     def told(self) -> str:
         """For COULD NOT RUN."""
-        hint = f"{RENEW}, if the change is meant; or " if self.word == GATES else ""
+        hint = f"{self.instead}; or " if self.instead else ""
         return f"{self.text}\n  hint: {hint}--allow {self.word}" if self.word else self.text
 
 
@@ -97,12 +95,15 @@ def of_run(config: pytest.Config, ran: Collection[str]) -> Iterator[Doubt]:
     """
     known = manifest.shipped()
     if changed := known.changed(config.rootpath, _suites(config, ran)):
-        yield Doubt(GATES, f"changed gates, which are not those of the manifest: {', '.join(changed)}")
+        text = f"changed gates, which are not those of the manifest: {', '.join(changed)}"
+        yield Doubt(GATES, text, f"{RENEW}, if the change is meant")
     yield from _of_settings(config, known)
     if home().resolve() != config.rootpath.resolve():
         yield Doubt(HOME, f"TINYVMAF_HOME is {home()}, not {config.rootpath}, so models and bounds are those of there")
-    if strangers := sorted({*_plugins(config, known), *_modules(config, known)}):
-        yield Doubt(PLUGINS, f"code of others took part, which can change any result: {', '.join(strangers)}")
+    plugins = sorted({*_plugins(config, known)})
+    if strangers := [*(f"plugin {name}" for name in plugins), *sorted({*_modules(config, known)})]:
+        text = f"code of others took part, which can change any result: {', '.join(strangers)}"
+        yield Doubt(PLUGINS, text, " ".join(foreign.left_out(name for name in plugins if name in foreign.installed())))
 
 
 def of_tests(
@@ -180,7 +181,9 @@ def _of_settings(config: pytest.Config, known: Manifest) -> Iterator[Doubt]:
 
 def _plugins(config: pytest.Config, known: Manifest) -> Iterator[str]:
     """Plugins of others: not of an installed package that we know, and no conftest.py of the manifest."""
-    for name, plugin in config.pluginmanager.list_name_plugin():
+    manager = config.pluginmanager
+    packages = {package for name, package in foreign.installed().items() if manager.has_plugin(name)}
+    for name, plugin in manager.list_name_plugin():
         module = plugin if hasattr(plugin, "__file__") else sys.modules.get(_module(plugin))
         path = getattr(module, "__file__", None)
         if plugin is None or path is None:
@@ -188,8 +191,10 @@ def _plugins(config: pytest.Config, known: Manifest) -> Iterator[str]:
         if _is_ours(path, config, known):
             continue
         top = str(getattr(module, "__name__", "")).partition(".")[0]
-        if not (top in _KNOWN and _is_installed(path)):
-            yield f"plugin {name if isinstance(name, str) and len(name) < 100 else top}"
+        if top in packages and name not in foreign.installed():
+            continue  # an object of a plugin that is named
+        if not (top in foreign.KNOWN and _is_installed(path)):
+            yield top if name.isdecimal() or len(name) > _LONGEST else name
 
 
 def _module(plugin: object) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from tinyvmaf.data.store import Store
 from tinyvmaf.errors import TinyvmafError
-from tinyvmaf.judge import results, selftest_cache
+from tinyvmaf.judge import foreign, results, selftest_cache
 from tinyvmaf.judge.verdict import EXIT, FAIL, PASS, SUITES
 
 _NO_TESTS: Final = 5
@@ -105,8 +105,9 @@ class GateRun:
     def _runs(self) -> Iterator[tuple[str, list[str]]]:
         side_by_side = ["-n", str(self._jobs), "--dist", "worksteal"] if self._jobs > 1 else []
         together = [f"suites/{name}" for name in self._suites if name in self._there and name != "latency"]
-        yield "the suites that run side by side", [*together, *side_by_side, *self._options]
-        yield "latency", ["suites/latency", "--benchmark-quiet", *self._options]
+        options = [*foreign.left_out(foreign.installed()), *self._options]
+        yield "the suites that run side by side", [*together, *side_by_side, *options]
+        yield "latency", ["suites/latency", "--benchmark-quiet", *options]
 
     def _joined(self, parts: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
         whole = results.join([part["record"] for part in parts])

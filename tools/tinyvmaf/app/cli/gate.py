@@ -96,6 +96,9 @@ def _run(arguments: argparse.Namespace) -> int:
     elif not (arguments.k or arguments.pytest):
         run.use_selftest_cache(Store(default_folder()), str(find_ffmpeg(arguments.ffmpeg)), fresh=arguments.fresh)
     try:
+        if {"--collect-only", "--co"}.intersection(arguments.pytest):
+            text = "--collect-only lists tests: no run to give a verdict on"
+            raise TinyvmafError(text, hint="python -m pytest suites --collect-only -q")
         whole, evidence = run()
         report_folder.publish(folder, whole, evidence)
     except TinyvmafError:

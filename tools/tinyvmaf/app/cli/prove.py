@@ -26,6 +26,7 @@ from tinyvmaf.model import registry
 if TYPE_CHECKING:
     from tinyvmaf.measure.proof.proving import Found
 
+_CORES = os.cpu_count() or 1
 _DESCRIPTION = """\
 Prove that a model is nowhere more than so many VMAF points from its teacher: at no row of features that real video can
 have, rounding included. This is no search: the domain is cut into boxes, and each box is shown to be within the bound,
@@ -64,7 +65,7 @@ def add_commands(commands: Commands) -> None:
     )
     command.add_argument("--bound", type=positive_float, metavar="X", help="in VMAF points")
     command.add_argument(
-        "--jobs", type=positive_int, metavar="N", default=os.cpu_count(), help="processes (default: one a core)"
+        "--jobs", type=positive_int, metavar="N", default=_CORES, help="processes, at most one a core (default)"
     )
     command.add_argument("--seconds", type=positive_float, metavar="S", help="stop then, for each MODEL")
     command.add_argument("--restart", action="store_true", help="forget what an earlier run has done")
@@ -109,7 +110,7 @@ def _prove(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     with opened(name, feed_of(arguments), arguments.ffmpeg) as subject:
         teacher = load_built_in(find_ffmpeg(arguments.ffmpeg), subject.teacher_id)
         if arguments.record and not subject.registered:
-            raise TinyvmafError(f"{name} is not registered, so nothing can be recorded", hint="tinyvmaf register")
+            raise TinyvmafError(f"{name} is not registered, so nothing can be recorded", hint=_register(name))
         bound = arguments.bound or proofs.bound_of(subject)
         claim = proofs.claim_of(subject, teacher, bound)
         journal = proofs.journal_of(claim)
@@ -123,7 +124,7 @@ def _prove(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
                     teacher,
                     bound,
                     subject.features,
-                    jobs=arguments.jobs,
+                    jobs=min(arguments.jobs, _CORES),
                     journal=journal,
                     progress=tell,
                     seconds=arguments.seconds or float("inf"),
@@ -160,6 +161,10 @@ def _prove(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
         return answer
 
 
+def _register(path: str) -> str:
+    return shlex.join(["tinyvmaf", "register", path])
+
+
 def _again(name: str, bound: float, arguments: argparse.Namespace) -> str:
     """The command that goes on."""
     words = ["tinyvmaf", "prove", name, "--bound", f"{bound:g}", *feed_of(arguments).words()]
@@ -194,9 +199,9 @@ def _lines(
     else:
         yield f"{name}: OPEN: {found.left:.2%} of the domain is not proven within {bound}; {looked}"
         if row is not None:
-            yield f"  for one about {values}: there the difference is {found.difference:.4g}"
+            yield f"  a row in what is left: {values}; the difference there is {found.difference:.4g}"
         if found.done < parts:
             again = _again(name, found.bound, arguments)
-            yield f"  {found.done} of {parts} parts are done, and kept; this goes on: {again}"
+            yield f"  {found.done} of {parts} parts are done and kept; to go on: {again}"
         else:
             yield "  boxes became too small: try a larger --bound"

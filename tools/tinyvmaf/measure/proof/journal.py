@@ -39,4 +39,5 @@ def add_to_journal(path: Path | None, number: int, part: Progress) -> None:
             # The line before may be half of one.
             file.write("\n" + json.dumps({"part": number} | asdict(part)))
     except OSError as error:
-        raise TinyvmafError(f"{path}: {error.strerror}") from error
+        hint = "set TINYVMAF_CACHE to a folder that you may write to"
+        raise TinyvmafError(f"{path}: {error.strerror}", hint=hint) from error
