@@ -168,7 +168,7 @@ WAYS = {
         "arguments from a file (`@FILE`)", LEFT_OUT, ("ONLY", "@args"), written("args", f"{TESTS}\n-k\nflat\n")
     ),
     "pyargs": Way("`--pyargs`", LEFT_OUT, ("ONLY", "--pyargs", "suites.golden.test_models")),
-    "maxfail": Way("`-x`", "", ("-x", f"--ignore={LIBVMAF}"), BROKEN, status=FAIL),
+    "maxfail": Way("`-x`", "VERDICT: FAIL", ("-x", f"--ignore={LIBVMAF}"), BROKEN, status=FAIL),
     "c": Way(
         "`-c` of another file",
         "pytest's settings are those of",
@@ -184,14 +184,24 @@ WAYS = {
         "`-p no:skipping`", "Unknown config option: xfail_strict", ("-p", "no:skipping", *FEW), status=4
     ),
     "import_mode": Way("`--import-mode`", "ImportPathMismatchError", ("--import-mode=append", *FEW), status=4),
-    "collect_only": Way("`--collect-only`", "", ("--collect-only",), status=NO_TESTS),
-    "fixtures": Way("`--fixtures`", "", ("--fixtures",), status=PASS),
+    "collect_only": Way("`--collect-only`", " tests collected", ("--collect-only",), status=NO_TESTS),
+    "fixtures": Way("`--fixtures`", "fixtures defined from", ("--fixtures",), status=PASS),
     "setup_plan": Way("`--setup-plan`", LEFT_OUT, ("--setup-plan",)),
     "setup_only": Way("`--setup-only`", LEFT_OUT, ("--setup-only", f"--ignore={LIBVMAF}")),
     "confcutdir": Way(
-        "`--confcutdir`", "", ("--confcutdir=suites/golden", f"--ignore={LIBVMAF}"), status=FAIL, verdict=False
+        "`--confcutdir`",
+        "no option named '--record'",
+        ("--confcutdir=suites/golden", f"--ignore={LIBVMAF}"),
+        status=FAIL,
+        verdict=False,
     ),
-    "no_conftest": Way("`--noconftest`", "", ("--noconftest", f"--ignore={LIBVMAF}"), status=FAIL, verdict=False),
+    "no_conftest": Way(
+        "`--noconftest`",
+        "fixture 'frozen' not found",
+        ("--noconftest", f"--ignore={LIBVMAF}"),
+        status=FAIL,
+        verdict=False,
+    ),
     "rootdir": Way("`--rootdir`", "the root of this run is", ("--rootdir=..", *FEW), status=4),
     "no_verdict": Way(
         "`-p no:tinyvmaf-verdict`", "the verdict was switched off", ("-p", "no:tinyvmaf-verdict"), status=4
@@ -243,7 +253,11 @@ WAYS = {
         spoil=written("onnxruntime.py", IN_FRONT),
     ),
     "another_name": Way(
-        "a suite under another name", "", ("ONLY", "link/test_libvmaf.py", "-k", "flat"), elsewhere, status=NO_TESTS
+        "a suite under another name",
+        "link/test_libvmaf.py ",
+        ("ONLY", "link/test_libvmaf.py", "-k", "flat"),
+        elsewhere,
+        status=NO_TESTS,
     ),
     # variables
     "addopts": Way("`PYTEST_ADDOPTS=-k`", "PYTEST_ADDOPTS is", (), variables={"PYTEST_ADDOPTS": "-k flat"}),

@@ -1,5 +1,6 @@
 """No gate fails a file that is a shipped model in all but looks."""
 
+import json
 from pathlib import Path
 
 from .conftest import Gate
@@ -13,3 +14,6 @@ def test_good_variants_pass(copy: Path, gate: Gate) -> None:
     status, text = gate("contract", "suites/golden/test_models.py", "--allow", "selection", *models)
     assert status == 0, text
     assert "VERDICT: PASS" in text
+    found = json.loads((copy / "report/verdict.json").read_text(encoding="utf-8"))["outcomes"]
+    judged = {suite: {one["model"] for one in found if one["suite"] == suite} for suite in ("contract", "golden")}
+    assert [len(models - {None}) for models in judged.values()] == [len(made), len(made)], judged

@@ -11,7 +11,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from tinyvmaf.judge.failed import failed
-from tinyvmaf.judge.results import as_text
+from tinyvmaf.judge.reasons import once
 from tinyvmaf.model.engines import Settings, all_scores, find
 from tinyvmaf.vmaf.features import CANONICAL
 
@@ -134,13 +134,7 @@ def judged(copy: Path, gate: Gate, data: bytes, *more: str) -> tuple[list[str], 
     engines = [word for name in ENGINES if more or name != "opencv" for word in ("--engine", name)]
     _, text = gate("contract", "suites/backends", "--model", str(copy / "theirs.onnx"), *engines)
     verdict = json.loads((copy / "report/verdict.json").read_text(encoding="utf-8"))
-    lines = as_text(verdict)
-    begin = lines.index("COULD NOT RUN:") + 1 if "COULD NOT RUN:" in lines else len(lines)
-    could_not = [line for line in lines[begin:] if line.startswith("  - ")]
-    could_not = could_not[
-        : len(could_not) - len([line for line in could_not if "left out" in line or "--allow" in line])
-    ]
-    causes = failed(verdict)
+    causes, could_not = failed(verdict), once(verdict["could_not_run"])
     assert len(causes) + len(could_not) <= LINES, "\n".join([*causes, *could_not])
     assert (copy / "report/index.html").stat().st_size < PAGE
     return causes, could_not, text
