@@ -1,8 +1,7 @@
 """Plugins of pytest that others installed are told from those that this project installs."""
 
+import copy
 from importlib.metadata import EntryPoint
-from types import SimpleNamespace
-from typing import Any, cast
 
 import _pytest
 import pytest
@@ -35,7 +34,8 @@ def test_a_plugin_of_others_is_named_once_as_the_option_takes_it(pytestconfig: p
         manager.unregister(plugin)
     manager.register(_pytest, "sugar")
     manager.register(pytest.Cache)  # an object of its, without a name
-    config = cast(Any, SimpleNamespace(pluginmanager=manager, rootpath=pytestconfig.rootpath))
+    config = copy.copy(pytestconfig)
+    config.pluginmanager = manager
     assert list(doubts._plugins(config, Manifest({}, {}, {}))) == ["sugar"]
 
 
