@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyvmaf.app.mcp_server.calls import Call
 from tinyvmaf.app.mcp_server.limits import MAX_ROWS, LimitError, require_within_limits
@@ -20,11 +19,11 @@ from tinyvmaf.app.mcp_server.results import (
 )
 from tinyvmaf.app.mcp_server.roots import Roots
 from tinyvmaf.errors import MediaError, TeacherError, TinyvmafError
-from tinyvmaf.measure.scoring import TinyScores, pooled, teacher_scores, tiny_scores
+from tinyvmaf.measure.scoring import ScoredPair, TinyScores, pooled, scored_pair, tiny_scores
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
-from tinyvmaf.vmaf.libvmaf import FrameTable, score_pair
+from tinyvmaf.vmaf.libvmaf import score_pair
 from tinyvmaf.vmaf.media import is_raw
 from tinyvmaf.vmaf.pooling import pool
 from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, Teacher, load_built_in
@@ -40,71 +39,64 @@ class PairRequest:
     pix_fmt: str | None
 
 
-@dataclass(frozen=True)
-class ScoredPair:
-    """A pair of videos, scored."""
+def result_of(pair: ScoredPair, model: Subject | None, ffmpeg: FFmpeg, *, per_frame: bool) -> ScoreResult:
+    """The scores of the clip, and of each frame if asked for.
 
-    ffmpeg: FFmpeg
-    table: FrameTable
-    teachers: Sequence[Teacher]
-    scores: dict[str, NDArray[np.float64]]
-    """By teacher id, `[T]`, VMAF points."""
+    Raises:
+        LimitError: too many frames to list.
+    """
+    if per_frame and len(pair) > MAX_ROWS:
+        raise LimitError(f"{len(pair)} frames are too many to list", hint="call worst_frames instead")
+    tiny = None if model is None else tiny_scores(model, pair.table, pair.teachers)
+    return ScoreResult(
+        ffmpeg=ffmpeg.version,
+        libvmaf=pair.table.version,
+        frames=len(pair),
+        teachers=[_teacher(pair, one) for one in pair.teachers],
+        tiny_model=None if tiny is None else _tiny(pair, tiny),
+        per_frame=[_frame(pair, n, tiny) for n in range(len(pair))] if per_frame else None,
+    )
 
-    def result(self, model: Subject | None, *, per_frame: bool) -> ScoreResult:
-        """The scores of the clip, and of each frame if asked for.
 
-        Raises:
-            LimitError: too many frames to list.
-        """
-        if per_frame and len(self.table) > MAX_ROWS:
-            raise LimitError(f"{len(self.table)} frames are too many to list", hint="call worst_frames instead")
-        tiny = None if model is None else tiny_scores(model, self.table, self.teachers)
-        return ScoreResult(
-            ffmpeg=self.ffmpeg.version,
-            libvmaf=self.table.version,
-            frames=len(self.table),
-            teachers=[self._teacher(one) for one in self.teachers],
-            tiny_model=None if tiny is None else self._tiny(tiny),
-            per_frame=[self._frame(n, tiny) for n in range(len(self.table))] if per_frame else None,
-        )
+def worst(pair: ScoredPair, teacher: str, model: Subject | None, count: int) -> WorstFramesResult:
+    """The frames with the lowest score by the teacher, or with the largest difference of the model to it."""
+    tiny = None if model is None else tiny_scores(model, pair.table, pair.teachers)
+    truth = pair.scores[teacher]
+    off = None if tiny is None else np.abs(tiny.scores - truth)
+    order = np.argsort(truth if off is None else -off, kind="stable")[:count]
+    return WorstFramesResult(
+        frames=len(pair),
+        by=f"score of {teacher}" if tiny is None else f"difference of {tiny.id} to {teacher}",
+        worst=[_frame(pair, int(n), tiny) for n in order],
+        differences=None if off is None else [float(off[n]) for n in order],
+    )
 
-    def worst(self, teacher: str, model: Subject | None, count: int) -> WorstFramesResult:
-        """The frames with the lowest score by the teacher, or with the largest difference of the model to it."""
-        tiny = None if model is None else tiny_scores(model, self.table, self.teachers)
-        truth = self.scores[teacher]
-        off = None if tiny is None else np.abs(tiny.scores - truth)
-        order = np.argsort(truth if off is None else -off, kind="stable")[:count]
-        return WorstFramesResult(
-            frames=len(self.table),
-            by=f"score of {teacher}" if tiny is None else f"difference of {tiny.id} to {teacher}",
-            worst=[self._frame(int(n), tiny) for n in order],
-            differences=None if off is None else [float(off[n]) for n in order],
-        )
 
-    def _teacher(self, teacher: Teacher) -> TeacherScoreResult:
-        values = PooledResult(**pooled(teacher.id, self.scores[teacher.id], self.table))
-        return TeacherScoreResult(id=teacher.id, sha256=teacher.sha256, pooled=values)
+def _teacher(pair: ScoredPair, teacher: Teacher) -> TeacherScoreResult:
+    values = PooledResult(**pooled(teacher.id, pair.scores[teacher.id], pair.table))
+    return TeacherScoreResult(id=teacher.id, sha256=teacher.sha256, pooled=values)
 
-    def _tiny(self, tiny: TinyScores) -> TinyScoreResult:
-        first = self.scores[self.teachers[0].id]
-        return TinyScoreResult(
-            id=tiny.id,
-            sha256=tiny.sha256,
-            feature_order=tiny.features,
-            pooled=PooledResult(**pool(tiny.scores)),
-            max_abs_difference=float(np.abs(tiny.scores - first).max()),
-            outside_domain=int((tiny.outside > 0.0).sum()),
-            furthest_outside=tiny.furthest,
-        )
 
-    def _frame(self, number: int, tiny: TinyScores | None) -> FrameResult:
-        features = self.table.features(CANONICAL)[number]
-        scores = self.scores | ({} if tiny is None else {tiny.id: tiny.scores})
-        return FrameResult(
-            frame=number,
-            scores={name: round(float(values[number]), 6) for name, values in scores.items()},
-            features=dict(zip(CANONICAL, features.tolist(), strict=True)),
-        )
+def _tiny(pair: ScoredPair, tiny: TinyScores) -> TinyScoreResult:
+    return TinyScoreResult(
+        id=tiny.id,
+        sha256=tiny.sha256,
+        feature_order=tiny.features,
+        pooled=PooledResult(**pool(tiny.scores)),
+        max_abs_difference=float(np.abs(tiny.scores - pair.score).max()),
+        outside_domain=int((tiny.outside > 0.0).sum()),
+        furthest_outside=tiny.furthest,
+    )
+
+
+def _frame(pair: ScoredPair, number: int, tiny: TinyScores | None) -> FrameResult:
+    features = pair.table.features(CANONICAL)[number]
+    scores = {**pair.scores, **({} if tiny is None else {tiny.id: tiny.scores})}
+    return FrameResult(
+        frame=number,
+        scores={name: round(float(values[number]), 6) for name, values in scores.items()},
+        features=dict(zip(CANONICAL, features.tolist(), strict=True)),
+    )
 
 
 def score(request: PairRequest, teachers: Sequence[str], roots: Roots, ffmpeg: FFmpeg, call: Call) -> ScoredPair:
@@ -143,7 +135,7 @@ def score(request: PairRequest, teachers: Sequence[str], roots: Roots, ffmpeg: F
             for private, name in called.items():
                 text = text.replace(private, name)
             raise type(error)(text, hint=error.hint) from error
-    return ScoredPair(ffmpeg, table, loaded, {teacher.id: teacher_scores(teacher, table) for teacher in loaded})
+    return scored_pair(reference, distorted, table, loaded)
 
 
 def _require_geometry(request: PairRequest) -> None:

@@ -46,6 +46,7 @@ from tinyvmaf.data.embedded import embedded_corpus
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.files import file_blake3
 from tinyvmaf.judge.opened import read_whole
+from tinyvmaf.measure.scoring import ScoredPair
 from tinyvmaf.measure.teacher_agreement import corpus_frames, pair_frames
 from tinyvmaf.model import registry
 from tinyvmaf.model.subject import Subject
@@ -100,7 +101,8 @@ class Tools:
 
         def work(call: Call) -> ScoreResult:
             tiny = None if model is None else self._model(model, feed)
-            return self._score(request, teachers or [], call).result(tiny, per_frame=per_frame)
+            pair = self._score(request, teachers or [], call)
+            return scored.result_of(pair, tiny, self._ffmpeg, per_frame=per_frame)
 
         return await self._do(context, work)
 
@@ -122,7 +124,7 @@ class Tools:
         def work(call: Call) -> WorstFramesResult:
             tiny = None if model is None else self._model(model, feed)
             teacher = DEFAULT if tiny is None else tiny.sidecar.teacher.id
-            return self._score(request, [teacher], call).worst(teacher, tiny, count)
+            return scored.worst(self._score(request, [teacher], call), teacher, tiny, count)
 
         return await self._do(context, work)
 
@@ -225,7 +227,7 @@ class Tools:
     async def _do(self, context: Ctx, work: Callable[[Call], _T]) -> _T:
         return await in_thread(context, work, seconds=CALL_SECONDS, limiter=self._limiter)
 
-    def _score(self, request: scored.PairRequest, teachers: Sequence[str], call: Call) -> scored.ScoredPair:
+    def _score(self, request: scored.PairRequest, teachers: Sequence[str], call: Call) -> ScoredPair:
         return scored.score(request, teachers, self._roots, self._ffmpeg, call)
 
     def _model(self, name: str, feed: Feed) -> Subject:

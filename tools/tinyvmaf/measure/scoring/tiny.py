@@ -1,4 +1,4 @@
-"""Scores of a pair by tiny models, and by teachers that libvmaf's filter does not run."""
+"""Scores of a pair by a tiny model."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from tinyvmaf.errors import ModelError, TeacherError
 from tinyvmaf.files import sha256
+from tinyvmaf.measure.scoring.teachers import teacher_scores
 from tinyvmaf.vmaf.domain import Domain
 from tinyvmaf.vmaf.features import CANONICAL, CANONICAL_FEATURES, Feature
 from tinyvmaf.vmaf.libvmaf import FrameTable
-from tinyvmaf.vmaf.pooling import PooledMetric, pool
 from tinyvmaf.vmaf.teacher import Teacher
 
 if TYPE_CHECKING:
@@ -83,28 +83,6 @@ class TinyScores:
             f"a score of {self.id} depends on the frames that it is given together: "
             f"frame {frame} is {self.scores[frame]:.2f} with all {len(self.scores)}, and {self.alone[frame]:.2f} alone"
         )
-
-
-def teacher_scores(teacher: Teacher, table: FrameTable) -> NDArray[np.float64]:
-    """The teacher's scores, float64 `[T]`, VMAF points: those that libvmaf logged.
-
-    FFmpeg's filter does not run bootstrap models, so those are evaluated here.
-
-    Raises:
-        LogError: the teacher or one of its features is not in the log.
-    """
-    return teacher.predict(table.features(teacher.feature_names)) if teacher.bootstrap else table.column(teacher.id)
-
-
-def pooled(name: str, values: NDArray[np.float64], table: FrameTable) -> PooledMetric:
-    """Scores pooled over the clip, under a name.
-
-    Uses libvmaf's pooled values if its log has this name, because libvmaf pools before it rounds.
-    """
-    known = table.pooled.get(name)
-    if known is None:
-        return pool(values)
-    return PooledMetric(min=known["min"], max=known["max"], mean=known["mean"], harmonic_mean=known["harmonic_mean"])
 
 
 def run(
