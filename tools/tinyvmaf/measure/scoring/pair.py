@@ -1,0 +1,94 @@
+"""A scored pair: what every output of `tinyvmaf score` is made from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyvmaf.measure.scoring.teachers import teacher_scores
+from tinyvmaf.measure.scoring.tiny import TinyScores, tiny_scores
+from tinyvmaf.vmaf.libvmaf import FrameTable
+from tinyvmaf.vmaf.teacher import Teacher
+
+if TYPE_CHECKING:
+    from tinyvmaf.model.subject import Subject
+
+
+@dataclass(frozen=True)
+class ScoredPair:
+    """A pair of videos, scored."""
+
+    reference: Path
+    distorted: Path
+    table: FrameTable
+    """Everything that libvmaf gave, with what was decided about the inputs."""
+    teachers: tuple[Teacher, ...]
+    """In the order in which they were asked for; the first is the one that `vmaf` means."""
+    scores: Mapping[str, NDArray[np.float64]]
+    """By teacher id, `[T]`, VMAF points."""
+    features: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    """What is shown beside the scores, `[T]` each: the teachers' features to 12 decimals, and the columns of the
+    features that were asked for. NaN where libvmaf has no value (`psnr_hvs` of equal planes)."""
+    tiny: TinyScores | None = None
+    fps: Fraction | None = None
+    """Frames per second of the distorted video; None: not known."""
+    bitrate: float | None = None
+    """Bits per second of the distorted video's stream: its packets' bytes over its duration; None: not known."""
+    stored: bool = False
+    """Whether the table came from the store."""
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @property
+    def score(self) -> NDArray[np.float64]:
+        """The scores of the first teacher, `[T]`."""
+        return self.scores[self.teachers[0].id]
+
+    def columns(self) -> dict[str, NDArray[np.float64]]:
+        """Features, teachers' scores, and the tiny model's, `[T]` each, by name."""
+        tiny = {} if self.tiny is None else {self.tiny.id: self.tiny.scores}
+        return {**self.features, **self.scores, **tiny}
+
+    def time_code(self, frame: int) -> str:
+        """When a frame is shown, `HH:MM:SS.mmm` from the start; empty if the frame rate is not known."""
+        if self.fps is None:
+            return ""
+        seconds, milliseconds = divmod(round(frame * 1000 / self.fps), 1000)
+        return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{milliseconds:03}"
+
+
+def scored_pair(
+    reference: Path,
+    distorted: Path,
+    table: FrameTable,
+    teachers: Sequence[Teacher],
+    *,
+    model: "Subject | None" = None,
+    features: Mapping[str, NDArray[np.float64]] | None = None,
+    fps: Fraction | None = None,
+    bitrate: float | None = None,
+    stored: bool = False,
+) -> ScoredPair:
+    """A pair of which libvmaf's table is known.
+
+    Raises:
+        LogError: the table lacks a teacher, or a feature of the model.
+        ModelError: the model cannot be run.
+    """
+    return ScoredPair(
+        reference,
+        distorted,
+        table,
+        tuple(teachers),
+        {teacher.id: teacher_scores(teacher, table) for teacher in teachers},
+        features or {},
+        None if model is None else tiny_scores(model, table, teachers),
+        fps,
+        bitrate,
+        stored,
+    )
