@@ -14,10 +14,10 @@ from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.judge import outcomes
 from tinyvmaf.judge.outcomes import Limit, fields
 from tinyvmaf.judge.report import JUNIT_FILE, PAGE_FILE, SUMMARY_FILE, junit, page, write
-from tinyvmaf.judge.report.charts import axes
-from tinyvmaf.judge.report.words import clean, line, number, one_minus
 from tinyvmaf.judge.verdict import check
 from tinyvmaf.measure.charts import SOURCES as SOURCE_COLOURS
+from tinyvmaf.measure.charts import axes
+from tinyvmaf.measure.charts.words import clean, line, number, one_minus
 
 from .report_samples import HOSTILE, MODELS, SOURCES, hostile, of_nothing, sample
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tinyvmaf.judge.bounds import Bound, Bounds
-from tinyvmaf.judge.report.words import counted
+from tinyvmaf.measure.charts.words import counted
 from tinyvmaf.measure.external import HeldColumn, HeldSet, SetRows
 from tinyvmaf.measure.loso import shown
 from tinyvmaf.model.subject import Subject

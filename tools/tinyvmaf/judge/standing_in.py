@@ -7,7 +7,7 @@ import numpy as np
 
 from tinyvmaf.judge.bounds import Bound
 from tinyvmaf.judge.outcomes import Limit, hold
-from tinyvmaf.judge.report.words import counted
+from tinyvmaf.measure.charts.words import counted
 from tinyvmaf.measure.loso import LosoReport, Trial
 from tinyvmaf.measure.standing_in import (
     BANDS,

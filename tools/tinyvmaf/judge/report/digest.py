@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tinyvmaf.judge.report.words import DASH, MARKS
+from tinyvmaf.judge.report.words import MARKS
+from tinyvmaf.measure.charts.words import DASH
 
 NO_MODEL: Final = "(no single model)"
 _WORST_FIRST: Final = ("fail", "could not run", "waived", "pass", "not checked")

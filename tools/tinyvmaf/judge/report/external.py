@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
-from tinyvmaf.judge.report.words import finite, line, number, one_minus
+from tinyvmaf.measure.charts.words import finite, line, number, one_minus
 
 _MOST_CLIPS: Final = 50
 

@@ -7,8 +7,9 @@ from xml.etree import ElementTree as ET
 
 from tinyvmaf.judge.outcomes import fields
 from tinyvmaf.judge.report.digest import findings
-from tinyvmaf.judge.report.words import SENTENCES, clean, first_line
+from tinyvmaf.judge.report.words import SENTENCES
 from tinyvmaf.judge.verdict import COULD_NOT_RUN, FAIL, PASS
+from tinyvmaf.measure.charts.words import clean, first_line
 
 _INVALID: Final = re.compile(r"[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _TAGS: Final = {"fail": "failure", "could not run": "error", "not checked": "skipped", "waived": "system-out"}

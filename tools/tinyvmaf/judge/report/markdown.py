@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from tinyvmaf.judge.report import digest
-from tinyvmaf.judge.report.words import SENTENCES, clean, counted, duration, first_line, line, number, test_name
+from tinyvmaf.judge.report.words import SENTENCES, test_name
+from tinyvmaf.measure.charts.words import clean, counted, duration, first_line, line, number
 
 LIMIT: Final = 65_536
 """The characters that GitHub takes. Bytes are counted here: there are never fewer."""

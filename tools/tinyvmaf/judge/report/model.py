@@ -10,7 +10,7 @@ from tinyvmaf.judge.report.frames import Frames
 from tinyvmaf.judge.report.pictures import Picture, Speed, of_scores, speed
 from tinyvmaf.judge.report.suites import Entries, SuiteBlock
 from tinyvmaf.judge.report.ulp import UlpTable, ulp_table
-from tinyvmaf.judge.report.words import counted, finite_values, line, number, one_minus
+from tinyvmaf.measure.charts.words import counted, finite_values, line, number, one_minus
 
 _CONTRACT: Final = "contract"
 _FIGURES: Final = ("rmse", "low", "high", "max_error", "bias", "plcc", "srocc", "krocc", "slope")

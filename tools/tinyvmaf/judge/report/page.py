@@ -7,8 +7,9 @@ from tinyvmaf.judge.report import digest
 from tinyvmaf.judge.report.model import ModelView, view
 from tinyvmaf.judge.report.rendering import render
 from tinyvmaf.judge.report.suites import SuiteBlock
-from tinyvmaf.judge.report.words import DASH, SENTENCES
+from tinyvmaf.judge.report.words import SENTENCES
 from tinyvmaf.measure.charts import INK, SOURCES
+from tinyvmaf.measure.charts.words import DASH
 
 _MANY_MODELS: Final = 6
 """With more, the sections of models that pass are closed."""

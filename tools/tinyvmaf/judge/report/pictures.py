@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from tinyvmaf.judge.report import charts
 from tinyvmaf.judge.report.frames import Frames
-from tinyvmaf.judge.report.words import finite, line, number
+from tinyvmaf.measure.charts.words import finite, line, number
 
 _FRAME_GATES: Final = ("loso.frame_max_error", "sidecar.frame_max_error")
 """What bounds the error of a frame: the suite, and the model's sidecar."""

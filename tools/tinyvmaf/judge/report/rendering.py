@@ -1,15 +1,17 @@
-"""The page's templates, and what they call: everything that is not markup is made harmless and escaped."""
+"""The page's templates, and what they call."""
 
 from collections.abc import Mapping
 from functools import cache
 from itertools import groupby
 from typing import Any, Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from jinja2 import Environment
 
 from tinyvmaf.judge.outcomes import columns, fields
-from tinyvmaf.judge.report import digest, words
+from tinyvmaf.judge.report import digest
+from tinyvmaf.judge.report.words import MARKS, sentence_of, test_name
+from tinyvmaf.measure.charts import words
+from tinyvmaf.measure.charts.pages import environment
 
 _COLOURS: Final[Mapping[str, str]] = {
     "pass": "pass",
@@ -43,39 +45,20 @@ def compile_templates() -> None:
 
 @cache
 def _environment() -> Environment:
-    made = Environment(
-        loader=PackageLoader("tinyvmaf.judge.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_shown,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    made = environment("tinyvmaf.judge.report")
     made.filters |= {
         "columns": columns,
-        "counted": words.counted,
-        "duration": words.duration,
         "fields": fields,
-        "first_line": words.first_line,
         "kind": lambda word: _COLOURS.get(word.lower(), "grey"),
-        "line": words.line,
-        "lines": lambda text: words.clean(text).strip().splitlines() or ["(no text)"],
-        "mark": lambda word: words.MARKS.get(word, ""),
+        "mark": lambda word: MARKS.get(word, ""),
         "measured": _measured,
-        "number": words.number,
         "row_groups": _row_groups,
-        "sentence": words.sentence_of,
-        "test_name": words.test_name,
+        "sentence": sentence_of,
+        "test_name": test_name,
         "together": digest.together,
         "who": digest.who,
     }
     return made
-
-
-def _shown(value: Any) -> Any:
-    """Text without control characters; undefined values pass, to be refused by Jinja."""
-    return words.clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _row_groups(text: str) -> list[tuple[bool, str]]:

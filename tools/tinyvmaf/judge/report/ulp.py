@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tinyvmaf.judge.report.words import DASH, finite, line, number
+from tinyvmaf.measure.charts.words import DASH, finite, line, number
 
 _LEVELS: Final = (2, 32, 1024, 65536)
 """ULP up to which each colour of the heat map goes."""

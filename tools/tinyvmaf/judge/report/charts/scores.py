@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from markupsafe import Markup
 
-from tinyvmaf.judge.report.charts.axes import (
+from tinyvmaf.judge.report.frames import Floats, Frames
+from tinyvmaf.measure.charts import INK, SOURCES, Chart
+from tinyvmaf.measure.charts.axes import (
     BOTTOM,
     ROW,
     TOP,
@@ -22,9 +24,7 @@ from tinyvmaf.judge.report.charts.axes import (
     ticks,
     value_of_row,
 )
-from tinyvmaf.judge.report.frames import Floats, Frames
-from tinyvmaf.judge.report.words import clean, counted, finite, finite_values, line, number
-from tinyvmaf.measure.charts import INK, SOURCES, Chart
+from tinyvmaf.measure.charts.words import clean, counted, finite, finite_values, line, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes  # type: ignore[import-not-found, unused-ignore]

@@ -6,7 +6,8 @@ from typing import Any, Final
 import numpy as np
 from markupsafe import Markup
 
-from tinyvmaf.judge.report.charts.axes import (
+from tinyvmaf.measure.charts import INK, SOURCES, Chart
+from tinyvmaf.measure.charts.axes import (
     LEFT,
     RIGHT,
     ROW,
@@ -21,8 +22,7 @@ from tinyvmaf.judge.report.charts.axes import (
     ticks,
     value_of_row,
 )
-from tinyvmaf.judge.report.words import clean, counted, finite, finite_values, line, number
-from tinyvmaf.measure.charts import INK, SOURCES, Chart
+from tinyvmaf.measure.charts.words import clean, counted, finite, finite_values, line, number
 
 RATIOS: Final[Mapping[str, str]] = {
     "floor": "times an Identity graph",

@@ -1,4 +1,4 @@
-"""What all charts of a model share: sizes, axes, marks."""
+"""What the charts of pages share: sizes, axes, marks."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -7,8 +7,8 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from tinyvmaf.judge.report.words import clean, finite, number
 from tinyvmaf.measure.charts import FONT_SIZE, INK, Chart, matplotlib
+from tinyvmaf.measure.charts.words import clean, finite, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes  # type: ignore[import-not-found, unused-ignore]
@@ -25,15 +25,16 @@ _GRID: Final[dict[str, Any]] = {"visible": True, "color": INK["grid"], "linewidt
 Floats = NDArray[np.float64]
 
 
-def plot(x_title: str, y_title: str) -> tuple[Chart, "Axes"]:
+def plot(x_title: str, y_title: str, width: float = WIDTH, height: float = _HEIGHT) -> tuple[Chart, "Axes"]:
     """A chart whose y title is above the axis, where it is read without turning."""
-    chart = Chart(WIDTH, _HEIGHT)
-    axes = chart.panel(LEFT, TOP, RIGHT, _HEIGHT - BOTTOM)
+    chart = Chart(width, height)
+    right, bottom = width - (WIDTH - RIGHT), height - BOTTOM
+    axes = chart.panel(LEFT, TOP, right, bottom)
     axes.spines["bottom"].set(visible=True, color=INK["mute"], linewidth=1)
     ticks(axes, "x", 5)
     ticks(axes, "y", 5)
     axes.grid(**_GRID, axis="y")
-    chart.write(RIGHT, _HEIGHT - BOTTOM + 37, x_title, "right")
+    chart.write(right, bottom + 37, x_title, "right")
     chart.write(4, 13, y_title)
     return chart, axes
 
