@@ -21,10 +21,12 @@ from tinyvmaf.errors import install
 from tinyvmaf.judge.bounds import load_bounds
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, file_url, find_ffmpeg
 from tinyvmaf.vmaf.libvmaf import FrameTable, score_pair
+from tinyvmaf.vmaf.media import both
 from tinyvmaf.vmaf.teacher import Teacher, load_built_in
 
 TEACHERS = ("vmaf_v0.6.1", "vmaf_v0.6.1neg", "vmaf_4k_v0.6.1", "vmaf_float_v0.6.1", "vmaf_v1.0.16_3d0h")
 SIZE, WIDTH, HEIGHT, FRAMES = "640x360", 640, 360, 48
+RAW = both(size=SIZE, pix_fmt="yuv420p")
 GENERATORS = ("mandelbrot=rate=25:size=640x360", "testsrc2=rate=25:size=640x360", "life=size=640x360:mold=10:rate=25")
 RUNGS = [(h, crf) for h in (360, 270, 180, 90) for crf in (18, 26, 34, 42)]
 CODECS = (
@@ -80,7 +82,7 @@ def score(job: tuple[Path, tuple[int, int], tuple[str, ...]], ffmpeg: FFmpeg, te
         up = f"scale={WIDTH}:{HEIGHT}:flags=bicubic,format=yuv420p"
         ffmpeg_run(ffmpeg, "-i", str(coded), "-vf", up, "-f", "rawvideo", str(dis))
         models = [teacher.model() for teacher in teachers]
-        return score_pair(ref, dis, size=SIZE, pix_fmt="yuv420p", models=models, threads=1, ffmpeg=ffmpeg)
+        return score_pair(ref, dis, options=RAW, models=models, threads=1, ffmpeg=ffmpeg)
 
 
 def main() -> int:

@@ -126,10 +126,10 @@ def test_score_prints_tables(pair: list[str], capsys: pytest.CaptureFixture[str]
     assert (status, err) == (0, "")
     lines = out.splitlines()
     assert lines[0].startswith("FFmpeg ")
-    assert lines[3].split() == ["frame", *CANONICAL, "vmaf_v0.6.1"]
-    assert [line.split()[0] for line in lines[4:8]] == ["0", "1", "2", "3"]
+    assert lines[5].split() == ["frame", *CANONICAL, "vmaf_v0.6.1"]
+    assert [line.split()[0] for line in lines[6:10]] == ["0", "1", "2", "3"]
     clip_score = float(lines[-1].split()[1])
-    frames = [float(line.split()[-1]) for line in lines[4:8]]
+    frames = [float(line.split()[-1]) for line in lines[6:10]]
     assert clip_score == pytest.approx(np.mean(frames), abs=1e-6)
 
 

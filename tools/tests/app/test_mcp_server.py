@@ -20,6 +20,7 @@ from tinyvmaf.model import registry
 from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.libvmaf import score_pair
+from tinyvmaf.vmaf.media import both
 from tinyvmaf.vmaf.teacher import DEFAULT, load_built_in
 
 from ..model.third_party_files import PLAIN, network, truth, write
@@ -82,7 +83,9 @@ def test_a_score_is_the_packages(ask: Ask, pair: dict[str, str], ffmpeg: FFmpeg,
     teachers = [DEFAULT, "vmaf_b_v0.6.3"]
     found = ask("vmaf_score", **pair, teachers=teachers, model="tinyvmaf_nano", per_frame=True)
     load = [load_built_in(ffmpeg, name) for name in teachers]
-    table = score_pair(tmp_path / "r.yuv", tmp_path / "d.yuv", **RAW, models=[load[0].model()], ffmpeg=ffmpeg)
+    table = score_pair(
+        tmp_path / "r.yuv", tmp_path / "d.yuv", options=both(**RAW), models=[load[0].model()], ffmpeg=ffmpeg
+    )
     assert found["teachers"][0]["pooled"] == {
         name: table.pooled[DEFAULT][name] for name in ("mean", "harmonic_mean", "min", "max")
     }

@@ -28,6 +28,7 @@ from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.frame_features import FRAME_FEATURES, luma_shift
 from tinyvmaf.vmaf.libvmaf import score_pair
+from tinyvmaf.vmaf.media import both
 from tinyvmaf.vmaf.teacher import KNOWN
 
 from ..effort import tries
@@ -68,7 +69,7 @@ def test_extracted_values_equal_those_of_score_pair(corpus: Corpus, store: Store
     assert result.table.column_names == ["source", "clip", "frame", *CANONICAL, "vmaf_v0.6.1"]
     assert result.table.num_rows == 9 * 4
     for clip in corpus.clips:
-        table = score_pair(clip.reference, clip.path, size=DIMS, pix_fmt="yuv420p", ffmpeg=ffmpeg)
+        table = score_pair(clip.reference, clip.path, options=both(size=DIMS, pix_fmt="yuv420p"), ffmpeg=ffmpeg)
         mine = result.table.filter([name == clip.id for name in result.table["clip"].to_pylist()])
         np.testing.assert_array_equal(
             np.column_stack([mine[n].to_numpy() for n in CANONICAL]), table.features(CANONICAL)

@@ -1,6 +1,7 @@
 """One pair through the real libvmaf: all results in one pass, and no score for a pair that must not be compared."""
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,14 @@ from tinyvmaf.errors import FFmpegError, LogError, MediaError, NotComparableErro
 from tinyvmaf.vmaf.features import CANONICAL, CANONICAL_FEATURES
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.libvmaf import VmafModel, motion_epoch, score_pair
+from tinyvmaf.vmaf.media import PairOptions, both
 from tinyvmaf.vmaf.pooling import pool
 from tinyvmaf.vmaf.teacher import KNOWN, load_built_in
 
 from ..fixture_types import Clip, Encode
 
 LARGE = (640, 360)  # cambi and speed_chroma need larger frames
-RAW: dict[str, Any] = {"size": "128x96", "pix_fmt": "yuv420p"}
+RAW: dict[str, Any] = {"options": both(size="128x96", pix_fmt="yuv420p")}
 
 
 def test_one_pass_gives_features_and_scores_of_several_teachers(clip: Clip, ffmpeg: FFmpeg) -> None:
@@ -28,8 +30,7 @@ def test_one_pass_gives_features_and_scores_of_several_teachers(clip: Clip, ffmp
         clip("d.yuv", noise=9, size=LARGE),
         models=models,
         ffmpeg=ffmpeg,
-        size="640x360",
-        pix_fmt="yuv420p",
+        options=both(size="640x360", pix_fmt="yuv420p"),
         features=["psnr", "float_ssim"],
         on_frame=lambda *done: seen.append(done),
     )
@@ -133,7 +134,7 @@ def test_different_sizes_are_refused_and_scaled_when_asked(encode: Encode, ffmpe
     reference, small = encode("r.mkv", size="128x96"), encode("d.mkv", size="64x48")
     with pytest.raises(NotComparableError, match=r"frame size 128x96 against 64x48(.|\n)*--scale bicubic"):
         score_pair(reference, small, ffmpeg=ffmpeg)
-    assert len(score_pair(reference, small, scale="bicubic", ffmpeg=ffmpeg)) == 10
+    assert len(score_pair(reference, small, options=PairOptions(scale="bicubic"), ffmpeg=ffmpeg)) == 10
 
 
 def test_different_pixel_formats_are_refused(encode: Encode, ffmpeg: FFmpeg) -> None:
@@ -181,9 +182,9 @@ def test_missing_or_wrong_arguments_are_errors(clip: Clip, ffmpeg: FFmpeg, tmp_p
     with pytest.raises(MediaError, match="no such file"):
         score_pair(good, tmp_path / "none.yuv", ffmpeg=ffmpeg, **RAW)
     with pytest.raises(MediaError, match="both its frame size and its pixel format"):
-        score_pair(good, good, size="128x96", ffmpeg=ffmpeg)
+        score_pair(good, good, options=both(size="128x96"), ffmpeg=ffmpeg)
     with pytest.raises(TinyvmafError, match="unknown scaler"):
-        score_pair(good, good, scale="nearest", ffmpeg=ffmpeg, **RAW)
+        score_pair(good, good, options=replace(RAW["options"], scale="nearest"), ffmpeg=ffmpeg)
     with pytest.raises(TinyvmafError, match="named twice"):
         score_pair(good, good, models=[VmafModel("vmaf_v0.6.1")] * 2, ffmpeg=ffmpeg, **RAW)
     with pytest.raises(FFmpegError, match=r"its last lines:(.|\n)*no_such_model"):
@@ -224,8 +225,7 @@ def test_a_time_limit_ends_the_run(clip: Clip, ffmpeg: FFmpeg) -> None:
             timeout=0.3,
             threads=1,
             ffmpeg=ffmpeg,
-            size="640x360",
-            pix_fmt="yuv420p",
+            options=both(size="640x360", pix_fmt="yuv420p"),
         )
 
 
@@ -238,7 +238,7 @@ def test_frames_too_small_for_a_feature_are_an_error_with_the_reason(clip: Clip,
 def test_each_teacher_in_float64_equals_libvmaf_to_the_last_digit(name: str, clip: Clip, ffmpeg: FFmpeg) -> None:
     teacher = load_built_in(ffmpeg, name)
     pair = clip("r.yuv", size=LARGE), clip("d.yuv", noise=9, size=LARGE)
-    table = score_pair(*pair, size="640x360", pix_fmt="yuv420p", models=[teacher.model()], ffmpeg=ffmpeg)
+    table = score_pair(*pair, options=both(size="640x360", pix_fmt="yuv420p"), models=[teacher.model()], ffmpeg=ffmpeg)
     scores = teacher.predict(table.features(teacher.feature_names))
     assert np.abs(scores - table.column(name)).max() <= 1e-6
 

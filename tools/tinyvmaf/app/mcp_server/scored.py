@@ -24,7 +24,7 @@ from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.libvmaf import score_pair
-from tinyvmaf.vmaf.media import is_raw
+from tinyvmaf.vmaf.media import both, is_raw
 from tinyvmaf.vmaf.pooling import pool
 from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, Teacher, load_built_in
 
@@ -123,8 +123,7 @@ def score(request: PairRequest, teachers: Sequence[str], roots: Roots, ffmpeg: F
             table = score_pair(
                 reference,
                 distorted,
-                size=request.size,
-                pix_fmt=request.pix_fmt,
+                options=both(size=request.size, pix_fmt=request.pix_fmt),
                 models=[teacher.model() for teacher in loaded if not teacher.bootstrap],
                 ffmpeg=ffmpeg,
                 on_open=require_within_limits,

@@ -18,7 +18,7 @@ from tinyvmaf.vmaf.features import CANONICAL, name_of_column
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 from tinyvmaf.vmaf.frame_features import FRAME_FEATURES, measure_frames, version_of
 from tinyvmaf.vmaf.libvmaf import score_pair
-from tinyvmaf.vmaf.media import Video
+from tinyvmaf.vmaf.media import Video, both
 from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, Teacher
 
 FULL: Final = ("psnr", "float_ssim", "float_ms_ssim", "psnr_hvs", "ciede", "cambi")
@@ -98,8 +98,7 @@ def measure(job: Job) -> tuple[str, Columns]:
     table = score_pair(
         job.clip.reference,
         job.clip.path,
-        size=size,
-        pix_fmt=pix_fmt,
+        options=both(size=size, pix_fmt=pix_fmt),
         models=[teacher.model() for teacher in job.teachers if not teacher.bootstrap],
         features=[name for name in job.request.features if name not in FRAME_FEATURES],
         may_be_null=MAY_BE_NULL,
@@ -119,8 +118,8 @@ def measure(job: Job) -> tuple[str, Columns]:
         if name not in columns and name not in scores and (job.request.everything or column.startswith(stems)):
             columns[name] = values
     if own := [name for name in job.request.features if name in FRAME_FEATURES]:
-        if both := {*own} & {*columns, *scores, *map(name_of_column, table.columns)}:
-            raise LogError(f"frame feature {', '.join(sorted(both))}: libvmaf has a column of that name")
+        if twice := {*own} & {*columns, *scores, *map(name_of_column, table.columns)}:
+            raise LogError(f"frame feature {', '.join(sorted(twice))}: libvmaf has a column of that name")
         columns |= measure_frames(pair[0], pair[1], own, ffmpeg, job.request.timeout)
         if any(len(columns[name]) != len(table) for name in own):
             raise LogError(f"{job.clip.path}: {len(columns[own[0]])} frames were decoded, libvmaf saw {len(table)}")

@@ -19,6 +19,7 @@ from tinyvmaf.errors import FFmpegError, TinyvmafError
 from tinyvmaf.files import file_sha256
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, end_all, file_url, run
 from tinyvmaf.vmaf.libvmaf import motion_epoch, score_pair
+from tinyvmaf.vmaf.media import both
 from tinyvmaf.vmaf.teacher import KNOWN, Teacher, load_built_in
 
 TEACHERS: Final = ("vmaf_v0.6.1", "vmaf_v0.6.1neg")
@@ -114,8 +115,7 @@ def _measure(case: ExtremeCase, teachers: tuple[Teacher, ...], ffmpeg: FFmpeg) -
             pair = [_make(case, name, ffmpeg, Path(folder)) for name in ("reference", "distorted")]
             table = score_pair(
                 *pair,
-                size=f"{case.geometry.width}x{case.geometry.height}",
-                pix_fmt=case.geometry.pix_fmt.name,
+                options=both(size=f"{case.geometry.width}x{case.geometry.height}", pix_fmt=case.geometry.pix_fmt.name),
                 models=[teacher.model() for teacher in teachers],
                 threads=1,
                 timeout=_TIMEOUT_S,

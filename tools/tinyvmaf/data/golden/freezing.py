@@ -13,6 +13,7 @@ from tinyvmaf.files import write_atomic
 from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.libvmaf import FrameTable, VmafModel, motion_epoch, score_pair
+from tinyvmaf.vmaf.media import both
 from tinyvmaf.vmaf.teacher import DEFAULT, load_built_in
 
 _DECIMALS = 12  # of features; scores have the 6 decimals of libvmaf's log
@@ -27,8 +28,7 @@ def score_golden_pair(pair: Pair, files: GoldenFiles, ffmpeg: FFmpeg) -> FrameTa
     return score_pair(
         files.path(pair.ref),
         files.path(pair.dis),
-        size=pair.size,
-        pix_fmt=pair.pix_fmt,
+        options=both(size=pair.size, pix_fmt=pair.pix_fmt),
         models=[VmafModel(DEFAULT)],
         ffmpeg=ffmpeg,
     )

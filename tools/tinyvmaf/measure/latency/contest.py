@@ -20,6 +20,7 @@ from tinyvmaf.model.engines import EngineError, OnnxRuntimeCpu
 from tinyvmaf.model.third_party.wrap import AsItCame
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.libvmaf import score_pair
+from tinyvmaf.vmaf.media import both
 from tinyvmaf.vmaf.patterns import HEIGHT, WIDTH, checkerboard
 from tinyvmaf.vmaf.teacher import Teacher
 
@@ -127,7 +128,10 @@ def whole_path(
         for done in range(passes):
             begin = time.perf_counter()
             table = score_pair(
-                *clips, size=f"{WIDTH}x{HEIGHT}", pix_fmt="yuv420p", models=[teacher.model()], ffmpeg=ffmpeg
+                *clips,
+                options=both(size=f"{WIDTH}x{HEIGHT}", pix_fmt="yuv420p"),
+                models=[teacher.model()],
+                ffmpeg=ffmpeg,
             )
             libvmaf.append(time.perf_counter() - begin)
             for name, data in models.items():

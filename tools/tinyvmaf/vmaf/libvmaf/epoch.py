@@ -15,6 +15,7 @@ import numpy as np
 from tinyvmaf.errors import LogError
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.libvmaf.score import score_pair
+from tinyvmaf.vmaf.media import both
 
 EPOCHS: Final = ("before", "mirror-fix")
 _WIDTH, _HEIGHT = 128, 96
@@ -38,7 +39,9 @@ def motion_epoch(ffmpeg: FFmpeg) -> tuple[str, str]:
     with tempfile.TemporaryDirectory(prefix="tinyvmaf-") as folder:
         path = Path(folder, "edges.yuv")
         path.write_bytes(_edges())
-        table = score_pair(path, path, size=f"{_WIDTH}x{_HEIGHT}", pix_fmt="yuv420p", threads=1, ffmpeg=ffmpeg)
+        table = score_pair(
+            path, path, options=both(size=f"{_WIDTH}x{_HEIGHT}", pix_fmt="yuv420p"), threads=1, ffmpeg=ffmpeg
+        )
     # motion2 is the smaller of the motions from the last and to the next frame: frames 1 and 3 see one edge each.
     motion = table.features(["motion2"])[:, 0]
     ratio = float(motion[3] / motion[1]) if motion[1] > 0 else float("nan")

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyvmaf.errors import LogError
+from tinyvmaf.vmaf.media.seen import PairSeen
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class FrameTable:
     """float64 `[T]` to 12 decimals by feature name, for each feature with a probe."""
     command: tuple[str, ...] = ()
     """The FFmpeg command that wrote the log."""
+    inputs: PairSeen | None = None
+    """What was found in the inputs, and what was decided; None: a log that was read alone."""
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))

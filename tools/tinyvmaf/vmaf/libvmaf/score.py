@@ -4,27 +4,27 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tinyvmaf.errors import LogError, MediaError, NotComparableError, TinyvmafError
+from tinyvmaf.errors import LogError, NotComparableError, TinyvmafError
 from tinyvmaf.vmaf.features import CANONICAL_FEATURES, Feature
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, find_ffmpeg, run, tail
 from tinyvmaf.vmaf.libvmaf.log import FrameTable, parse_log
 from tinyvmaf.vmaf.libvmaf.probe import probe_id, probe_json, read_probes
 from tinyvmaf.vmaf.media import (
-    Geometry,
+    InputSeen,
+    PairOptions,
+    PairSeen,
     Video,
     count_by_decoding,
     decoded_frames,
     open_video,
-    parse_size,
-    pixel_format,
     require_comparable,
 )
+from tinyvmaf.vmaf.media.options import SCALERS
 
 LOG_NAME = "log.json"
-SCALERS = ("bicubic",)
 _FEATURE = re.compile(r"[a-z0-9_]+(:[a-z0-9_]+=[A-Za-z0-9_.+-]+)*")
 _MODEL_ID = re.compile(r"[A-Za-z0-9_.-]+")
 
@@ -44,12 +44,10 @@ def score_pair(
     reference: Path,
     distorted: Path,
     *,
-    size: str | None = None,
-    pix_fmt: str | None = None,
+    options: PairOptions = PairOptions(),  # noqa: B008 (frozen)
     models: Sequence[VmafModel] = (VmafModel("vmaf_v0.6.1"),),
     features: Sequence[str] = (),
     may_be_null: Sequence[str] = (),
-    scale: str | None = None,
     threads: int | None = None,
     timeout: float | None = None,
     ffmpeg: FFmpeg | None = None,
@@ -62,13 +60,11 @@ def score_pair(
     compared with frame n; timestamps are ignored.
 
     Args:
-        size: `WxH` of raw yuv inputs.
-        pix_fmt: pixel format of raw yuv inputs.
+        options: how the inputs are read and brought together.
         models: VMAF models to score with; may be empty.
         features: more libvmaf features, as `name` or `name:option=value`, such as `psnr` or `float_ssim`.
         may_be_null: prefixes of the columns that may have no value, which becomes NaN (`psnr_hvs` of equal planes is
             infinite); in all other columns a missing value is an error.
-        scale: `bicubic` scales the distorted input to the reference's size; None refuses different sizes.
         threads: libvmaf's threads; None: one per core.
         timeout: seconds after which FFmpeg is killed.
         ffmpeg: the FFmpeg to use; None finds one.
@@ -83,22 +79,21 @@ def score_pair(
     Raises:
         FFmpegNotFoundError, MediaError, NotComparableError, FFmpegError, LogError: the pair cannot be scored.
     """
-    _check_request(models, features, scale)
+    _check_request(models, features, options)
     ffmpeg = ffmpeg or find_ffmpeg()
-    geometry = _raw_geometry(size, pix_fmt)
-    ref = open_video(reference, ffmpeg, raw_geometry=geometry)
-    dis = open_video(distorted, ffmpeg, raw_geometry=geometry)
+    ref = open_video(reference, ffmpeg, raw_geometry=options.reference.raw_geometry())
+    dis = open_video(distorted, ffmpeg, raw_geometry=options.distorted.raw_geometry())
     if ref.frames != dis.frames and not (ref.exact and dis.exact):
         # Packets are not always frames: count the frames before refusing the pair.
         ref, dis = count_by_decoding(ref, ffmpeg), count_by_decoding(dis, ffmpeg)
-    require_comparable(ref, dis, scaled=scale is not None)
+    require_comparable(ref, dis, scaled=options.scale is not None)
     if on_open is not None:
         on_open(ref, dis)
 
     probed = tuple({f.name: f for f in (*CANONICAL_FEATURES, *(f for m in models for f in m.features))}.values())
     with tempfile.TemporaryDirectory(prefix="tinyvmaf-") as folder:
         probes = [VmafModel(probe_id(i), probe_json(feature)) for i, feature in enumerate(probed)]
-        arguments = _arguments(ref, dis, [*models, *probes], features, scale, threads, Path(folder))
+        arguments = _arguments(ref, dis, [*models, *probes], features, options.scale, threads, Path(folder))
         total = ref.frames
         report = None if on_frame is None else (lambda done: on_frame(min(done, total), total))
         stderr = run(ffmpeg, arguments, cwd=Path(folder), timeout=timeout, on_frame=report)
@@ -118,10 +113,10 @@ def score_pair(
     table = parse_log(text, frames=counts[1], command=command, may_be_null=may_be_null)
     for model in models:
         table.column(model.id)
-    return read_probes(table, probed)
+    return replace(read_probes(table, probed), inputs=PairSeen(_seen(ref), _seen(dis)))
 
 
-def _check_request(models: Sequence[VmafModel], features: Sequence[str], scale: str | None) -> None:
+def _check_request(models: Sequence[VmafModel], features: Sequence[str], options: PairOptions) -> None:
     for feature in features:
         if not _FEATURE.fullmatch(feature):
             raise TinyvmafError(f"{feature!r} is not a libvmaf feature", hint="write name or name:option=value")
@@ -131,17 +126,13 @@ def _check_request(models: Sequence[VmafModel], features: Sequence[str], scale: 
             raise TinyvmafError(f"{name!r} is not a model id")
     if len(set(ids)) != len(ids):
         raise TinyvmafError(f"a model is named twice: {', '.join(ids)}")
-    if scale is not None and scale not in SCALERS:
-        raise TinyvmafError(f"unknown scaler {scale!r}", hint=f"known: {', '.join(SCALERS)}")
+    if options.scale is not None and options.scale not in SCALERS:
+        raise TinyvmafError(f"unknown scaler {options.scale!r}", hint=f"known: {', '.join(SCALERS)}")
 
 
-def _raw_geometry(size: str | None, pix_fmt: str | None) -> Geometry | None:
-    if size is None and pix_fmt is None:
-        return None
-    if size is None or pix_fmt is None:
-        raise MediaError("raw yuv needs both its frame size and its pixel format", hint="--size WxH --pix-fmt FORMAT")
-    width, height = parse_size(size)
-    return Geometry(width, height, pixel_format(pix_fmt))
+def _seen(video: Video) -> InputSeen:
+    words = {True: "full", False: "limited", None: "unstated"}
+    return InputSeen(str(video.path), str(video.geometry), video.frames, words[video.full_range])
 
 
 def _arguments(

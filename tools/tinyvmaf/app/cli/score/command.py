@@ -20,13 +20,13 @@ from tinyvmaf.app.cli.common import (
     print_table,
     progress_bar,
 )
+from tinyvmaf.app.cli.inputs import add_input_options, pair_options
 from tinyvmaf.measure.scoring import TinyScores, pooled, teacher_scores, tiny_scores
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.model.third_party import FeedOptions
 from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, find_ffmpeg
 from tinyvmaf.vmaf.libvmaf import FrameTable, score_pair
-from tinyvmaf.vmaf.libvmaf.score import SCALERS
 from tinyvmaf.vmaf.media import is_raw
 from tinyvmaf.vmaf.pooling import pool
 from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, Teacher, load_built_in, load_json
@@ -61,10 +61,6 @@ def add_commands(commands: Commands) -> None:
     )
     command.add_argument("reference", type=Path, metavar="REF", help="the reference (pristine) video")
     command.add_argument("distorted", type=Path, metavar="DIS", help="the distorted video, to be scored")
-    command.add_argument("--size", metavar="WxH", help="frame size of raw files, such as 1920x1080")
-    command.add_argument(
-        "--pix-fmt", metavar="FORMAT", help="pixel format of raw files, such as yuv420p or yuv420p10le"
-    )
     command.add_argument(
         "--teacher", action="append", metavar="ID", help=f"teacher to score with; repeatable (default {DEFAULT})"
     )
@@ -85,7 +81,7 @@ def add_commands(commands: Commands) -> None:
         "--model", metavar="ID|PATH", help="tiny model to score with: id of a registered model, or .onnx file"
     )
     add_feed_options(command)
-    command.add_argument("--scale", choices=SCALERS, help="scale the distorted video to the reference's size")
+    add_input_options(command)
     command.add_argument("--threads", type=positive_int, metavar="N", help="threads of libvmaf (default: one per core)")
     command.add_argument("--timeout", type=positive_float, metavar="S", help="time limit, in seconds")
     command.add_argument("--json", action="store_true", help="print JSON instead of tables")
@@ -119,11 +115,9 @@ def _run(arguments: argparse.Namespace) -> int:
         table = score_pair(
             arguments.reference,
             arguments.distorted,
-            size=arguments.size,
-            pix_fmt=arguments.pix_fmt,
+            options=pair_options(arguments),
             models=[teacher.model() for teacher in teachers if not teacher.bootstrap],
             features=arguments.feature,
-            scale=arguments.scale,
             threads=arguments.threads,
             timeout=arguments.timeout,
             ffmpeg=ffmpeg,
@@ -136,7 +130,8 @@ def _run(arguments: argparse.Namespace) -> int:
         print()
     else:
         _print(table, scores, tiny, ffmpeg)
-    for warning in [] if tiny is None else tiny.warnings:
+    seen = [] if table.inputs is None else table.inputs.warnings
+    for warning in [*seen, *([] if tiny is None else tiny.warnings)]:
         print(f"tinyvmaf: warning: {warning}", file=sys.stderr)
     return 0
 
@@ -172,6 +167,7 @@ def _log(
     log: dict[str, Any] = {
         "version": table.version,
         "ffmpeg": ffmpeg.version,
+        "inputs": None if table.inputs is None else table.inputs.record(),
         "teachers": {names[teacher.id]: {"id": teacher.id, "sha256": teacher.sha256} for teacher in teachers},
         "frames": [
             {"frameNum": frame, "metrics": {name: float(values[frame]) for name, values in columns.items()}}
@@ -200,7 +196,8 @@ def _log(
 
 
 def _print(table: FrameTable, scores: dict[str, NDArray[np.float64]], tiny: TinyScores | None, ffmpeg: FFmpeg) -> None:
-    print(f"{ffmpeg}\nlibvmaf {table.version}, {len(table)} frames\n")
+    print(f"{ffmpeg}\nlibvmaf {table.version}, {len(table)} frames")
+    print("\n".join([] if table.inputs is None else table.inputs.lines()), end="\n\n")
     shown = dict(scores)
     if tiny is not None:
         shown[tiny.id] = tiny.scores
