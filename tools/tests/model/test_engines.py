@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -318,6 +319,18 @@ def test_an_engine_that_is_not_installed_says_what_to_install(
 def test_a_module_of_no_package_has_no_version() -> None:
     assert version("no-such-package", module="this") == "unknown"
     assert version("pip", module="no_such_module") is None
+
+
+def test_of_two_packages_the_one_beside_the_module_gives_its_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder, name, number in (("first", "engine_gpu", "2.0"), ("second", "engine", "1.0")):
+        info = tmp_path / folder / f"{name}-{number}.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {number}\n", encoding="utf-8")
+        monkeypatch.syspath_prepend(tmp_path / folder)
+    (tmp_path / "first" / "two_packages.py").touch()
+    assert version("engine", "engine_gpu", module="two_packages") == "2.0"
 
 
 class Failing(CheckedSession):

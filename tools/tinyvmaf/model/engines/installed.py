@@ -5,6 +5,7 @@ import importlib.metadata
 import importlib.util
 import shutil
 import subprocess
+from pathlib import Path
 from typing import Final
 
 _SECONDS: Final = 10.0
@@ -14,27 +15,34 @@ def version(*distributions: str, module: str) -> str | None:
     """The version of an importable module; None if there is no such module.
 
     Args:
-        distributions: packages that provide the module; the first installed one gives the version.
+        distributions: packages that provide the module. Where several are installed, the one that lies where the module
+            does gives the version, the first of them if that says nothing.
         module: name of a top-level module.
 
     Returns:
         The version with its local part, for example `2.13.0+cpu`; `unknown` if no package provides the module.
     """
     try:
-        if importlib.util.find_spec(module) is None:
-            return None
+        spec = importlib.util.find_spec(module)
     except (ImportError, ValueError):  # ValueError: sys.modules has None for it, or a module without a spec
         return None
+    if spec is None:
+        return None
+    found = []
     for name in distributions:
         try:
-            return _version(name)
+            found.append(_version(name))
         except importlib.metadata.PackageNotFoundError:
             continue
-    return "unknown"
+    beside = [number for number, folder in found if spec.origin and Path(spec.origin).is_relative_to(folder)]
+    return (beside or [number for number, _ in found] or ["unknown"])[0]
 
 
-# Asked for hundreds of times a run. A package that is missing is looked for again.
-_version = functools.cache(importlib.metadata.version)
+@functools.cache  # asked for hundreds of times a run; a package that is missing is looked for again
+def _version(distribution: str) -> tuple[str, Path]:
+    """The version, and the folder into which the package was installed."""
+    found = importlib.metadata.distribution(distribution)
+    return found.version, Path(str(found.locate_file("")))
 
 
 def nvidia_gpu() -> str:
