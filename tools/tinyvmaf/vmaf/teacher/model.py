@@ -1,7 +1,7 @@
 """A teacher: a VMAF model with its features, evaluated in float64."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,6 +10,8 @@ from tinyvmaf.errors import TeacherError
 from tinyvmaf.vmaf.features import Feature
 from tinyvmaf.vmaf.libvmaf import VmafModel
 from tinyvmaf.vmaf.teacher.svr import Svr
+
+_DELTA: Final = 0.01  # VMAF points, as in libvmaf
 
 
 class Bagging(NamedTuple):
@@ -63,7 +65,8 @@ class Teacher:
     def bagging(self, features: ArrayLike) -> Bagging:
         """Mean, standard deviation and 95 % interval over the bootstrap models (libvmaf/src/predict.c).
 
-        The statistics are those of the raw scores; mean and interval are then transformed and clipped.
+        The statistics are those of the raw scores; mean and interval are then transformed and clipped, and the standard
+        deviation is multiplied by the slope of transform and clip at the mean: 0 where the mean is clipped.
 
         Raises:
             TeacherError: as `predict`, or a teacher without bootstrap models.
@@ -73,8 +76,9 @@ class Teacher:
         x = self._checked(features)
         scores = np.stack([svr.predict(x, finish=False) for svr in self.bootstrap])
         mean, low, high = scores.mean(axis=0), *np.percentile(scores, [2.5, 97.5], axis=0)
-        finish = self.svr.finish
-        return Bagging(finish(mean), scores.std(axis=0), finish(low), finish(high))
+        finish = self.bootstrap[0].finish
+        slope = (finish(mean + _DELTA) - finish(mean - _DELTA)) / (2.0 * _DELTA)
+        return Bagging(finish(mean), scores.std(axis=0) * slope, finish(low), finish(high))
 
     def _checked(self, features: ArrayLike) -> NDArray[np.float64]:
         x = np.asarray(features, dtype=np.float64)

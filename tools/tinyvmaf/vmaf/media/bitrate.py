@@ -1,0 +1,65 @@
+"""The bitrate of a video stream, from its packets."""
+
+import re
+import tempfile
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+from tinyvmaf.errors import FFmpegError, MediaError
+from tinyvmaf.vmaf.ffmpeg import FFmpeg, run
+from tinyvmaf.vmaf.media.video import Video
+
+_LIST = "packets.txt"
+_TIMEOUT_S = 600.0
+_NO_TIME = -(1 << 63)
+
+
+def video_bitrate(video: Video, ffmpeg: FFmpeg) -> float | None:
+    """Bits per second of the stream that is scored: the bytes of its packets over the time for which they are shown.
+
+    Container, sound and other streams do not count. Nothing is decoded.
+
+    Returns:
+        None for raw and y4m, which are not encoded, and for a stream without timestamps.
+
+    Raises:
+        MediaError: FFmpeg cannot read the file.
+    """
+    if video.kind != "container":
+        return None
+    with tempfile.TemporaryDirectory(prefix="tinyvmaf-") as folder:
+        # framecrc lists each packet with its times and its size; -copyinkf: also those before the first key frame.
+        listed = ["-map", "0:v:0", "-c", "copy", "-copyinkf", "-f", "framecrc", _LIST]
+        try:
+            run(ffmpeg, [*video.input_arguments(), *listed], cwd=Path(folder), timeout=_TIMEOUT_S)
+        except FFmpegError as error:
+            raise MediaError(f"{video.path}: FFmpeg cannot read its packets: {error.message}") from error
+        with Path(folder, _LIST).open(encoding="ascii", errors="replace") as lines:
+            return _bits_per_second(lines)
+
+
+def _bits_per_second(lines: Iterable[str]) -> float | None:
+    """From FFmpeg's framecrc list: `stream, dts, pts, duration, size, checksum` for each packet."""
+    base, packets = Fraction(1), list[tuple[int, int, int]]()
+    for line in lines:
+        if tick := re.match(r"#tb 0: (\d+)/(\d+)", line):
+            base = Fraction(int(tick[1]), int(tick[2]))
+        elif packet := re.match(r"0, *(-?\d+), *(-?\d+), *(-?\d+), *(\d+),", line):
+            packets.append((int(packet[2]), int(packet[3]), int(packet[4])))
+    if any(at == _NO_TIME for at, _, _ in packets):
+        return None  # an elementary stream: FFmpeg makes decoding times for a frame rate that it assumes
+    ticks = _ticks([(at, duration) for at, duration, _ in packets])
+    return float(8 * sum(size for _, _, size in packets) / (ticks * base)) if ticks > 0 else None
+
+
+def _ticks(packets: Sequence[tuple[int, int]]) -> Fraction:
+    """From the first packet's start to the last one's end; a last one without duration takes the mean of the others."""
+    if not packets:
+        return Fraction(0)
+    times = sorted({at for at, _ in packets})  # a hidden frame may have the time of a shown one
+    span = times[-1] - times[0]
+    last = max(duration for at, duration in packets if at == times[-1])
+    if last <= 0 and len(times) > 1:
+        return span + Fraction(span, len(times) - 1)
+    return Fraction(span + max(last, 0))
