@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyvmaf.measure.rate_quality import BdRate, Curve, CurveError, bd_rate, grouped
+from tinyvmaf.measure.rate_quality import BdRate, BdRateError, RateCurve, bd_rate, grouped
 
 Points = tuple[Sequence[float], Sequence[float]]
 
@@ -20,16 +20,16 @@ FOUR = ([300, 700, 1500, 2900], [64.0, 82.5, 91.7, 95.8])
 
 
 @st.composite
-def curves(draw: st.DrawFn, low: int = 0) -> Curve:
+def curves(draw: st.DrawFn, low: int = 0) -> RateCurve:
     """A rising curve of 4 to 9 points whose qualities are between `low` and 100."""
     steps = draw(st.lists(st.tuples(st.floats(1.01, 4.0), st.floats(0.1, 10.0)), min_size=4, max_size=9))
     rates, gains = np.array(steps).T
     bitrates = draw(st.floats(1e4, 1e6)) * np.cumprod(rates)
-    return Curve.of("a", bitrates, low + (100 - low) * np.cumsum(gains) / gains.sum())
+    return RateCurve.of("a", bitrates, low + (100 - low) * np.cumsum(gains) / gains.sum())
 
 
 def rate(anchor: Points, test: Points) -> BdRate:
-    return bd_rate(Curve.of("anchor", *anchor), Curve.of("test", *test))
+    return bd_rate(RateCurve.of("anchor", *anchor), RateCurve.of("test", *test))
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_it_equals_another_implementation(anchor: Points, test: Points, percent:
 
 
 @given(curves())
-def test_a_curve_against_itself_is_0(curve: Curve) -> None:
+def test_a_curve_against_itself_is_0(curve: RateCurve) -> None:
     found = bd_rate(curve, curve)
     assert found.percent == 0.0
     assert found.share == 1.0
@@ -50,36 +50,38 @@ def test_a_curve_against_itself_is_0(curve: Curve) -> None:
 
 
 @given(curves(), st.floats(0.05, 20.0))
-def test_every_bitrate_times_a_factor_is_that_factor(curve: Curve, factor: float) -> None:
+def test_every_bitrate_times_a_factor_is_that_factor(curve: RateCurve, factor: float) -> None:
     """Twice the bitrate for the same quality is +100 %."""
-    more = Curve.of("b", curve.bitrates * factor, curve.qualities)
+    more = RateCurve.of("b", curve.bitrates * factor, curve.qualities)
     assert bd_rate(curve, more).percent == pytest.approx(100 * (factor - 1), abs=1e-6)
 
 
 @given(curves(), curves())
-def test_the_other_way_round_it_is_the_inverse_ratio(one: Curve, other: Curve) -> None:
+def test_the_other_way_round_it_is_the_inverse_ratio(one: RateCurve, other: RateCurve) -> None:
     there, back = bd_rate(one, other), bd_rate(other, one)
     assert (1 + there.percent / 100) * (1 + back.percent / 100) == pytest.approx(1.0, rel=1e-9)
     assert (there.low, there.high, there.share) == (back.low, back.high, back.share)
 
 
 @given(curves(), curves(), st.floats(0.1, 10.0), st.floats(-50.0, 50.0))
-def test_the_unit_of_quality_and_of_bitrate_does_not_matter(one: Curve, other: Curve, scale: float, by: float) -> None:
-    a, b = (Curve.of(c.name, c.bitrates * 1e-3, c.qualities * scale + by) for c in (one, other))
+def test_the_unit_of_quality_and_of_bitrate_does_not_matter(
+    one: RateCurve, other: RateCurve, scale: float, by: float
+) -> None:
+    a, b = (RateCurve.of(c.name, c.bitrates * 1e-3, c.qualities * scale + by) for c in (one, other))
     assert bd_rate(a, b).percent == pytest.approx(bd_rate(one, other).percent, rel=1e-6, abs=1e-6)
 
 
 @given(curves(), curves(), st.randoms(use_true_random=False))
-def test_the_order_of_the_points_does_not_matter(one: Curve, other: Curve, random: Random) -> None:
+def test_the_order_of_the_points_does_not_matter(one: RateCurve, other: RateCurve, random: Random) -> None:
     points = list(zip(other.bitrates, other.qualities, strict=True))
     random.shuffle(points)
-    shuffled = Curve.of("b", *zip(*points, strict=True))
+    shuffled = RateCurve.of("b", *zip(*points, strict=True))
     assert bd_rate(one, shuffled).percent == bd_rate(one, other).percent
 
 
 @given(curves(low=60), curves(low=40))
-def test_a_test_that_is_cheaper_at_every_quality_is_below_0(one: Curve, other: Curve) -> None:
-    cheapest = Curve.of("b", other.bitrates / other.bitrates[-1] * one.bitrates[0] / 2, other.qualities)
+def test_a_test_that_is_cheaper_at_every_quality_is_below_0(one: RateCurve, other: RateCurve) -> None:
+    cheapest = RateCurve.of("b", other.bitrates / other.bitrates[-1] * one.bitrates[0] / 2, other.qualities)
     assert bd_rate(one, cheapest).percent < 0
 
 
@@ -103,10 +105,10 @@ def test_it_says_how_much_of_the_curves_it_is_about() -> None:
     ],
 )
 def test_what_has_no_bd_rate_is_refused(test: Points, message: str) -> None:
-    with pytest.raises(CurveError, match=message):
+    with pytest.raises(BdRateError, match=message):
         rate(FIVE, test)
     if "anchor scores" not in message:
-        with pytest.raises(CurveError):
+        with pytest.raises(BdRateError):
             rate(test, FIVE)
 
 

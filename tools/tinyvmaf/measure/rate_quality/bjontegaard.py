@@ -24,12 +24,12 @@ LITTLE_OVERLAP: Final = 0.5
 Floats = NDArray[np.float64]
 
 
-class CurveError(TinyvmafError):
+class BdRateError(TinyvmafError):
     """Two curves have no BD-rate."""
 
 
 @dataclass(frozen=True)
-class Curve:
+class RateCurve:
     """Rungs of one encoder, by rising bitrate."""
 
     name: str
@@ -39,15 +39,15 @@ class Curve:
     """`[N]`, such as mean VMAF."""
 
     @classmethod
-    def of(cls, name: str, bitrates: Any, qualities: Any) -> "Curve":
+    def of(cls, name: str, bitrates: Any, qualities: Any) -> "RateCurve":
         """A curve of rungs in any order.
 
         Raises:
-            CurveError: a value that is not finite, or a bitrate that is not above 0.
+            BdRateError: a value that is not finite, or a bitrate that is not above 0.
         """
         rates, values = np.asarray(bitrates, dtype=np.float64), np.asarray(qualities, dtype=np.float64)
         if not (np.isfinite(rates).all() and np.isfinite(values).all() and (rates > 0).all()):
-            raise CurveError(f"{name}: a bitrate or a quality is not a number")
+            raise BdRateError(f"{name}: a bitrate or a quality is not a number")
         order = np.lexsort((values, rates))
         return cls(name, rates[order], values[order])
 
@@ -55,14 +55,14 @@ class Curve:
         """Refuse a curve without a bitrate for each quality.
 
         Raises:
-            CurveError: too few points, or a higher bitrate without higher quality.
+            BdRateError: too few points, or a higher bitrate without higher quality.
         """
         if len(self.bitrates) < MIN_POINTS:
-            raise CurveError(f"{self.name} has {len(self.bitrates)} points; BD-rate needs {MIN_POINTS}")
+            raise BdRateError(f"{self.name} has {len(self.bitrates)} points; BD-rate needs {MIN_POINTS}")
         flat = np.flatnonzero((np.diff(self.qualities) <= 0) | (np.diff(self.bitrates) <= 0))
         if flat.size:
             (r0, r1), (q0, q1) = (a[flat[0] : flat[0] + 2] for a in (self.bitrates, self.qualities))
-            raise CurveError(
+            raise BdRateError(
                 f"{self.name} does not rise: {r1 / 1000:.6g} kbit/s scores {q1:.4f}, {r0 / 1000:.6g} kbit/s {q0:.4f}"
             )
 
@@ -80,11 +80,11 @@ class BdRate:
     """Of all qualities that either curve has."""
 
 
-def bd_rate(anchor: Curve, test: Curve) -> BdRate:
+def bd_rate(anchor: RateCurve, test: RateCurve) -> BdRate:
     """The BD-rate of a test against an anchor.
 
     Raises:
-        CurveError: a curve has fewer than 4 points or does not rise, or the curves have no quality in common.
+        BdRateError: a curve has fewer than 4 points or does not rise, or the curves have no quality in common.
     """
     from scipy.interpolate import PchipInterpolator
 
@@ -93,7 +93,7 @@ def bd_rate(anchor: Curve, test: Curve) -> BdRate:
     low = max(anchor.qualities[0], test.qualities[0])
     high = min(anchor.qualities[-1], test.qualities[-1])
     if not low < high:
-        raise CurveError(
+        raise BdRateError(
             f"{anchor.name} scores {_between(anchor)}, {test.name} {_between(test)}: they have no quality in common"
         )
     logarithms = [
@@ -104,5 +104,5 @@ def bd_rate(anchor: Curve, test: Curve) -> BdRate:
     return BdRate(100 * float(np.expm1(mean)), float(low), float(high), float((high - low) / (max(both) - min(both))))
 
 
-def _between(curve: Curve) -> str:
+def _between(curve: RateCurve) -> str:
     return f"{curve.qualities[0]:.2f} to {curve.qualities[-1]:.2f}"
