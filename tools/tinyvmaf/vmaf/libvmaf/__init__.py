@@ -2,6 +2,18 @@
 
 from tinyvmaf.vmaf.libvmaf.epoch import EPOCHS, motion_epoch
 from tinyvmaf.vmaf.libvmaf.log import FrameTable
-from tinyvmaf.vmaf.libvmaf.score import VmafModel, score_pair
+from tinyvmaf.vmaf.libvmaf.opened import OpenedPair, open_pair
+from tinyvmaf.vmaf.libvmaf.request import LibvmafRequest, VmafModel
+from tinyvmaf.vmaf.libvmaf.score import score_opened, score_pair
 
-__all__ = ["EPOCHS", "FrameTable", "VmafModel", "motion_epoch", "score_pair"]
+__all__ = [
+    "EPOCHS",
+    "FrameTable",
+    "LibvmafRequest",
+    "OpenedPair",
+    "VmafModel",
+    "motion_epoch",
+    "open_pair",
+    "score_opened",
+    "score_pair",
+]

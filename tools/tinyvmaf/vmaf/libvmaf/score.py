@@ -1,43 +1,19 @@
-"""Scores one pair with any number of models and features in one libvmaf pass."""
+"""Scores one pair, or several encodes of one reference, in one pass of FFmpeg."""
 
 import os
-import re
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from tinyvmaf.errors import LogError, NotComparableError, TinyvmafError
-from tinyvmaf.vmaf.features import CANONICAL_FEATURES, Feature
+from tinyvmaf.errors import LogError, NotComparableError
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, find_ffmpeg, run, tail
+from tinyvmaf.vmaf.libvmaf.graph import pair_graph
 from tinyvmaf.vmaf.libvmaf.log import FrameTable, parse_log
-from tinyvmaf.vmaf.libvmaf.probe import probe_id, probe_json, read_probes
-from tinyvmaf.vmaf.media import (
-    InputSeen,
-    PairOptions,
-    PairSeen,
-    Video,
-    count_by_decoding,
-    decoded_frames,
-    open_video,
-    require_comparable,
-)
-from tinyvmaf.vmaf.media.options import SCALERS
-
-LOG_NAME = "log.json"
-_FEATURE = re.compile(r"[a-z0-9_]+(:[a-z0-9_]+=[A-Za-z0-9_.+-]+)*")
-_MODEL_ID = re.compile(r"[A-Za-z0-9_.-]+")
-
-
-@dataclass(frozen=True)
-class VmafModel:
-    """A VMAF model for libvmaf to run; its scores become the column `id`."""
-
-    id: str
-    json: bytes | None = None
-    """The model's JSON; None: the model of this id that is built into libvmaf."""
-    features: tuple[Feature, ...] = ()
-    """The features of the model that the table must have to 12 decimals."""
+from tinyvmaf.vmaf.libvmaf.opened import OpenedPair, open_pair
+from tinyvmaf.vmaf.libvmaf.probe import read_probes
+from tinyvmaf.vmaf.libvmaf.request import LibvmafRequest, VmafModel
+from tinyvmaf.vmaf.media import PairOptions, Video, decoded_frames
 
 
 def score_pair(
@@ -61,10 +37,7 @@ def score_pair(
 
     Args:
         options: how the inputs are read and brought together.
-        models: VMAF models to score with; may be empty.
-        features: more libvmaf features, as `name` or `name:option=value`, such as `psnr` or `float_ssim`.
-        may_be_null: prefixes of the columns that may have no value, which becomes NaN (`psnr_hvs` of equal planes is
-            infinite); in all other columns a missing value is an error.
+        models, features, may_be_null: as in `LibvmafRequest`.
         threads: libvmaf's threads; None: one per core.
         timeout: seconds after which FFmpeg is killed.
         ffmpeg: the FFmpeg to use; None finds one.
@@ -79,105 +52,70 @@ def score_pair(
     Raises:
         FFmpegNotFoundError, MediaError, NotComparableError, FFmpegError, LogError: the pair cannot be scored.
     """
-    _check_request(models, features, options)
+    request = LibvmafRequest(tuple(models), tuple(features), tuple(may_be_null))
     ffmpeg = ffmpeg or find_ffmpeg()
-    ref = open_video(reference, ffmpeg, raw_geometry=options.reference.raw_geometry())
-    dis = open_video(distorted, ffmpeg, raw_geometry=options.distorted.raw_geometry())
-    if ref.frames != dis.frames and not (ref.exact and dis.exact):
-        # Packets are not always frames: count the frames before refusing the pair.
-        ref, dis = count_by_decoding(ref, ffmpeg), count_by_decoding(dis, ffmpeg)
-    require_comparable(ref, dis, scaled=options.scale is not None)
+    pair = open_pair(reference, distorted, options, ffmpeg)
     if on_open is not None:
-        on_open(ref, dis)
-
-    probed = tuple({f.name: f for f in (*CANONICAL_FEATURES, *(f for m in models for f in m.features))}.values())
-    with tempfile.TemporaryDirectory(prefix="tinyvmaf-") as folder:
-        probes = [VmafModel(probe_id(i), probe_json(feature)) for i, feature in enumerate(probed)]
-        arguments = _arguments(ref, dis, [*models, *probes], features, options.scale, threads, Path(folder))
-        total = ref.frames
-        report = None if on_frame is None else (lambda done: on_frame(min(done, total), total))
-        stderr = run(ffmpeg, arguments, cwd=Path(folder), timeout=timeout, on_frame=report)
-        log = Path(folder, LOG_NAME)
-        if not log.is_file():
-            raise LogError(
-                f"libvmaf wrote no log for frames of {ref.geometry}{tail(stderr)}",
-                hint="some features, such as cambi and speed_chroma, need larger frames",
-            )
-        text = log.read_text(errors="replace")
-    counts = decoded_frames(stderr, [dis, ref])
-    if counts[0] != counts[1]:
-        raise NotComparableError(
-            f"{reference} (reference) and {distorted} (distorted) differ: frame count {counts[1]} against {counts[0]}"
-        )
-    command = (str(ffmpeg.path), *arguments)
-    table = parse_log(text, frames=counts[1], command=command, may_be_null=may_be_null)
-    for model in models:
-        table.column(model.id)
-    return replace(read_probes(table, probed), inputs=PairSeen(_seen(ref), _seen(dis)))
+        on_open(pair.reference, pair.distorted)
+    return score_opened([pair], request, ffmpeg, threads=threads, timeout=timeout, on_frame=on_frame)[0]
 
 
-def _check_request(models: Sequence[VmafModel], features: Sequence[str], options: PairOptions) -> None:
-    for feature in features:
-        if not _FEATURE.fullmatch(feature):
-            raise TinyvmafError(f"{feature!r} is not a libvmaf feature", hint="write name or name:option=value")
-    ids = [model.id for model in models]
-    for name in ids:
-        if not _MODEL_ID.fullmatch(name):
-            raise TinyvmafError(f"{name!r} is not a model id")
-    if len(set(ids)) != len(ids):
-        raise TinyvmafError(f"a model is named twice: {', '.join(ids)}")
-    if options.scale is not None and options.scale not in SCALERS:
-        raise TinyvmafError(f"unknown scaler {options.scale!r}", hint=f"known: {', '.join(SCALERS)}")
+def score_opened(
+    pairs: Sequence[OpenedPair],
+    request: LibvmafRequest,
+    ffmpeg: FFmpeg,
+    *,
+    threads: int | None = None,
+    timeout: float | None = None,
+    on_frame: Callable[[int, int], None] | None = None,
+) -> list[FrameTable]:
+    """Score pairs that have one reference, which is decoded once.
 
+    Args:
+        pairs: their references are one video, read in one way.
+        threads: libvmaf's threads for each pair; None: one per core.
 
-def _seen(video: Video) -> InputSeen:
-    words = {True: "full", False: "limited", None: "unstated"}
-    return InputSeen(str(video.path), str(video.geometry), video.frames, words[video.full_range])
-
-
-def _arguments(
-    ref: Video,
-    dis: Video,
-    models: Sequence[VmafModel],
-    features: Sequence[str],
-    scale: str | None,
-    threads: int | None,
-    folder: Path,
-) -> list[str]:
-    chosen = []
-    for number, model in enumerate(models):
-        if model.json is None:
-            source = f"version={model.id}"
-        else:
-            source = f"path=model{number}.json"
-            Path(folder, f"model{number}.json").write_bytes(model.json)
-        chosen.append(rf"{source}\:name={model.id}")
-    options = [
-        # File names relative to FFmpeg's working folder need no escaping.
-        f"log_path={LOG_NAME}",
-        "log_fmt=json",
-        f"n_threads={threads or os.cpu_count() or 1}",
-        f"model='{'|'.join(chosen)}'",
-    ]
-    if features:
-        options.append("feature='{}'".format("|".join("name=" + name.replace(":", r"\:") for name in features)))
-    scaler = f"scale={ref.geometry.width}:{ref.geometry.height}:flags={scale}," if scale else ""
-    graph = (
-        f"[0:v:0]{scaler}{_normalised(dis)}[dis];[1:v:0]{_normalised(ref)}[ref];[dis][ref]libvmaf={':'.join(options)}"
-    )
-    return [
-        *dis.input_arguments(),
-        *ref.input_arguments(),
+    Raises:
+        FFmpegError, LogError, NotComparableError: a pair cannot be scored, and so none is.
+    """
+    reference = pairs[0].reference
+    if any(pair.reference.input_arguments() != reference.input_arguments() for pair in pairs):
+        raise ValueError("pairs of several references")
+    inputs = [*(pair.distorted for pair in pairs), reference]
+    logs = [f"log{number}.json" for number in range(len(pairs))]
+    with tempfile.TemporaryDirectory(prefix="tinyvmaf-") as name:
+        folder = Path(name)
         # Without this, FFmpeg inserts scalers and pixel format converters.
-        "-noauto_conversion_filters",
-        *("-filter_complex", graph, "-f", "null", "-"),
-    ]
+        arguments = [*(word for video in inputs for word in video.input_arguments()), "-noauto_conversion_filters"]
+        for number, pair in enumerate(pairs):
+            libvmaf = request.filter_options(folder, logs[number], threads or os.cpu_count() or 1)
+            arguments += ["-filter_complex", pair_graph(pair, (len(pairs), number), libvmaf, f"scored{number}")]
+        for number in range(len(pairs)):
+            arguments += ["-map", f"[scored{number}]", "-f", "null", "-"]
+        total = reference.frames
+        report = None if on_frame is None else (lambda done: on_frame(min(done, total), total))
+        stderr = run(ffmpeg, arguments, cwd=folder, timeout=timeout, on_frame=report)
+        texts = [_read(folder / log, pair, stderr) for log, pair in zip(logs, pairs, strict=True)]
+    *counts, expected = decoded_frames(stderr, inputs)
+    command = (str(ffmpeg.path), *arguments)
+    tables = []
+    for pair, text, frames in zip(pairs, texts, counts, strict=True):
+        if frames != expected:
+            raise NotComparableError(
+                f"{reference.path} (reference) and {pair.distorted.path} (distorted) differ: "
+                f"frame count {expected} against {frames}"
+            )
+        table = parse_log(text, frames=expected, command=command, may_be_null=request.may_be_null)
+        for model in request.models:
+            table.column(model.id)
+        tables.append(replace(read_probes(table, request.probed), inputs=pair.seen()))
+    return tables
 
 
-def _normalised(video: Video) -> str:
-    """Filters that pass samples on unchanged, but normalise timestamps, range and the names of full-range formats."""
-    # libvmaf's filter pairs frames by timestamp; this pairs frame n with frame n.
-    clock = "settb=1/25,setpts=N"
-    # The filter does not know the yuvj formats, so they get their yuv names. Full to full range changes no sample.
-    renamed = f"scale=in_range=full:out_range=full,format={video.geometry.pix_fmt.name}," if video.full_range else ""
-    return f"{renamed}setparams=range=limited,{clock}"
+def _read(log: Path, pair: OpenedPair, stderr: str) -> str:
+    if not log.is_file():
+        raise LogError(
+            f"libvmaf wrote no log for frames of {pair.reference.geometry}{tail(stderr)}",
+            hint="some features, such as cambi and speed_chroma, need larger frames",
+        )
+    return log.read_text(errors="replace")
