@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tinyvmaf.measure.scoring.teachers import teacher_scores
 from tinyvmaf.measure.scoring.tiny import TinyScores, tiny_scores
 from tinyvmaf.vmaf.libvmaf import FrameTable
-from tinyvmaf.vmaf.teacher import Teacher
+from tinyvmaf.vmaf.teacher import Bagging, Teacher
 
 if TYPE_CHECKING:
     from tinyvmaf.model.subject import Subject
@@ -34,6 +34,8 @@ class ScoredPair:
     """What is shown beside the scores, `[T]` each: the teachers' features to 12 decimals, and the columns of the
     features that were asked for. NaN where libvmaf has no value (`psnr_hvs` of equal planes)."""
     tiny: TinyScores | None = None
+    intervals: Mapping[str, Bagging] = field(default_factory=dict)
+    """By teacher id, if asked for: statistics over the models of a bootstrap collection, `[T]` each."""
     fps: Fraction | None = None
     """Frames per second of the distorted video; None: not known."""
     bitrate: float | None = None
@@ -50,9 +52,18 @@ class ScoredPair:
         return self.scores[self.teachers[0].id]
 
     def columns(self) -> dict[str, NDArray[np.float64]]:
-        """Features, teachers' scores, and the tiny model's, `[T]` each, by name."""
+        """Features, teachers' scores with their intervals, and the tiny model's, `[T]` each, by name."""
         tiny = {} if self.tiny is None else {self.tiny.id: self.tiny.scores}
-        return {**self.features, **self.scores, **tiny}
+        return {**self.features, **self.scores, **self.interval_columns(), **tiny}
+
+    def interval_columns(self) -> dict[str, NDArray[np.float64]]:
+        """The intervals by the names that libvmaf gives its columns, such as `vmaf_b_v0.6.3_ci_p95_lo`, `[T]` each."""
+        suffixes = ("bagging", "stddev", "ci_p95_lo", "ci_p95_hi")
+        return {
+            f"{name}_{suffix}": values
+            for name, bagging in self.intervals.items()
+            for suffix, values in zip(suffixes, bagging, strict=True)
+        }
 
     def time_code(self, frame: int) -> str:
         """When a frame is shown, `HH:MM:SS.mmm` from the start; empty if the frame rate is not known."""
@@ -73,8 +84,12 @@ def scored_pair(
     fps: Fraction | None = None,
     bitrate: float | None = None,
     stored: bool = False,
+    interval: bool = False,
 ) -> ScoredPair:
     """A pair of which libvmaf's table is known.
+
+    Args:
+        interval: give the intervals of those teachers that are bootstrap collections.
 
     Raises:
         LogError: the table lacks a teacher, or a feature of the model.
@@ -88,6 +103,7 @@ def scored_pair(
         {teacher.id: teacher_scores(teacher, table) for teacher in teachers},
         features or {},
         None if model is None else tiny_scores(model, table, teachers),
+        {one.id: one.bagging(table.features(one.feature_names)) for one in teachers if interval and one.bootstrap},
         fps,
         bitrate,
         stored,
