@@ -12,13 +12,19 @@ def pair_graph(pair: OpenedPair, inputs: tuple[int, int], libvmaf: str, output: 
         libvmaf: the options of the libvmaf filter.
         output: the name of the graph's output pad.
     """
+    return f"{frames_graph(pair, inputs)};[dis][ref]libvmaf={libvmaf}[{output}]"
+
+
+def frames_graph(pair: OpenedPair, inputs: tuple[int, int]) -> str:
+    """The graph whose ends, `[dis]` and `[ref]`, give the frames that are compared.
+
+    Args:
+        inputs: as `pair_graph`.
+    """
     ref, dis = pair.reference, pair.distorted
     size = f"{ref.geometry.width}:{ref.geometry.height}"
     scaler = f"scale={size}:flags={pair.options.scale}," if pair.options.scale else ""
-    return (
-        f"[{inputs[1]}:v:0]{scaler}{_normalised(dis)}[dis];[{inputs[0]}:v:0]{_normalised(ref)}[ref];"
-        f"[dis][ref]libvmaf={libvmaf}[{output}]"
-    )
+    return f"[{inputs[1]}:v:0]{scaler}{_normalised(dis)}[dis];[{inputs[0]}:v:0]{_normalised(ref)}[ref]"
 
 
 def _normalised(video: Video) -> str:
