@@ -21,6 +21,7 @@ WATCHED = Path(__file__).with_name("watched_server.py")
 # facts about the machine.
 OWN = (
     *(sys.prefix, sys.base_prefix, *sysconfig.get_paths().values(), str(Path(tinyvmaf.__file__).parent), str(home())),
+    *(path for path in sys.path if path.endswith("-packages")),  # of other environments, by a file .pth
     *("/usr/lib", "/usr/share", "/lib", "/sys", "/dev/null", "/etc/ld.so.cache", "/etc/os-release"),
 )
 FINE = {"reference": "fine.yuv", "distorted": "fine.yuv", "size": "96x96", "pix_fmt": "yuv420p"}

@@ -256,3 +256,13 @@ def test_plugins_of_others_take_no_part(tmp_path: Path, monkeypatch: pytest.Monk
     run = gate_run.GateRun(tmp_path, options=["-psugar"], jobs=1, command="")
     for _, arguments in run._runs():
         assert arguments[-2:] == ["-pno:sugar", "-psugar"]  # what is typed comes last, and counts
+
+
+@pytest.mark.parametrize(("name", "why"), [("nope.onnx", "no such file"), (".", "not a regular file")])
+def test_a_model_that_is_no_file_is_said_at_once(
+    name: str, why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / name
+    assert main(["gate", "--model", str(path), "--report", str(tmp_path / "report")]) == 10
+    assert f"COULD NOT RUN: {path}: {why}" in capsys.readouterr().err
+    assert not (tmp_path / "report").exists()

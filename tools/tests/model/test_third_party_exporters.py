@@ -249,3 +249,11 @@ def test_what_cannot_be_judged_is_refused(make: Callable[[Path], Path], says: st
     with pytest.raises(ModelError, match=says) as raised:
         adopted(make(tmp_path))
     assert hint in str(raised.value.hint or "")
+
+
+@pytest.mark.parametrize(("data", "why"), [(b"", "the file is empty"), (b"hello", "not an ONNX file")])
+def test_a_file_that_is_no_model_is_told_before_its_sidecar_is_missed(data: bytes, why: str, tmp_path: Path) -> None:
+    path = tmp_path / "theirs.onnx"
+    path.write_bytes(data)
+    with pytest.raises(ModelError, match=why):
+        adopted(path)

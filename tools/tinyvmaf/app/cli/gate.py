@@ -80,6 +80,9 @@ def _run(arguments: argparse.Namespace) -> int:
         raise TinyvmafError(f"{', '.join(behind)} after --", hint="options of the gate come before --")
     if feed_of(arguments) and not arguments.model:
         raise TinyvmafError(f"{FeedOptions.listed()} need --model PATH")
+    for path in map(Path, arguments.model or ()):  # at once: else every suite would run, to say it of every test
+        if not path.is_file():
+            raise TinyvmafError(f"{path}: {'not a regular file' if path.exists() else 'no such file'}")
     if missing := [name for name in ("pytest", "xdist", "pytest_benchmark") if find_spec(name) is None]:
         raise TinyvmafError(f"not installed: {', '.join(missing)}", hint=install("gate"))
     folder = Path(arguments.report).absolute() if arguments.report else home() / "report"

@@ -150,15 +150,22 @@ def _read_original(path: Path, width: int) -> Original:
 
 
 def input_names(path: Path) -> tuple[str, ...]:
-    """The names of the inputs of a third-party file; none if it cannot be read, which `read_original` reports."""
+    """The names of the inputs of a third-party file; none if they are not a candidate's, which `read_original` reports.
+
+    Raises:
+        ModelError: it is not an ONNX file.
+    """
+    model = _parsed(path, _bytes(path, LARGEST))
     try:
         with refused(path):
-            return tuple(one.name for one in inputs_of(path, _parsed(path, _bytes(path, LARGEST)).graph))
+            return tuple(one.name for one in inputs_of(path, model.graph))
     except ModelError:
         return ()
 
 
 def _parsed(path: Path, data: bytes) -> ModelProto:
+    if not data:
+        raise ModelError(f"{path}: the file is empty")
     try:
         return onnx.load_model_from_string(data)
     except Exception as error:  # protobuf's DecodeError has no stable home
