@@ -2,8 +2,8 @@
 
 A pocket is a small part of the domain in which a model is off. Makes them of `tinyvmaf_nano` and of the exported
 teacher, in ten ways, of ten sizes, 2 to 95 points deep, at random rows of the domain and midway between two real
-frames, and runs the search that `loso` runs. Found: a difference of at least half of the depth. Prints a Markdown
-table: the found ones of each way and size. Some 3 s a pocket.
+frames, and runs the search that `loso` runs. Found: a difference of at least half of the depth. Prints Markdown
+tables: the found ones of each way and size, and of each depth and size. Some 3 s a pocket.
 """
 
 import argparse
@@ -41,7 +41,9 @@ def one(way: str, size: float, number: int, teacher: Any, known: Any) -> dict[st
     low, high = domain.bounds()
     between = bool(number % 2)
     centre = known[rng.integers(len(known), size=2)].mean(axis=0) if between else domain.sample(1, number)[0]
-    depth, name = DEPTHS[number % len(DEPTHS)], MODELS[number // 2 % 2]
+    # Every depth with few pockets of each way and size, too.
+    depth = DEPTHS[(number + list(WAYS).index(way) + int(size * 1000)) % len(DEPTHS)]
+    name = MODELS[number // 2 % 2]
     path = home() / "model" / f"{name}.onnx"
     features = read_sidecar(path.with_suffix(".json")).feature_order
     places = [teacher.feature_names.index(feature) for feature in features]
@@ -66,14 +68,14 @@ def one(way: str, size: float, number: int, teacher: Any, known: Any) -> dict[st
     }
 
 
-def table(lines: list[dict[str, Any]]) -> str:
-    """Found of tried, one row a way."""
+def table(lines: list[dict[str, Any]], by: str, title: str) -> str:
+    """Found of tried: one row for each value of `by`, one column a size."""
     sizes = sorted({line["size"] for line in lines}, reverse=True)
-    text = [f"| made of | {' | '.join(f'{size:g}' for size in sizes)} |", "|---" * (len(sizes) + 1) + "|"]
-    for way in WAYS:
-        cells = [[line["found"] for line in lines if line["way"] == way and line["size"] == size] for size in sizes]
-        if any(cells):
-            text.append(f"| {way} | {' | '.join(f'{sum(cell)} of {len(cell)}' for cell in cells)} |")
+    text = [f"| {title} | {' | '.join(f'{size:g}' for size in sizes)} |", "|---" * (len(sizes) + 1) + "|"]
+    for value in dict.fromkeys(line[by] for line in lines):
+        cells = [[line["found"] for line in lines if line[by] == value and line["size"] == size] for size in sizes]
+        counts = (f"{sum(cell)} of {len(cell)}" if cell else "" for cell in cells)
+        text.append(f"| {value} | {' | '.join(counts)} |")
     return "\n".join(text)
 
 
@@ -98,7 +100,8 @@ def main() -> int:
                     arguments.out.write_text(json.dumps(lines, indent=1), encoding="utf-8")
     except KeyboardInterrupt:
         pass
-    print(table(lines))
+    print(table(lines, "way", "made of"))
+    print(f"\n{table(sorted(lines, key=lambda line: float(line['depth'])), 'depth', 'points deep')}\n")
     print(f"{np.mean([line['seconds'] for line in lines]):.1f} CPU s a pocket on average")
     return 0
 
