@@ -249,3 +249,16 @@ def test_another_opset_has_no_enclosure(opset: int) -> None:
     model.opset_import[0].version = opset
     with pytest.raises(NoEnclosureError, match="opset"):
         Enclosure(model)
+
+
+@pytest.mark.parametrize("kind", ["FLOAT16", "BFLOAT16", "UINT32"])
+def test_a_type_without_enclosures_is_named(kind: str) -> None:
+    graph = helper.make_graph(
+        [helper.make_node("Cast", ["x"], ["y"], to=getattr(TensorProto, kind))],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 6])],
+        [helper.make_tensor_value_info("y", getattr(TensorProto, kind), ["N", 6])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    with pytest.raises(NoEnclosureError, match=f"no enclosure for {kind.lower()}"):
+        Enclosure(bytes(model.SerializeToString())).values(np.zeros((1, 6)), np.ones((1, 6)))

@@ -71,8 +71,10 @@ def rounded(low: Floats, high: Floats, dtype: str, grid: Any = 0.0, *, batched: 
         grid: what the exact results are multiples of.
 
     Raises:
-        NoEnclosureError: integers that may overflow.
+        NoEnclosureError: integers that may overflow, or a type without enclosures (float16, bfloat16).
     """
+    if dtype not in DIGITS and dtype not in _INTEGERS:
+        raise NoEnclosureError(f"no enclosure for {dtype}")
     unknown = np.isnan(low) | np.isnan(high)
     if unknown.any():
         low, high = np.where(unknown, -np.inf, low), np.where(unknown, np.inf, high)
