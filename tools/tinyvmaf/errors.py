@@ -28,6 +28,9 @@ class FFmpegNotFoundError(TinyvmafError):
 class FFmpegError(TinyvmafError):
     """FFmpeg failed, was killed, or ran past its time limit."""
 
+    stderr: str = ""
+    """All that FFmpeg printed."""
+
 
 class MediaError(TinyvmafError):
     """A video file is missing, empty, damaged or of an unknown kind."""

@@ -158,7 +158,10 @@ def test_full_range_is_compared_sample_by_sample(encode: Encode, ffmpeg: FFmpeg)
     assert tagged.column("psnr_y").max() < 50
     for name in plain.columns:
         np.testing.assert_array_equal(tagged.column(name), plain.column(name))
-    mixed = score_pair(pair[0], raw[1], ffmpeg=ffmpeg, **RAW)  # raw has no range, so it fits any
+    with pytest.raises(NotComparableError, match=r"range full against unstated(.|\n)*--range full,limited"):
+        score_pair(pair[0], raw[1], ffmpeg=ffmpeg, **RAW)
+    stated = both(size="128x96", pix_fmt="yuv420p", range="full")
+    mixed = score_pair(pair[0], raw[1], options=stated, ffmpeg=ffmpeg)
     np.testing.assert_array_equal(mixed.column("vmaf_v0.6.1"), plain.column("vmaf_v0.6.1"))
 
 
@@ -173,7 +176,7 @@ def test_a_size_that_changes_midway_is_an_error(encode: Encode, ffmpeg: FFmpeg, 
     changing = tmp_path / "d.h264"
     first, second = encode("1.h264"), encode("2.h264", size="64x48")
     changing.write_bytes(first.read_bytes() + second.read_bytes())
-    with pytest.raises(TinyvmafError):
+    with pytest.raises(MediaError, match=r"d\.h264: its frames change in the middle, from w:128 .* to w:64"):
         score_pair(reference, changing, ffmpeg=ffmpeg)
 
 

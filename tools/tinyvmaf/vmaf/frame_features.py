@@ -68,12 +68,13 @@ def measure_frames(
     dtype: np.dtype[np.unsignedinteger[Any]] = np.dtype(np.uint8 if geometry.pix_fmt.bits == 8 else "<u2")
     size = geometry.width * geometry.height * dtype.itemsize
     # One frame of the output is the reference's luma above the distorted one's. FFmpeg pairs frame n with frame n.
-    planes = ";".join(f"[{n}:v:0]settb=1/25,setpts=N,extractplanes=y[{name}]" for n, name in enumerate(("ref", "dis")))
+    chains = [",".join([*video.planar(), "settb=1/25,setpts=N,extractplanes=y"]) for video in (reference, distorted)]
+    planes = f"[0:{reference.stream}]{chains[0]}[ref];[1:{distorted.stream}]{chains[1]}[dis]"
     arguments = [
         *reference.input_arguments(),
         *distorted.input_arguments(),
         "-noauto_conversion_filters",
-        *("-filter_complex", f"{planes};[ref][dis]vstack=shortest=1"),
+        *("-filter_complex", f"{planes};[ref][dis]vstack=shortest=1[stacked]", "-map", "[stacked]"),
         *("-fps_mode", "passthrough", "-f", "rawvideo", "-"),
     ]
     values: dict[str, list[float]] = {name: [] for name in names}

@@ -131,7 +131,7 @@ def _compare(where: str, reference: Video, distorted: Video, ffmpeg: FFmpeg) -> 
             reference, distorted = (count_by_decoding(video, ffmpeg) for video in (reference, distorted))
         require_comparable(reference, distorted)
     except NotComparableError as error:
-        return CorpusFault("differs", where, f"differs from its reference: {error.message.split(' differ: ')[1]}")
+        return CorpusFault("differs", where, f"differs from its reference: {error.message.split(' differ: ')[-1]}")
     except MediaError as error:
         return CorpusFault("unreadable", where, error.message)
     return CorpusFault("", where, "")

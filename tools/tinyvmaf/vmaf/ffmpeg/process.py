@@ -34,6 +34,7 @@ def run(
     cwd: Path,
     timeout: float | None = None,
     on_frame: Callable[[int], None] | None = None,
+    stop_at_errors: bool = True,
 ) -> str:
     """Run FFmpeg to its end and return its stderr.
 
@@ -42,11 +43,14 @@ def run(
         cwd: the folder to run in.
         timeout: seconds after which FFmpeg is killed; None: no limit.
         on_frame: called with the number of frames done, five times a second.
+        stop_at_errors: whether FFmpeg fails at the first error of a decoder.
 
     Raises:
         FFmpegError: FFmpeg could not start, failed (its last lines are shown), or ran past `timeout`.
     """
-    with _running(ffmpeg, ["-progress", "pipe:1", "-stats_period", "0.2", *arguments], cwd, timeout) as running:
+    strict = ["-xerror"] if stop_at_errors else []
+    shown = ["-progress", "pipe:1", "-stats_period", "0.2"]
+    with _running(ffmpeg, [*strict, *shown, *arguments], cwd, timeout) as running:
         for line in running.output:
             if on_frame is not None and line.startswith(b"frame="):
                 on_frame(int(line[6:]))
@@ -61,7 +65,7 @@ def read_output(
     Raises:
         FFmpegError: as `run`; or the last piece is not whole.
     """
-    with _running(ffmpeg, arguments, cwd, timeout) as running:
+    with _running(ffmpeg, ["-xerror", *arguments], cwd, timeout) as running:
         while piece := running.output.read(size):
             if len(piece) < size:
                 raise FFmpegError(f"FFmpeg wrote {len(piece)} bytes where a frame has {size}")
@@ -73,8 +77,7 @@ def _running(ffmpeg: FFmpeg, arguments: Sequence[str], cwd: Path, timeout: float
     """A running FFmpeg. It has ended when the block has, however the block ended."""
     command = [
         str(ffmpeg.path),
-        # -xerror: stop at the first error.
-        *("-hide_banner", "-nostdin", "-xerror", "-loglevel", "level+verbose", "-nostats"),
+        *("-hide_banner", "-nostdin", "-loglevel", "level+verbose", "-nostats"),
         *arguments,
     ]
     expired, stop = threading.Event(), CURRENT_STOP.get()
@@ -118,10 +121,11 @@ def _running(ffmpeg: FFmpeg, arguments: Sequence[str], cwd: Path, timeout: float
                 process.stdout.close()
         stderr.seek(0)
         running.stderr = stderr.read().decode(errors="replace")
-    if expired.is_set():
-        raise FFmpegError(f"FFmpeg ran past the time limit of {timeout:g} s and was ended{tail(running.stderr)}")
-    if process.returncode != 0:
-        raise FFmpegError(f"FFmpeg {_how_it_ended(process.returncode)}{tail(running.stderr)}")
+    if expired.is_set() or process.returncode != 0:
+        late = f"ran past the time limit of {timeout:g} s and was ended" if expired.is_set() else None
+        failed = FFmpegError(f"FFmpeg {late or _how_it_ended(process.returncode)}{tail(running.stderr)}")
+        failed.stderr = running.stderr
+        raise failed
 
 
 def _how_it_ended(status: int) -> str:

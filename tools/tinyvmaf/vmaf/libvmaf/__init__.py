@@ -2,9 +2,9 @@
 
 from tinyvmaf.vmaf.libvmaf.epoch import EPOCHS, motion_epoch
 from tinyvmaf.vmaf.libvmaf.log import FrameTable
-from tinyvmaf.vmaf.libvmaf.opened import OpenedPair, open_pair
 from tinyvmaf.vmaf.libvmaf.request import LibvmafRequest, VmafModel
 from tinyvmaf.vmaf.libvmaf.score import score_opened, score_pair
+from tinyvmaf.vmaf.media import OpenedPair, open_pair
 
 __all__ = [
     "EPOCHS",

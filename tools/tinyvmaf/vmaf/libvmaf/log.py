@@ -55,12 +55,14 @@ class FrameTable:
         return np.stack([self.precise[name] for name in names], axis=1)
 
 
-def parse_log(text: str, *, frames: int, command: tuple[str, ...] = (), may_be_null: Sequence[str] = ()) -> FrameTable:
+def parse_log(
+    text: str, *, frames: int | None, command: tuple[str, ...] = (), may_be_null: Sequence[str] = ()
+) -> FrameTable:
     """Read libvmaf's JSON log.
 
     Args:
         text: the log.
-        frames: the number of frames that the log must have.
+        frames: the number of frames that the log must have; None: any.
         may_be_null: prefixes of the columns that may hold null, which becomes NaN.
 
     Raises:
@@ -78,6 +80,7 @@ def parse_log(text: str, *, frames: int, command: tuple[str, ...] = (), may_be_n
         raise LogError(f"libvmaf's log cannot be read: {error!r}") from error
     if not entries:
         raise LogError("libvmaf's log has no frames")
+    frames = len(entries) if frames is None else frames
     if numbers != list(range(frames)):
         missing = sorted(set(range(frames)) - set(numbers))
         detail = f", without frame {missing[0]}" if missing else ""

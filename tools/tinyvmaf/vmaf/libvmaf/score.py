@@ -6,14 +6,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tinyvmaf.errors import LogError, NotComparableError
+from tinyvmaf.errors import FFmpegError, LogError, MediaError, NotComparableError
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, find_ffmpeg, run, tail
 from tinyvmaf.vmaf.libvmaf.graph import pair_graph
 from tinyvmaf.vmaf.libvmaf.log import FrameTable, parse_log
-from tinyvmaf.vmaf.libvmaf.opened import OpenedPair, open_pair
 from tinyvmaf.vmaf.libvmaf.probe import read_probes
 from tinyvmaf.vmaf.libvmaf.request import LibvmafRequest, VmafModel
-from tinyvmaf.vmaf.media import PairOptions, Video, decoded_frames
+from tinyvmaf.vmaf.media import (
+    OpenedPair,
+    PairOptions,
+    Video,
+    damage,
+    decoded_frames,
+    open_pair,
+    require_unchanged,
+    seen,
+)
+from tinyvmaf.vmaf.media.symptoms import sentence
 
 
 def score_pair(
@@ -86,7 +95,9 @@ def score_opened(
     with tempfile.TemporaryDirectory(prefix="tinyvmaf-") as name:
         folder = Path(name)
         # Without this, FFmpeg inserts scalers and pixel format converters.
-        arguments = [*(word for video in inputs for word in video.input_arguments()), "-noauto_conversion_filters"]
+        errors = any(pair.options.allow_errors for pair in pairs)
+        arguments = [word for video in inputs for word in video.input_arguments(allow_errors=errors)]
+        arguments.append("-noauto_conversion_filters")
         for number, pair in enumerate(pairs):
             libvmaf = request.filter_options(folder, logs[number], threads or os.cpu_count() or 1)
             arguments += ["-filter_complex", pair_graph(pair, (len(pairs), number), libvmaf, f"scored{number}")]
@@ -94,22 +105,69 @@ def score_opened(
             arguments += ["-map", f"[scored{number}]", "-f", "null", "-"]
         total = reference.frames
         report = None if on_frame is None else (lambda done: on_frame(min(done, total), total))
-        stderr = run(ffmpeg, arguments, cwd=folder, timeout=timeout, on_frame=report)
+        stderr = _run(ffmpeg, arguments, folder, timeout, report, pairs, errors)
         texts = [_read(folder / log, pair, stderr) for log, pair in zip(logs, pairs, strict=True)]
-    *counts, expected = decoded_frames(stderr, inputs)
+    *counts, expected = decoded_frames(stderr, inputs, allow_errors=errors)
+    complaints = _complaints(stderr, inputs, allow_errors=errors)
     command = (str(ffmpeg.path), *arguments)
     tables = []
     for pair, text, frames in zip(pairs, texts, counts, strict=True):
-        if frames != expected:
+        by_frame = pair.options.sync == "frames"
+        if by_frame and frames != expected:
             raise NotComparableError(
                 f"{reference.path} (reference) and {pair.distorted.path} (distorted) differ: "
                 f"frame count {expected} against {frames}"
             )
-        table = parse_log(text, frames=expected, command=command, may_be_null=request.may_be_null)
+        table = parse_log(text, frames=expected if by_frame else None, command=command, may_be_null=request.may_be_null)
         for model in request.models:
             table.column(model.id)
-        tables.append(replace(read_probes(table, request.probed), inputs=pair.seen()))
+        if not by_frame:
+            complaints = (*complaints, f"{len(table)} of {frames} distorted frames have a partner in the reference")
+        inputs_seen = seen(pair, (expected, frames), complaints)
+        tables.append(replace(read_probes(table, request.probed), inputs=inputs_seen))
     return tables
+
+
+def _run(
+    ffmpeg: FFmpeg,
+    arguments: list[str],
+    folder: Path,
+    timeout: float | None,
+    on_frame: Callable[[int], None] | None,
+    pairs: Sequence[OpenedPair],
+    allow_errors: bool,
+) -> str:
+    """FFmpeg's stderr, of a run in which no input changed.
+
+    Raises:
+        FFmpegError: FFmpeg failed: a sentence, then its last lines.
+        MediaError: an input changes in the middle.
+    """
+    try:
+        stderr = run(ffmpeg, arguments, cwd=folder, timeout=timeout, on_frame=on_frame, stop_at_errors=not allow_errors)
+    except FFmpegError as error:
+        require_unchanged(error.stderr, pairs)
+        raised = FFmpegError(sentence(error, "FFmpeg could not score the pair"), hint=error.hint)
+        raised.stderr = error.stderr
+        raise raised from error
+    require_unchanged(stderr, pairs)
+    return stderr
+
+
+def _complaints(stderr: str, inputs: Sequence[Video], *, allow_errors: bool) -> tuple[str, ...]:
+    """What FFmpeg says is wrong with the inputs.
+
+    Raises:
+        MediaError: it says anything, and errors are not allowed.
+    """
+    lines = damage(stderr)
+    if lines and not allow_errors:
+        shown = "".join(f"\n    {line}" for line in lines)
+        raise MediaError(
+            f"{' or '.join(dict.fromkeys(str(video.path) for video in inputs))}: FFmpeg finds errors in it:{shown}",
+            hint="--allow-errors scores what can be decoded, and lists them",
+        )
+    return tuple(f"FFmpeg finds an error in an input: {line}" for line in lines)
 
 
 def _read(log: Path, pair: OpenedPair, stderr: str) -> str:

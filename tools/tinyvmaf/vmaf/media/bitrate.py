@@ -36,10 +36,10 @@ def video_bitrate(video: Video, ffmpeg: FFmpeg) -> float | None:
         except FFmpegError as error:
             raise MediaError(f"{video.path}: FFmpeg cannot read its packets: {error.message}") from error
         with Path(folder, _LIST).open(encoding="ascii", errors="replace") as lines:
-            return _bits_per_second(lines)
+            return bits_per_second(lines)
 
 
-def _bits_per_second(lines: Iterable[str]) -> float | None:
+def bits_per_second(lines: Iterable[str]) -> float | None:
     """From FFmpeg's framecrc list: `stream, dts, pts, duration, size, checksum` for each packet."""
     base, packets = Fraction(1), list[tuple[int, int, int]]()
     for line in lines:

@@ -22,6 +22,9 @@ class Reading:
     stream: int | None = None
     """Index of the video stream in the file, as FFmpeg counts: 0 is the first stream of any type."""
     range: Literal["full", "limited"] | None = None
+    """Which samples are black and white, whatever the file says."""
+    matrix: Literal["bt601", "bt709", "bt2020"] | None = None
+    """By which RGB becomes YCbCr; for RGB only."""
     film_grain: Literal["on", "off"] | None = None
     """Whether the decoder adds AV1's film grain."""
 
@@ -67,8 +70,9 @@ class PairOptions:
 
 PER_SIDE: Final = tuple(one.name for one in fields(Reading))
 """Options that each input has for itself."""
-_CHOICES: Final[Mapping[str, tuple[Any, ...]]] = {
+CHOICES: Final[Mapping[str, tuple[Any, ...]]] = {
     "range": ("full", "limited"),
+    "matrix": ("bt601", "bt709", "bt2020"),
     "film_grain": ("on", "off"),
     "scale": SCALERS,
     "depth": ("auto", 8, 10, 12, 16),
@@ -76,6 +80,7 @@ _CHOICES: Final[Mapping[str, tuple[Any, ...]]] = {
     "sync": ("frames", "pts"),
     "colour": ("same",),
 }
+"""The values of the options that have a few."""
 
 
 def both(**reading: Any) -> PairOptions:
@@ -111,8 +116,9 @@ def parse_sides(name: str, text: str) -> tuple[Any, Any]:
     Raises:
         MediaError: not a value of this option, or more than two.
     """
-    first, _, second = text.partition(",")
-    return parse_value(name, first), parse_value(name, second if "," in text else first)
+    first, comma, second = text.partition(",")
+    values = [parse_value(name, one) if one else None for one in (first, second if comma else first)]
+    return values[0], values[1]
 
 
 def parse_value(name: str, text: str) -> Any:
@@ -135,9 +141,9 @@ def parse_value(name: str, text: str) -> Any:
         if text not in ("true", "false"):
             raise MediaError(f"{option} is true or false, not {text!r}")
         return text == "true"
-    if name not in _CHOICES:
+    if name not in CHOICES:
         raise MediaError(f"unknown input option {option}")
-    for value in _CHOICES[name]:
+    for value in CHOICES[name]:
         if str(value) == text:
             return value
-    raise MediaError(f"{option} does not take {text!r}", hint=f"known: {', '.join(map(str, _CHOICES[name]))}")
+    raise MediaError(f"{option} does not take {text!r}", hint=f"known: {', '.join(map(str, CHOICES[name]))}")

@@ -2,7 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from fractions import Fraction
 from typing import Any
+
+from tinyvmaf.vmaf.media.colour import filled
+from tinyvmaf.vmaf.media.compare import OpenedPair
+from tinyvmaf.vmaf.media.ranges import RANGES
+from tinyvmaf.vmaf.media.video import Video
 
 
 @dataclass(frozen=True)
@@ -10,11 +16,25 @@ class InputSeen:
     """One input as it was scored."""
 
     path: str
+    stream: int
+    """Index in the file."""
     format: str
     """Size and pixel format, such as `1920x1080 yuv420p`."""
     frames: int
     range: str
     """`full`, `limited` or `unstated`."""
+    matrix: str | None
+    """By FFmpeg's name, such as `bt709`; of the other input if only that one says it; None: neither says."""
+    primaries: str | None
+    transfer: str | None
+    fps: Fraction | None
+    """Frames per second as the file states them."""
+    bitrate: float | None
+    """Bits per second of the stream's packets."""
+
+    def record(self) -> Mapping[str, Any]:
+        """For JSON."""
+        return asdict(self) | {"fps": None if self.fps is None else float(self.fps)}
 
 
 @dataclass(frozen=True)
@@ -31,9 +51,41 @@ class PairSeen:
     def lines(self) -> list[str]:
         """For people: one line an input, then what was decided. Warnings are not in it."""
         sides = (("reference", self.reference), ("distorted", self.distorted))
-        shown = [f"{name}: {side.path}, {side.format}, {side.range} range" for name, side in sides]
-        return [*shown, *self.decided]
+        return [*(f"{name}: {side.path}, {_about(side)}" for name, side in sides), *self.decided]
 
     def record(self) -> Mapping[str, Any]:
         """For JSON."""
-        return asdict(self)
+        sides = {"reference": self.reference.record(), "distorted": self.distorted.record()}
+        return sides | {"decided": list(self.decided), "warnings": list(self.warnings)}
+
+
+def _about(side: InputSeen) -> str:
+    return ", ".join([side.format, f"{side.range} range", *([] if side.matrix is None else [side.matrix])])
+
+
+def seen(pair: OpenedPair, frames: tuple[int, int], warnings: tuple[str, ...] = ()) -> PairSeen:
+    """What was found in a pair.
+
+    Args:
+        frames: of the reference and of the distorted input, as decoded.
+        warnings: beside those of the pair.
+    """
+    both = zip((pair.reference, pair.distorted), (pair.distorted, pair.reference), frames, strict=True)
+    reference, distorted = (_input(video, other, count) for video, other, count in both)
+    return PairSeen(reference, distorted, pair.decided, (*pair.warnings, *warnings))
+
+
+def _input(video: Video, other: Video, frames: int) -> InputSeen:
+    colour = filled(video.colour, other.colour)
+    return InputSeen(
+        str(video.path),
+        video.stream,
+        str(video.geometry),
+        frames,
+        RANGES[video.full_range],
+        colour.matrix,
+        colour.primaries,
+        colour.transfer,
+        video.timing.fps,
+        video.timing.bitrate,
+    )

@@ -1,0 +1,49 @@
+"""FFmpeg's filters that bring two videos into one form. They change samples only where the caller asked for it."""
+
+from tinyvmaf.vmaf.media.compare import OpenedPair
+from tinyvmaf.vmaf.media.options import Reading
+from tinyvmaf.vmaf.media.ranges import RANGES
+from tinyvmaf.vmaf.media.video import Video
+
+# FFmpeg's scale filter converts between tags that differ, and libvmaf's refuses them. With the same tags on both sides,
+# samples are compared. That they may be is decided before.
+_SAME = "colorspace=bt709:color_primaries=bt709:color_trc=bt709:chroma_location=left"
+_MATRICES = {"bt601": "smpte170m", "bt709": "bt709", "bt2020": "bt2020nc"}
+
+
+def frames_graph(pair: OpenedPair, inputs: tuple[int, int]) -> str:
+    """The graph whose ends, `[dis]` and `[ref]`, give the frames that are compared.
+
+    Args:
+        inputs: the numbers of FFmpeg's inputs that are the reference and the distorted video.
+    """
+    reference, distorted = pair.reference, pair.distorted
+    ref, dis = (
+        ",".join(_chain(video, pair, reading))
+        for video, reading in zip((reference, distorted), pair.options.readings, strict=True)
+    )
+    return f"[{inputs[1]}:{distorted.stream}]{dis}[dis];[{inputs[0]}:{reference.stream}]{ref}[ref]"
+
+
+def _chain(video: Video, pair: OpenedPair, reading: Reading) -> list[str]:
+    pix_fmt, form = video.geometry.pix_fmt, pair.form
+    full = bool(video.full_range)
+    filters = []
+    if pix_fmt.family == "rgb":
+        full, planar = bool(pair.full_range), pix_fmt.planar
+        matrix = _MATRICES[reading.matrix or ""]
+        flags = "flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
+        filters.append(f"scale=out_color_matrix={matrix}:out_range={RANGES[full]}:{flags},format={planar}")
+    else:
+        planar = pix_fmt.planar
+    filters += [f"setparams={_SAME}", *video.planar()]
+    resized = (video.geometry.width, video.geometry.height) != (form.width, form.height)
+    if resized or planar != form.pix_fmt.name or full != bool(pair.full_range):
+        ranges = f"in_range={RANGES[full]}:out_range={RANGES[bool(pair.full_range)]}"
+        size = f"{form.width}:{form.height}:" if resized else ""
+        filters.append(f"scale={size}flags={pair.options.scale or 'bicubic'}:{ranges},format={form.pix_fmt.name}")
+    # libvmaf's filter does not know full range. The tag changes no sample.
+    filters.append(f"setparams=range=limited:{_SAME}")
+    # The filter pairs frames by timestamp: these make it pair frame n with frame n, or what is shown at one time.
+    filters.append("settb=1/25,setpts=N" if pair.options.sync == "frames" else "setpts=PTS-STARTPTS")
+    return filters

@@ -1,0 +1,125 @@
+"""Asks FFmpeg once what a file holds: streams, the first frame, and every packet's time and size."""
+
+import re
+import tempfile
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Final
+
+from tinyvmaf.errors import FFmpegError, MediaError
+from tinyvmaf.vmaf.ffmpeg import FFmpeg, file_url, run
+from tinyvmaf.vmaf.media.bitrate import bits_per_second
+from tinyvmaf.vmaf.media.colour import Colour, colour_of
+from tinyvmaf.vmaf.media.streams import Stream, chosen, listed
+from tinyvmaf.vmaf.media.symptoms import sentence
+from tinyvmaf.vmaf.media.video import Timing
+
+PROBE_TIMEOUT_S: Final = 600.0
+_PACKETS: Final = "packets.txt"
+_SHOWN = re.compile(r"\] n: *0 .* fmt:(\S+) cl:(\S+) .* s:(\d+)x(\d+)")
+_CODED = re.compile(r"input from stream \S+ @ \S+\] \[verbose\] w:\d+ h:\d+ pixfmt:(\S+) tb:\S+ fr:(\d+)/(\d+)")
+_TAGS = re.compile(r"color_range:(\S+) color_space:(\S+) color_primaries:(\S+) color_trc:(\S+)")
+_TURNED = re.compile(r"\[transpose @ \S+\] \[verbose\] w:\d+ h:\d+ dir:(\d)")
+_VP8_ALWAYS = "bt470bg"  # what FFmpeg's VP8 decoder says of every file
+
+
+@dataclass(frozen=True)
+class Probed:
+    """What FFmpeg says of a file."""
+
+    stream: Stream
+    choice: str
+    """A sentence on the choice of the stream; empty if there was none."""
+    width: int
+    height: int
+    """As shown, after a rotation."""
+    coded: str
+    """FFmpeg's name of the decoded pixel format."""
+    direction: str | None
+    """Direction of the filter `transpose`, if FFmpeg had to convert the pixel format to turn the frames."""
+    full_range: bool | None
+    """What the frame says; else what the container says."""
+    container_range: bool | None
+    colour: Colour
+    film_grain: bool
+    packets: int
+    timing: Timing
+
+
+def probe(path: Path, ffmpeg: FFmpeg, options: tuple[str, ...], asked: int | None) -> Probed:
+    """Decode the first frame of a file's video, and read its packets without decoding them.
+
+    Args:
+        options: FFmpeg options that open the file.
+        asked: index of the stream; None: the one that a player takes.
+
+    Raises:
+        MediaError: FFmpeg cannot read it, or it has no video.
+    """
+    wanted = "0:V:0" if asked is None else f"0:{asked}"
+    stderr, packets = _look(path, ffmpeg, options, wanted, asked)
+    streams = listed(stderr)
+    stream, choice = chosen(path, streams, asked)
+    if asked is None and stream != next(one for one in streams if one.film):
+        stderr, packets = _look(path, ffmpeg, options, f"0:{stream.index}", stream.index)
+    shown, coded, tags = _SHOWN.search(stderr), _CODED.search(stderr), _TAGS.search(stderr)
+    if shown is None or coded is None or tags is None:
+        raise MediaError(f"{path}: FFmpeg decodes no frame of stream {stream.index}", hint="is the file cut short?")
+    levels, matrix, primaries, transfer = tags.groups()
+    about = re.search(r"\((tv|pc)[,)]", stream.about)
+    container_range = None if about is None else about[1] == "pc"
+    frame_range = {"pc": True, "tv": False}.get(levels, True if "yuvj" in coded[1] else None)
+    if stream.about.startswith("vp8") and matrix == _VP8_ALWAYS:
+        matrix = next(iter(re.findall(r"\((?:tv|pc), (bt\w+|smpte\w+)[,/)]", stream.about)), "unknown")
+    turned = _TURNED.search(stderr)
+    converted = turned is not None and "auto-inserting filter" in stderr
+    count, timing = _read_packets(packets, Fraction(int(coded[2]), max(int(coded[3]), 1)))
+    return Probed(
+        stream,
+        choice,
+        int(shown[3]),
+        int(shown[4]),
+        coded[1],
+        turned[1] if turned is not None and converted else None,
+        container_range if frame_range is None else frame_range,
+        container_range,
+        colour_of(matrix=matrix, primaries=primaries, transfer=transfer, chroma_location=shown[2]),
+        "Film grain parameters" in stderr,
+        count,
+        timing,
+    )
+
+
+def _look(
+    path: Path, ffmpeg: FFmpeg, options: tuple[str, ...], wanted: str, asked: int | None
+) -> tuple[str, list[str]]:
+    """FFmpeg's stderr, and the lines of its packet list."""
+    arguments = [*options, "-export_side_data", "film_grain", "-i", file_url(path)]
+    arguments += ["-map", wanted, "-vf", "showinfo", "-frames:v", "1", "-f", "null", "-"]
+    arguments += ["-map", wanted, "-c", "copy", "-f", "framecrc", _PACKETS]
+    with tempfile.TemporaryDirectory(prefix="tinyvmaf-") as folder:
+        try:
+            stderr = run(ffmpeg, arguments, cwd=Path(folder), timeout=PROBE_TIMEOUT_S)
+            return stderr, Path(folder, _PACKETS).read_text(errors="replace").splitlines()
+        except FFmpegError as error:
+            if "matches no streams" in error.stderr:
+                chosen(path, listed(error.stderr), asked)
+            raise MediaError(f"{path}: {sentence(error, 'FFmpeg cannot read it')}") from error
+
+
+def _read_packets(lines: list[str], fps: Fraction) -> tuple[int, Timing]:
+    base, starts, count, known = Fraction(1), [], 0, True
+    for line in lines:
+        if line.startswith("#tb 0:"):
+            base = Fraction(line.split(":")[1].strip())
+        if not line or line.startswith("#"):
+            continue
+        pts = int(line.split(",")[2])
+        count, known = count + 1, known and pts > -(2**62)
+        starts.append(pts)
+    rate = fps if fps > 0 else None
+    if not known or not starts:
+        return count, Timing(rate)
+    starts.sort()
+    return count, Timing(rate, tuple(float((pts - starts[0]) * base) for pts in starts), bits_per_second(lines))

@@ -1,0 +1,28 @@
+"""Puts a sentence above FFmpeg's log: what its commonest failures mean."""
+
+import re
+from typing import Final
+
+from tinyvmaf.errors import FFmpegError
+
+# The first that FFmpeg's log matches is the cause.
+_SENTENCES: Final[tuple[tuple[str, str], ...]] = (
+    (
+        r"[Ww]hitelist",
+        "it is a playlist, a picture or another kind that is not opened; only files with their own frames",
+    ),
+    (r"moov atom not found", "it is cut short: its index (moov) is missing"),
+    (r"no decoder found for|Decoder .* not found", "this FFmpeg has no decoder for it"),
+    (r"No space left on device", "no space is left on the disk"),
+    (r"Cannot allocate memory", "there is not enough memory to decode it"),
+    (r"partial file|[Tt]runcat|End of file", "it is cut short"),
+    (r"Invalid data found|rror submitting packet|rror while decoding", "it is damaged, or not a video"),
+)
+
+
+def sentence(error: FFmpegError, what: str) -> str:
+    """`what` failed, what FFmpeg's failure means if that is known, then FFmpeg's own words."""
+    for pattern, text in _SENTENCES:
+        if re.search(pattern, error.stderr):
+            return f"{what}: {text}; {error.message}"
+    return f"{what}: {error.message}"

@@ -1,0 +1,44 @@
+"""Whether two videos show frame n at the same time."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyvmaf.vmaf.media.video import Video
+
+# Two constant rates may differ by a film's usual changes of speed: 23.976 to 24, 24 to 25.
+_SPEED_CHANGE: Final = 0.05
+_CONSTANT: Final = 0.002  # seconds: Matroska rounds to milliseconds
+
+
+def clock_warning(reference: Video, distorted: Video) -> str:
+    """Why frame n of one may not be frame n of the other, by their timestamps; empty if they agree."""
+    ref, dis = (np.array(video.timing.times) for video in (reference, distorted))
+    if len(ref) != len(dis) or len(ref) < 2:
+        return ""
+    lengths = ref[-1], dis[-1]
+    if min(lengths) <= 0:
+        return ""
+    speed = float(lengths[1] / lengths[0])
+    gap = float(ref[-1]) / (len(ref) - 1)
+    if all(_constant(times) for times in (ref, dis)):
+        if abs(speed - 1.0) <= _SPEED_CHANGE:
+            return ""
+        rates = [(len(times) - 1) / float(times[-1]) for times in (ref, dis)]
+        return (
+            f"frame rates differ: {rates[0]:.3f} against {rates[1]:.3f} frames per second; frame n is compared with n"
+        )
+    off = np.abs(ref - dis)
+    frame = int(np.argmax(off > gap / 2))
+    if off.max() <= gap / 2:
+        return ""
+    return (
+        f"timestamps differ: frame {frame} is shown at {ref[frame]:.3f} s in the reference, at {dis[frame]:.3f} s in "
+        f"{distorted.path}; frame n is compared with n (--sync pts compares what is shown at the same time)"
+    )
+
+
+def _constant(times: NDArray[np.float64]) -> bool:
+    steps = np.diff(times)
+    return bool(np.abs(steps - steps.mean()).max() <= _CONSTANT)
