@@ -16,13 +16,14 @@ from tinyvmaf.vmaf.media import (
     OpenedPair,
     PairOptions,
     Video,
+    culprit,
     damage,
     decoded_frames,
     open_pair,
     require_unchanged,
     seen,
 )
-from tinyvmaf.vmaf.media.symptoms import sentence
+from tinyvmaf.vmaf.media.symptoms import WAY_ON, sentence
 
 
 def score_pair(
@@ -147,7 +148,9 @@ def _run(
         stderr = run(ffmpeg, arguments, cwd=folder, timeout=timeout, on_frame=on_frame, stop_at_errors=not allow_errors)
     except FFmpegError as error:
         require_unchanged(error.stderr, pairs)
-        raised = FFmpegError(sentence(error, "FFmpeg could not score the pair"), hint=error.hint)
+        path = culprit(error.stderr, pairs)
+        what = "FFmpeg could not score the pair" if path is None else f"{path}: FFmpeg cannot read it"
+        raised = FFmpegError(sentence(error, what), hint=error.hint if path is None else WAY_ON)
         raised.stderr = error.stderr
         raise raised from error
     require_unchanged(stderr, pairs)
@@ -165,7 +168,7 @@ def _complaints(stderr: str, inputs: Sequence[Video], *, allow_errors: bool) -> 
         shown = "".join(f"\n    {line}" for line in lines)
         raise MediaError(
             f"{' or '.join(dict.fromkeys(str(video.path) for video in inputs))}: FFmpeg finds errors in it:{shown}",
-            hint="--allow-errors scores what can be decoded, and lists them",
+            hint=WAY_ON,
         )
     return tuple(f"FFmpeg finds an error in an input: {line}" for line in lines)
 

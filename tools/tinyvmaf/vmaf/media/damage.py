@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from tinyvmaf.errors import MediaError
@@ -13,12 +14,17 @@ _INPUT: Final = re.compile(
     r"input from stream (\d+):\d+ @ \S+\] \[verbose\] (w:\d+ h:\d+ pixfmt:\S+) .*?(csp:\S+ range:\S+)"
 )
 _SHOWN: Final = 10
-# Of a demuxer, a decoder or a parser; libvmaf and the muxer have marks of their own.
+# A decoder that hides errors says so at level `info`; only with one thread does it count them as errors as well.
 _DAMAGE: Final = re.compile(
-    r"^\[[^\]]*\] \[(?:error|fatal)\] .*|^.*\[warning\] .*(?:[Cc]orrupt|conceal|[Tt]runcat|[Ii]nvalid|[Mm]issing).*$",
+    r"^((?:\[[^\]]*\] )+)\[(?:error|fatal)\] (.*)|"
+    r"^((?:\[[^\]]*\] )+)\[(?:info|warning)\] ((?:concealing \d+ DC|[Pp]acket corrupt|corrupt (?:decoded|input)).*)",
     re.MULTILINE,
 )
-_HARMLESS: Final = re.compile(r"libvmaf|Parsed_|out#|vost#|non monoton|timescale not set")
+# Of filters, encoders and muxers; and what decoders say of frames before the first key frame, which are not shown.
+_HARMLESS: Final = re.compile(
+    r"Parsed_|libvmaf|\[(?:out|vost|fc|vf)#|non-existing [PS]PS|decode_slice_header error|no frame!|"
+    r"[PS]PS id out of range|Invalid frame dimensions 0x0"
+)
 
 
 def require_unchanged(stderr: str, pairs: Sequence[OpenedPair]) -> None:
@@ -39,8 +45,7 @@ def require_unchanged(stderr: str, pairs: Sequence[OpenedPair]) -> None:
     for number, form, colour in _INPUT.findall(stderr):
         now = f"{form} {colour}"
         if first.setdefault(number, now) != now:
-            video = [*(pair.distorted for pair in pairs), pairs[0].reference][int(number)]
-            raise _changed(str(video.path), f"from {first[number]} to {now}")
+            raise _changed(str(_inputs(pairs)[int(number)]), f"from {first[number]} to {now}")
     raise _changed(f"{pairs[0].reference.path} or {pairs[0].distorted.path}", f"to {changed[1]}")
 
 
@@ -51,7 +56,25 @@ def _changed(path: str, how: str) -> MediaError:
     )
 
 
+def culprit(stderr: str, pairs: Sequence[OpenedPair]) -> Path | None:
+    """The input whose demuxer or decoder failed first; None: another part of FFmpeg failed.
+
+    Args:
+        pairs: as in `require_unchanged`.
+    """
+    failed = re.search(r"^\[(?:in|vist)#(\d+)[^\n]*\[(?:error|fatal)\]", stderr, flags=re.MULTILINE)
+    return None if failed is None else _inputs(pairs)[int(failed[1])]
+
+
+def _inputs(pairs: Sequence[OpenedPair]) -> list[Path]:
+    return [*(pair.distorted.path for pair in pairs), pairs[0].reference.path]
+
+
 def damage(stderr: str) -> list[str]:
     """What FFmpeg's demuxers and decoders complain of, at most ten lines."""
-    lines = [line.strip() for line in _DAMAGE.findall(stderr) if not _HARMLESS.search(line)]
+    lines = []
+    for who, error, other_who, other in _DAMAGE.findall(stderr):
+        line = f"{re.sub(r' @ 0x[0-9a-f]+', '', who or other_who)}{error or other}"
+        if not _HARMLESS.search(line):
+            lines.append(line.strip())
     return list(dict.fromkeys(lines))[:_SHOWN]

@@ -19,8 +19,8 @@ from tinyvmaf.vmaf.media.options import PairOptions, Reading
 from tinyvmaf.vmaf.media.probe import PROBE_TIMEOUT_S, probe
 from tinyvmaf.vmaf.media.ranges import RANGES
 from tinyvmaf.vmaf.media.samples import levels, opaque
-from tinyvmaf.vmaf.media.symptoms import sentence
-from tinyvmaf.vmaf.media.video import WHITELIST, Video
+from tinyvmaf.vmaf.media.symptoms import WAY_ON, sentence
+from tinyvmaf.vmaf.media.video import STRICT, WHITELIST, Video
 from tinyvmaf.vmaf.media.y4m import MAGIC, open_y4m
 
 RAW_SUFFIXES: Final = (".yuv", ".raw")
@@ -32,13 +32,19 @@ def is_raw(path: Path) -> bool:
 
 
 def open_video(
-    path: Path, ffmpeg: FFmpeg, *, raw_geometry: Geometry | None = None, reading: Reading | None = None
+    path: Path,
+    ffmpeg: FFmpeg,
+    *,
+    raw_geometry: Geometry | None = None,
+    reading: Reading | None = None,
+    allow_errors: bool = False,
 ) -> Video:
     """Read the geometry, the colour and the number of frames of a video file.
 
     Args:
         raw_geometry: geometry of raw yuv, which has no header; ignored for other kinds.
         reading: what the caller says of the file; its geometry is used if `raw_geometry` is None.
+        allow_errors: read on where the file is damaged.
 
     Raises:
         MediaError: missing, empty, not a file, not a whole number of frames, damaged, of unknown format, without
@@ -56,17 +62,19 @@ def open_video(
         raise MediaError(f"{path}: no permission to read it")
     if size == 0:
         raise MediaError(f"{path}: the file is empty")
-    return _with_range(_opened(path, size, ffmpeg, raw_geometry, reading), reading)
+    return _with_range(_opened(path, size, ffmpeg, raw_geometry, reading, allow_errors), reading)
 
 
-def _opened(path: Path, size: int, ffmpeg: FFmpeg, raw_geometry: Geometry | None, reading: Reading) -> Video:
+def _opened(
+    path: Path, size: int, ffmpeg: FFmpeg, raw_geometry: Geometry | None, reading: Reading, allow_errors: bool
+) -> Video:
     if is_raw(path):
         return _open_raw(path, size, raw_geometry or reading.raw_geometry())
     with path.open("rb") as file:
         if path.suffix.lower() == ".y4m" or file.read(len(MAGIC)) == MAGIC:
             file.seek(0)
             return open_y4m(path, file, size)
-    return _open_container(path, ffmpeg, reading)
+    return _open_container(path, ffmpeg, reading, allow_errors)
 
 
 def _with_range(video: Video, reading: Reading) -> Video:
@@ -86,8 +94,10 @@ def _open_raw(path: Path, size: int, geometry: Geometry | None) -> Video:
     return Video(path, "raw", geometry, frames, exact=True)
 
 
-def _open_container(path: Path, ffmpeg: FFmpeg, reading: Reading) -> Video:
-    found = probe(path, ffmpeg, (*WHITELIST, "-err_detect", "explode"), reading.stream)
+def _open_container(path: Path, ffmpeg: FFmpeg, reading: Reading, allow_errors: bool) -> Video:
+    found = probe(
+        path, ffmpeg, WHITELIST if allow_errors else (*WHITELIST, *STRICT), reading.stream, strict=not allow_errors
+    )
     pix_fmt = frame_format(found.coded)
     if pix_fmt is None:
         raise MediaError(f"{path}: unknown pixel format {found.coded!r}", hint=_convert(path))
@@ -137,7 +147,7 @@ def _convert(path: Path) -> str:
     return f"convert it without loss: ffmpeg -i {path} -pix_fmt yuv420p -c:v ffv1 converted.mkv"
 
 
-def count_by_decoding(video: Video, ffmpeg: FFmpeg) -> Video:
+def count_by_decoding(video: Video, ffmpeg: FFmpeg, *, allow_errors: bool = False) -> Video:
     """The same video with the exact number of frames; a container is decoded for it.
 
     Raises:
@@ -145,13 +155,13 @@ def count_by_decoding(video: Video, ffmpeg: FFmpeg) -> Video:
     """
     if video.exact:
         return video
-    arguments = [*video.input_arguments(), "-map", f"0:{video.stream}", "-f", "null", "-"]
+    arguments = [*video.input_arguments(allow_errors=allow_errors), "-map", f"0:{video.stream}", "-f", "null", "-"]
     with tempfile.TemporaryDirectory(prefix="tinyvmaf-") as folder:
         try:
-            stderr = run(ffmpeg, arguments, cwd=Path(folder), timeout=PROBE_TIMEOUT_S)
+            stderr = run(ffmpeg, arguments, cwd=Path(folder), timeout=PROBE_TIMEOUT_S, stop_at_errors=not allow_errors)
         except FFmpegError as error:
-            raise MediaError(f"{video.path}: {sentence(error, 'FFmpeg cannot read it')}") from error
-    (frames,) = decoded_frames(stderr, [video])
+            raise MediaError(f"{video.path}: {sentence(error, 'FFmpeg cannot read it')}", hint=WAY_ON) from error
+    (frames,) = decoded_frames(stderr, [video], allow_errors=allow_errors)
     return replace(video, frames=frames, exact=True)
 
 
@@ -169,7 +179,7 @@ def decoded_frames(stderr: str, inputs: list[Video], *, allow_errors: bool = Fal
         if summary is None:
             raise MediaError(f"{video.path}: FFmpeg does not say how many frames it decoded")
         if int(summary[2]) and not allow_errors:
-            raise MediaError(f"{video.path}: {summary[2]} decoding errors: the file is damaged")
+            raise MediaError(f"{video.path}: {summary[2]} decoding errors: the file is damaged", hint=WAY_ON)
         counts.append(int(summary[1]))
     return counts
 
@@ -181,9 +191,10 @@ def open_pair(reference: Path, distorted: Path, options: PairOptions, ffmpeg: FF
         MediaError: one cannot be read.
         NotComparableError: they must not be compared.
     """
-    ref = open_video(reference, ffmpeg, reading=options.reference)
-    dis = open_video(distorted, ffmpeg, reading=options.distorted)
+    errors = options.allow_errors
+    ref = open_video(reference, ffmpeg, reading=options.reference, allow_errors=errors)
+    dis = open_video(distorted, ffmpeg, reading=options.distorted, allow_errors=errors)
     if options.sync == "frames" and ref.frames != dis.frames and not (ref.exact and dis.exact):
         # Packets are not always frames: count the frames before refusing the pair.
-        ref, dis = count_by_decoding(ref, ffmpeg), count_by_decoding(dis, ffmpeg)
+        ref, dis = (count_by_decoding(video, ffmpeg, allow_errors=errors) for video in (ref, dis))
     return pair_of(ref, dis, options)

@@ -12,7 +12,7 @@ from tinyvmaf.vmaf.ffmpeg import FFmpeg, file_url, run
 from tinyvmaf.vmaf.media.bitrate import bits_per_second
 from tinyvmaf.vmaf.media.colour import Colour, colour_of
 from tinyvmaf.vmaf.media.streams import Stream, chosen, listed
-from tinyvmaf.vmaf.media.symptoms import sentence
+from tinyvmaf.vmaf.media.symptoms import WAY_ON, sentence
 from tinyvmaf.vmaf.media.video import Timing
 
 PROBE_TIMEOUT_S: Final = 600.0
@@ -21,7 +21,9 @@ _SHOWN = re.compile(r"\] n: *0 .* fmt:(\S+) cl:(\S+) .* s:(\d+)x(\d+)")
 _CODED = re.compile(r"input from stream \S+ @ \S+\] \[verbose\] w:\d+ h:\d+ pixfmt:(\S+) tb:\S+ fr:(\d+)/(\d+)")
 _TAGS = re.compile(r"color_range:(\S+) color_space:(\S+) color_primaries:(\S+) color_trc:(\S+)")
 _TURNED = re.compile(r"\[transpose @ \S+\] \[verbose\] w:\d+ h:\d+ dir:(\d)")
-_VP8_ALWAYS = "bt470bg"  # what FFmpeg's VP8 decoder says of every file
+# What these decoders say of every file whose encoder was not told a matrix.
+_ALWAYS: Final = "bt470bg"
+_SAY_ALWAYS: Final = ("vp8", "utvideo")
 
 
 @dataclass(frozen=True)
@@ -47,22 +49,23 @@ class Probed:
     timing: Timing
 
 
-def probe(path: Path, ffmpeg: FFmpeg, options: tuple[str, ...], asked: int | None) -> Probed:
+def probe(path: Path, ffmpeg: FFmpeg, options: tuple[str, ...], asked: int | None, *, strict: bool) -> Probed:
     """Decode the first frame of a file's video, and read its packets without decoding them.
 
     Args:
         options: FFmpeg options that open the file.
         asked: index of the stream; None: the one that a player takes.
+        strict: whether an error in the file ends it.
 
     Raises:
         MediaError: FFmpeg cannot read it, or it has no video.
     """
     wanted = "0:V:0" if asked is None else f"0:{asked}"
-    stderr, packets = _look(path, ffmpeg, options, wanted, asked)
+    stderr, packets = _look(path, ffmpeg, options, wanted, strict)
     streams = listed(stderr)
     stream, choice = chosen(path, streams, asked)
     if asked is None and stream != next(one for one in streams if one.film):
-        stderr, packets = _look(path, ffmpeg, options, f"0:{stream.index}", stream.index)
+        stderr, packets = _look(path, ffmpeg, options, f"0:{stream.index}", strict)
     shown, coded, tags = _SHOWN.search(stderr), _CODED.search(stderr), _TAGS.search(stderr)
     if shown is None or coded is None or tags is None:
         raise MediaError(f"{path}: FFmpeg decodes no frame of stream {stream.index}", hint="is the file cut short?")
@@ -70,7 +73,7 @@ def probe(path: Path, ffmpeg: FFmpeg, options: tuple[str, ...], asked: int | Non
     about = re.search(r"\((tv|pc)[,)]", stream.about)
     container_range = None if about is None else about[1] == "pc"
     frame_range = {"pc": True, "tv": False}.get(levels, True if "yuvj" in coded[1] else None)
-    if stream.about.startswith("vp8") and matrix == _VP8_ALWAYS:
+    if matrix == _ALWAYS and stream.about.startswith(_SAY_ALWAYS):
         matrix = next(iter(re.findall(r"\((?:tv|pc), (bt\w+|smpte\w+)[,/)]", stream.about)), "unknown")
     turned = _TURNED.search(stderr)
     converted = turned is not None and "auto-inserting filter" in stderr
@@ -91,21 +94,22 @@ def probe(path: Path, ffmpeg: FFmpeg, options: tuple[str, ...], asked: int | Non
     )
 
 
-def _look(
-    path: Path, ffmpeg: FFmpeg, options: tuple[str, ...], wanted: str, asked: int | None
-) -> tuple[str, list[str]]:
+def _look(path: Path, ffmpeg: FFmpeg, options: tuple[str, ...], wanted: str, strict: bool) -> tuple[str, list[str]]:
     """FFmpeg's stderr, and the lines of its packet list."""
     arguments = [*options, "-export_side_data", "film_grain", "-i", file_url(path)]
     arguments += ["-map", wanted, "-vf", "showinfo", "-frames:v", "1", "-f", "null", "-"]
     arguments += ["-map", wanted, "-c", "copy", "-f", "framecrc", _PACKETS]
     with tempfile.TemporaryDirectory(prefix="tinyvmaf-") as folder:
         try:
-            stderr = run(ffmpeg, arguments, cwd=Path(folder), timeout=PROBE_TIMEOUT_S)
+            stderr = run(ffmpeg, arguments, cwd=Path(folder), timeout=PROBE_TIMEOUT_S, stop_at_errors=strict)
             return stderr, Path(folder, _PACKETS).read_text(errors="replace").splitlines()
         except FFmpegError as error:
             if "matches no streams" in error.stderr:
+                asked = None if wanted == "0:V:0" else int(wanted[2:])
                 chosen(path, listed(error.stderr), asked)
-            raise MediaError(f"{path}: {sentence(error, 'FFmpeg cannot read it')}") from error
+            raise MediaError(
+                f"{path}: {sentence(error, 'FFmpeg cannot read it')}", hint=WAY_ON if strict else None
+            ) from error
 
 
 def _read_packets(lines: list[str], fps: Fraction) -> tuple[int, Timing]:

@@ -20,6 +20,9 @@ _SENTENCES: Final[tuple[tuple[str, str], ...]] = (
 )
 
 
+WAY_ON: Final = "--allow-errors scores what can be decoded of a damaged file, and lists the errors"
+
+
 def sentence(error: FFmpegError, what: str) -> str:
     """`what` failed, what FFmpeg's failure means if that is known, then FFmpeg's own words."""
     for pattern, text in _SENTENCES:

@@ -15,8 +15,10 @@ _DEMUXERS: Final = (
     *("asf", "av1", "avi", "dv", "flv", "h264", "hevc", "ivf", "m4v", "matroska", "mov", "mpeg", "mpegts", "mpegvideo"),
     *("mxf", "nut", "obu", "ogg", "vvc", "yuv4mpegpipe"),
 )
-# Open this file only, and fail where a decoder would conceal an error.
+# Open this file only.
 WHITELIST: Final = ("-protocol_whitelist", "file", "-format_whitelist", ",".join(_DEMUXERS))
+# Check what can be checked, and fail where a decoder would conceal an error.
+STRICT: Final = ("-err_detect", "crccheck+bitstream+buffer+explode")
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class Video:
         """FFmpeg arguments that open this file, and no other, as an input."""
         arguments: list[str] = list(self.input_options)
         if self.kind == "container":
-            arguments += WHITELIST if allow_errors else (*WHITELIST, "-err_detect", "explode")
+            arguments += WHITELIST if allow_errors else (*WHITELIST, *STRICT)
             arguments += ["-noautorotate"] if self.turn else []
         elif self.kind == "raw":
             g = self.geometry
