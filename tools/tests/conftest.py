@@ -6,6 +6,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -14,6 +15,9 @@ from hypothesis import settings
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, find_ffmpeg
 
 from .fixture_types import Clip, Encode
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 SIZE, WIDTH, HEIGHT = "128x96", 128, 96
 # How long a case takes says how busy the machine is: under coverage, one took twice Hypothesis' deadline.
@@ -82,6 +86,15 @@ def encode(ffmpeg: FFmpeg, tmp_path: Path) -> Encode:
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def browser() -> "Iterator[Browser]":
+    """A real browser, started once."""
+    from .browser import started  # imported here: slow
+
+    with started() as one:
+        yield one
 
 
 @pytest.fixture(scope="session")

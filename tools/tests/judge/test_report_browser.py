@@ -1,70 +1,16 @@
-"""The page in a real browser: no request, no error, and it fits a phone, a desktop and paper.
+"""The page in a real browser: no request, no error, and it fits a phone, a desktop and paper."""
 
-Chromium is not installed by pip: `$TINYVMAF_CHROMIUM`, or one that is on the PATH.
-"""
-
-import io
-import os
 import re
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
-from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from tinyvmaf.judge.report import PAGE_FILE, write
 
+from ..browser import CROWDED, DESKTOP, PHONE, TOO_WIDE, WIDTHS, colours, opened
 from .report_samples import HOSTILE, MODELS, hostile, of_nothing, sample
-
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
-PHONE, DESKTOP = (360, 800), (1280, 900)
-
-# Texts of a chart that overlap, or that leave the chart, by more than a pixel.
-CROWDED = """() => [...document.querySelectorAll('svg.chart')].flatMap(chart => {
-  const whole = chart.getBoundingClientRect();
-  const texts = [...chart.querySelectorAll('text')].map(t => [t.textContent, t.getBoundingClientRect()]);
-  const found = [];
-  texts.forEach(([text, a], i) => {
-    if (a.left < whole.left - 1 || a.right > whole.right + 1) found.push(text + ' sticks out of ' + chart.ariaLabel);
-    texts.slice(i + 1).forEach(([other, b]) => {
-      const across = Math.min(a.right, b.right) - Math.max(a.left, b.left);
-      const down = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
-      if (across > 1 && down > 3) found.push(text + ' on ' + other + ' in ' + chart.ariaLabel);
-    });
-  });
-  return found;
-})"""
-WIDTHS = "() => [document.scrollingElement.scrollWidth, innerWidth]"
-# Elements that are wider than the page and in no box that scrolls.
-TOO_WIDE = """() => [...document.querySelectorAll('main *')].filter(e => !e.closest('.wide, pre, svg, nav') &&
-  e.getBoundingClientRect().right > innerWidth + 1).map(e => e.tagName + '.' + e.className)"""
-
-
-def find_chromium() -> str | None:
-    """The browser to use, if there is one."""
-    named = os.environ.get("TINYVMAF_CHROMIUM")
-    return named or next((path for name in NAMES if (path := shutil.which(name))), None)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = find_chromium()
-    if path is None:
-        why = f"no Chromium: install one (apt install chromium) or set TINYVMAF_CHROMIUM; looked for {', '.join(NAMES)}"
-        if os.environ.get("TINYVMAF_REQUIRE_CHROMIUM"):
-            pytest.fail(why)
-        pytest.skip(why)
-    # Its sandbox refuses to be started by root, as in containers.
-    root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=[*root, "--disable-dev-shm-usage"])
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")
@@ -78,31 +24,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@contextmanager
-def opened(browser: Browser, path: Path, size: tuple[int, int], **how: Any) -> Iterator[Page]:
-    """A page, opened from its file; it must log nothing and request nothing else."""
-    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, **how)
-    page = context.new_page()
-    errors: list[str] = []
-    requested: list[str] = []
-    page.on("console", lambda message: errors.append(f"{message.type}: {message.text}"))
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("dialog", lambda dialog: errors.append(f"dialog: {dialog.message}"))
-    page.on("request", lambda request: requested.append(request.url))
-    address = (path / PAGE_FILE).as_uri()
-    page.goto(address)
-    yield page
-    context.close()
-    assert errors == []
-    assert requested == [address]
-
-
-def colours(picture: bytes) -> int:
-    """How many different colours a screenshot has."""
-    found = Image.open(io.BytesIO(picture)).convert("RGB").getcolors(1 << 24)
-    return len(found or ())
-
-
 def background(page: Page) -> list[int]:
     """Red, green and blue of the page's ground."""
     colour: str = page.evaluate("() => getComputedStyle(document.body).backgroundColor")
@@ -111,7 +32,7 @@ def background(page: Page) -> list[int]:
 
 @pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
 def test_it_fits_and_no_texts_of_a_chart_overlap(browser: Browser, folder: Path, size: tuple[int, int]) -> None:
-    with opened(browser, folder / "failing", size) as page:
+    with opened(browser, folder / "failing" / PAGE_FILE, size) as page:
         width, inner = page.evaluate(WIDTHS)
         assert width <= inner == size[0]
         assert page.evaluate(TOO_WIDE) == []
@@ -132,7 +53,7 @@ def test_it_fits_and_no_texts_of_a_chart_overlap(browser: Browser, folder: Path,
 
 
 def test_in_dark_mode_the_ground_is_dark_and_text_is_light(browser: Browser, folder: Path) -> None:
-    with opened(browser, folder / "failing", DESKTOP, color_scheme="dark") as page:
+    with opened(browser, folder / "failing" / PAGE_FILE, DESKTOP, color_scheme="dark") as page:
         assert max(background(page)) < 40
         fill = page.locator("svg.chart text").first.evaluate("e => getComputedStyle(e).fill")
         assert min(int(part) for part in re.findall(r"\d+", fill)[:3]) > 120
@@ -140,7 +61,7 @@ def test_in_dark_mode_the_ground_is_dark_and_text_is_light(browser: Browser, fol
 
 
 def test_paper_is_white_and_shows_what_is_closed(browser: Browser, folder: Path) -> None:
-    with opened(browser, folder / "failing", (720, 1000), color_scheme="dark") as page:
+    with opened(browser, folder / "failing" / PAGE_FILE, (720, 1000), color_scheme="dark") as page:
         hidden = (
             "() => [...document.querySelectorAll('.quiet > .inside, .suite > .inside')].filter(e => !e.offsetHeight)"
         )
@@ -160,7 +81,7 @@ def test_paper_is_white_and_shows_what_is_closed(browser: Browser, folder: Path)
 
 
 def test_keyboard_and_contents_lead_to_the_models(browser: Browser, folder: Path) -> None:
-    with opened(browser, folder / "failing", DESKTOP) as page:
+    with opened(browser, folder / "failing" / PAGE_FILE, DESKTOP) as page:
         page.keyboard.press("Tab")
         assert page.evaluate("() => document.activeElement.textContent") == "Skip to the models"
         page.get_by_role("navigation").get_by_role("link", name=MODELS[1]).evaluate("e => e.click()")
@@ -172,7 +93,7 @@ def test_keyboard_and_contents_lead_to_the_models(browser: Browser, folder: Path
 
 @pytest.mark.parametrize("name", ["passing", "nothing", "hostile"])
 def test_every_kind_of_report_fits_a_phone(browser: Browser, folder: Path, name: str) -> None:
-    with opened(browser, folder / name, PHONE) as page:
+    with opened(browser, folder / name / PAGE_FILE, PHONE) as page:
         width, inner = page.evaluate(WIDTHS)
         assert width <= inner == PHONE[0]
         assert page.evaluate(TOO_WIDE) == []

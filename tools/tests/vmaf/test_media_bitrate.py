@@ -8,12 +8,12 @@ import pytest
 
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.media import both, open_video
-from tinyvmaf.vmaf.media.bitrate import video_bitrate
 
 from ..fixture_types import Clip, Encode
 
 FRAMES, RATE = 10, 30
 X264 = ("-c:v", "libx264")
+RAW = ("-c:v", "rawvideo")
 HIDDEN = ("-lag-in-frames", "8", "-auto-alt-ref", "1", "-b:v", "200k")  # with packets that show no frame
 
 
@@ -41,17 +41,17 @@ def stream_bytes(path: Path, ffmpeg: FFmpeg) -> int:
 def test_it_is_bytes_over_time(name: str, options: tuple[str, ...], encode: Encode, ffmpeg: FFmpeg) -> None:
     path = encode(name, *options, frames=FRAMES)
     expected = 8 * stream_bytes(path, ffmpeg) / (FRAMES / RATE)
-    assert video_bitrate(open_video(path, ffmpeg), ffmpeg) == pytest.approx(expected, rel=2e-3)  # ticks of 1 ms
+    assert open_video(path, ffmpeg).timing.bitrate == pytest.approx(expected, rel=2e-3)  # ticks of 1 ms
 
 
 def test_a_clip_of_one_frame_has_the_time_that_its_packet_says(encode: Encode, ffmpeg: FFmpeg) -> None:
     path = encode("one.mp4", *X264, frames=1)
     expected = 8 * stream_bytes(path, ffmpeg) * RATE
-    assert video_bitrate(open_video(path, ffmpeg), ffmpeg) == pytest.approx(expected)
+    assert open_video(path, ffmpeg).timing.bitrate == pytest.approx(expected)
 
 
 def test_what_has_no_times_or_is_not_encoded_has_no_bitrate(clip: Clip, encode: Encode, ffmpeg: FFmpeg) -> None:
     """FFmpeg would assume a frame rate for an elementary stream."""
     raw = both(size="128x96", pix_fmt="yuv420p").reference.raw_geometry()
-    videos = [open_video(encode(name, *how), ffmpeg) for name, how in (("a.h264", X264), ("a.y4m", ()))]
-    assert [video_bitrate(one, ffmpeg) for one in (*videos, open_video(clip(), ffmpeg, raw_geometry=raw))] == [None] * 3
+    videos = [open_video(encode(name, *how), ffmpeg) for name, how in (("a.h264", X264), ("a.y4m", ()), ("a.nut", RAW))]
+    assert [one.timing.bitrate for one in (*videos, open_video(clip(), ffmpeg, raw_geometry=raw))] == [None] * 4

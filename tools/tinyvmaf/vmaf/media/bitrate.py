@@ -1,42 +1,10 @@
 """The bitrate of a video stream, from its packets."""
 
 import re
-import tempfile
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from pathlib import Path
 
-from tinyvmaf.errors import FFmpegError, MediaError
-from tinyvmaf.vmaf.ffmpeg import FFmpeg, run
-from tinyvmaf.vmaf.media.video import Video
-
-_LIST = "packets.txt"
-_TIMEOUT_S = 600.0
 _NO_TIME = -(1 << 63)
-
-
-def video_bitrate(video: Video, ffmpeg: FFmpeg) -> float | None:
-    """Bits per second of the stream that is scored: the bytes of its packets over the time for which they are shown.
-
-    Container, sound and other streams do not count. Nothing is decoded.
-
-    Returns:
-        None for raw and y4m, which are not encoded, and for a stream without timestamps.
-
-    Raises:
-        MediaError: FFmpeg cannot read the file.
-    """
-    if video.kind != "container":
-        return None
-    with tempfile.TemporaryDirectory(prefix="tinyvmaf-") as folder:
-        # framecrc lists each packet with its times and its size; -copyinkf: also those before the first key frame.
-        listed = ["-map", "0:v:0", "-c", "copy", "-copyinkf", "-f", "framecrc", _LIST]
-        try:
-            run(ffmpeg, [*video.input_arguments(), *listed], cwd=Path(folder), timeout=_TIMEOUT_S)
-        except FFmpegError as error:
-            raise MediaError(f"{video.path}: FFmpeg cannot read its packets: {error.message}") from error
-        with Path(folder, _LIST).open(encoding="ascii", errors="replace") as lines:
-            return bits_per_second(lines)
 
 
 def bits_per_second(lines: Iterable[str]) -> float | None:

@@ -2,7 +2,7 @@
 
 import re
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Final
@@ -78,6 +78,8 @@ def probe(path: Path, ffmpeg: FFmpeg, options: tuple[str, ...], asked: int | Non
     turned = _TURNED.search(stderr)
     converted = turned is not None and "auto-inserting filter" in stderr
     count, timing = _read_packets(packets, Fraction(int(coded[2]), max(int(coded[3]), 1)))
+    if stream.about.startswith("rawvideo"):  # what was decoded before has lost the bitrate of its encode
+        timing = replace(timing, bitrate=None)
     return Probed(
         stream,
         choice,

@@ -96,9 +96,8 @@ def open_y4m(path: Path, file: BinaryIO, size: int) -> Video:
         raise MediaError(f"{path}: no frames")
     timing = Timing(header.fps)
     if header.fps is not None:
-        timing = Timing(
-            header.fps, tuple(float(n / header.fps) for n in range(frames)), size * 8 * float(header.fps) / frames
-        )
+        # No bitrate: what was decoded has lost that of its encode.
+        timing = Timing(header.fps, tuple(float(n / header.fps) for n in range(frames)))
     return Video(
         path, "y4m", geometry, frames, exact=True, full_range=header.full_range, colour=header.colour, timing=timing
     )

@@ -1,0 +1,123 @@
+"""The charts of scores as an SVG or PNG file."""
+
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from tinyvmaf.measure.charts import INK, file_figure, file_style, matplotlib, save
+from tinyvmaf.measure.charts.words import line, number
+from tinyvmaf.measure.score_page import drawing
+from tinyvmaf.measure.score_page.blocks import SUMMARY, Block, ShownCurve
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes  # type: ignore[import-not-found, unused-ignore]
+
+_WIDTH: Final = 10.0
+"""Inches."""
+_TIME, _HALF, _ROW, _HEAD = 2.6, 2.4, 0.17, 0.5
+"""Heights, in inches: the chart over time, the two below it, a row of the table, a title."""
+_COLUMNS: Final = 1000
+_LETTERS: Final = 46
+
+
+def write_figure(path: Path, blocks: Sequence[Block]) -> None:
+    """Draw blocks one below the other.
+
+    Raises:
+        TinyvmafError: the suffix is not supported, matplotlib is not installed, or the file cannot be written.
+    """
+    heights = [_height(block) for block in blocks]
+    with file_style():
+        figure = file_figure(_WIDTH, sum(heights))
+        parts = figure.subfigures(len(blocks), 1, height_ratios=heights, squeeze=False)
+        for part, block in zip(parts[:, 0], blocks, strict=True):
+            _draw(part, block)
+        save(figure, path)
+
+
+def _bd_lines(block: Block) -> list[str]:
+    anchor, rows = block.bd_rates()
+    return [f"BD-rate of {row.name} against {anchor}: {row.text} ({row.about})" for row in rows]
+
+
+def _table_height(block: Block) -> float:
+    return _ROW * (len(block.encodes) + 2) + 0.15
+
+
+def _height(block: Block) -> float:
+    return _HEAD + _TIME + _HALF + _table_height(block) + 0.18 * len(_bd_lines(block))
+
+
+def _draw(part: Any, block: Block) -> None:
+    curves, notes = block.curves(), _bd_lines(block)
+    part.suptitle(
+        f"{block.score} of {line(block.reference.name, 80)}", fontsize=10, fontweight="bold", x=0.01, ha="left"
+    )
+    places = [["time", "time"], ["histogram", "bitrate" if curves else "histogram"], ["table", "table"]]
+    axes = part.subplot_mosaic(places, height_ratios=[_TIME, _HALF, _table_height(block)])
+    for name in axes.keys() - {"table", "histogram"}:
+        axes[name].grid(axis="y", color=INK["grid"], linewidth=0.6)
+        axes[name].set_axisbelow(True)
+    drawing.over_time(axes["time"], block, _COLUMNS, _untitled)
+    axes["time"].set(xlabel=drawing.time_axis(block)[0], ylabel="score, VMAF points")
+    _histograms(axes["histogram"], block)
+    if curves:
+        _rates(axes["bitrate"], curves)
+    _table(axes["table"], block)
+    if notes:
+        part.supxlabel("\n".join(notes), fontsize=7, x=0.01, ha="left")
+
+
+def _histograms(axes: "Axes", block: Block) -> None:
+    highest = drawing.histograms(axes, block, _untitled)
+    axes.set(xlabel="score, VMAF points", ylabel="share of frames")
+    for n, (one, share) in enumerate(zip(block.encodes, highest, strict=True)):
+        text = f"{line(one.name, _LETTERS)}, to {number(share, 2)} %"
+        axes.annotate(text, (0, 0.78 - n), xycoords=axes.get_yaxis_transform(), fontsize=6.5, color=INK["mute"])
+
+
+def _rates(axes: "Axes", curves: Sequence[ShownCurve]) -> None:
+    drawing.over_bitrate(axes, curves, _untitled)
+    axes.set(xlabel="bitrate, kbit/s (logarithmic)", ylabel="mean score, VMAF points")
+    handle = matplotlib("lines").Line2D
+    lines = [
+        handle(
+            [], [], color=drawing.colour(one.colour), linestyle=drawing.line(one.colour), label=line(one.name, _LETTERS)
+        )
+        for one in curves
+    ]
+    axes.legend(handles=lines, fontsize=7, frameon=False, loc="lower right")
+
+
+def _table(axes: "Axes", block: Block) -> None:
+    """Name, colour and percentiles of each encode: the legend of all charts."""
+    axes.set_axis_off()
+    intervals = any(one.low is not None for one in block.encodes)
+    head = ["encode", *SUMMARY, *(["95 % interval"] if intervals else []), "kbit/s"]
+    rows = []
+    for one in block.encodes:
+        ends = [] if one.low is None or one.high is None else [f"{one.low.mean():.2f} to {one.high.mean():.2f}"]
+        rate = "–" if one.pair.bitrate is None else number(one.pair.bitrate / 1000)
+        name = "\n".join(textwrap.wrap(line(one.name, _LETTERS), _LETTERS))
+        rows.append([name, *(f"{value:.3f}" for value in one.summary()), *ends, rate])
+    widths = [0.3, 0.07, 0.11, *[0.07] * (len(SUMMARY) - 2), *([0.13] if intervals else []), 0.08]
+    whole = matplotlib("transforms").Bbox.from_bounds(0, 0, 1, 1)
+    shown = axes.table(
+        rows, colLabels=head, bbox=whole, edges="open", colWidths=widths, cellLoc="right", colLoc="right"
+    )
+    shown.auto_set_font_size(False)
+    shown.set_fontsize(7)
+    for (row, column), cell in shown.get_celld().items():
+        cell.PAD = 0.02
+        if row == 0:
+            cell.get_text().set_color(INK["mute"])
+        if column == 0:
+            cell.get_text().set_horizontalalignment("left")
+            if row:
+                cell.get_text().set_color(drawing.colour(block.encodes[row - 1].colour))
+                cell.get_text().set_fontweight("bold")
+
+
+def _untitled(mark: Any, titles: str | Sequence[str]) -> None:
+    """A file has no titles under the pointer."""

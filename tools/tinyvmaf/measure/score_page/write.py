@@ -1,0 +1,104 @@
+"""Writes what is shown of scored pairs into a file, by its suffix."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from markupsafe import Markup
+
+from tinyvmaf.errors import TinyvmafError
+from tinyvmaf.files import write_atomic
+from tinyvmaf.measure.charts import matplotlib
+from tinyvmaf.measure.charts.files import SUFFIXES as CHART_SUFFIXES
+from tinyvmaf.measure.score_page.blocks import Block, blocks_of
+from tinyvmaf.measure.score_page.figure import write_figure
+from tinyvmaf.measure.score_page.page import Shots, page
+from tinyvmaf.measure.scoring import ScoredPair
+from tinyvmaf.vmaf.ffmpeg import FFmpeg
+from tinyvmaf.vmaf.libvmaf.pictures import MOST_WIDE, frame_pictures
+from tinyvmaf.vmaf.media import PairOptions, open_pair
+
+SUFFIXES: Final = (".html", *CHART_SUFFIXES)
+_PIXELS: Final = 16e6
+"""Of all frames that are shown: 17 of 720p, about 8 MB."""
+
+
+def known_plot(path: Path) -> str:
+    """The suffix of a plot's file, in lower case: called before anything is scored.
+
+    Raises:
+        TinyvmafError: the suffix is not supported, or matplotlib is not installed.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise TinyvmafError(
+            f"{path}: cannot draw {path.suffix or 'a file without suffix'}",
+            hint=f"choose a name that ends in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}",
+        )
+    if not path.absolute().parent.is_dir():
+        raise TinyvmafError(f"{path}: no such folder: {path.parent}")
+    matplotlib("")
+    return suffix
+
+
+def write_plot(path: Path, pairs: Sequence[ScoredPair], *, options: Sequence[PairOptions], ffmpeg: FFmpeg) -> None:
+    """Draw scored pairs: `.html` is a page with the worst frames as pictures, `.svg` and `.png` are charts alone.
+
+    Args:
+        path: the file; written whole or not at all.
+        pairs: one or more; those of one reference are drawn together.
+        options: how each pair was read, so that its pictures are those of the frames that were scored.
+        ffmpeg: decodes the pictures.
+
+    Raises:
+        TinyvmafError: as `known_plot`, or the file cannot be written.
+    """
+    suffix = known_plot(path)
+    blocks = blocks_of(pairs)
+    if suffix != ".html":
+        write_figure(path, blocks)
+        return
+    how = {id(pair): option for pair, option in zip(pairs, options, strict=True)}
+    text = page(blocks, _shots(blocks, how, ffmpeg), _facts(pairs, ffmpeg))
+    try:
+        write_atomic(path, text)
+    except OSError as error:
+        raise TinyvmafError(
+            f"{path}: cannot be written: {error.strerror or error}", hint="choose another file with --plot"
+        ) from error
+
+
+def _shots(blocks: Sequence[Block], how: dict[int, PairOptions], ffmpeg: FFmpeg) -> list[Shots]:
+    """The worst frames of each encode by the first score of its reference; of many encodes, fewer, and the lowest."""
+    first = [block for n, block in enumerate(blocks) if block.reference not in {b.reference for b in blocks[:n]}]
+    shots, room = dict[int, Shots](), _PIXELS
+    encodes = sorted((one for block in first for one in block.encodes), key=lambda one: float(one.values.min()))
+    for left, one in zip(range(len(encodes), 0, -1), encodes, strict=True):
+        try:
+            pair = open_pair(one.pair.reference, one.pair.distorted, how[id(one.pair)], ffmpeg)
+            size = pair.form
+            pixels = size.width * size.height * min(1.0, MOST_WIDE / size.width) ** 2
+            frames = one.worst[: max(1, int(room / pixels / left))]
+            if room < pixels:
+                break
+            shots[id(one)] = Shots(one, frame_pictures(pair, frames, ffmpeg))
+            room -= pixels * len(frames)
+        except TinyvmafError as error:
+            shots[id(one)] = Shots(one, (), f"No pictures: {error.message}")
+    return [shots[id(one)] for block in first for one in block.encodes if id(one) in shots]
+
+
+def _code(text: str) -> Markup:
+    return Markup("<code>{}</code>").format(text)
+
+
+def _facts(pairs: Sequence[ScoredPair], ffmpeg: FFmpeg) -> dict[str, str]:
+    """What the scores were made with."""
+    teachers = {teacher.id: teacher for pair in pairs for teacher in pair.teachers}
+    versions = dict.fromkeys(pair.table.version for pair in pairs)
+    return {
+        "FFmpeg": ffmpeg.version,
+        "libvmaf": ", ".join(versions),
+        **{f"{teacher.id}, sha256": _code(teacher.sha256) for teacher in teachers.values()},
+        **{f"{tiny.id}, sha256": _code(tiny.sha256) for pair in pairs if (tiny := pair.tiny) is not None},
+    }
