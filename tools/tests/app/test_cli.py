@@ -1,34 +1,21 @@
 """The command line: output, errors and exit statuses."""
 
 import argparse
-import json
-import os
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from tinyvmaf.app.cli import main, parser
 from tinyvmaf.data.golden.files import natural_root
-from tinyvmaf.files import home
-from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
-from tinyvmaf.vmaf.teacher import KNOWN, load_built_in
-
-from ..fixture_types import Clip
+from tinyvmaf.vmaf.teacher import KNOWN
 
 RAW = ["--size", "128x96", "--pix-fmt", "yuv420p"]
-
-
-@pytest.fixture
-def pair(clip: Clip) -> list[str]:
-    return [str(clip("r.yuv")), str(clip("d.yuv", noise=9))]
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -121,144 +108,13 @@ def test_examples_of_the_help_are_commands_that_work(command: argparse.ArgumentP
         assert parser().parse_args(words).run
 
 
-def test_score_prints_tables(pair: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    status, out, err = run(capsys, "score", *pair, *RAW)
-    assert (status, err) == (0, "")
-    lines = out.splitlines()
-    assert lines[0].startswith("FFmpeg ")
-    assert lines[5].split() == ["frame", *CANONICAL, "vmaf_v0.6.1"]
-    assert [line.split()[0] for line in lines[6:10]] == ["0", "1", "2", "3"]
-    clip_score = float(lines[-1].split()[1])
-    frames = [float(line.split()[-1]) for line in lines[6:10]]
-    assert clip_score == pytest.approx(np.mean(frames), abs=1e-6)
-
-
-def test_json_is_libvmafs_layout(
-    pair: list[str], capsys: pytest.CaptureFixture[str], snapshot: SnapshotAssertion
-) -> None:
-    """Programs that read libvmaf's log find everything where they expect it."""
-    arguments = ["--json", "--teacher", "vmaf_v0.6.1", "--teacher", "vmaf_v0.6.1neg", "--model", "vmaf_v0.6.1_svr"]
-    status, out, _ = run(capsys, "score", *pair, *RAW, *arguments)
-    assert status == 0
-    log = json.loads(out)
-
-    def shape(value: object) -> object:
-        if isinstance(value, dict):
-            return {key: shape(entry) for key, entry in value.items()}
-        if isinstance(value, list):
-            return [shape(value[0])] if value else []
-        return type(value).__name__
-
-    assert shape(log) == snapshot
-    assert [frame["frameNum"] for frame in log["frames"]] == [0, 1, 2, 3]
-    scores = [frame["metrics"]["vmaf"] for frame in log["frames"]]
-    tiny = [frame["score"] for frame in log["tiny_model"]["frames"]]
-    np.testing.assert_allclose(tiny, scores, atol=3e-5)  # the error of its exact form: docs/exactness.md
-    assert log["pooled_metrics"]["vmaf"]["mean"] == pytest.approx(np.mean(scores), abs=1e-6)
-    assert log["teachers"]["vmaf"] == {"id": "vmaf_v0.6.1", "sha256": KNOWN["vmaf_v0.6.1"]}
-
-
-def test_frames_outside_the_domain_are_said(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """A strobe: each frame differs from both neighbours by 200 steps of luma; frame 0 has no motion and lies inside."""
-    rng = np.random.default_rng(0)
-    texture = rng.integers(0, 20, 128 * 96, dtype=np.uint8)
-    frames = b"".join((texture + 200 * (n % 2)).astype(np.uint8).tobytes() + bytes([128] * 6144) for n in range(4))
-    path = tmp_path / "strobe.yuv"
-    path.write_bytes(frames)
-    command = ["score", str(path), str(path), *RAW, "--model", "vmaf_v0.6.1_svr"]
-    status, out, err = run(capsys, *command, "--json")
-    assert status == 0
-    block = json.loads(out)["tiny_model"]
-    assert [frame["outside_domain"] > 0.0 for frame in block["frames"]] == [False, True, True, True]
-    assert block["outside_domain"]["frames"] == 3
-    furthest = max(frame["outside_domain"] for frame in block["frames"])
-    assert block["outside_domain"]["largest_distance"] == furthest == pytest.approx(170.0, abs=5.0)
-    assert block["outside_domain"]["furthest"].startswith("motion2 ")
-    warning = "tinyvmaf: warning: 3 of 4 frames are outside the domain, where nothing is promised of vmaf_v0.6.1_svr; "
-    assert warning in err
-    assert " too high\n" in err
-    status, _, err = run(capsys, *command)
-    assert status == 0
-    assert warning in err
-
-
-def test_frames_inside_the_domain_give_no_warning(pair: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    status, out, err = run(capsys, "score", *pair, *RAW, "--model", "vmaf_v0.6.1_svr", "--json")
-    assert status == 0
-    assert "warning" not in err
-    expected = {"frames": 0, "largest_distance": 0.0, "furthest": ""}
-    assert json.loads(out)["tiny_model"]["outside_domain"] == expected
-
-
-def test_json_equals_libvmafs_own_log(
-    pair: list[str], capsys: pytest.CaptureFixture[str], ffmpeg: FFmpeg, tmp_path: Path
-) -> None:
-    """Every metric and digit equals the log that a bare FFmpeg command writes."""
-    raw = ["-f", "rawvideo", "-video_size", "128x96", "-pixel_format", "yuv420p", "-i"]
-    subprocess.run(
-        [
-            ffmpeg.path,
-            "-v",
-            "error",
-            "-nostdin",
-            *raw,
-            pair[1],
-            *raw,
-            pair[0],
-            "-lavfi",
-            "libvmaf=log_path=log.json:log_fmt=json",
-            "-f",
-            "null",
-            "-",
-        ],
-        cwd=tmp_path,
-        check=True,
-        timeout=60,
-    )
-    theirs = json.loads((tmp_path / "log.json").read_text(encoding="utf-8"))
-    ours = json.loads(run(capsys, "score", *pair, *RAW, "--json")[1])
-    assert ours["version"] == theirs["version"]
-    for mine, yours in zip(ours["frames"], theirs["frames"], strict=True):
-        assert mine == yours
-    assert ours["pooled_metrics"] == theirs["pooled_metrics"]
-
-
-def test_a_bootstrap_teacher_is_evaluated_here(pair: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    status, out, _ = run(capsys, "score", *pair, *RAW, "--teacher", "vmaf_b_v0.6.3", "--json")
-    assert status == 0
-    assert 0 < json.loads(out)["pooled_metrics"]["vmaf"]["mean"] < 100
-
-
-def test_a_teacher_from_a_file(
-    pair: list[str], capsys: pytest.CaptureFixture[str], ffmpeg: FFmpeg, tmp_path: Path
-) -> None:
-    path = tmp_path / "with 'quotes'.json"
-    path.write_bytes(load_built_in(ffmpeg, "vmaf_4k_v0.6.1").json)
-    status, out, _ = run(capsys, "score", *pair, *RAW, "--teacher-json", str(path))
-    assert status == 0
-    assert "vmaf_4k_v0.6.1" in out
-
-
-def test_a_model_by_path_needs_its_sidecar(pair: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    source = home() / "model"
-    shutil.copy(source / "vmaf_v0.6.1_svr.onnx", tmp_path / "mine.onnx")
-    path = str(tmp_path / "mine.onnx")
-    status, _, err = run(capsys, "score", *pair, *RAW, "--model", path)
-    assert status == 1
-    assert "mine.onnx: no sidecar says which features the model takes" in err
-    shutil.copy(source / "vmaf_v0.6.1_svr.json", tmp_path / "mine.json")
-    status, out, _ = run(capsys, "score", *pair, *RAW, "--model", path)
-    assert status == 0
-    assert "mine" in out
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["score"], "the following arguments are required: REF, DIS"),
+        (["score"], "name a reference and what to score: REF DIS..., or --pairs FILE.csv"),
         (["score", "a.yuv", "b.yuv"], "give both --size WxH and --pix-fmt FORMAT"),
         (["score", "a.mp4", "b.mp4", "--size", "1x1"], "--size and --pix-fmt are for raw files"),
-        (["score", "a.mp4", "b.mp4", "--teacher", "vmaf"], "unknown teacher 'vmaf'; known: "),
+        (["score", "a.mp4", "b.mp4", "--teacher", "vmaf"], "unknown teacher 'vmaf'; "),
         (["score", "a.mp4", "b.mp4", "--teacher-sha256", "0"], "--teacher-sha256 needs --teacher-json FILE"),
         (["score", "a.mp4", "b.mp4", "--threads", "0"], "'0' is not a positive whole number"),
         (["score", "a.mp4", "b.mp4", "--threads", "many"], "'many' is not a positive whole number"),
@@ -272,7 +128,10 @@ def test_a_model_by_path_needs_its_sidecar(pair: list[str], capsys: pytest.Captu
         (["golden", "fetch", "--to", "x", "no.yuv"], "unknown file no.yuv; known: src01_hrc00"),
         (["scroe"], "; did you mean score?"),
         (["zzz"], "invalid choice: 'zzz' (choose from"),
-        ([], "required: COMMAND"),
+        ([], "usage: tinyvmaf [-h] [--version] COMMAND ..."),
+        (["corpus"], "print a split into training and test clips"),
+        (["bench"], "list the runs and the changes of latency"),
+        (["store"], "check every entry"),
     ],
 )
 def test_wrong_use_is_status_2(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -302,32 +161,6 @@ def test_what_cannot_be_done_is_status_1_and_prints_no_score(
     assert "Traceback" not in err
 
 
-def test_a_model_that_needs_features_of_another_teacher_says_so(
-    pair: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    assert run(capsys, "export-teacher", "vmaf_v1.0.16_3d0h", "--out", str(tmp_path))[0] == 0
-    status, _, err = run(capsys, "score", *pair, *RAW, "--model", str(tmp_path / "vmaf_v1.0.16_3d0h_svr.onnx"))
-    assert status == 1
-    assert "feature 'cambi_hrs_1080_cmxv_17_vlt_0.06' was not measured" in err
-
-
-def test_a_spoiled_registered_model_is_not_run(
-    pair: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shutil.copytree(home() / "model", tmp_path / "model")
-    shutil.copy(home() / "gates.toml", tmp_path)
-    monkeypatch.setenv("TINYVMAF_HOME", str(tmp_path))
-    assert run(capsys, "verify")[0] == 0
-    path = tmp_path / "model/vmaf_v0.6.1_svr.onnx"
-    path.write_bytes(path.read_bytes().replace(b"vmaf_v0.6.1_svr", b"vmaf_v0.6.2_svr"))
-    status, out, err = run(capsys, "score", *pair, *RAW, "--model", "vmaf_v0.6.1_svr")
-    assert (status, out) == (1, "")
-    assert "is not what was registered" in err
-    status, out, _ = run(capsys, "verify")
-    assert status == 1
-    assert "sha256 is" in out
-
-
 def test_info_says_what_is_in_use(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = run(capsys, "info")
     assert status == 0
@@ -354,14 +187,6 @@ def test_models_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
-def test_patterns_can_be_scored(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert run(capsys, "golden", "patterns", "--to", str(tmp_path))[0] == 0
-    names = [str(tmp_path / f"checkerboard_1920_1080_10_3_{shift}_0.yuv") for shift in (0, 1)]
-    status, out, _ = run(capsys, "score", *names, "--size", "1920x1080", "--pix-fmt", "yuv420p")
-    assert status == 0
-    assert out.splitlines()[-1].split()[1] == "35.068667"
-
-
 def test_fetch_keeps_right_files_and_names_wrong_ones(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     root = natural_root()
     name = "src01_hrc00_576x324.yuv420p10le.yuv"
@@ -386,16 +211,3 @@ def test_fetch_keeps_right_files_and_names_wrong_ones(capsys: pytest.CaptureFixt
     assert f"{name}: already there, verified" in out
     assert "src01_hrc00_576x324.yuv: failed" in out
     assert "No such file" in err
-
-
-def test_a_closed_pipe_is_no_crash(pair: list[str]) -> None:
-    command = subprocess.Popen(
-        [sys.executable, "-m", "tinyvmaf", "score", *pair, *RAW, "--json"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=os.environ | {"PYTHONUNBUFFERED": "1"},
-    )
-    assert command.stdout is not None
-    command.stdout.close()
-    _, err = command.communicate(timeout=60)
-    assert b"Traceback" not in err

@@ -6,10 +6,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tinyvmaf.judge.options import declare_for_feed
 from tinyvmaf.model.third_party import FeedOptions
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 Commands = Any
 """argparse's subparsers action, whose type it does not export."""
@@ -106,6 +109,14 @@ def positive_float(text: str) -> float:
     raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
 
 
+def finite_float(text: str) -> float:
+    """argparse type: a finite number."""
+    with suppress(ValueError):
+        if abs(value := float(text)) < float("inf"):
+            return value
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number")
+
+
 @contextmanager
 def progress_bar(what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
     """A progress bar on stderr, if that is a terminal; gives a function of (done, total)."""
@@ -123,6 +134,49 @@ def progress_bar(what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task(what, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+class PairsBar:
+    """A progress bar on stderr, if that is a terminal, for pairs of which several are measured at a time."""
+
+    def __init__(self, progress: "Progress | None", what: str, total: int) -> None:
+        self._progress, self._started = progress, time.perf_counter()
+        self._task = None if progress is None else progress.add_task(what, total=total, rate=0.0)
+
+    def report(self, pairs: float, frames: int) -> None:
+        """Show how many pairs are done, the running ones in part, and frames."""
+        if self._progress is not None and self._task is not None:
+            rate = frames / max(time.perf_counter() - self._started, 1e-9)
+            self._progress.update(self._task, completed=pairs, rate=rate)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Inside this block, the bar is away, so that lines can be printed."""
+        if self._progress is not None:
+            self._progress.stop()
+        yield
+        if self._progress is not None:
+            self._progress.start()
+
+
+@contextmanager
+def pairs_bar(what: str, total: int) -> Iterator[PairsBar]:
+    """A `PairsBar` of `total` pairs."""
+    if not sys.stderr.isatty():
+        yield PairsBar(None, what, total)
+        return
+    from rich.console import Console  # slow to import
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[rate]:.0f} frames/s, left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as progress:
+        yield PairsBar(progress, what, total)
 
 
 @contextmanager

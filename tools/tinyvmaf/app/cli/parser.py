@@ -3,11 +3,13 @@
 import argparse
 import difflib
 import re
+import sys
 from collections.abc import Iterable
 from typing import Final, NoReturn
 
 _UNKNOWN: Final = re.compile(r"unrecognized arguments: (.*)", re.DOTALL)
 _CHOICE: Final = re.compile(r"invalid choice: '(.*?)' \(choose from (.*)\)", re.DOTALL)
+_NO_COMMAND: Final = "the following arguments are required: COMMAND"
 _NEAR: Final = 0.6
 
 
@@ -15,7 +17,10 @@ class Parser(argparse.ArgumentParser):
     """An `ArgumentParser` whose errors end with the nearest command, option or choice."""
 
     def error(self, message: str) -> NoReturn:
-        """As the base class: prints usage and message, and exits with status 2."""
+        """As the base class: prints usage and message, and exits with status 2. Without a command, prints the help."""
+        if message == _NO_COMMAND:
+            self.print_help(sys.stderr)
+            self.exit(2)
         found = list[str]()
         if unknown := _UNKNOWN.search(message):
             options = sorted(self._options())

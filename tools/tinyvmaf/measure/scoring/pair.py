@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyvmaf.measure.scoring.teachers import teacher_scores
+from tinyvmaf.measure.scoring.teachers import pooled, teacher_scores
 from tinyvmaf.measure.scoring.tiny import TinyScores, tiny_scores
+from tinyvmaf.vmaf.features import name_of_column
 from tinyvmaf.vmaf.libvmaf import FrameTable
+from tinyvmaf.vmaf.libvmaf.extractors import columns_of
+from tinyvmaf.vmaf.pooling import Figures, PooledMetric, summarise
 from tinyvmaf.vmaf.teacher import Bagging, Teacher
 
 if TYPE_CHECKING:
@@ -33,6 +36,8 @@ class ScoredPair:
     features: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     """What is shown beside the scores, `[T]` each: the teachers' features to 12 decimals, and the columns of the
     features that were asked for. NaN where libvmaf has no value (`psnr_hvs` of equal planes)."""
+    asked: tuple[str, ...] = ()
+    """Those of `features` that were asked for by name."""
     tiny: TinyScores | None = None
     intervals: Mapping[str, Bagging] = field(default_factory=dict)
     """By teacher id, if asked for: statistics over the models of a bootstrap collection, `[T]` each."""
@@ -65,6 +70,27 @@ class ScoredPair:
             for suffix, values in zip(suffixes, bagging, strict=True)
         }
 
+    @property
+    def warnings(self) -> list[str]:
+        """Why the scores may not be what the caller wants: of the inputs, then of the tiny model."""
+        inputs = () if self.table.inputs is None else self.table.inputs.warnings
+        return [*inputs, *([] if self.tiny is None else self.tiny.warnings)]
+
+    def summary(self) -> dict[str, Figures]:
+        """The figures of each score and feature over the clip: scores first."""
+        tiny = [] if self.tiny is None else [self.tiny.id]
+        names, columns = [*self.scores, *self.interval_columns(), *tiny, *self.features], self.columns()
+        return {name: summarise(columns[name], self._pooled(name)) for name in names}
+
+    def _pooled(self, name: str) -> PooledMetric | None:
+        known = self.table.pooled.get(name)
+        whole = known is not None and None not in known.values()
+        return pooled(name, self.columns()[name], self.table) if whole else None
+
+    def worst(self, count: int) -> list[int]:
+        """The frames with the lowest scores by the first teacher, the lowest first."""
+        return [int(frame) for frame in np.argsort(self.score, kind="stable")[:count]]
+
     def time_code(self, frame: int) -> str:
         """When a frame is shown, `HH:MM:SS.mmm` from the start; empty if the frame rate is not known."""
         if self.fps is None:
@@ -80,31 +106,45 @@ def scored_pair(
     teachers: Sequence[Teacher],
     *,
     model: "Subject | None" = None,
-    features: Mapping[str, NDArray[np.float64]] | None = None,
-    fps: Fraction | None = None,
-    bitrate: float | None = None,
+    features: Sequence[str] = (),
     stored: bool = False,
     interval: bool = False,
 ) -> ScoredPair:
     """A pair of which libvmaf's table is known.
 
     Args:
+        features: libvmaf's features that were asked for, as `name` or `name:option=value`.
         interval: give the intervals of those teachers that are bootstrap collections.
 
     Raises:
         LogError: the table lacks a teacher, or a feature of the model.
         ModelError: the model cannot be run.
     """
+    columns, own = _asked_columns(table, features), _own_features(table, teachers)
+    bootstraps = [teacher for teacher in teachers if interval and teacher.bootstrap]
     return ScoredPair(
         reference,
         distorted,
         table,
         tuple(teachers),
         {teacher.id: teacher_scores(teacher, table) for teacher in teachers},
-        features or {},
-        None if model is None else tiny_scores(model, table, teachers),
-        {one.id: one.bagging(table.features(one.feature_names)) for one in teachers if interval and one.bootstrap},
-        fps,
-        bitrate,
-        stored,
+        features=columns | own,
+        asked=tuple(columns),
+        tiny=None if model is None else tiny_scores(model, table, teachers),
+        intervals={one.id: one.bagging(table.features(one.feature_names)) for one in bootstraps},
+        fps=None if table.inputs is None else table.inputs.distorted.fps,
+        bitrate=None if table.inputs is None else table.inputs.distorted.bitrate,
+        stored=stored,
     )
+
+
+def _own_features(table: FrameTable, teachers: Sequence[Teacher]) -> dict[str, NDArray[np.float64]]:
+    """The features of the teachers, to 12 decimals."""
+    names = list(dict.fromkeys(name for teacher in teachers for name in teacher.feature_names))
+    return dict(zip(names, table.features(names).T, strict=True)) if names else {}
+
+
+def _asked_columns(table: FrameTable, asked: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+    """The columns of the features that were asked for, as libvmaf logs them."""
+    columns = dict.fromkeys(column for feature in asked for column in columns_of(feature, table.columns))
+    return {name_of_column(column): table.columns[column] for column in columns}

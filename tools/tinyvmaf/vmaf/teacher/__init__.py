@@ -5,12 +5,15 @@ libvmaf's executable contains its models as JSON text. The sha256 of that text m
 
 from tinyvmaf.vmaf.teacher.load import DEFAULT, KNOWN, load_built_in, load_carried, load_json
 from tinyvmaf.vmaf.teacher.model import Bagging, Teacher
+from tinyvmaf.vmaf.teacher.names import PHONE, SHORT, load_named, teacher_id
 from tinyvmaf.vmaf.teacher.parse import parse
 from tinyvmaf.vmaf.teacher.svr import ChromaFromLuma, ScoreTransform, Svr
 
 __all__ = [
     "DEFAULT",
     "KNOWN",
+    "PHONE",
+    "SHORT",
     "Bagging",
     "ChromaFromLuma",
     "ScoreTransform",
@@ -19,5 +22,7 @@ __all__ = [
     "load_built_in",
     "load_carried",
     "load_json",
+    "load_named",
     "parse",
+    "teacher_id",
 ]

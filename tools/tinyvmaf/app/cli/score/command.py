@@ -1,13 +1,10 @@
-"""`tinyvmaf score`: score one pair with libvmaf, and with a tiny model if asked."""
+"""`tinyvmaf score`: score pairs with libvmaf, and with a tiny model if asked."""
 
 import argparse
-import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from tinyvmaf.app.cli.common import (
     Commands,
@@ -15,35 +12,56 @@ from tinyvmaf.app.cli.common import (
     add_feed_options,
     add_ffmpeg_option,
     feed_of,
+    finite_float,
+    pairs_bar,
     positive_float,
     positive_int,
-    print_table,
-    progress_bar,
 )
-from tinyvmaf.app.cli.inputs import add_input_options, pair_options
-from tinyvmaf.measure.scoring import TinyScores, pooled, teacher_scores, tiny_scores
-from tinyvmaf.model.subject import Subject
+from tinyvmaf.app.cli.inputs import INPUT_OPTIONS, add_input_options
+from tinyvmaf.app.cli.score.pairs import PAIRS_HELP, WrongUseError, asked_pairs
+from tinyvmaf.app.cli.score.show import SummaryTable, show_measured_by, show_pair
+from tinyvmaf.app.cli.score.write import FORMATS, Result, as_csv, as_json, content_of
+from tinyvmaf.data.pairs import AskedPair, MeasuredPair, PairRun
+from tinyvmaf.data.store import Store, default_folder
+from tinyvmaf.errors import TeacherError, TinyvmafError
+from tinyvmaf.files import write_atomic
+from tinyvmaf.measure.scoring import scored_pair
 from tinyvmaf.model.third_party import FeedOptions
-from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, find_ffmpeg
-from tinyvmaf.vmaf.libvmaf import FrameTable, score_pair
+from tinyvmaf.vmaf.libvmaf import LibvmafRequest
+from tinyvmaf.vmaf.libvmaf.extractors import EXTRACTORS
 from tinyvmaf.vmaf.media import is_raw
-from tinyvmaf.vmaf.pooling import pool
-from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, Teacher, load_built_in, load_json
+from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, SHORT, Teacher, load_json, load_named, teacher_id
+
+if TYPE_CHECKING:
+    from tinyvmaf.model.subject import Subject
 
 _DESCRIPTION = f"""\
-Score a distorted video against its reference with the real libvmaf, frame n against frame n.
+Score distorted videos against their references with the real libvmaf, frame n against frame n.
 
 Videos that differ in frame size, pixel format, bit depth or frame count are refused. Raw files (.yuv, .raw) have no
 header, so they need --size and --pix-fmt.
 
-teachers: {", ".join(KNOWN)}
+{PAIRS_HELP}
 
---json prints the layout of libvmaf's log: frames[].metrics and pooled_metrics. The score of the first teacher is called
-`vmaf`, as in libvmaf's log; scores of further teachers are called by their ids. --model adds a block `tiny_model`.
-Frames outside the domain, where nothing is promised of a model, are counted in a warning, and in that block."""
+--pairs FILE.csv has a line for each pair, with columns `reference` and `distorted`, and a column for each input option
+that differs between the pairs ({", ".join(INPUT_OPTIONS)}). Paths are relative to the folder of FILE.csv.
+
+teachers: {", ".join(SHORT)}; {", ".join(KNOWN)}
+features: {", ".join(EXTRACTORS)}
+
+The output is a summary: mean, harmonic mean (libvmaf's, of score + 1), extremes, percentiles (linear between two
+frames), standard deviation, worst frames. --frames shows each frame instead.
+
+--json prints the layout of libvmaf's log: frames[].metrics and pooled_metrics; for several pairs, a list of them under
+`pairs`. The score of the first teacher is called `vmaf`, as in libvmaf's log; scores of further teachers are called by
+their ids. --model adds a block `tiny_model`. Frames outside the domain, where nothing is promised of a model, are
+counted in a warning, and in that block."""
 _EXAMPLES = """\
 tinyvmaf score ref.mp4 dis.mp4
+tinyvmaf score ref.mp4 360p.mp4 720p.mp4 1080p.mp4 --feature psnr --out scores.csv
+tinyvmaf score masters encodes --match '{ref}_*.mp4' --teacher neg --out scores.json
+tinyvmaf score --pairs pairs.csv --fail-under 90
 tinyvmaf score ref.mp4 dis.mp4 --model tinyvmaf_nano
 tinyvmaf score ref.mp4 dis.mp4 --model their.onnx --feature-order adm2,motion2,vif_scale0
 tinyvmaf score ref.yuv dis.yuv --size 1920x1080 --pix-fmt yuv420p --json > vmaf.json"""
@@ -55,14 +73,26 @@ def add_commands(commands: Commands) -> None:
         commands,
         "score",
         _run,
-        summary="score a distorted video against its reference",
+        summary="score distorted videos against their references",
         description=_DESCRIPTION,
         examples=_EXAMPLES,
+        exit_status="0 every pair was scored, 1 one was not or is below --fail-under (stderr says which), 2 wrong use",
     )
-    command.add_argument("reference", type=Path, metavar="REF", help="the reference (pristine) video")
-    command.add_argument("distorted", type=Path, metavar="DIS", help="the distorted video, to be scored")
     command.add_argument(
-        "--teacher", action="append", metavar="ID", help=f"teacher to score with; repeatable (default {DEFAULT})"
+        "videos",
+        type=Path,
+        nargs="*",
+        metavar="REF DIS",
+        help="the reference (pristine) video, then the distorted ones that are scored against it",
+    )
+    command.add_argument("--pairs", type=Path, metavar="FILE.csv", help="a table of pairs, instead of REF and DIS")
+    command.add_argument("--match", metavar="PATTERN", help="which files of the folder DIS: * ? [abc] {ref}")
+    command.add_argument(
+        "--teacher",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help=f"teacher to score with; repeatable (default {DEFAULT})",
     )
     command.add_argument("--teacher-json", type=Path, metavar="FILE", help="teacher from a VMAF model's JSON file")
     command.add_argument(
@@ -82,61 +112,164 @@ def add_commands(commands: Commands) -> None:
     )
     add_feed_options(command)
     add_input_options(command)
-    command.add_argument("--threads", type=positive_int, metavar="N", help="threads of libvmaf (default: one per core)")
-    command.add_argument("--timeout", type=positive_float, metavar="S", help="time limit, in seconds")
-    command.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    output = command.add_argument_group("output")
+    output.add_argument("--frames", action="store_true", help="a line for each frame instead of the summary")
+    way = output.add_mutually_exclusive_group()
+    way.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    way.add_argument("--csv", action="store_true", help="print CSV instead of tables; with --frames, of each frame")
+    output.add_argument(
+        "--out",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help=f"also write this file: {' or '.join(FORMATS)}, whole or not at all; repeatable",
+    )
+    output.add_argument(
+        "--fail-under",
+        type=finite_float,
+        metavar="N",
+        help="exit with status 1 if the mean score of a pair by the first teacher is below N",
+    )
+    command.add_argument("--jobs", type=positive_int, metavar="N", help="processes at a time (default: one per core)")
+    command.add_argument("--threads", type=positive_int, metavar="N", help="threads of libvmaf for a pair")
+    command.add_argument("--timeout", type=positive_float, metavar="S", help="time limit for a pair, in seconds")
     add_ffmpeg_option(command)
 
 
-def _wrong_use(arguments: argparse.Namespace) -> str | None:
-    raw = is_raw(arguments.reference) or is_raw(arguments.distorted)
+def _wrong_use(arguments: argparse.Namespace, pairs: Sequence[AskedPair]) -> str | None:
+    raw = [pair for pair in pairs if is_raw(pair.reference) or is_raw(pair.distorted)]
     if (arguments.size or arguments.pix_fmt) and not raw:
         return "--size and --pix-fmt are for raw files; leave them out"
-    if raw and not (arguments.size and arguments.pix_fmt):
-        return "raw files have no header: give both --size WxH and --pix-fmt FORMAT"
+    for pair in raw:
+        sides = zip((pair.reference, pair.distorted), pair.options.readings, strict=True)
+        if any(is_raw(path) and not (reading.size and reading.pix_fmt) for path, reading in sides):
+            return "raw files have no header: give both --size WxH and --pix-fmt FORMAT"
     if arguments.teacher_sha256 and not arguments.teacher_json:
         return "--teacher-sha256 needs --teacher-json FILE"
-    for name in arguments.teacher or []:
-        if name not in KNOWN:
-            return f"unknown teacher {name!r}; known: {', '.join(KNOWN)}"
     if feed_of(arguments) and not arguments.model:
         return f"{FeedOptions.listed()} need --model PATH"
+    for path in arguments.out:
+        if path.suffix.lower() not in FORMATS:
+            return f"--out {path}: the ending says the format: {' or '.join(FORMATS)}"
+        if not path.absolute().parent.is_dir() or path.is_dir():
+            return f"--out {path}: {'a folder' if path.is_dir() else 'no such folder'}"
+    for name in arguments.teacher:
+        try:
+            teacher_id(name)
+        except TeacherError as error:
+            return f"{error.message}; {error.hint}"
     return None
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    if wrong := _wrong_use(arguments):
+    try:
+        pairs = asked_pairs(arguments)
+        wrong = _wrong_use(arguments, pairs)
+    except WrongUseError as error:
+        wrong = error.message
+    if wrong:
         print(f"tinyvmaf score: {wrong}", file=sys.stderr)
         return 2
     ffmpeg = find_ffmpeg(arguments.ffmpeg)
     model = _model(arguments)
     teachers = _teachers(arguments, ffmpeg)
-    with progress_bar(arguments.distorted.name, "frames") as report:
-        table = score_pair(
-            arguments.reference,
-            arguments.distorted,
-            options=pair_options(arguments),
-            models=[teacher.model() for teacher in teachers if not teacher.bootstrap],
-            features=arguments.feature,
+    results = _score(arguments, pairs, teachers, model, ffmpeg)
+    for path in arguments.out:
+        write_atomic(path, content_of(path, results, ffmpeg, frames=arguments.frames))
+    if arguments.json or arguments.csv:
+        print(as_json(results, ffmpeg) if arguments.json else as_csv(results, frames=arguments.frames), end="")
+    failed = any(result.pair is None for result in results)
+    return int(_too_low(results, arguments.fail_under) or failed)
+
+
+def _score(
+    arguments: argparse.Namespace,
+    pairs: Sequence[AskedPair],
+    teachers: Sequence[Teacher],
+    model: "Subject | None",
+    ffmpeg: FFmpeg,
+) -> list[Result]:
+    """Score the pairs, and show each as soon as it is scored."""
+    request = LibvmafRequest(
+        tuple(teacher.model() for teacher in teachers if not teacher.bootstrap), tuple(arguments.feature)
+    )
+    found = dict[int, Result]()
+    table = None if len(pairs) == 1 else SummaryTable([str(pair.distorted) for pair in pairs])
+    with pairs_bar(pairs[0].distorted.name if len(pairs) == 1 else f"{len(pairs)} pairs", len(pairs)) as bar:
+        run = PairRun(
+            request,
+            ffmpeg,
+            store=Store(default_folder()),
+            jobs=arguments.jobs,
             threads=arguments.threads,
             timeout=arguments.timeout,
-            ffmpeg=ffmpeg,
-            on_frame=report,
+            on_progress=bar.report,
         )
-    scores = {teacher.id: teacher_scores(teacher, table) for teacher in teachers}
-    tiny = None if model is None else tiny_scores(model, table, teachers)
-    if arguments.json:
-        json.dump(_log(table, teachers, scores, tiny, ffmpeg), sys.stdout, indent=2)
-        print()
-    else:
-        _print(table, scores, tiny, ffmpeg)
-    seen = [] if table.inputs is None else table.inputs.warnings
-    for warning in [*seen, *([] if tiny is None else tiny.warnings)]:
-        print(f"tinyvmaf: warning: {warning}", file=sys.stderr)
-    return 0
+        for measured in run.measure(pairs):
+            asked = pairs[measured.number]
+            result = _result(asked, measured, teachers, model, arguments.feature)
+            if result.pair is None and len(pairs) == 1:
+                assert measured.error is not None
+                raise measured.error
+            with bar.paused():
+                if result.pair is None:
+                    where = "" if str(asked.distorted) in result.error else f"{asked.distorted}: "
+                    print(f"tinyvmaf: not scored: {where}{result.error}", file=sys.stderr)
+                elif not (arguments.json or arguments.csv):
+                    if not any(one.pair for one in found.values()):
+                        show_measured_by(result.pair, ffmpeg)
+                    if table is None or arguments.frames:
+                        show_pair(result.pair, frames=arguments.frames)
+                    else:
+                        table.add(measured.number, result.pair)
+                for warning in [] if result.pair is None else result.pair.warnings:
+                    where = "" if len(pairs) == 1 else f"{asked.distorted}: "
+                    print(f"tinyvmaf: warning: {where}{warning}", file=sys.stderr)
+            found[measured.number] = result
+    return [found[number] for number in range(len(pairs))]
 
 
-def _model(arguments: argparse.Namespace) -> Subject | None:
+def _result(
+    asked: AskedPair,
+    measured: MeasuredPair,
+    teachers: Sequence[Teacher],
+    model: "Subject | None",
+    features: Sequence[str],
+) -> Result:
+    if measured.table is None:
+        return Result(asked, None, str(measured.error))
+    pair = scored_pair(
+        asked.reference,
+        asked.distorted,
+        measured.table,
+        teachers,
+        model=model,
+        features=features,
+        stored=measured.stored,
+    )
+    return Result(asked, pair)
+
+
+def _too_low(results: Sequence[Result], least: float | None) -> bool:
+    """Print which pairs are below `--fail-under`, and by how much."""
+    found = False
+    for pair in [result.pair for result in results if least is not None and result.pair is not None]:
+        assert least is not None
+        teacher = pair.teachers[0].id
+        mean = pair.summary()[teacher].mean
+        assert mean is not None  # scores are finite
+        if mean < least:
+            found = True
+            print(
+                f"tinyvmaf: {pair.distorted}: the mean of {teacher} is {mean:.6f}, {least - mean:.6f} below "
+                f"--fail-under {least:g}",
+                file=sys.stderr,
+            )
+    return found
+
+
+def _model(arguments: argparse.Namespace) -> "Subject | None":
     if arguments.model is None:
         return None
     from tinyvmaf.judge.opened import read_whole  # imported here: slow
@@ -145,71 +278,9 @@ def _model(arguments: argparse.Namespace) -> Subject | None:
 
 
 def _teachers(arguments: argparse.Namespace, ffmpeg: FFmpeg) -> list[Teacher]:
-    teachers = [load_built_in(ffmpeg, name) for name in dict.fromkeys(arguments.teacher or [])]
+    teachers = [load_named(ffmpeg, name) for name in dict.fromkeys(map(teacher_id, arguments.teacher))]
     if arguments.teacher_json is not None:
         teachers.append(load_json(arguments.teacher_json, expected_sha256=arguments.teacher_sha256))
-    return teachers or [load_built_in(ffmpeg, DEFAULT)]
-
-
-def _log(
-    table: FrameTable,
-    teachers: list[Teacher],
-    scores: dict[str, NDArray[np.float64]],
-    tiny: TinyScores | None,
-    ffmpeg: FFmpeg,
-) -> dict[str, Any]:
-    """The layout of libvmaf's log; the first teacher's score is called `vmaf`, as programs expect."""
-    names = {teacher.id: "vmaf" if i == 0 else teacher.id for i, teacher in enumerate(teachers)}
-    columns = {name: values for name, values in table.columns.items() if name not in names}
-    columns |= {names[teacher_id]: values for teacher_id, values in scores.items()}
-    shown = {name: teacher_id for teacher_id, name in names.items()}
-    pools = {name: pooled(shown.get(name, name), values, table) for name, values in columns.items()}
-    log: dict[str, Any] = {
-        "version": table.version,
-        "ffmpeg": ffmpeg.version,
-        "inputs": None if table.inputs is None else table.inputs.record(),
-        "teachers": {names[teacher.id]: {"id": teacher.id, "sha256": teacher.sha256} for teacher in teachers},
-        "frames": [
-            {"frameNum": frame, "metrics": {name: float(values[frame]) for name, values in columns.items()}}
-            for frame in range(len(table))
-        ],
-        "pooled_metrics": pools,
-        "aggregate_metrics": {},
-    }
-    if tiny is not None:
-        log["tiny_model"] = {
-            "id": tiny.id,
-            "sha256": tiny.sha256,
-            "feature_order": tiny.features,
-            "frames": [
-                {"frameNum": frame, "score": float(score), "outside_domain": float(away)}
-                for frame, (score, away) in enumerate(zip(tiny.scores, tiny.outside, strict=True))
-            ],
-            "outside_domain": {
-                "frames": int((tiny.outside > 0.0).sum()),
-                "largest_distance": float(tiny.outside.max()),
-                "furthest": tiny.furthest,
-            },
-            "pooled": pool(tiny.scores),
-        }
-    return log
-
-
-def _print(table: FrameTable, scores: dict[str, NDArray[np.float64]], tiny: TinyScores | None, ffmpeg: FFmpeg) -> None:
-    print(f"{ffmpeg}\nlibvmaf {table.version}, {len(table)} frames")
-    print("\n".join([] if table.inputs is None else table.inputs.lines()), end="\n\n")
-    shown = dict(scores)
-    if tiny is not None:
-        shown[tiny.id] = tiny.scores
-    features = table.features(CANONICAL)
-    header = ["frame", *CANONICAL, *shown]
-    rows = [
-        [str(frame), *(f"{value:.6f}" for value in (*features[frame], *(v[frame] for v in shown.values())))]
-        for frame in range(len(table))
-    ]
-    print_table(header, rows)
-    print()
-    pools = {name: pool(values) for name, values in shown.items()}
-    figures = {name: (p["mean"], p["harmonic_mean"], p["min"], p["max"]) for name, p in pools.items()}
-    header = ["clip", "mean", "harmonic_mean", "min", "max"]
-    print_table(header, [[name, *(f"{value:.6f}" for value in values)] for name, values in figures.items()])
+    if twice := {one.id for one in teachers if sum(one.id == other.id for other in teachers) > 1}:
+        raise TinyvmafError(f"teacher {twice.pop()} was asked for twice")
+    return teachers or [load_named(ffmpeg, DEFAULT)]

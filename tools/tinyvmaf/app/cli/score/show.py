@@ -1,0 +1,94 @@
+"""The tables of `tinyvmaf score`."""
+
+from collections.abc import Sequence
+from dataclasses import astuple, fields
+from typing import Final
+
+from tinyvmaf.app.cli.common import print_table
+from tinyvmaf.measure.scoring import ScoredPair
+from tinyvmaf.vmaf.ffmpeg import FFmpeg
+from tinyvmaf.vmaf.pooling import Figures
+
+FIGURES: Final = tuple(field.name for field in fields(Figures) if field.name != "frames")
+WORST: Final = 5
+"""Worst frames that are shown."""
+_WIDTH: Final = 13  # of a number, as of the longest heading
+
+
+def show_measured_by(pair: ScoredPair, ffmpeg: FFmpeg) -> None:
+    """Print which FFmpeg, libvmaf and models gave the numbers."""
+    print(f"{ffmpeg}\nlibvmaf {pair.table.version}")
+    for teacher in pair.teachers:
+        print(f"teacher {teacher.id}, sha256 {teacher.sha256}")
+    if pair.tiny is not None:
+        print(f"tiny model {pair.tiny.id}, sha256 {pair.tiny.sha256}")
+
+
+def show_pair(pair: ScoredPair, *, frames: bool) -> None:
+    """Print one pair: what was seen of its inputs, then the summary or a line for each frame."""
+    for line in [] if pair.table.inputs is None else pair.table.inputs.lines():
+        print(line)
+    print(f"{len(pair)} frames{', from the store' if pair.stored else ''}\n")
+    if frames:
+        timed = [] if pair.fps is None else ["time"]
+        columns = pair.columns()
+        rows = [
+            [str(n), *([pair.time_code(n)] if timed else []), *(_number(values[n]) for values in columns.values())]
+            for n in range(len(pair))
+        ]
+        print_table(["frame", *timed, *columns], rows)
+        return
+    summary = pair.summary()
+    print_table(["", *FIGURES], [[name, *_figures(figures)] for name, figures in summary.items()])
+    for name, figures in summary.items():
+        if figures.frames < len(pair):
+            print(f"{name}: {len(pair) - figures.frames} of {len(pair)} frames have no finite value")
+    print(f"\nworst frames by {pair.teachers[0].id}:")
+    scores = {**pair.scores, **({} if pair.tiny is None else {pair.tiny.id: pair.tiny.scores})}
+    timed = [] if pair.fps is None else ["time"]
+    print_table(
+        ["frame", *timed, *scores],
+        [
+            [str(n), *([pair.time_code(n)] if timed else []), *(_number(values[n]) for values in scores.values())]
+            for n in pair.worst(WORST)
+        ],
+    )
+
+
+class SummaryTable:
+    """One table for several pairs, whose rows are printed as the pairs are scored."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        """
+        Args:
+            names: of all pairs, in their order.
+        """
+        self._names = names
+        self._width = max(map(len, names))
+        self._metrics = 0
+
+    def add(self, number: int, pair: ScoredPair) -> None:
+        """Print the rows of a pair: one for each score, and for each feature that was asked for."""
+        shown = {name: one for name, one in pair.summary().items() if name in pair.asked or name not in pair.features}
+        if not self._metrics:
+            self._metrics = max(map(len, shown))
+            print()
+            self._line("", "", [*FIGURES, "worst frame"])
+        (worst,) = pair.worst(1)
+        for place, (name, figures) in enumerate(shown.items()):
+            where = f"{worst} {pair.time_code(worst)}".strip() if place == 0 else ""
+            self._line("" if place else self._names[number], name, [*_figures(figures), where])
+        for line in () if pair.table.inputs is None else pair.table.inputs.decided:
+            print(f"{'':{self._width}}  {line}", flush=True)
+
+    def _line(self, name: str, metric: str, cells: Sequence[str]) -> None:
+        numbers = "".join(f"{cell:>{_WIDTH + 2}}" for cell in cells[:-1])
+        print(f"{name:<{self._width}}  {metric:<{self._metrics}}{numbers}  {cells[-1]}".rstrip(), flush=True)
+
+
+def _figures(figures: Figures) -> list[str]:
+    return ["-" if value is None else _number(value) for value in astuple(figures)[: len(FIGURES)]]
+
+
+def _number(value: float) -> str:
+    return f"{value:.6f}"

@@ -1,0 +1,53 @@
+"""The features that libvmaf computes, as `--feature` names them, and their columns in its log."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+_SCALES: Final = ("scale0", "scale1", "scale2", "scale3")
+EXTRACTORS: Final[Mapping[str, tuple[str, ...]]] = {
+    "psnr": ("psnr_y", "psnr_cb", "psnr_cr", "mse_y", "mse_cb", "mse_cr"),
+    "float_ssim": ("float_ssim",),
+    "float_ms_ssim": ("float_ms_ssim",),
+    "psnr_hvs": ("psnr_hvs",),
+    "ciede": ("ciede2000",),
+    "cambi": ("cambi",),
+    "adm": ("integer_adm2", "integer_adm3", "integer_aim", *(f"integer_adm_{scale}" for scale in _SCALES)),
+    "vif": tuple(f"integer_vif_{scale}" for scale in _SCALES),
+    "motion": ("integer_motion", "integer_motion2", "integer_motion3"),
+    "float_adm": ("adm2", "adm3", "aim", *(f"adm_{scale}" for scale in _SCALES)),
+    "float_vif": tuple(f"vif_{scale}" for scale in _SCALES),
+    "float_motion": ("motion", "motion2", "motion3"),
+    "float_psnr": ("float_psnr",),
+    "float_ansnr": ("float_ansnr", "float_anpsnr"),
+    "float_moment": tuple(f"float_moment_{side}{order}" for side in ("ref", "dis") for order in ("1st", "2nd")),
+    "speed_chroma": ("speed_chroma_u", "speed_chroma_v", "speed_chroma_uv"),
+    "speed_temporal": ("speed_temporal",),
+}
+"""By name: the columns of the log. Options add `_` and a suffix to them, or columns that begin so. `psnr` logs `mse_*`
+only with `enable_mse=true`."""
+_NEAR: Final = 0.5
+
+
+def columns_of(feature: str, logged: Iterable[str]) -> list[str]:
+    """The columns of the log that belong to a feature, in the table's order.
+
+    Args:
+        feature: `name` or `name:option=value`.
+        logged: the columns of the log.
+    """
+    stem = feature.partition(":")[0]
+    there = sorted(logged)
+    found = []
+    for column in EXTRACTORS.get(stem, (stem,)):
+        found += [one for one in there if one == column or one.startswith(f"{column}_")]
+    return list(dict.fromkeys(found))
+
+
+def nearest(feature: str) -> str:
+    """Which features there are, and the nearest ones to a name that libvmaf does not know."""
+    stem = feature.partition(":")[0].lower()
+    inside = [name for name in EXTRACTORS if stem in name.split("_") or stem in name]
+    near = list(dict.fromkeys([*inside, *difflib.get_close_matches(stem, EXTRACTORS, n=2, cutoff=_NEAR)]))[:2]
+    suggestion = f"did you mean {' or '.join(near)}? " if near else ""
+    return f"{suggestion}libvmaf has {', '.join(EXTRACTORS)}"
