@@ -69,7 +69,8 @@ def test_json_is_libvmafs_layout(
     tiny = [frame["score"] for frame in log["tiny_model"]["frames"]]
     np.testing.assert_allclose(tiny, scores, atol=3e-5)  # the error of its exact form: docs/exactness.md
     assert log["pooled_metrics"]["vmaf"]["mean"] == pytest.approx(np.mean(scores), abs=1e-6)
-    assert log["teachers"]["vmaf"] == {"id": "vmaf_v0.6.1", "sha256": KNOWN["vmaf_v0.6.1"]}
+    expected = {"id": "vmaf_v0.6.1", "sha256": KNOWN["vmaf_v0.6.1"], "features": list(CANONICAL)}
+    assert log["teachers"]["vmaf"] == expected
 
 
 def test_frames_outside_the_domain_are_said(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

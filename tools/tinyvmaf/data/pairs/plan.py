@@ -23,7 +23,7 @@ class AskedPair:
 
 
 @dataclass(frozen=True)
-class Batch:
+class PairBatch:
     """Pairs of one reference that one FFmpeg measures."""
 
     numbers: tuple[int, ...]
@@ -39,7 +39,7 @@ def cores() -> int:
 
 def plan(
     pairs: Sequence[AskedPair], numbers: Sequence[int], jobs: int | None = None, threads: int | None = None
-) -> tuple[list[Batch], int]:
+) -> tuple[list[PairBatch], int]:
     """Batches of pairs, and how many of them run at a time.
 
     Encodes of one reference go into one FFmpeg, which decodes the reference once. Each core has one pair at a time.
@@ -65,7 +65,7 @@ def plan(
     batches = []
     for place, part in enumerate(parts):
         beside = rest if place >= len(parts) - rest else at_once
-        batches.append(Batch(tuple(part), threads or max(1, -(-count // (beside * len(part))))))
+        batches.append(PairBatch(tuple(part), threads or max(1, -(-count // (beside * len(part))))))
     return batches, at_once
 
 

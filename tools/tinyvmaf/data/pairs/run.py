@@ -6,7 +6,7 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinyvmaf.data.pairs.plan import AskedPair, Batch, plan
+from tinyvmaf.data.pairs.plan import AskedPair, PairBatch, plan
 from tinyvmaf.data.pairs.stored import from_arrow, identity, key_fields, settled, to_arrow
 from tinyvmaf.data.store import Store, key_of
 from tinyvmaf.errors import MediaError, TinyvmafError
@@ -84,7 +84,7 @@ class PairRun:
         finally:
             pool.shutdown()
 
-    def _batch(self, pairs: Sequence[AskedPair], batch: Batch) -> list[MeasuredPair]:
+    def _batch(self, pairs: Sequence[AskedPair], batch: PairBatch) -> list[MeasuredPair]:
         found, opened = [], dict[int, OpenedPair]()
         before = {number: _files(pairs[number]) for number in batch.numbers}
         for number in batch.numbers:
