@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tinyvmaf.model.subject import Subject
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ScoredPair:
     """A pair of videos, scored."""
 

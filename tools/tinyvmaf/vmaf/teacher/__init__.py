@@ -5,11 +5,12 @@ libvmaf's executable contains its models as JSON text. The sha256 of that text m
 
 from tinyvmaf.vmaf.teacher.load import DEFAULT, KNOWN, load_built_in, load_carried, load_json
 from tinyvmaf.vmaf.teacher.model import Bagging, Teacher
-from tinyvmaf.vmaf.teacher.names import PHONE, SHORT, load_named, teacher_id
+from tinyvmaf.vmaf.teacher.names import BOOTSTRAP, PHONE, SHORT, load_named, teacher_id
 from tinyvmaf.vmaf.teacher.parse import parse
 from tinyvmaf.vmaf.teacher.svr import ChromaFromLuma, ScoreTransform, Svr
 
 __all__ = [
+    "BOOTSTRAP",
     "DEFAULT",
     "KNOWN",
     "PHONE",

@@ -14,6 +14,8 @@ from tinyvmaf.vmaf.teacher.parse import parse
 
 PHONE: Final = "vmaf_v0.6.1_phone"
 """`vmaf_v0.6.1` with the score transform for phone screens, which its file contains but does not enable."""
+BOOTSTRAP: Final = "vmaf_b_v0.6.3"
+"""The collection whose models give an interval."""
 SHORT: Final[Mapping[str, str]] = {
     "v0.6.1": DEFAULT,
     "neg": "vmaf_v0.6.1neg",

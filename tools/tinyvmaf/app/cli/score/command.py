@@ -3,138 +3,26 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tinyvmaf.app.cli.common import (
-    Commands,
-    add_command,
-    add_feed_options,
-    add_ffmpeg_option,
-    feed_of,
-    finite_float,
-    pairs_bar,
-    positive_float,
-    positive_int,
-)
-from tinyvmaf.app.cli.inputs import INPUT_OPTIONS, add_input_options
-from tinyvmaf.app.cli.score.pairs import PAIRS_HELP, WrongUseError, asked_pairs
+from tinyvmaf.app.cli.common import feed_of, pairs_bar
+from tinyvmaf.app.cli.score.options import FORMATS
+from tinyvmaf.app.cli.score.pairs import WrongUseError, asked_pairs
 from tinyvmaf.app.cli.score.show import SummaryTable, show_measured_by, show_pair
-from tinyvmaf.app.cli.score.write import FORMATS, Result, as_csv, as_json, content_of
+from tinyvmaf.app.cli.score.write import Result, as_csv, as_json, content_of
 from tinyvmaf.data.pairs import AskedPair, MeasuredPair, PairRun
 from tinyvmaf.data.store import Store, default_folder
-from tinyvmaf.errors import TeacherError, TinyvmafError
+from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.files import write_atomic
 from tinyvmaf.measure.scoring import scored_pair
 from tinyvmaf.model.third_party import FeedOptions
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, find_ffmpeg
 from tinyvmaf.vmaf.libvmaf import LibvmafRequest
-from tinyvmaf.vmaf.libvmaf.extractors import EXTRACTORS
 from tinyvmaf.vmaf.media import is_raw
-from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, SHORT, Teacher, load_json, load_named, teacher_id
+from tinyvmaf.vmaf.teacher import BOOTSTRAP, DEFAULT, Teacher, load_json, load_named, teacher_id
 
 if TYPE_CHECKING:
     from tinyvmaf.model.subject import Subject
-
-_DESCRIPTION = f"""\
-Score distorted videos against their references with the real libvmaf, frame n against frame n.
-
-Videos that differ in frame size, pixel format, bit depth or frame count are refused. Raw files (.yuv, .raw) have no
-header, so they need --size and --pix-fmt.
-
-{PAIRS_HELP}
-
---pairs FILE.csv has a line for each pair, with columns `reference` and `distorted`, and a column for each input option
-that differs between the pairs ({", ".join(INPUT_OPTIONS)}). Paths are relative to the folder of FILE.csv.
-
-teachers: {", ".join(SHORT)}; {", ".join(KNOWN)}
-features: {", ".join(EXTRACTORS)}
-
-The output is a summary: mean, harmonic mean (libvmaf's, of score + 1), extremes, percentiles (linear between two
-frames), standard deviation, worst frames. --frames shows each frame instead.
-
---json prints the layout of libvmaf's log: frames[].metrics and pooled_metrics; for several pairs, a list of them under
-`pairs`. The score of the first teacher is called `vmaf`, as in libvmaf's log; scores of further teachers are called by
-their ids. --model adds a block `tiny_model`. Frames outside the domain, where nothing is promised of a model, are
-counted in a warning, and in that block."""
-_EXAMPLES = """\
-tinyvmaf score ref.mp4 dis.mp4
-tinyvmaf score ref.mp4 360p.mp4 720p.mp4 1080p.mp4 --feature psnr --out scores.csv
-tinyvmaf score masters encodes --match '{ref}_*.mp4' --teacher neg --out scores.json
-tinyvmaf score --pairs pairs.csv --fail-under 90
-tinyvmaf score ref.mp4 dis.mp4 --model tinyvmaf_nano
-tinyvmaf score ref.mp4 dis.mp4 --model their.onnx --feature-order adm2,motion2,vif_scale0
-tinyvmaf score ref.yuv dis.yuv --size 1920x1080 --pix-fmt yuv420p --json > vmaf.json"""
-
-
-def add_commands(commands: Commands) -> None:
-    """Add `score`."""
-    command = add_command(
-        commands,
-        "score",
-        _run,
-        summary="score distorted videos against their references",
-        description=_DESCRIPTION,
-        examples=_EXAMPLES,
-        exit_status="0 every pair was scored, 1 one was not or is below --fail-under (stderr says which), 2 wrong use",
-    )
-    command.add_argument(
-        "videos",
-        type=Path,
-        nargs="*",
-        metavar="REF DIS",
-        help="the reference (pristine) video, then the distorted ones that are scored against it",
-    )
-    command.add_argument("--pairs", type=Path, metavar="FILE.csv", help="a table of pairs, instead of REF and DIS")
-    command.add_argument("--match", metavar="PATTERN", help="which files of the folder DIS: * ? [abc] {ref}")
-    command.add_argument(
-        "--teacher",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help=f"teacher to score with; repeatable (default {DEFAULT})",
-    )
-    command.add_argument("--teacher-json", type=Path, metavar="FILE", help="teacher from a VMAF model's JSON file")
-    command.add_argument(
-        "--teacher-sha256",
-        metavar="HEX",
-        help="expected sha256 of --teacher-json, needed if Netflix did not publish the file",
-    )
-    command.add_argument(
-        "--feature",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="further libvmaf feature: psnr, float_ssim, ciede, cambi, ...; options as name:key=value; repeatable",
-    )
-    command.add_argument(
-        "--model", metavar="ID|PATH", help="tiny model to score with: id of a registered model, or .onnx file"
-    )
-    add_feed_options(command)
-    add_input_options(command)
-    output = command.add_argument_group("output")
-    output.add_argument("--frames", action="store_true", help="a line for each frame instead of the summary")
-    way = output.add_mutually_exclusive_group()
-    way.add_argument("--json", action="store_true", help="print JSON instead of tables")
-    way.add_argument("--csv", action="store_true", help="print CSV instead of tables; with --frames, of each frame")
-    output.add_argument(
-        "--out",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="FILE",
-        help=f"also write this file: {' or '.join(FORMATS)}, whole or not at all; repeatable",
-    )
-    output.add_argument(
-        "--fail-under",
-        type=finite_float,
-        metavar="N",
-        help="exit with status 1 if the mean score of a pair by the first teacher is below N",
-    )
-    command.add_argument("--jobs", type=positive_int, metavar="N", help="processes at a time (default: one per core)")
-    command.add_argument("--threads", type=positive_int, metavar="N", help="threads of libvmaf for a pair")
-    command.add_argument("--timeout", type=positive_float, metavar="S", help="time limit for a pair, in seconds")
-    add_ffmpeg_option(command)
 
 
 def _wrong_use(arguments: argparse.Namespace, pairs: Sequence[AskedPair]) -> str | None:
@@ -154,15 +42,20 @@ def _wrong_use(arguments: argparse.Namespace, pairs: Sequence[AskedPair]) -> str
             return f"--out {path}: the ending says the format: {' or '.join(FORMATS)}"
         if not path.absolute().parent.is_dir() or path.is_dir():
             return f"--out {path}: {'a folder' if path.is_dir() else 'no such folder'}"
-    for name in arguments.teacher:
-        try:
+    try:
+        for name in arguments.teacher:
             teacher_id(name)
-        except TeacherError as error:
-            return f"{error.message}; {error.hint}"
+        if arguments.plot is not None:
+            from tinyvmaf.measure.score_page import known_plot
+
+            known_plot(arguments.plot)
+    except TinyvmafError as error:
+        return f"{error.message}; {error.hint}" if error.hint else error.message
     return None
 
 
-def _run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
+    """Score what the arguments ask for; returns the exit status."""
     try:
         pairs = asked_pairs(arguments)
         wrong = _wrong_use(arguments, pairs)
@@ -179,6 +72,12 @@ def _run(arguments: argparse.Namespace) -> int:
         write_atomic(path, content_of(path, results, ffmpeg, frames=arguments.frames))
     if arguments.json or arguments.csv:
         print(as_json(results, ffmpeg) if arguments.json else as_csv(results, frames=arguments.frames), end="")
+    scored = [result for result in results if result.pair is not None]
+    if arguments.plot is not None and scored:
+        from tinyvmaf.measure.score_page import write_plot
+
+        pairs_drawn = [result.pair for result in scored if result.pair is not None]
+        write_plot(arguments.plot, pairs_drawn, options=[result.asked.options for result in scored], ffmpeg=ffmpeg)
     failed = any(result.pair is None for result in results)
     return int(_too_low(results, arguments.fail_under) or failed)
 
@@ -208,7 +107,7 @@ def _score(
         )
         for measured in run.measure(pairs):
             asked = pairs[measured.number]
-            result = _result(asked, measured, teachers, model, arguments.feature)
+            result = _result(asked, measured, teachers, model, arguments)
             if result.pair is None and len(pairs) == 1:
                 assert measured.error is not None
                 raise measured.error
@@ -235,7 +134,7 @@ def _result(
     measured: MeasuredPair,
     teachers: Sequence[Teacher],
     model: "Subject | None",
-    features: Sequence[str],
+    arguments: argparse.Namespace,
 ) -> Result:
     if measured.table is None:
         return Result(asked, None, str(measured.error))
@@ -245,8 +144,9 @@ def _result(
         measured.table,
         teachers,
         model=model,
-        features=features,
+        features=arguments.feature,
         stored=measured.stored,
+        interval=arguments.interval,
     )
     return Result(asked, pair)
 
@@ -283,4 +183,7 @@ def _teachers(arguments: argparse.Namespace, ffmpeg: FFmpeg) -> list[Teacher]:
         teachers.append(load_json(arguments.teacher_json, expected_sha256=arguments.teacher_sha256))
     if twice := {one.id for one in teachers if sum(one.id == other.id for other in teachers) > 1}:
         raise TinyvmafError(f"teacher {twice.pop()} was asked for twice")
-    return teachers or [load_named(ffmpeg, DEFAULT)]
+    teachers = teachers or [load_named(ffmpeg, DEFAULT)]
+    if arguments.interval and BOOTSTRAP not in [teacher.id for teacher in teachers]:
+        teachers.append(load_named(ffmpeg, BOOTSTRAP))
+    return teachers

@@ -13,12 +13,6 @@ from tinyvmaf.app.cli.inputs import INPUT_OPTIONS, pair_options
 from tinyvmaf.data.pairs import AskedPair
 from tinyvmaf.errors import TinyvmafError
 
-PAIRS_HELP: Final = """\
-Several pairs: name several DIS of one REF; or give a table with --pairs; or give a folder as DIS, with --match:
-  tinyvmaf score ref.mp4 encodes --match '*.mp4'          every file of the folder that matches
-  tinyvmaf score masters encodes --match '{ref}_*.mp4'    {ref} is the name of each file of masters, without its ending
-Encodes of one reference are scored together, so the reference is decoded once. What is finished is kept in the store
-(see: tinyvmaf store ls), so a stopped run continues where it stopped."""
 _REF: Final = "{ref}"
 _COLUMNS: Final = ("reference", "distorted")
 

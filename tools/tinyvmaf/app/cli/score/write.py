@@ -110,10 +110,6 @@ def as_csv(results: Sequence[Result], *, frames: bool) -> str:
     return text.getvalue()
 
 
-FORMATS = (".json", ".csv")
-"""The endings of files that `--out` writes."""
-
-
 def content_of(path: Path, results: Sequence[Result], ffmpeg: FFmpeg, *, frames: bool) -> str:
     """What a file with this ending, one of `FORMATS`, holds."""
     return as_json(results, ffmpeg) if path.suffix.lower() == ".json" else as_csv(results, frames=frames)

@@ -1,0 +1,142 @@
+"""The options of `tinyvmaf score`. What runs it is imported only then: it takes a third of a second."""
+
+import argparse
+from pathlib import Path
+
+from tinyvmaf.app.cli.common import (
+    Commands,
+    add_command,
+    add_feed_options,
+    add_ffmpeg_option,
+    finite_float,
+    positive_float,
+    positive_int,
+)
+from tinyvmaf.app.cli.inputs import INPUT_OPTIONS, add_input_options
+from tinyvmaf.vmaf.libvmaf.extractors import EXTRACTORS
+from tinyvmaf.vmaf.teacher import BOOTSTRAP, DEFAULT, KNOWN, SHORT
+
+FORMATS = (".json", ".csv")
+"""The endings of files that `--out` writes."""
+_PAIRS = """\
+Several pairs: name several DIS of one REF; or give a table with --pairs; or give a folder as DIS, with --match:
+  tinyvmaf score ref.mp4 encodes --match '*.mp4'          every file of the folder that matches
+  tinyvmaf score masters encodes --match '{ref}_*.mp4'    {ref} is the name of each file of masters, without its ending
+Encodes of one reference are scored together, so the reference is decoded once. What is finished is kept in the store
+(see: tinyvmaf store ls), so a stopped run continues where it stopped."""
+_DESCRIPTION = f"""\
+Score distorted videos against their references with the real libvmaf, frame n against frame n.
+
+Videos that differ in frame size, pixel format, bit depth or frame count are refused. Raw files (.yuv, .raw) have no
+header, so they need --size and --pix-fmt.
+
+{_PAIRS}
+
+--pairs FILE.csv has a line for each pair, with columns `reference` and `distorted`, and a column for each input option
+that differs between the pairs ({", ".join(INPUT_OPTIONS)}). Paths are relative to the folder of FILE.csv.
+
+teachers: {", ".join(SHORT)}; {", ".join(KNOWN)}
+features: {", ".join(EXTRACTORS)}
+
+The output is a summary: mean, harmonic mean (libvmaf's, of score + 1), extremes, percentiles (linear between two
+frames), standard deviation, worst frames. --frames shows each frame instead.
+
+--json prints the layout of libvmaf's log: frames[].metrics and pooled_metrics; for several pairs, a list of them under
+`pairs`. The score of the first teacher is called `vmaf`, as in libvmaf's log; scores of further teachers are called by
+their ids. --model adds a block `tiny_model`. Frames outside the domain, where nothing is promised of a model, are
+counted in a warning, and in that block."""
+_EXAMPLES = """\
+tinyvmaf score ref.mp4 dis.mp4
+tinyvmaf score ref.mp4 360p.mp4 720p.mp4 1080p.mp4 --feature psnr --out scores.csv
+tinyvmaf score masters encodes --match '{ref}_*.mp4' --teacher neg --out scores.json
+tinyvmaf score --pairs pairs.csv --fail-under 90
+tinyvmaf score ref.mp4 dis.mp4 --model tinyvmaf_nano
+tinyvmaf score ref.mp4 dis.mp4 --model their.onnx --feature-order adm2,motion2,vif_scale0
+tinyvmaf score ref.yuv dis.yuv --size 1920x1080 --pix-fmt yuv420p --json > vmaf.json"""
+
+
+def add_commands(commands: Commands) -> None:
+    """Add `score`."""
+    command = add_command(
+        commands,
+        "score",
+        _run,
+        summary="score distorted videos against their references",
+        description=_DESCRIPTION,
+        examples=_EXAMPLES,
+        exit_status="0 every pair was scored, 1 one was not or is below --fail-under (stderr says which), 2 wrong use",
+    )
+    command.add_argument(
+        "videos",
+        type=Path,
+        nargs="*",
+        metavar="REF DIS",
+        help="the reference (pristine) video, then the distorted ones that are scored against it",
+    )
+    command.add_argument("--pairs", type=Path, metavar="FILE.csv", help="a table of pairs, instead of REF and DIS")
+    command.add_argument("--match", metavar="PATTERN", help="which files of the folder DIS: * ? [abc] {ref}")
+    command.add_argument(
+        "--teacher",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help=f"teacher to score with; repeatable (default {DEFAULT})",
+    )
+    command.add_argument("--teacher-json", type=Path, metavar="FILE", help="teacher from a VMAF model's JSON file")
+    command.add_argument(
+        "--teacher-sha256",
+        metavar="HEX",
+        help="expected sha256 of --teacher-json, needed if Netflix did not publish the file",
+    )
+    command.add_argument(
+        "--feature",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="further libvmaf feature: psnr, float_ssim, ciede, cambi, ...; options as name:key=value; repeatable",
+    )
+    command.add_argument(
+        "--model", metavar="ID|PATH", help="tiny model to score with: id of a registered model, or .onnx file"
+    )
+    add_feed_options(command)
+    add_input_options(command)
+    output = command.add_argument_group("output")
+    output.add_argument("--frames", action="store_true", help="a line for each frame instead of the summary")
+    way = output.add_mutually_exclusive_group()
+    way.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    way.add_argument("--csv", action="store_true", help="print CSV instead of tables; with --frames, of each frame")
+    output.add_argument(
+        "--out",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help=f"also write this file: {' or '.join(FORMATS)}, whole or not at all; repeatable",
+    )
+    output.add_argument(
+        "--plot",
+        type=Path,
+        metavar="FILE",
+        help="also draw scores over time, and quality over bitrate: .html (with the worst frames), .png or .svg",
+    )
+    output.add_argument(
+        "--interval",
+        action="store_true",
+        help=f"also score with {BOOTSTRAP}, and give the 95 %% interval of its models",
+    )
+    output.add_argument(
+        "--fail-under",
+        type=finite_float,
+        metavar="N",
+        help="exit with status 1 if the mean score of a pair by the first teacher is below N",
+    )
+    command.add_argument("--jobs", type=positive_int, metavar="N", help="processes at a time (default: one per core)")
+    command.add_argument("--threads", type=positive_int, metavar="N", help="threads of libvmaf for a pair")
+    command.add_argument("--timeout", type=positive_float, metavar="S", help="time limit for a pair, in seconds")
+    add_ffmpeg_option(command)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from tinyvmaf.app.cli.score.command import run
+
+    return run(arguments)
