@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from tinyvmaf.errors import FFmpegError
+from tinyvmaf.vmaf.ffmpeg.feed import Feeder
 from tinyvmaf.vmaf.ffmpeg.find import FFmpeg
 from tinyvmaf.vmaf.ffmpeg.stop import CURRENT_STOP, RUNNING
 
@@ -35,6 +36,7 @@ def run(
     timeout: float | None = None,
     on_frame: Callable[[int], None] | None = None,
     stop_at_errors: bool = True,
+    feed: Callable[[IO[bytes]], None] | None = None,
 ) -> str:
     """Run FFmpeg to its end and return its stderr.
 
@@ -44,13 +46,14 @@ def run(
         timeout: seconds after which FFmpeg is killed; None: no limit.
         on_frame: called with the number of frames done, five times a second.
         stop_at_errors: whether FFmpeg fails at the first error of a decoder.
+        feed: writes FFmpeg's standard input; an error of it ends the run and is raised.
 
     Raises:
         FFmpegError: FFmpeg could not start, failed (its last lines are shown), or ran past `timeout`.
     """
     strict = ["-xerror"] if stop_at_errors else []
     shown = ["-progress", "pipe:1", "-stats_period", "0.2"]
-    with _running(ffmpeg, [*strict, *shown, *arguments], cwd, timeout) as running:
+    with _running(ffmpeg, [*strict, *shown, *arguments], cwd, timeout, feed) as running:
         for line in running.output:
             if on_frame is not None and line.startswith(b"frame="):
                 on_frame(int(line[6:]))
@@ -73,7 +76,13 @@ def read_output(
 
 
 @contextmanager
-def _running(ffmpeg: FFmpeg, arguments: Sequence[str], cwd: Path, timeout: float | None) -> Iterator[_Running]:
+def _running(
+    ffmpeg: FFmpeg,
+    arguments: Sequence[str],
+    cwd: Path,
+    timeout: float | None,
+    feed: Callable[[IO[bytes]], None] | None = None,
+) -> Iterator[_Running]:
     """A running FFmpeg. It has ended when the block has, however the block ended."""
     command = [
         str(ffmpeg.path),
@@ -86,9 +95,8 @@ def _running(ffmpeg: FFmpeg, arguments: Sequence[str], cwd: Path, timeout: float
     # stderr goes to a file: FFmpeg would block on a full pipe.
     with tempfile.TemporaryFile() as stderr:
         try:
-            process = subprocess.Popen(
-                command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr
-            )
+            stdin = subprocess.DEVNULL if feed is None else subprocess.PIPE
+            process = subprocess.Popen(command, cwd=cwd, stdin=stdin, stdout=subprocess.PIPE, stderr=stderr)
         except OSError as error:
             raise FFmpegError(f"{ffmpeg.path} cannot be run: {error}") from error
 
@@ -99,6 +107,7 @@ def _running(ffmpeg: FFmpeg, arguments: Sequence[str], cwd: Path, timeout: float
         RUNNING.add(process)
         if stop is not None:
             stop.add(process)
+        feeder = None if feed is None else Feeder(process, feed)
         watchdog = threading.Timer(timeout, kill_late) if timeout is not None else None
         try:
             if watchdog is not None:
@@ -119,6 +128,8 @@ def _running(ffmpeg: FFmpeg, arguments: Sequence[str], cwd: Path, timeout: float
                 stop.discard(process)
             if process.stdout is not None:
                 process.stdout.close()
+        if feeder is not None:
+            feeder.require_success()
         stderr.seek(0)
         running.stderr = stderr.read().decode(errors="replace")
     if expired.is_set() or process.returncode != 0:

@@ -104,9 +104,9 @@ def score_opened(
             arguments += ["-filter_complex", pair_graph(pair, (len(pairs), number), libvmaf, f"scored{number}")]
         for number in range(len(pairs)):
             arguments += ["-map", f"[scored{number}]", "-f", "null", "-"]
-        total = reference.frames
+        total = max(video.frames for video in inputs)
         report = None if on_frame is None else (lambda done: on_frame(min(done, total), total))
-        stderr = _run(ffmpeg, arguments, folder, timeout, report, pairs, errors)
+        stderr = _run(ffmpeg, arguments, folder, timeout, report, pairs, inputs, errors)
         texts = [_read(folder / log, pair, stderr) for log, pair in zip(logs, pairs, strict=True)]
     *counts, expected = decoded_frames(stderr, inputs, allow_errors=errors)
     complaints = _complaints(stderr, inputs, allow_errors=errors)
@@ -136,6 +136,7 @@ def _run(
     timeout: float | None,
     on_frame: Callable[[int], None] | None,
     pairs: Sequence[OpenedPair],
+    inputs: Sequence[Video],
     allow_errors: bool,
 ) -> str:
     """FFmpeg's stderr, of a run in which no input changed.
@@ -145,7 +146,15 @@ def _run(
         MediaError: an input changes in the middle.
     """
     try:
-        stderr = run(ffmpeg, arguments, cwd=folder, timeout=timeout, on_frame=on_frame, stop_at_errors=not allow_errors)
+        stderr = run(
+            ffmpeg,
+            arguments,
+            cwd=folder,
+            timeout=timeout,
+            on_frame=on_frame,
+            stop_at_errors=not allow_errors,
+            feed=next((video.feed for video in inputs if video.feed is not None), None),
+        )
     except FFmpegError as error:
         require_unchanged(error.stderr, pairs)
         path = culprit(error.stderr, pairs)

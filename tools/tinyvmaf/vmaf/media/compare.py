@@ -78,7 +78,8 @@ def pair_of(reference: Video, distorted: Video, options: PairOptions) -> OpenedP
     bits = _bits(reference, distorted, options, found)
     full_range = agreed_range(reference, distorted, options, found.refuse, found.decided.append)
     _compare_colour(reference, distorted, options, found)
-    if options.sync == "frames" and reference.frames != distorted.frames:
+    piped = "pipe" in (reference.kind, distorted.kind)  # its frames are counted while they come
+    if options.sync == "frames" and reference.frames != distorted.frames and not piped:
         found.refuse(
             f"frame count {reference.frames} against {distorted.frames}",
             "cut the longer one, or compare what is shown at the same time with --sync pts",
@@ -145,7 +146,7 @@ def _layout(reference: Video, distorted: Video, options: PairOptions, found: _Fi
     if layouts[0] != layouts[1]:
         found.refuse(f"chroma layout {names[0]} against {names[1]}", hint)
     elif layouts[0] not in ("4:2:0", "4:2:2", "4:4:4", "gray"):
-        found.refuse(f"chroma layout {layouts[0]}, which libvmaf does not read", hint)
+        found.refuse(f"chroma layout {layouts[0]} ({names[0]}), which libvmaf does not read", hint)
     return "420" if layouts[0] == "gray" else layouts[0].replace(":", "")
 
 

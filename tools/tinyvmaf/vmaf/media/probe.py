@@ -49,23 +49,27 @@ class Probed:
     timing: Timing
 
 
-def probe(path: Path, ffmpeg: FFmpeg, options: tuple[str, ...], asked: int | None, *, strict: bool) -> Probed:
+def probe(
+    path: Path, ffmpeg: FFmpeg, options: tuple[str, ...], asked: int | None, *, url: str = "", strict: bool
+) -> Probed:
     """Decode the first frame of a file's video, and read its packets without decoding them.
 
     Args:
         options: FFmpeg options that open the file.
+        url: its name for FFmpeg; empty: that of `path`.
         asked: index of the stream; None: the one that a player takes.
         strict: whether an error in the file ends it.
 
     Raises:
         MediaError: FFmpeg cannot read it, or it has no video.
     """
+    opened = [*options, "-i", url or file_url(path)]
     wanted = "0:V:0" if asked is None else f"0:{asked}"
-    stderr, packets = _look(path, ffmpeg, options, wanted, strict)
+    stderr, packets = _look(path, ffmpeg, opened, wanted, strict)
     streams = listed(stderr)
     stream, choice = chosen(path, streams, asked)
     if asked is None and stream != next(one for one in streams if one.film):
-        stderr, packets = _look(path, ffmpeg, options, f"0:{stream.index}", strict)
+        stderr, packets = _look(path, ffmpeg, opened, f"0:{stream.index}", strict)
     shown, coded, tags = _SHOWN.search(stderr), _CODED.search(stderr), _TAGS.search(stderr)
     if shown is None or coded is None or tags is None:
         raise MediaError(f"{path}: FFmpeg decodes no frame of stream {stream.index}", hint="is the file cut short?")
@@ -96,9 +100,9 @@ def probe(path: Path, ffmpeg: FFmpeg, options: tuple[str, ...], asked: int | Non
     )
 
 
-def _look(path: Path, ffmpeg: FFmpeg, options: tuple[str, ...], wanted: str, strict: bool) -> tuple[str, list[str]]:
+def _look(path: Path, ffmpeg: FFmpeg, opened: list[str], wanted: str, strict: bool) -> tuple[str, list[str]]:
     """FFmpeg's stderr, and the lines of its packet list."""
-    arguments = [*options, "-export_side_data", "film_grain", "-i", file_url(path)]
+    arguments = ["-export_side_data", "film_grain", *opened]
     arguments += ["-map", wanted, "-vf", "showinfo", "-frames:v", "1", "-f", "null", "-"]
     arguments += ["-map", wanted, "-c", "copy", "-f", "framecrc", _PACKETS]
     with tempfile.TemporaryDirectory(prefix="tinyvmaf-") as folder:

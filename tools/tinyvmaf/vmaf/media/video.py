@@ -1,9 +1,10 @@
 """A video file whose geometry, colour and timing are known, and how FFmpeg opens it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from tinyvmaf.vmaf.ffmpeg import file_url
 from tinyvmaf.vmaf.media.colour import Colour
@@ -39,7 +40,7 @@ class Video:
 
     path: Path
     kind: str
-    """`raw`, `y4m`, `container`, `picture` or `sequence`."""
+    """`raw`, `y4m`, `pipe`, `container`, `picture` or `sequence`."""
     geometry: Geometry
     """As shown, after a rotation."""
     frames: int
@@ -59,6 +60,12 @@ class Video:
     """Whether the stream has film grain for the decoder to add."""
     input_options: tuple[str, ...] = ()
     """FFmpeg options of this input, beside those of its kind."""
+    demuxer: tuple[str, ...] = ()
+    """FFmpeg options that open a container, a picture or a sequence."""
+    url: str = ""
+    """FFmpeg's name of the input; empty: that of `path`."""
+    feed: Callable[[IO[bytes]], None] | None = field(default=None, compare=False)
+    """Writes a pipe's content to FFmpeg's standard input."""
     timing: Timing = field(default_factory=Timing, compare=False)
     chosen: tuple[str, ...] = ()
     """One sentence for each choice that was made when it was opened."""
@@ -67,15 +74,15 @@ class Video:
     def input_arguments(self, *, allow_errors: bool = False) -> list[str]:
         """FFmpeg arguments that open this file, and no other, as an input."""
         arguments: list[str] = list(self.input_options)
-        if self.kind == "container":
-            arguments += WHITELIST if allow_errors else (*WHITELIST, *STRICT)
+        if self.demuxer:
+            arguments += self.demuxer if allow_errors else (*self.demuxer, *STRICT)
             arguments += ["-noautorotate"] if self.turn else []
         elif self.kind == "raw":
             g = self.geometry
             arguments += ["-f", "rawvideo", "-video_size", f"{g.width}x{g.height}", "-pixel_format", g.pix_fmt.name]
-        elif self.kind == "y4m":
+        elif self.kind in ("y4m", "pipe"):
             arguments += ["-f", "yuv4mpegpipe"]
-        return [*arguments, "-i", file_url(self.path)]
+        return [*arguments, "-i", "pipe:0" if self.kind == "pipe" else self.url or file_url(self.path)]
 
     def planar(self) -> list[str]:
         """Filters that turn the frames and bring them into libvmaf's planar formats; they change no sample."""

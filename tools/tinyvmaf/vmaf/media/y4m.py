@@ -37,8 +37,8 @@ class Header:
     fps: Fraction | None
 
 
-def read_header(path: Path, file: BinaryIO) -> Header:
-    """Read the header; the file is left at the first frame.
+def read_header(path: Path, file: BinaryIO) -> tuple[Header, bytes]:
+    """Read the header, and its line as it is; the file is left at the first frame.
 
     Raises:
         MediaError: no y4m header, or of a kind that is not known.
@@ -63,7 +63,8 @@ def read_header(path: Path, file: BinaryIO) -> Header:
     over, _, under = tags.get("F", "").partition(":")
     known = over.isdecimal() and under.isdecimal() and int(over) > 0 and int(under) > 0
     fps = Fraction(int(over), int(under)) if known else None
-    return Header(Geometry(width, height, pix_fmt), full_range, Colour(chroma_location=_CHROMA.get(space)), fps)
+    location = Colour(chroma_location=_CHROMA.get(space))
+    return Header(Geometry(width, height, pix_fmt), full_range, location, fps), header
 
 
 def read_marker(path: Path, file: BinaryIO, frame: int, geometry: Geometry) -> bool:
@@ -84,7 +85,7 @@ def open_y4m(path: Path, file: BinaryIO, size: int) -> Video:
     Raises:
         MediaError: damaged, cut short, without frames, or of an unknown kind.
     """
-    header = read_header(path, file)
+    header, _ = read_header(path, file)
     geometry, frames = header.geometry, 0
     while read_marker(path, file, frames, geometry):
         end = file.tell() + geometry.frame_bytes
