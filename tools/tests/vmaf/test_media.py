@@ -157,16 +157,23 @@ HLS = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:1,\n{film}\n#EXT-X-ENDLIST\n"
         ("dash.mp4", "film.mp4", DASH),
         ("hls.m3u8", "film.ts", HLS),
         ("concat.mp4", "film.mp4", "ffconcat version 1.0\nfile film.mp4"),
-        ("f%01d.ppm", "film.mp4", "P3 1 1 255 0 0 0"),
     ],
 )
-def test_a_playlist_or_pattern_is_refused(
+def test_a_playlist_is_refused(
     name: str, film: str, content: str, encode: Encode, ffmpeg: FFmpeg, tmp_path: Path
 ) -> None:
     """FFmpeg goes by content: it would read the film that a playlist lists, under any file name."""
     (tmp_path / name).write_text(content.format(film=encode(film)), encoding="utf-8")
     with pytest.raises(MediaError, match="FFmpeg cannot read it"):
         open_video(tmp_path / name, ffmpeg)
+
+
+def test_a_file_whose_name_is_a_pattern_is_that_file(ffmpeg: FFmpeg, tmp_path: Path) -> None:
+    """FFmpeg would read f1.ppm and f2.ppm."""
+    for name, size in (("f%01d.ppm", 1), ("f1.ppm", 2), ("f2.ppm", 2)):
+        (tmp_path / name).write_text(f"P3 {size} {size} 255{' 0 0 0' * size**2}")
+    picture = open_video(tmp_path / "f%01d.ppm", ffmpeg)
+    assert (picture.kind, picture.frames, picture.geometry.width) == ("picture", 1, 1)
 
 
 def test_hidden_packets_are_not_frames(encode: Encode, ffmpeg: FFmpeg, tmp_path: Path) -> None:

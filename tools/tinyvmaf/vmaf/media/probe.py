@@ -27,7 +27,7 @@ _SAY_ALWAYS: Final = ("vp8", "utvideo")
 
 
 @dataclass(frozen=True)
-class Probed:
+class Contents:
     """What FFmpeg says of a file."""
 
     stream: Stream
@@ -51,7 +51,7 @@ class Probed:
 
 def probe(
     path: Path, ffmpeg: FFmpeg, options: tuple[str, ...], asked: int | None, *, url: str = "", strict: bool
-) -> Probed:
+) -> Contents:
     """Decode the first frame of a file's video, and read its packets without decoding them.
 
     Args:
@@ -84,7 +84,7 @@ def probe(
     count, timing = _read_packets(packets, Fraction(int(coded[2]), max(int(coded[3]), 1)))
     if stream.about.startswith("rawvideo"):  # what was decoded before has lost the bitrate of its encode
         timing = replace(timing, bitrate=None)
-    return Probed(
+    return Contents(
         stream,
         choice,
         int(shown[3]),
