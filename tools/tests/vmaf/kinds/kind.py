@@ -36,6 +36,8 @@ class Kind:
     """Why it is refused."""
     instead: str = ""
     """What to type."""
+    like: str = ""
+    """The id of the kind that is refused for the same reason."""
     seen: str = ""
     """Where people met it."""
     quick: bool = False

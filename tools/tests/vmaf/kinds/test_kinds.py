@@ -14,6 +14,7 @@ from tinyvmaf.app.cli import main
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 
 from .kind import Kind, read_table
+from .page import PAGE, renewed
 from .workshop import Workshop
 
 ALL = bool(os.environ.get("TINYVMAF_KINDS"))
@@ -102,7 +103,8 @@ def test_the_table_has_at_least_60_kinds() -> None:
 @pytest.mark.parametrize("kind", TABLE.kinds, ids=lambda kind: kind.id)
 def test_a_kind_has_a_score_or_a_refusal_with_its_reason(kind: Kind) -> None:
     assert bool(kind.bare) != bool(kind.refused)
-    assert all((kind.why, kind.instead)) if kind.refused else not any((kind.why, kind.instead))
+    reasons = bool(kind.why), bool(kind.instead), bool(kind.like)
+    assert reasons in ((True, True, False), (False, False, True)) if kind.refused else not any(reasons)
     assert "-noauto_conversion_filters" in kind.bare or "$BARE" in kind.bare or kind.refused
     assert kind.score is not None or not kind.bare, "write down what the bare command gives"
 
@@ -111,3 +113,10 @@ def test_every_file_is_used() -> None:
     used = {name for kind in TABLE.kinds for name in TABLE.used_in(f"{kind.typed}\n{kind.bare}")}
     used |= {name for file, command in TABLE.files.items() for name in TABLE.used_in(command) if name != file}
     assert set(TABLE.files) == used
+
+
+def test_the_page_is_that_of_the_table() -> None:
+    """Renew it: `PYTHONPATH=tools python -m tests.vmaf.kinds.page`."""
+    page = PAGE.read_text(encoding="utf-8")
+    assert renewed(page, TABLE) == page
+    assert all(kind.why in page and kind.instead in page for kind in TABLE.kinds)
