@@ -4,9 +4,11 @@ import base64
 import hashlib
 import json
 import re
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
@@ -19,8 +21,8 @@ from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.measure.score_page import known_plot, write_plot
 from tinyvmaf.measure.score_page.blocks import SUMMARY, blocks_of, short_names
 from tinyvmaf.measure.score_page.drawing import thinned
-from tinyvmaf.measure.score_page.page import page
-from tinyvmaf.measure.scoring import ScoredPair
+from tinyvmaf.measure.score_page.page import Shots, page
+from tinyvmaf.measure.scoring import ScoredPair, TinyScores
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.libvmaf import FrameTable
 from tinyvmaf.vmaf.media import PairOptions
@@ -139,6 +141,31 @@ def test_thinning_keeps_ends_and_extremes(values: list[float], columns: int) -> 
     assert (series[at].min(), series[at].max()) == (series.min(), series.max())
 
 
+def test_every_score_has_its_block_and_its_own_numbers(scored: Any, ladders: list[ScoredPair]) -> None:
+    values = np.array([50.0, 60.0])
+    pair = scored("a.mp4", values)
+    both = replace(pair, scores={**pair.scores, "neg": values - 5})
+    blocks = blocks_of([both, replace(both, distorted=ladders[0].distorted)])
+    assert [block.score for block in blocks] == [TEACHER, "neg"]
+    shots = [Shots(one, (), f"No pictures of {one.name}") for one in blocks[0].encodes]
+    text = page(blocks, shots, {})
+    assert [view["values"][0] for view in data_of(text)] == [[50.0, 60.0], [45.0, 55.0]]
+    assert text.count("No pictures of a.mp4") == 1
+
+
+def test_warnings_come_first_in_a_page_and_below_the_charts_of_a_file(
+    scored: Any, ffmpeg: FFmpeg, tmp_path: Path
+) -> None:
+    tiny = TinyScores("theirs", "", [], np.array([50.0]), np.array([2.0]), "motion2 0.3 above 0.2", {})
+    pairs = [replace(scored("a.mp4", [50.0]), tiny=tiny)]
+    text = page(blocks_of(pairs), [], {})
+    warning = "a.mp4: 1 of 1 frames are outside the domain"
+    assert text.index(warning) < text.index("Score over time")
+    assert text.count(warning) == 1
+    write_plot(tmp_path / "a.svg", pairs, options=[PairOptions()], ffmpeg=ffmpeg)
+    assert f"Warning: {warning}" in (tmp_path / "a.svg").read_text(encoding="utf-8")
+
+
 def test_names_of_files_are_only_text(scored: Any) -> None:
     text = page(blocks_of([scored(HOSTILE, [50.0, 60.0], "<b>.mp4"), scored("b.mp4", [1.0])]), [], {"a": "<i>"})
     assert "<img src=x" not in text
@@ -214,3 +241,10 @@ def test_a_file_that_cannot_be_drawn_is_refused_before_anything_is_scored(
 ) -> None:
     with pytest.raises(TinyvmafError, match=message):
         known_plot(tmp_path / name)
+
+
+def test_any_name_can_be_drawn_in_a_file(scored: Any, ffmpeg: FFmpeg, tmp_path: Path) -> None:
+    path = tmp_path / "a.svg"
+    pairs = [scored(f"{HOSTILE}--\x07{n}漢字.mp4", [50.0 + n], bitrate=1000.0 + n) for n in range(2)]
+    write_plot(path, pairs, options=[PairOptions()] * 2, ffmpeg=ffmpeg)
+    assert ET.fromstring(path.read_bytes()).tag.endswith("svg")

@@ -101,6 +101,15 @@ class Block:
         rates = {one.pair.fps for one in self.encodes}
         return rates.pop() if len(rates) == 1 else None
 
+    def warnings(self) -> list[str]:
+        """Why scores may not be what the caller wants, with the name of the encode."""
+        found = []
+        for one in self.encodes:
+            texts = [] if one.pair.table.inputs is None else [*one.pair.table.inputs.warnings]
+            texts += [] if one.pair.tiny is None else one.pair.tiny.warnings
+            found += [f"{one.name}: {text}" for text in texts]
+        return found
+
     def curves(self) -> list[ShownCurve]:
         """The encodes with a bitrate, as curves; none if fewer than two have one."""
         known = [one for one in self.encodes if one.pair.bitrate is not None]
@@ -155,12 +164,6 @@ def short_names(paths: Sequence[Path]) -> list[str]:
 def inputs_of(pair: ScoredPair) -> list[str]:
     """What was found in the inputs of a pair, and what was decided, a line each."""
     return [] if pair.table.inputs is None else pair.table.inputs.lines()
-
-
-def warnings_of(pair: ScoredPair) -> list[str]:
-    """Why the scores of a pair may not be what the caller wants."""
-    found = [] if pair.table.inputs is None else [*pair.table.inputs.warnings]
-    return found if pair.tiny is None else [*found, *pair.tiny.warnings]
 
 
 def _scores(pair: ScoredPair) -> Mapping[str, Floats]:

@@ -19,6 +19,7 @@ _TIME, _HALF, _ROW, _HEAD = 2.6, 2.4, 0.17, 0.5
 """Heights, in inches: the chart over time, the two below it, a row of the table, a title."""
 _COLUMNS: Final = 1000
 _LETTERS: Final = 46
+_LETTERS_OF_A_NOTE: Final = 150
 
 
 def write_figure(path: Path, blocks: Sequence[Block]) -> None:
@@ -36,9 +37,12 @@ def write_figure(path: Path, blocks: Sequence[Block]) -> None:
         save(figure, path)
 
 
-def _bd_lines(block: Block) -> list[str]:
+def _notes(block: Block) -> list[str]:
+    """Lines below the charts: BD-rates and warnings."""
     anchor, rows = block.bd_rates()
-    return [f"BD-rate of {row.name} against {anchor}: {row.text} ({row.about})" for row in rows]
+    rates = [f"BD-rate of {row.name} against {anchor}: {row.text} ({row.about})" for row in rows]
+    texts = [*rates, *(f"Warning: {line(text, 600)}" for text in block.warnings())]
+    return [part for text in texts for part in textwrap.wrap(text, _LETTERS_OF_A_NOTE)]
 
 
 def _table_height(block: Block) -> float:
@@ -46,11 +50,11 @@ def _table_height(block: Block) -> float:
 
 
 def _height(block: Block) -> float:
-    return _HEAD + _TIME + _HALF + _table_height(block) + 0.18 * len(_bd_lines(block))
+    return _HEAD + _TIME + _HALF + _table_height(block) + 0.15 * len(_notes(block))
 
 
 def _draw(part: Any, block: Block) -> None:
-    curves, notes = block.curves(), _bd_lines(block)
+    curves, notes = block.curves(), _notes(block)
     part.suptitle(
         f"{block.score} of {line(block.reference.name, 80)}", fontsize=10, fontweight="bold", x=0.01, ha="left"
     )
@@ -79,7 +83,7 @@ def _histograms(axes: "Axes", block: Block) -> None:
 
 def _rates(axes: "Axes", curves: Sequence[ShownCurve]) -> None:
     drawing.over_bitrate(axes, curves, _untitled)
-    axes.set(xlabel="bitrate, kbit/s (logarithmic)", ylabel="mean score, VMAF points")
+    axes.set(xlabel="bitrate of the video stream, kbit/s (logarithmic)", ylabel="mean score, VMAF points")
     handle = matplotlib("lines").Line2D
     lines = [
         handle(

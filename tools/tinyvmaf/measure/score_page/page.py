@@ -16,7 +16,7 @@ from tinyvmaf.measure.charts.axes import BOTTOM, LEFT, RIGHT, TOP, WIDTH, drawn,
 from tinyvmaf.measure.charts.pages import environment
 from tinyvmaf.measure.charts.words import counted, line, number
 from tinyvmaf.measure.score_page import drawing
-from tinyvmaf.measure.score_page.blocks import SUMMARY, Block, Floats, ShownCurve, ShownEncode, inputs_of, warnings_of
+from tinyvmaf.measure.score_page.blocks import SUMMARY, Block, Floats, ShownCurve, ShownEncode, inputs_of
 from tinyvmaf.vmaf.libvmaf.pictures import GAIN, MOST_WIDE, FramePictures
 
 _WIDE: Final = 1140
@@ -49,7 +49,7 @@ def page(blocks: Sequence[Block], shots: Sequence[Shots], facts: Mapping[str, st
     """
     script = _script()
     views = [_view(block, shots) for block in blocks]
-    warnings = {text: None for block in blocks for one in block.encodes for text in warnings_of(one.pair)}
+    warnings = dict.fromkeys(text for block in blocks for text in block.warnings())
     return (
         _environment()
         .get_template("page.html")
@@ -118,7 +118,7 @@ def _view(block: Block, shots: Sequence[Shots]) -> dict[str, Any]:
         "over_bitrate": _over_bitrate(block, curves) if curves else None,
         "anchor": anchor,
         "bd": rows,
-        "shots": [one for one in shots if one.encode in block.encodes],
+        "shots": [one for one in shots if any(one.encode is encode for encode in block.encodes)],
         "data": {
             "unit": unit,
             "per": x_title.removeprefix("time, ") if "," in x_title else "",
@@ -165,6 +165,6 @@ def _histograms(block: Block) -> Markup:
 
 
 def _over_bitrate(block: Block, curves: Sequence[ShownCurve]) -> Markup:
-    chart, axes = plot("bitrate, kbit/s (logarithmic)", "mean score, VMAF points")
+    chart, axes = plot("bitrate of the video stream, kbit/s (logarithmic)", "mean score, VMAF points")
     drawing.over_bitrate(axes, curves, chart.title)
     return drawn(chart, f"Mean score by {block.score} over bitrate, {counted(len(curves), 'curve')}")

@@ -35,6 +35,7 @@ document.querySelectorAll("section[data-block]").forEach(section => {
     frame = Math.min(Math.max(frame, 0), Number(slider.max));
     slider.value = frame;
     output.textContent = `frame ${frame}` + (data.fps ? `, ${timeCode(frame, data.fps)}` : "");
+    slider.setAttribute("aria-valuetext", output.textContent);
     texts.forEach((text, n) => {
       const value = data.values[n][frame], low = data.low[n];
       text.textContent = value === undefined ? "ended" : value.toFixed(3) +
