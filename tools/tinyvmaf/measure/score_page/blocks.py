@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -13,12 +14,13 @@ from numpy.typing import NDArray
 from tinyvmaf.measure.charts.words import line
 from tinyvmaf.measure.rate_quality import LITTLE_OVERLAP, BdRateError, RateCurve, bd_rate, grouped
 from tinyvmaf.measure.scoring import ScoredPair
-from tinyvmaf.vmaf.pooling import pool
+from tinyvmaf.vmaf.pooling import Figures
 
 WORST: Final = 3
 """Frames of an encode that are marked, and shown as pictures."""
+FIGURES: Final = tuple(field.name for field in fields(Figures) if field.name != "frames")
+"""The columns of the table."""
 _LETTERS: Final = 160
-PERCENTILES: Final = (1, 5, 10, 50)
 
 Floats = NDArray[np.float64]
 
@@ -29,6 +31,8 @@ class ShownEncode:
 
     name: str
     pair: ScoredPair
+    score: str
+    """Id of the teacher or model."""
     colour: int
     """Number of its colour."""
     values: Floats
@@ -40,22 +44,17 @@ class ShownEncode:
     @property
     def mean(self) -> float:
         """Over all frames, as libvmaf pools."""
-        return float(self.values.mean())
+        return float(self.figures.mean or 0.0)
+
+    @cached_property
+    def figures(self) -> Figures:
+        """Over all frames."""
+        return self.pair.summary()[self.score]
 
     @property
     def worst(self) -> list[int]:
         """The frames with the lowest scores, the worst first."""
         return [int(n) for n in np.argsort(self.values, kind="stable")[:WORST]]
-
-    def summary(self) -> list[float]:
-        """The values of the table's columns: see `SUMMARY`."""
-        pooled = pool(self.values)
-        percentiles = np.percentile(self.values, PERCENTILES).tolist()
-        return [pooled["mean"], pooled["harmonic_mean"], pooled["min"], *percentiles, float(self.values.std())]
-
-
-SUMMARY: Final = ("mean", "harmonic mean", "min", *(f"p{n}" if n != 50 else "median" for n in PERCENTILES), "std dev")
-"""The table's columns: `p5` is the score that 5 % of the frames do not reach."""
 
 
 @dataclass(frozen=True)
@@ -105,9 +104,7 @@ class Block:
         """Why scores may not be what the caller wants, with the name of the encode."""
         found = []
         for one in self.encodes:
-            texts = [] if one.pair.table.inputs is None else [*one.pair.table.inputs.warnings]
-            texts += [] if one.pair.tiny is None else one.pair.tiny.warnings
-            found += [f"{one.name}: {text}" for text in texts]
+            found += [f"{one.name}: {text}" for text in one.pair.warnings]
         return found
 
     def curves(self) -> list[ShownCurve]:
@@ -174,4 +171,4 @@ def _scores(pair: ScoredPair) -> Mapping[str, Floats]:
 def _shown(number: int, name: str, pair: ScoredPair, score: str) -> ShownEncode:
     bagging = pair.intervals.get(score)
     ends = (None, None) if bagging is None else (bagging.ci95_low, bagging.ci95_high)
-    return ShownEncode(name, pair, number, _scores(pair)[score], *ends)
+    return ShownEncode(name, pair, score, number, _scores(pair)[score], *ends)

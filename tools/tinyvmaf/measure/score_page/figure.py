@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tinyvmaf.measure.charts import INK, file_figure, file_style, matplotlib, save
 from tinyvmaf.measure.charts.words import line, number
 from tinyvmaf.measure.score_page import drawing
-from tinyvmaf.measure.score_page.blocks import SUMMARY, Block, ShownCurve
+from tinyvmaf.measure.score_page.blocks import FIGURES, Block, ShownCurve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes  # type: ignore[import-not-found, unused-ignore]
@@ -98,14 +98,19 @@ def _table(axes: "Axes", block: Block) -> None:
     """Name, colour and percentiles of each encode: the legend of all charts."""
     axes.set_axis_off()
     intervals = any(one.low is not None for one in block.encodes)
-    head = ["encode", *SUMMARY, *(["95 % interval"] if intervals else []), "kbit/s"]
+    head = [
+        "encode",
+        *(name.replace("_", " ") for name in FIGURES),
+        *(["95 % interval"] if intervals else []),
+        "kbit/s",
+    ]
     rows = []
     for one in block.encodes:
         ends = [] if one.low is None or one.high is None else [f"{one.low.mean():.2f} to {one.high.mean():.2f}"]
         rate = "–" if one.pair.bitrate is None else number(one.pair.bitrate / 1000)
         name = "\n".join(textwrap.wrap(line(one.name, _LETTERS), _LETTERS))
-        rows.append([name, *(f"{value:.3f}" for value in one.summary()), *ends, rate])
-    widths = [0.3, 0.07, 0.11, *[0.07] * (len(SUMMARY) - 2), *([0.13] if intervals else []), 0.08]
+        rows.append([name, *(f"{getattr(one.figures, figure):.3f}" for figure in FIGURES), *ends, rate])
+    widths = [0.3, 0.07, 0.11, *[0.07] * (len(FIGURES) - 2), *([0.13] if intervals else []), 0.08]
     whole = matplotlib("transforms").Bbox.from_bounds(0, 0, 1, 1)
     shown = axes.table(
         rows, colLabels=head, bbox=whole, edges="open", colWidths=widths, cellLoc="right", colLoc="right"

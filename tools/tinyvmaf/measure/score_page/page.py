@@ -16,7 +16,7 @@ from tinyvmaf.measure.charts.axes import BOTTOM, LEFT, RIGHT, TOP, WIDTH, drawn,
 from tinyvmaf.measure.charts.pages import environment
 from tinyvmaf.measure.charts.words import counted, line, number
 from tinyvmaf.measure.score_page import drawing
-from tinyvmaf.measure.score_page.blocks import SUMMARY, Block, Floats, ShownCurve, ShownEncode, inputs_of
+from tinyvmaf.measure.score_page.blocks import FIGURES, Block, Floats, ShownCurve, ShownEncode, inputs_of
 from tinyvmaf.vmaf.libvmaf.pictures import GAIN, MOST_WIDE, FramePictures
 
 _WIDE: Final = 1140
@@ -57,7 +57,7 @@ def page(blocks: Sequence[Block], shots: Sequence[Shots], facts: Mapping[str, st
             title=_title(blocks),
             views=views,
             several=len({block.reference for block in blocks}) > 1,
-            summary=SUMMARY,
+            figures=[name.replace("_", " ") for name in FIGURES],
             facts=[*facts.items()],
             inputs=[(one.name, inputs_of(one.pair)) for one in _each_pair_once(blocks)],
             gain=GAIN,
@@ -107,7 +107,7 @@ def _view(block: Block, shots: Sequence[Shots]) -> dict[str, Any]:
     frames = max(len(one.values) for one in block.encodes)
     return {
         "block": block,
-        "rows": [(one, [f"{value:.3f}" for value in one.summary()]) for one in block.encodes],
+        "rows": [(one, [f"{getattr(one.figures, name):.3f}" for name in FIGURES]) for one in block.encodes],
         "intervals": any(one.low is not None for one in block.encodes),
         "bitrates": any(one.pair.bitrate is not None for one in block.encodes),
         "wide": wide,

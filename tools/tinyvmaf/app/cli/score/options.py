@@ -49,6 +49,7 @@ _EXAMPLES = """\
 tinyvmaf score ref.mp4 dis.mp4
 tinyvmaf score ref.mp4 360p.mp4 720p.mp4 1080p.mp4 --feature psnr --out scores.csv
 tinyvmaf score masters encodes --match '{ref}_*.mp4' --teacher neg --out scores.json
+tinyvmaf score ref.mp4 x264_*.mp4 x265_*.mp4 --plot scores.html
 tinyvmaf score --pairs pairs.csv --fail-under 90
 tinyvmaf score ref.mp4 dis.mp4 --model tinyvmaf_nano
 tinyvmaf score ref.mp4 dis.mp4 --model their.onnx --feature-order adm2,motion2,vif_scale0
@@ -117,7 +118,8 @@ def add_commands(commands: Commands) -> None:
         "--plot",
         type=Path,
         metavar="FILE",
-        help="also draw scores over time, and quality over bitrate: .html (with the worst frames), .png or .svg",
+        help="also draw scores over time, histograms, quality over bitrate with BD-rate: .png, .svg, or .html, a page "
+        "that has the worst frames as pictures too",
     )
     output.add_argument(
         "--interval",
