@@ -5,6 +5,7 @@ Chromium is not installed by pip: `$TINYVMAF_CHROMIUM`, or one that is on the PA
 
 import io
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -85,3 +86,9 @@ def colours(picture: bytes) -> int:
     """How many different colours a screenshot has."""
     found = Image.open(io.BytesIO(picture)).convert("RGB").getcolors(1 << 24)
     return len(found or ())
+
+
+def background(page: Page) -> list[int]:
+    """Red, green and blue of the page's ground."""
+    colour: str = page.evaluate("() => getComputedStyle(document.body).backgroundColor")
+    return [int(part) for part in re.findall(r"\d+", colour)[:3]]

@@ -5,11 +5,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
 from tinyvmaf.judge.report import PAGE_FILE, write
 
-from ..browser import CROWDED, DESKTOP, PHONE, TOO_WIDE, WIDTHS, colours, opened
+from ..browser import CROWDED, DESKTOP, PHONE, TOO_WIDE, WIDTHS, background, colours, opened
 from .report_samples import HOSTILE, MODELS, hostile, of_nothing, sample
 
 
@@ -22,12 +22,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write(folder / "nothing", of_nothing(could_not_run="no FFmpeg\n  hint: install one"), {})
     write(folder / "hostile", *hostile("".join(reversed(HOSTILE))))
     return folder
-
-
-def background(page: Page) -> list[int]:
-    """Red, green and blue of the page's ground."""
-    colour: str = page.evaluate("() => getComputedStyle(document.body).backgroundColor")
-    return [int(part) for part in re.findall(r"\d+", colour)[:3]]
 
 
 @pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
