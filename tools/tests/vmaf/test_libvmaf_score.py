@@ -192,8 +192,8 @@ def test_missing_or_wrong_arguments_are_errors(clip: Clip, ffmpeg: FFmpeg, tmp_p
         score_pair(good, good, models=[VmafModel("vmaf_v0.6.1")] * 2, ffmpeg=ffmpeg, **RAW)
     with pytest.raises(FFmpegError, match=r"its last lines:(.|\n)*no_such_model"):
         score_pair(good, good, models=[VmafModel("no_such_model")], ffmpeg=ffmpeg, **RAW)
-    with pytest.raises(FFmpegError, match="its last lines"):
-        score_pair(good, good, features=["no_such_feature"], ffmpeg=ffmpeg, **RAW)
+    with pytest.raises(FFmpegError, match=r"has no feature 'ssim'\n  hint: did you mean float_ssim"):
+        score_pair(good, good, features=["ssim"], ffmpeg=ffmpeg, **RAW)
 
 
 @pytest.mark.parametrize("name", ["psnr|name=x", "psnr':log_path=/x", "PSNR", "", "psnr:a", "psnr:a=b,c", "psnr]"])
@@ -212,10 +212,16 @@ def test_a_feature_with_an_option_is_passed_on(clip: Clip, ffmpeg: FFmpeg) -> No
     assert {"psnr_y"} == {name for name in table.columns if name.startswith("psnr")}
 
 
-def test_a_value_that_is_not_finite_is_an_error(clip: Clip, ffmpeg: FFmpeg) -> None:
-    """psnr_hvs of identical planes is infinite."""
+def test_infinite_values_of_equal_planes_lose_no_clip(clip: Clip, ffmpeg: FFmpeg) -> None:
+    table = score_pair(clip(), clip(), features=["psnr_hvs", "ciede"], ffmpeg=ffmpeg, **RAW)
+    for name in ("psnr_hvs", "psnr_hvs_y", "ciede2000"):
+        assert np.isnan([*table.column(name), table.pooled[name]["mean"]]).all()
+    assert np.isfinite(table.column("vmaf_v0.6.1")).all()
+
+
+def test_a_value_that_is_not_finite_is_an_error_elsewhere(clip: Clip, ffmpeg: FFmpeg) -> None:
     with pytest.raises(LogError, match=r"'psnr_hvs_?\w*' at frame 0 .*not a finite number\n  hint: "):
-        score_pair(clip(), clip(), features=["psnr_hvs"], ffmpeg=ffmpeg, **RAW)
+        score_pair(clip(), clip(), features=["psnr_hvs"], may_be_null=(), ffmpeg=ffmpeg, **RAW)
 
 
 def test_a_time_limit_ends_the_run(clip: Clip, ffmpeg: FFmpeg) -> None:

@@ -23,8 +23,6 @@ from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, Teacher
 
 FULL: Final = ("psnr", "float_ssim", "float_ms_ssim", "psnr_hvs", "ciede", "cambi")
 """libvmaf's other per-frame features, beside adm, vif and motion, which it always logs."""
-MAY_BE_NULL: Final = ("psnr_hvs",)
-"""Infinite where two planes are equal; the table then holds null."""
 _TAKEN: Final = (*FULL, "adm", "aim", "float_", "integer_", "motion", "speed_", "vif", "vmaf")
 """How the names of libvmaf's columns and of teachers begin."""
 
@@ -101,7 +99,6 @@ def measure(job: Job) -> tuple[str, Columns]:
         options=both(size=size, pix_fmt=pix_fmt),
         models=[teacher.model() for teacher in job.teachers if not teacher.bootstrap],
         features=[name for name in job.request.features if name not in FRAME_FEATURES],
-        may_be_null=MAY_BE_NULL,
         threads=1,
         timeout=job.request.timeout,
         ffmpeg=ffmpeg,

@@ -72,10 +72,10 @@ def parse_log(
     try:
         log: dict[str, Any] = json.loads(text)
         entries = log["frames"]
-        version, pooled = str(log["version"]), log["pooled_metrics"]
+        version, pooled = str(log["version"]), _numbers(log["pooled_metrics"])
         numbers = [entry["frameNum"] for entry in entries]
         metrics = [entry["metrics"] for entry in entries]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         # Also for older libvmaf, which writes a bare `nan` or `inf`.
         raise LogError(f"libvmaf's log cannot be read: {error!r}") from error
     if not entries:
@@ -97,7 +97,15 @@ def parse_log(
                 raise LogError(
                     f"libvmaf gave {name!r} at frame {frame} as {'null' if value is None else value}, which is not "
                     "a finite number",
-                    hint="psnr_hvs, for one, is infinite where both planes are equal: leave such a feature out",
+                    hint="leave this feature out",
                 )
         columns[name] = np.array(values, dtype=np.float64)
     return FrameTable(version, columns, pooled, command=command)
+
+
+def _numbers(pooled: Mapping[str, Mapping[str, float | None]]) -> dict[str, dict[str, float]]:
+    """Pooled values, with NaN for null."""
+    return {
+        column: {name: math.nan if value is None else value for name, value in values.items()}
+        for column, values in pooled.items()
+    }

@@ -3,12 +3,15 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.vmaf.features import CANONICAL_FEATURES, Feature
 from tinyvmaf.vmaf.libvmaf.probe import probe_id, probe_json
 
 _FEATURE = re.compile(r"[a-z0-9_]+(:[a-z0-9_]+=[A-Za-z0-9_.+-]+)*")
+INFINITE_WHERE_EQUAL: Final = ("psnr_hvs", "ciede")
+"""How the columns begin that are infinite where two planes are equal; the log then has null."""
 _MODEL_ID = re.compile(r"[A-Za-z0-9_.-]+")
 
 
@@ -35,7 +38,7 @@ class LibvmafRequest:
     """May be empty."""
     features: tuple[str, ...] = ()
     """More features, as `name` or `name:option=value`, such as `psnr` or `float_ssim`."""
-    may_be_null: tuple[str, ...] = ()
+    may_be_null: tuple[str, ...] = INFINITE_WHERE_EQUAL
     """Prefixes of the columns that may have no value, which becomes NaN (`psnr_hvs` of equal planes is infinite); in
     all other columns a missing value is an error."""
 

@@ -1,6 +1,7 @@
 """Scores one pair, or several encodes of one reference, in one pass of FFmpeg."""
 
 import os
+import re
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -8,10 +9,11 @@ from pathlib import Path
 
 from tinyvmaf.errors import FFmpegError, LogError, MediaError, NotComparableError
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, find_ffmpeg, run, tail
+from tinyvmaf.vmaf.libvmaf.extractors import EXTRACTORS, nearest
 from tinyvmaf.vmaf.libvmaf.graph import pair_graph
 from tinyvmaf.vmaf.libvmaf.log import FrameTable, parse_log
 from tinyvmaf.vmaf.libvmaf.probe import read_probes
-from tinyvmaf.vmaf.libvmaf.request import LibvmafRequest, VmafModel
+from tinyvmaf.vmaf.libvmaf.request import INFINITE_WHERE_EQUAL, LibvmafRequest, VmafModel
 from tinyvmaf.vmaf.media import (
     OpenedPair,
     PairOptions,
@@ -33,7 +35,7 @@ def score_pair(
     options: PairOptions = PairOptions(),  # noqa: B008 (frozen)
     models: Sequence[VmafModel] = (VmafModel("vmaf_v0.6.1"),),
     features: Sequence[str] = (),
-    may_be_null: Sequence[str] = (),
+    may_be_null: Sequence[str] = INFINITE_WHERE_EQUAL,
     threads: int | None = None,
     timeout: float | None = None,
     ffmpeg: FFmpeg | None = None,
@@ -157,6 +159,11 @@ def _run(
         )
     except FFmpegError as error:
         require_unchanged(error.stderr, pairs)
+        if unknown := re.search(r"problem during vmaf_use_feature: (\S+)", error.stderr):
+            name = unknown[1]
+            if name in EXTRACTORS:
+                raise FFmpegError(f"libvmaf does not take the options of feature {name!r}") from error
+            raise FFmpegError(f"libvmaf has no feature {name!r}", hint=nearest(name)) from error
         path = culprit(error.stderr, pairs)
         what = "FFmpeg could not score the pair" if path is None else f"{path}: FFmpeg cannot read it"
         raised = FFmpegError(sentence(error, what), hint=error.hint if path is None else WAY_ON)
