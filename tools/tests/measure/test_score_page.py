@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import os
 import re
 from dataclasses import replace
 from fractions import Fraction
@@ -225,6 +226,14 @@ def test_inputs_that_are_gone_leave_a_page_without_pictures(scored: Any, ffmpeg:
     write_plot(path, [scored("gone.mp4", [50.0])], options=[PairOptions()], ffmpeg=ffmpeg)
     text = path.read_text(encoding="utf-8")
     assert re.search(r"No pictures: [^<]*r\.mp4: no such file", text)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFOs here")
+def test_a_pipe_is_not_read_again_for_pictures(scored: Any, ffmpeg: FFmpeg, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "r.mp4")
+    path = tmp_path / "page.html"
+    write_plot(path, [scored("d.mp4", [50.0])], options=[PairOptions()], ffmpeg=ffmpeg)
+    assert "r.mp4 is a pipe, which can be read only once" in path.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from tinyvmaf.errors import FFmpegError
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.libvmaf.pictures import GAIN, FramePictures, frame_pictures
 from tinyvmaf.vmaf.media import PairOptions, Reading, open_pair
+from tinyvmaf.vmaf.media.options import pair_options_of
 
 from ..fixture_types import Encode
 
@@ -86,6 +87,13 @@ def test_tags_of_matrix_and_range_are_followed(encode: Encode, ffmpeg: FFmpeg) -
     assert right < NEAR
     assert right < 0.7 * off(one.distorted, decoded(video, ffmpeg, "bt601", "full")[1])
     assert right < 0.7 * off(one.distorted, decoded(video, ffmpeg, "bt709", "limited")[1])
+
+
+@pytest.mark.parametrize("matrix", ["bt709", "bt2020"])
+def test_rgb_comes_back_as_it_was(matrix: str, encode: Encode, ffmpeg: FFmpeg) -> None:
+    video = encode("v.mkv", "-pix_fmt", "gbrp", "-c:v", "ffv1", frames=2)
+    (one,) = pictures(video, video, [1], ffmpeg, pair_options_of({"matrix": matrix}))
+    assert off(one.reference, decoded(video, ffmpeg)[1]) < NEAR
 
 
 def test_by_timestamps_the_partner_is_the_one_that_was_scored(encode: Encode, ffmpeg: FFmpeg) -> None:

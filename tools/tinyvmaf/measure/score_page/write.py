@@ -17,6 +17,7 @@ from tinyvmaf.measure.scoring import ScoredPair
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.libvmaf.pictures import MOST_WIDE, frame_pictures
 from tinyvmaf.vmaf.media import PairOptions, open_pair
+from tinyvmaf.vmaf.media.pipes import is_pipe
 
 SUFFIXES: Final = (".html", *CHART_SUFFIXES)
 _PIXELS: Final = 16e6
@@ -74,6 +75,10 @@ def _shots(blocks: Sequence[Block], how: dict[int, PairOptions], ffmpeg: FFmpeg)
     shots, room = dict[int, Shots](), _PIXELS
     encodes = sorted((one for block in first for one in block.encodes), key=lambda one: float(one.values.min()))
     for left, one in zip(range(len(encodes), 0, -1), encodes, strict=True):
+        piped = [path for path in (one.pair.reference, one.pair.distorted) if is_pipe(path)]
+        if piped:
+            shots[id(one)] = Shots(one, (), f"No pictures: {piped[0]} is a pipe, which can be read only once")
+            continue
         try:
             pair = open_pair(one.pair.reference, one.pair.distorted, how[id(one.pair)], ffmpeg)
             size = pair.form

@@ -18,7 +18,7 @@ GAIN: Final = 8
 """The difference is multiplied by it: that of most codecs is a few codes."""
 _HD: Final = 720
 """Lines. Where no file says its matrix, players take BT.709 from here on, and BT.601 below."""
-_MATRICES: Final = ("bt709", "fcc", "bt470bg", "smpte170m", "smpte240m", "bt2020nc")
+_MATRICES: Final = ("bt601", "bt709", "bt2020", "fcc", "bt470bg", "smpte170m", "smpte240m", "bt2020nc")
 """FFmpeg's scale filter has no others."""
 _SIDES: Final = ("reference", "distorted", "difference")
 _JPEG: Final = ("-fps_mode", "passthrough", "-c:v", "mjpeg", "-q:v", "3", "-f", "image2")
@@ -86,7 +86,9 @@ def _pictures_graph(pair: OpenedPair, frames: Sequence[int]) -> str:
 
 
 def _matrix(pair: OpenedPair) -> str:
-    known = filled(pair.reference.colour, pair.distorted.colour).matrix
+    """The one that RGB was converted by, else that of the files, else what players take."""
+    asked = [reading.matrix for reading in pair.options.readings if reading.matrix is not None]
+    known = asked[0] if asked else filled(pair.reference.colour, pair.distorted.colour).matrix
     if known in _MATRICES:
         return known
-    return "bt709" if pair.form.height >= _HD else "smpte170m"
+    return "bt709" if pair.form.height >= _HD else "bt601"
