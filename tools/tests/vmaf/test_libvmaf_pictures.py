@@ -93,7 +93,7 @@ def test_tags_of_matrix_and_range_are_followed(encode: Encode, ffmpeg: FFmpeg) -
 def test_rgb_comes_back_as_it_was(matrix: str, encode: Encode, ffmpeg: FFmpeg) -> None:
     video = encode("v.mkv", "-vf", "gblur=sigma=4,format=gbrp", "-c:v", "ffv1", frames=2)
     (one,) = pictures(video, video, [1], ffmpeg, pair_options_of({"matrix": matrix}))
-    assert off(one.reference, decoded(video, ffmpeg)[1]) < 2.0
+    assert off(one.reference, decoded(video, ffmpeg)[1]) < 4.0  # by another matrix: 7 and more
 
 
 def test_by_timestamps_the_partner_is_the_one_that_was_scored(encode: Encode, ffmpeg: FFmpeg) -> None:
