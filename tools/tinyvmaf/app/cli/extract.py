@@ -21,10 +21,12 @@ from tinyvmaf.data import dataset
 from tinyvmaf.data.corpus import Corpus, data_root, scan
 from tinyvmaf.data.extract import FULL, Extraction, ExtractionRequest, extract, provenance_of
 from tinyvmaf.data.store import Store, default_folder
+from tinyvmaf.errors import TeacherError
 from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, find_ffmpeg
 from tinyvmaf.vmaf.frame_features import FRAME_FEATURES
-from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN
+from tinyvmaf.vmaf.libvmaf.extractors import require_features
+from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, PHONE, SHORT, teacher_id
 
 _DESCRIPTION = f"""\
 Extract features and teacher scores of every clip of a corpus into a parquet file: one row per frame, with provenance.
@@ -36,7 +38,7 @@ stopped. Clips that fail are listed at the end with the reason; the other clips 
 features, separated by commas: canonical ({", ".join(CANONICAL)}; and those that the teachers need; always extracted),
 full (all features of this libvmaf), further libvmaf features ({", ".join(FULL)}),
 features of decoded frames ({", ".join(FRAME_FEATURES)})
-teachers: {", ".join(KNOWN)}"""
+teachers: {", ".join(name for name in SHORT if SHORT[name] != PHONE)}; {", ".join(KNOWN)}"""
 
 
 def add_commands(commands: Commands) -> None:
@@ -61,14 +63,24 @@ def add_commands(commands: Commands) -> None:
     command.add_argument(
         "--teacher",
         action="append",
-        choices=KNOWN,
-        metavar="ID",
+        type=_teacher,
+        metavar="NAME",
         help=f"teacher to score with; repeatable (default {DEFAULT})",
     )
     command.add_argument("--jobs", type=positive_int, metavar="N", help="clips at a time (default: one per core)")
     command.add_argument("--dask", metavar="ADDRESS", help="run on this Dask scheduler, such as tcp://host:8786")
     command.add_argument("--timeout", type=positive_float, metavar="S", help="time limit per clip, in seconds")
     add_ffmpeg_option(command)
+
+
+def _teacher(text: str) -> str:
+    """argparse type: a teacher whose scores a corpus can have."""
+    try:
+        if (found := teacher_id(text)) in KNOWN:
+            return found
+    except TeacherError as error:
+        raise argparse.ArgumentTypeError(f"{error.message}; {error.hint}") from error
+    raise argparse.ArgumentTypeError(f"{found} is only for tinyvmaf score: no corpus has its scores")
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -78,6 +90,7 @@ def _run(arguments: argparse.Namespace) -> int:
     everything = "full" in names
     named = tuple(dict.fromkeys([*(FULL if everything else ()), *(n for n in names if n not in ("canonical", "full"))]))
     teachers = tuple(dict.fromkeys(arguments.teacher or [DEFAULT]))
+    require_features((name for name in named if name not in FRAME_FEATURES), ffmpeg)
     request = ExtractionRequest(teachers, named, everything, arguments.timeout)
     store = Store(default_folder())
     started = time.perf_counter()

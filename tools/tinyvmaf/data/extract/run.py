@@ -12,7 +12,7 @@ from tinyvmaf.data.corpus import Clip, Corpus
 from tinyvmaf.data.extract.job import ExtractionRequest, Job, Measure, measure
 from tinyvmaf.data.store import Store, key_of
 from tinyvmaf.errors import TinyvmafError
-from tinyvmaf.vmaf.ffmpeg import FFmpeg, end_all
+from tinyvmaf.vmaf.ffmpeg import FFmpeg, Stop
 from tinyvmaf.vmaf.frame_features import FRAME_FEATURES, version_of
 from tinyvmaf.vmaf.media import is_raw
 from tinyvmaf.vmaf.teacher import KNOWN, Teacher, load_built_in
@@ -86,7 +86,7 @@ def extract(
                         on_clip(len(corpus.clips) - len(pending), len(corpus.clips), frames)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
-            end_all()
+            work.stop.stop()
             raise
     result.failures.sort(key=lambda failure: failure.clip)
     result.damaged = sorted(store.damaged)
@@ -112,7 +112,7 @@ class _ClipWork:
         self._corpus, self._request, self._store, self._ffmpeg = corpus, request, store, ffmpeg
         self._run, self._remote = run, remote
         self._ffmpeg_digest = store.digest(ffmpeg.path)
-        self._mutex = threading.Lock()
+        self._mutex, self.stop = threading.Lock(), Stop()
         self._teachers: tuple[Teacher, ...] | None = None
 
     def stored(self, clip: Clip) -> pa.Table | None:
@@ -132,7 +132,8 @@ class _ClipWork:
             table = self._store.get(key)  # another process may have measured it meanwhile
             if table is not None:
                 return table, False
-            version, columns = self._run(self._job(clip))
+            with self.stop.watching():
+                version, columns = self._run(self._job(clip))
             table = pa.table({name: pa.array(values, from_pandas=True) for name, values in columns.items()})
             about = {"clip": clip.id, "libvmaf": version, "frames": table.num_rows, **fields}
             self._store.put(key, table, about)

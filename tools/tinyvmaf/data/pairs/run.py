@@ -10,7 +10,7 @@ from tinyvmaf.data.pairs.plan import AskedPair, PairBatch, plan
 from tinyvmaf.data.pairs.stored import from_arrow, identity, key_fields, settled, to_arrow
 from tinyvmaf.data.store import Store, key_of
 from tinyvmaf.errors import MediaError, TinyvmafError
-from tinyvmaf.vmaf.ffmpeg import FFmpeg, end_all
+from tinyvmaf.vmaf.ffmpeg import FFmpeg, Stop
 from tinyvmaf.vmaf.libvmaf import FrameTable, LibvmafRequest, score_opened
 from tinyvmaf.vmaf.media import OpenedPair, open_pair
 
@@ -57,7 +57,7 @@ class PairRun:
         self._request, self._ffmpeg, self._store = request, ffmpeg, store
         self._jobs, self._threads, self._timeout = jobs, threads, timeout
         self._on_progress = on_progress
-        self._mutex = threading.Lock()
+        self._mutex, self._stop = threading.Lock(), Stop()
         self._done: dict[int, tuple[float, int]] = {}  # by pair: the share that is done, and frames
 
     def measure(self, pairs: Sequence[AskedPair]) -> Iterator[MeasuredPair]:
@@ -79,12 +79,16 @@ class PairRun:
                     yield from future.result()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
-            end_all()
+            self._stop.stop()
             raise
         finally:
             pool.shutdown()
 
     def _batch(self, pairs: Sequence[AskedPair], batch: PairBatch) -> list[MeasuredPair]:
+        with self._stop.watching():
+            return self._measured(pairs, batch)
+
+    def _measured(self, pairs: Sequence[AskedPair], batch: PairBatch) -> list[MeasuredPair]:
         found, opened = [], dict[int, OpenedPair]()
         before = {number: _files(pairs[number]) for number in batch.numbers}
         for number in batch.numbers:

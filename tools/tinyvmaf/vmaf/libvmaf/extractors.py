@@ -1,8 +1,14 @@
 """The features that libvmaf computes, as `--feature` names them, and their columns in its log."""
 
 import difflib
+import tempfile
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Final
+
+from tinyvmaf.errors import FFmpegError, TinyvmafError
+from tinyvmaf.vmaf.ffmpeg import FFmpeg, run
+from tinyvmaf.vmaf.libvmaf.request import LibvmafRequest
 
 _SCALES: Final = ("scale0", "scale1", "scale2", "scale3")
 EXTRACTORS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -29,6 +35,12 @@ only with `enable_mse=true`."""
 _NEAR: Final = 0.5
 
 
+def columns_named(feature: str) -> tuple[str, ...]:
+    """How the columns of a feature, `name` or `name:option=value`, begin."""
+    stem = feature.partition(":")[0]
+    return EXTRACTORS.get(stem, (stem,))
+
+
 def columns_of(feature: str, logged: Iterable[str]) -> list[str]:
     """The columns of the log that belong to a feature, in the table's order.
 
@@ -36,15 +48,33 @@ def columns_of(feature: str, logged: Iterable[str]) -> list[str]:
         feature: `name` or `name:option=value`.
         logged: the columns of the log.
     """
-    stem = feature.partition(":")[0]
     there = sorted(logged)
     found = []
-    for column in EXTRACTORS.get(stem, (stem,)):
+    for column in columns_named(feature):
         found += [one for one in there if one == column or one.startswith(f"{column}_")]
     return list(dict.fromkeys(found))
 
 
-def nearest(feature: str) -> str:
+def require_features(features: Iterable[str], ffmpeg: FFmpeg) -> None:
+    """Refuse a feature that this libvmaf does not have. Those of the table are believed; others are tried.
+
+    Raises:
+        TinyvmafError: it does not have one; suggests the nearest.
+    """
+    for feature in features:
+        request = LibvmafRequest(features=(feature,))
+        if feature.partition(":")[0] in EXTRACTORS:
+            continue
+        source = ["-f", "lavfi", "-i", "color=s=64x64:d=0.04,format=yuv420p"]
+        with tempfile.TemporaryDirectory(prefix="tinyvmaf-") as folder:
+            libvmaf = request.filter_options(Path(folder), "log.json", 1)
+            try:
+                run(ffmpeg, [*source, *source, "-lavfi", f"libvmaf={libvmaf}", "-f", "null", "-"], cwd=Path(folder))
+            except FFmpegError as error:
+                raise TinyvmafError(f"this libvmaf has no feature {feature!r}", hint=_nearest(feature)) from error
+
+
+def _nearest(feature: str) -> str:
     """Which features there are, and the nearest ones to a name that libvmaf does not know."""
     stem = feature.partition(":")[0].lower()
     inside = [name for name in EXTRACTORS if stem in name.split("_") or stem in name]

@@ -18,6 +18,7 @@ from tinyvmaf.measure.scoring import scored_pair
 from tinyvmaf.model.third_party import FeedOptions
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, find_ffmpeg
 from tinyvmaf.vmaf.libvmaf import LibvmafRequest
+from tinyvmaf.vmaf.libvmaf.extractors import columns_named, require_features
 from tinyvmaf.vmaf.media import is_raw
 from tinyvmaf.vmaf.teacher import BOOTSTRAP, DEFAULT, Teacher, load_json, load_named, teacher_id
 
@@ -65,6 +66,11 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"tinyvmaf score: {wrong}", file=sys.stderr)
         return 2
     ffmpeg = find_ffmpeg(arguments.ffmpeg)
+    try:
+        require_features(arguments.feature, ffmpeg)
+    except TinyvmafError as error:
+        print(f"tinyvmaf score: {error}", file=sys.stderr)
+        return 2
     model = _model(arguments)
     teachers = _teachers(arguments, ffmpeg)
     results = _score(arguments, pairs, teachers, model, ffmpeg)
@@ -90,9 +96,11 @@ def _score(
     ffmpeg: FFmpeg,
 ) -> list[Result]:
     """Score the pairs, and show each as soon as it is scored."""
-    request = LibvmafRequest(
-        tuple(teacher.model() for teacher in teachers if not teacher.bootstrap), tuple(arguments.feature)
-    )
+    features = tuple(dict.fromkeys(arguments.feature))
+    # What is infinite of a feature that was asked for (psnr_hvs of equal planes) costs no pair its scores.
+    may_be_null = tuple(column for name in features for column in columns_named(name))
+    models = tuple(teacher.model() for teacher in teachers if not teacher.bootstrap)
+    request = LibvmafRequest(models, features, may_be_null)
     found = dict[int, Result]()
     table = None if len(pairs) == 1 else SummaryTable([str(pair.distorted) for pair in pairs])
     with pairs_bar(pairs[0].distorted.name if len(pairs) == 1 else f"{len(pairs)} pairs", len(pairs)) as bar:
