@@ -124,9 +124,11 @@ def score_opened(
         table = parse_log(text, frames=expected if by_frame else None, command=command, may_be_null=request.may_be_null)
         for model in request.models:
             table.column(model.id)
-        if not by_frame:
-            complaints = (*complaints, f"{len(table)} of {frames} distorted frames have a partner in the reference")
-        inputs_seen = seen(pair, (expected, frames), complaints)
+        unequal = not by_frame and not len(table) == frames == expected
+        partners = (
+            f"by timestamps, {len(table)} of {frames} distorted frames have a partner among {expected} of the reference"
+        )
+        inputs_seen = seen(pair, (expected, frames), (*complaints, *([partners] if unequal else [])))
         tables.append(replace(read_probes(table, request.probed), inputs=inputs_seen))
     return tables
 

@@ -52,7 +52,11 @@ def open_with(opener: Opener, path: Path, ffmpeg: FFmpeg, reading: Reading, *, a
         chosen=tuple(filter(None, [found.choice, _grain(path, found.film_grain, reading)])),
     )
     if pix_fmt.alpha and opaque(video, ffmpeg):
-        video = replace(video, geometry=replace(video.geometry, pix_fmt=replace(pix_fmt, alpha=False)))
+        video = replace(
+            video,
+            geometry=replace(video.geometry, pix_fmt=replace(pix_fmt, alpha=False)),
+            chosen=(*video.chosen, f"alpha of {path} is opaque in every frame: left out"),
+        )
     stated = (found.container_range, found.full_range)
     if None not in stated and stated[0] != stated[1]:
         low, high = levels(video, ffmpeg)

@@ -128,7 +128,7 @@ def _pooled(name: str, values: NDArray[np.float64], pair: ScoredPair) -> Mapping
     known = pair.table.pooled.get(name)
     if known is None or np.isfinite(values).all():
         return {key: float(value) for key, value in pooled(name, values, pair.table).items()}  # type: ignore[arg-type]
-    return {key: known.get(key) for key in ("min", "max", "mean", "harmonic_mean")}
+    return {key: _finite(known[key]) for key in ("min", "max", "mean", "harmonic_mean")}
 
 
 def _tiny(tiny: TinyScores) -> dict[str, Any]:
