@@ -227,6 +227,18 @@ def test_raw_files_need_a_geometry_and_others_refuse_it(
     assert "tinyvmaf-mcp-" not in text  # the message names files as the caller does
 
 
+def test_how_the_inputs_are_read_is_an_argument(ask: Ask, refused: Callable[..., str], pair: dict[str, str]) -> None:
+    found = ask("vmaf_score", **pair, inputs={"depth": "10", "range": "full,limited"})
+    assert found["decided"] == [
+        "bit depth of r.yuv is 8: it is brought up to 10 bits",
+        "bit depth of d.yuv is 8: it is brought up to 10 bits",
+        "range full against limited: full is brought down to limited",
+    ]
+    assert found["warnings"] == []
+    assert "--depth does not take '11'" in refused("vmaf_score", **pair, inputs={"depth": "11"})
+    assert "unknown input option --to" in refused("vmaf_score", **pair, inputs={"to": "x"})
+
+
 def test_long_clips_are_not_listed(refused: Callable[..., str], ask: Ask, tmp_path: Path) -> None:
     frames = limits.MAX_ROWS + 1
     (tmp_path / "l.yuv").write_bytes(bytes(64 * 64 * 3 // 2) * frames)

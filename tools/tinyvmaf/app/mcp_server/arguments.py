@@ -20,6 +20,15 @@ PixFmt = Annotated[
     str | None,
     Field(max_length=20, description="pixel format of raw files, such as yuv420p or yuv420p10le; else null"),
 ]
+Inputs = Annotated[
+    dict[Annotated[str, Field(max_length=20)], Annotated[str, Field(max_length=40)]] | None,
+    Field(
+        max_length=10,
+        description="how the inputs are read, as options of `tinyvmaf score` without dashes: stream, range, matrix, "
+        "film_grain, scale, depth, chroma, colour, sync, allow_errors; 'REF,DIS' gives each input a value of its own, "
+        "as in {'range': 'full,limited'}; null for what the files say",
+    ),
+]
 
 
 class FeedArguments(BaseModel):

@@ -50,6 +50,8 @@ class ScoreResult(BaseModel):
     ffmpeg: str
     libvmaf: str
     frames: int
+    decided: list[str] = Field(description="choices that were made of how the inputs are read")
+    warnings: list[str] = Field(description="why the scores may not be what you want")
     teachers: list[TeacherScoreResult]
     tiny_model: TinyScoreResult | None
     per_frame: list[FrameResult] | None = Field(description="null unless per_frame is true")

@@ -1,8 +1,8 @@
 """Scoring a pair of videos within the limits of a call."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,7 @@ from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.libvmaf import score_pair
 from tinyvmaf.vmaf.media import both, is_raw
+from tinyvmaf.vmaf.media.options import pair_options_of
 from tinyvmaf.vmaf.pooling import pool
 from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, Teacher, load_built_in
 
@@ -37,6 +38,8 @@ class PairRequest:
     distorted: str
     size: str | None
     pix_fmt: str | None
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    """Further options of how the pair is read, as typed."""
 
 
 def result_of(pair: ScoredPair, model: Subject | None, ffmpeg: FFmpeg, *, per_frame: bool) -> ScoreResult:
@@ -52,6 +55,8 @@ def result_of(pair: ScoredPair, model: Subject | None, ffmpeg: FFmpeg, *, per_fr
         ffmpeg=ffmpeg.version,
         libvmaf=pair.table.version,
         frames=len(pair),
+        decided=[] if pair.table.inputs is None else list(pair.table.inputs.decided),
+        warnings=[] if pair.table.inputs is None else list(pair.table.inputs.warnings),
         teachers=[_teacher(pair, one) for one in pair.teachers],
         tiny_model=None if tiny is None else _tiny(pair, tiny),
         per_frame=[_frame(pair, n, tiny) for n in range(len(pair))] if per_frame else None,
@@ -114,6 +119,7 @@ def score(request: PairRequest, teachers: Sequence[str], roots: Roots, ffmpeg: F
         if name not in KNOWN:
             raise TeacherError(f"unknown teacher {name[:100]!r}", hint=f"known: {', '.join(KNOWN)}")
     _require_geometry(request)
+    options = pair_options_of(request.inputs, both(size=request.size, pix_fmt=request.pix_fmt))
     with ExitStack() as files:
         reference = files.enter_context(roots.opened(request.reference))
         distorted = files.enter_context(roots.opened(request.distorted))
@@ -123,18 +129,27 @@ def score(request: PairRequest, teachers: Sequence[str], roots: Roots, ffmpeg: F
             table = score_pair(
                 reference,
                 distorted,
-                options=both(size=request.size, pix_fmt=request.pix_fmt),
+                options=options,
                 models=[teacher.model() for teacher in loaded if not teacher.bootstrap],
                 ffmpeg=ffmpeg,
                 on_open=require_within_limits,
                 on_frame=call.report,
             )
         except TinyvmafError as error:
-            text = error.message
-            for private, name in called.items():
-                text = text.replace(private, name)
-            raise type(error)(text, hint=error.hint) from error
+            hint = None if error.hint is None else _public(error.hint, called)
+            raise type(error)(_public(error.message, called), hint=hint) from error
+    if (seen := table.inputs) is not None:
+        texts = ([_public(text, called) for text in one] for one in (seen.decided, seen.warnings))
+        decided, warnings = map(tuple, texts)
+        table = replace(table, inputs=replace(seen, decided=decided, warnings=warnings))
     return scored_pair(reference, distorted, table, loaded)
+
+
+def _public(text: str, called: Mapping[str, str]) -> str:
+    """A text with the files' names as the caller knows them."""
+    for private, name in called.items():
+        text = text.replace(private, name)
+    return text
 
 
 def _require_geometry(request: PairRequest) -> None:

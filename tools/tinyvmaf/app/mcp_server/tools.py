@@ -18,6 +18,7 @@ from tinyvmaf.app.mcp_server.arguments import (
     DataRoot,
     Feed,
     File,
+    Inputs,
     MaybeModel,
     Model,
     ModelIds,
@@ -89,6 +90,7 @@ class Tools:
         context: Ctx,
         size: Size = None,
         pix_fmt: PixFmt = None,
+        inputs: Inputs = None,
         teachers: TeacherIds = None,
         model: MaybeModel = None,
         feed: Feed = None,
@@ -97,7 +99,7 @@ class Tools:
         """Score a distorted video against its reference with the real libvmaf, and with a tiny ONNX model if one is
         named. Frame n is compared with frame n; videos that differ in frame size, pixel format or frame count are
         refused."""
-        request = scored.PairRequest(reference, distorted, size, pix_fmt)
+        request = scored.PairRequest(reference, distorted, size, pix_fmt, inputs or {})
 
         def work(call: Call) -> ScoreResult:
             tiny = None if model is None else self._model(model, feed)
@@ -113,13 +115,14 @@ class Tools:
         context: Ctx,
         size: Size = None,
         pix_fmt: PixFmt = None,
+        inputs: Inputs = None,
         model: MaybeModel = None,
         feed: Feed = None,
         count: Count = 5,
     ) -> WorstFramesResult:
         """List the frames of a pair with the lowest VMAF score; or, if a tiny model is named, the frames on which it
         differs most from its teacher."""
-        request = scored.PairRequest(reference, distorted, size, pix_fmt)
+        request = scored.PairRequest(reference, distorted, size, pix_fmt, inputs or {})
 
         def work(call: Call) -> WorstFramesResult:
             tiny = None if model is None else self._model(model, feed)
@@ -136,6 +139,7 @@ class Tools:
         distorted: CorpusFile = None,
         size: Size = None,
         pix_fmt: PixFmt = None,
+        inputs: Inputs = None,
         feed: Feed = None,
     ) -> ComparisonResult:
         """Compare tiny models with their teachers, frame by frame: on a pair of videos, or on the 144 clips of the
@@ -150,7 +154,7 @@ class Tools:
                 raise TinyvmafError("only one of reference and distorted is given", hint="give both, or neither")
             else:
                 asked = list(dict.fromkeys(one.sidecar.teacher.id for one in tiny))
-                pair = self._score(scored.PairRequest(reference, distorted, size, pix_fmt), asked, call)
+                pair = self._score(scored.PairRequest(reference, distorted, size, pix_fmt, inputs or {}), asked, call)
                 frames = pair_frames(pair.table, pair.scores, distorted)
             found = []
             for number, one in enumerate(tiny):
