@@ -71,10 +71,10 @@ def require_features(features: Iterable[str], ffmpeg: FFmpeg) -> None:
             try:
                 run(ffmpeg, [*source, *source, "-lavfi", f"libvmaf={libvmaf}", "-f", "null", "-"], cwd=Path(folder))
             except FFmpegError as error:
-                raise TinyvmafError(f"this libvmaf has no feature {feature!r}", hint=_nearest(feature)) from error
+                raise TinyvmafError(f"this libvmaf has no feature {feature!r}", hint=nearest(feature)) from error
 
 
-def _nearest(feature: str) -> str:
+def nearest(feature: str) -> str:
     """Which features there are, and the nearest ones to a name that libvmaf does not know."""
     stem = feature.partition(":")[0].lower()
     inside = [name for name in EXTRACTORS if stem in name.split("_") or stem in name]
