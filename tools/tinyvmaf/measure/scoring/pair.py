@@ -84,7 +84,7 @@ class ScoredPair:
 
     def _pooled(self, name: str) -> PooledMetric | None:
         known = self.table.pooled.get(name)
-        whole = known is not None and None not in known.values()
+        whole = known is not None and np.isfinite(list(known.values())).all()
         return pooled(name, self.columns()[name], self.table) if whole else None
 
     def worst(self, count: int) -> list[int]:
