@@ -20,7 +20,7 @@ from PIL import Image
 
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.measure.score_page import known_plot, write_plot
-from tinyvmaf.measure.score_page.blocks import blocks_of, short_names
+from tinyvmaf.measure.score_page.blocks import blocks_of, short_names, shortened
 from tinyvmaf.measure.score_page.drawing import thinned
 from tinyvmaf.measure.score_page.page import Shots, page
 from tinyvmaf.measure.scoring import ScoredPair, TinyScores
@@ -251,3 +251,10 @@ def test_any_name_can_be_drawn_in_a_file(scored: Any, ffmpeg: FFmpeg, tmp_path: 
     pairs = [scored(f"{HOSTILE}--\x07{n}漢字.mp4", [50.0 + n], bitrate=1000.0 + n) for n in range(2)]
     write_plot(path, pairs, options=[PairOptions()] * 2, ffmpeg=ffmpeg)
     assert ET.fromstring(path.read_bytes()).tag.endswith("svg")
+
+
+@pytest.mark.parametrize(
+    ("most", "short"), [(99, "x264_slow_crf23.mp4"), (19, "x264_slow_crf23.mp4"), (9, "x264….mp4")]
+)
+def test_a_long_name_keeps_its_end(most: int, short: str) -> None:
+    assert shortened("x264_slow_crf23.mp4", most) == short

@@ -64,11 +64,8 @@ class ShownCurve:
     name: str
     encodes: tuple[ShownEncode, ...]
     """By rising bitrate."""
-
-    @property
-    def colour(self) -> int:
-        """Number of its colour: that of its first encode."""
-        return min(one.colour for one in self.encodes)
+    colour: int
+    """Number of its colour."""
 
     def rate_curve(self) -> RateCurve:
         """For BD-rate."""
@@ -114,8 +111,8 @@ class Block:
             return []
         groups = [(group.name, [known[i] for i in group.members]) for group in grouped([one.name for one in known])]
         return [
-            ShownCurve(name, tuple(sorted(members, key=lambda one: (one.pair.bitrate or 0.0, one.mean))))
-            for name, members in groups
+            ShownCurve(name, tuple(sorted(members, key=lambda one: (one.pair.bitrate or 0.0, one.mean))), n)
+            for n, (name, members) in enumerate(groups)
         ]
 
     def bd_rates(self) -> tuple[str, list[BdRow]]:
@@ -156,6 +153,12 @@ def short_names(paths: Sequence[Path]) -> list[str]:
     return [
         name if names.count(name) == 1 else f"{name} ({names[: n + 1].count(name)})" for n, name in enumerate(names)
     ]
+
+
+def shortened(name: str, most: int) -> str:
+    """A name without its middle: encodes differ at its end."""
+    tail = most // 2
+    return name if len(name) <= most else f"{name[: most - tail - 1]}…{name[-tail:]}"
 
 
 def inputs_of(pair: ScoredPair) -> list[str]:

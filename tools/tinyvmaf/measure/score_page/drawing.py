@@ -33,9 +33,14 @@ def colour(number: int) -> str:
     return SOURCES[number % len(SOURCES)]
 
 
+def cycle(number: int) -> int:
+    """How often the colours came round before this number, up to the kinds of lines that there are."""
+    return number // len(SOURCES) % len(_LINES)
+
+
 def line(number: int) -> Any:
     """The kind of line of an encode or a curve."""
-    return _LINES[number // len(SOURCES) % len(_LINES)]
+    return _LINES[cycle(number)]
 
 
 def time_axis(block: Block) -> tuple[str, float]:

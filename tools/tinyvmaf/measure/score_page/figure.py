@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tinyvmaf.measure.charts import INK, file_figure, file_style, matplotlib, save
 from tinyvmaf.measure.charts.words import line, number
 from tinyvmaf.measure.score_page import drawing
-from tinyvmaf.measure.score_page.blocks import FIGURES, Block, ShownCurve
+from tinyvmaf.measure.score_page.blocks import FIGURES, Block, ShownCurve, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes  # type: ignore[import-not-found, unused-ignore]
@@ -17,6 +17,7 @@ _WIDTH: Final = 10.0
 """Inches."""
 _TIME, _HALF, _ROW, _HEAD = 2.6, 2.4, 0.17, 0.5
 """Heights, in inches: the chart over time, the two below it, a row of the table, a title."""
+_ROW_OF_A_HISTOGRAM: Final = 0.28
 _COLUMNS: Final = 1000
 _LETTERS: Final = 46
 _LETTERS_OF_A_NOTE: Final = 150
@@ -49,8 +50,12 @@ def _table_height(block: Block) -> float:
     return _ROW * (len(block.encodes) + 2) + 0.15
 
 
+def _half(block: Block) -> float:
+    return max(_HALF, _ROW_OF_A_HISTOGRAM * len(block.encodes))
+
+
 def _height(block: Block) -> float:
-    return _HEAD + _TIME + _HALF + _table_height(block) + 0.15 * len(_notes(block))
+    return _HEAD + _TIME + _half(block) + _table_height(block) + 0.15 * len(_notes(block))
 
 
 def _draw(part: Any, block: Block) -> None:
@@ -59,7 +64,7 @@ def _draw(part: Any, block: Block) -> None:
         f"{block.score} of {line(block.reference.name, 80)}", fontsize=10, fontweight="bold", x=0.01, ha="left"
     )
     places = [["time", "time"], ["histogram", "bitrate" if curves else "histogram"], ["table", "table"]]
-    axes = part.subplot_mosaic(places, height_ratios=[_TIME, _HALF, _table_height(block)])
+    axes = part.subplot_mosaic(places, height_ratios=[_TIME, _half(block), _table_height(block)])
     for name in axes.keys() - {"table", "histogram"}:
         axes[name].grid(axis="y", color=INK["grid"], linewidth=0.6)
         axes[name].set_axisbelow(True)
@@ -77,20 +82,17 @@ def _histograms(axes: "Axes", block: Block) -> None:
     highest = drawing.histograms(axes, block, _untitled)
     axes.set(xlabel="score, VMAF points", ylabel="share of frames")
     for n, (one, share) in enumerate(zip(block.encodes, highest, strict=True)):
-        text = f"{line(one.name, _LETTERS)}, to {number(share, 2)} %"
-        axes.annotate(text, (0, 0.78 - n), xycoords=axes.get_yaxis_transform(), fontsize=6.5, color=INK["mute"])
+        text = f"{shortened(one.name, _LETTERS)}, to {number(share, 2)} %"
+        axes.annotate(text, (0.004, 0.7 - n), xycoords=axes.get_yaxis_transform(), fontsize=6.5, color=INK["mute"])
 
 
 def _rates(axes: "Axes", curves: Sequence[ShownCurve]) -> None:
     drawing.over_bitrate(axes, curves, _untitled)
     axes.set(xlabel="bitrate of the video stream, kbit/s (logarithmic)", ylabel="mean score, VMAF points")
-    handle = matplotlib("lines").Line2D
-    lines = [
-        handle(
-            [], [], color=drawing.colour(one.colour), linestyle=drawing.line(one.colour), label=line(one.name, _LETTERS)
-        )
-        for one in curves
-    ]
+    handle, lines = matplotlib("lines").Line2D, []
+    for one in curves:
+        style = {"color": drawing.colour(one.colour), "linestyle": drawing.line(one.colour)}
+        lines.append(handle([], [], label=shortened(one.name, _LETTERS), **style))
     axes.legend(handles=lines, fontsize=7, frameon=False, loc="lower right")
 
 
@@ -108,8 +110,9 @@ def _table(axes: "Axes", block: Block) -> None:
     for one in block.encodes:
         ends = [] if one.low is None or one.high is None else [f"{one.low.mean():.2f} to {one.high.mean():.2f}"]
         rate = "–" if one.pair.bitrate is None else number(one.pair.bitrate / 1000)
-        name = "\n".join(textwrap.wrap(line(one.name, _LETTERS), _LETTERS))
-        rows.append([name, *(f"{getattr(one.figures, figure):.3f}" for figure in FIGURES), *ends, rate])
+        rows.append(
+            [shortened(one.name, _LETTERS), *(f"{getattr(one.figures, figure):.3f}" for figure in FIGURES), *ends, rate]
+        )
     widths = [0.3, 0.07, 0.11, *[0.07] * (len(FIGURES) - 2), *([0.13] if intervals else []), 0.08]
     whole = matplotlib("transforms").Bbox.from_bounds(0, 0, 1, 1)
     shown = axes.table(

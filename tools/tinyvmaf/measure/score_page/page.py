@@ -14,16 +14,16 @@ from markupsafe import Markup
 from tinyvmaf.measure.charts import INK, SOURCES, Chart
 from tinyvmaf.measure.charts.axes import BOTTOM, LEFT, RIGHT, TOP, WIDTH, drawn, plot
 from tinyvmaf.measure.charts.pages import environment
-from tinyvmaf.measure.charts.words import counted, line, number
+from tinyvmaf.measure.charts.words import counted, number
 from tinyvmaf.measure.score_page import drawing
-from tinyvmaf.measure.score_page.blocks import FIGURES, Block, Floats, ShownCurve, ShownEncode, inputs_of
+from tinyvmaf.measure.score_page.blocks import FIGURES, Block, Floats, ShownCurve, ShownEncode, inputs_of, shortened
 from tinyvmaf.vmaf.libvmaf.pictures import GAIN, MOST_WIDE, FramePictures
 
 _WIDE: Final = 1140
 _HEIGHT, _NARROW_HEIGHT = 330, 300
 _ROW, _ONE_ROW, _EDGE = 42, 210, 8
 """Of histograms: the least height of a row, the height of a single one, and the margin."""
-_LETTERS: Final = 48
+_LETTERS: Final = 38
 _DECIMALS: Final = 3
 """Of a frame's score in the page: more is not seen, and makes it large."""
 
@@ -75,6 +75,8 @@ def page(blocks: Sequence[Block], shots: Sequence[Shots], facts: Mapping[str, st
 @cache
 def _environment() -> Environment:
     made = environment("tinyvmaf.measure.score_page")
+    made.filters["shortened"] = shortened
+    made.filters["cycle"] = drawing.cycle
     made.filters["data_uri"] = lambda jpeg: f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
     return made
 
@@ -154,10 +156,10 @@ def _histograms(block: Block) -> Markup:
     rows = len(block.encodes)
     row = max(_ROW, _ONE_ROW // rows)
     chart = Chart(WIDTH, TOP + row * rows + BOTTOM)
-    axes = chart.panel(_EDGE, TOP, RIGHT, TOP + row * rows)
+    axes = chart.panel(2 * _EDGE, TOP, RIGHT - _EDGE, TOP + row * rows)
     highest = drawing.histograms(axes, block, chart.title)
     for n, one in enumerate(block.encodes):
-        chart.write(_EDGE, TOP + row * n + 14, line(one.name, _LETTERS), ink="mute")
+        chart.write(_EDGE, TOP + row * n + 14, shortened(one.name, _LETTERS), ink="mute")
         chart.write(RIGHT, TOP + row * n + 14, f"to {number(highest[n], 2)} %", "right", ink="mute")
     chart.write(_EDGE, 13, "frames, %")
     chart.write(RIGHT, chart.height - BOTTOM + 37, "score, VMAF points", "right")
