@@ -13,6 +13,7 @@ from tinyvmaf.vmaf.media.video import Video
 SMALLEST = 17
 """Pixels: libvmaf dies with signal 11 where a side is shorter."""
 _DEPTHS = (8, 10, 12, 16)
+_SAME_ASPECT = 0.01  # rounding to even sides changes this much of a small frame
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,7 @@ def pair_of(reference: Video, distorted: Video, options: PairOptions) -> OpenedP
     form = frame_format(f"yuv{layout}p{'' if bits == 8 else f'{bits}le'}")
     assert form is not None
     warnings = [*reference.warnings, *distorted.warnings, *_location(reference, distorted)]
+    warnings += _aspect(reference, distorted) if options.scale else []
     if options.sync == "frames" and (warning := clock_warning(reference, distorted)):
         warnings.append(warning)
     return OpenedPair(
@@ -185,6 +187,16 @@ def _compare_colour(reference: Video, distorted: Video, options: PairOptions, fo
             "if the tags are right, convert one input with FFmpeg's scale, zscale or libplacebo filter and score the "
             "result; if a tag is wrong, --colour same compares the samples as they are",
         )
+
+
+def _aspect(reference: Video, distorted: Video) -> list[str]:
+    shapes = [one.geometry.width * one.sample_aspect / one.geometry.height for one in (reference, distorted)]
+    if abs(shapes[1] / shapes[0] - 1) <= _SAME_ASPECT:
+        return []
+    return [
+        f"aspect ratios differ, {float(shapes[0]):.3f} against {float(shapes[1]):.3f}: {distorted.path} is stretched "
+        "to the reference's; was it cropped?"
+    ]
 
 
 def _location(reference: Video, distorted: Video) -> list[str]:

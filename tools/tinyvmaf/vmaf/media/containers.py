@@ -42,6 +42,7 @@ def open_with(opener: Opener, path: Path, ffmpeg: FFmpeg, reading: Reading, *, a
         full_range=found.full_range,
         colour=found.colour,
         stream=found.stream.index,
+        sample_aspect=found.sample_aspect,
         coded=found.coded,
         turn=turn,
         film_grain=found.film_grain,
@@ -51,6 +52,8 @@ def open_with(opener: Opener, path: Path, ffmpeg: FFmpeg, reading: Reading, *, a
         timing=found.timing if opener.timed else Timing(),
         chosen=tuple(filter(None, [found.choice, _grain(path, found.film_grain, reading)])),
     )
+    if found.hidden_alpha:
+        return replace(video, geometry=replace(video.geometry, pix_fmt=replace(pix_fmt, alpha=True)))
     if pix_fmt.alpha and opaque(video, ffmpeg):
         video = replace(
             video,

@@ -36,7 +36,9 @@ def _chain(video: Video, pair: OpenedPair, reading: Reading) -> list[str]:
         filters.append(f"scale=out_color_matrix={matrix}:out_range={RANGES[full]}:{flags},format={planar}")
     else:
         planar = pix_fmt.planar
-    filters += [f"setparams={_SAME}", *video.planar()]
+    # Gray has no matrix: with one, FFmpeg's scale filter changes its luma above 8 bits.
+    filters += [*([] if pix_fmt.family == "gray" else [f"setparams={_SAME}"]), *video.planar()]
+    filters += [f"setparams={_SAME}"] if pix_fmt.family == "gray" else []
     resized = (video.geometry.width, video.geometry.height) != (form.width, form.height)
     if resized or planar != form.pix_fmt.name or full != bool(pair.full_range):
         ranges = f"in_range={RANGES[full]}:out_range={RANGES[bool(pair.full_range)]}"

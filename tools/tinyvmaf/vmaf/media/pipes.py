@@ -89,6 +89,7 @@ def open_pipe(path: Path) -> Video:
         exact=False,
         full_range=header.full_range,
         colour=header.colour,
+        sample_aspect=header.sample_aspect,
         feed=Pipe(path, file, line, header.geometry).feed,
         timing=Timing(header.fps),
     )

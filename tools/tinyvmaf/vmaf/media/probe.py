@@ -17,7 +17,7 @@ from tinyvmaf.vmaf.media.video import Timing
 
 PROBE_TIMEOUT_S: Final = 600.0
 _PACKETS: Final = "packets.txt"
-_SHOWN = re.compile(r"\] n: *0 .* fmt:(\S+) cl:(\S+) .* s:(\d+)x(\d+)")
+_SHOWN = re.compile(r"\] n: *0 .* fmt:(\S+) cl:(\S+) sar:(\d+)/(\d+) s:(\d+)x(\d+)")
 _CODED = re.compile(r"input from stream \S+ @ \S+\] \[verbose\] w:\d+ h:\d+ pixfmt:(\S+) tb:\S+ fr:(\d+)/(\d+)")
 _TAGS = re.compile(r"color_range:(\S+) color_space:(\S+) color_primaries:(\S+) color_trc:(\S+)")
 _TURNED = re.compile(r"\[transpose @ \S+\] \[verbose\] w:\d+ h:\d+ dir:(\d)")
@@ -44,6 +44,10 @@ class Contents:
     """What the frame says; else what the container says."""
     container_range: bool | None
     colour: Colour
+    sample_aspect: Fraction
+    """Width of a sample over its height; 1 if the file does not say."""
+    hidden_alpha: bool
+    """Whether the stream has an alpha channel that the decoder leaves out."""
     film_grain: bool
     packets: int
     timing: Timing
@@ -87,13 +91,15 @@ def probe(
     return Contents(
         stream,
         choice,
-        int(shown[3]),
-        int(shown[4]),
+        int(shown[5]),
+        int(shown[6]),
         coded[1],
         turned[1] if turned is not None and converted else None,
         container_range if frame_range is None else frame_range,
         container_range,
         colour_of(matrix=matrix, primaries=primaries, transfer=transfer, chroma_location=shown[2]),
+        Fraction(int(shown[3]), int(shown[4])) if int(shown[3]) and int(shown[4]) else Fraction(1),
+        re.search(rf"Stream #0:{stream.index}\b(?:(?!Stream #)[\s\S])*? alpha_mode +: 1\b", stderr) is not None,
         "Film grain parameters" in stderr,
         count,
         timing,

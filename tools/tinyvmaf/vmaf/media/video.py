@@ -52,6 +52,8 @@ class Video:
     colour: Colour = field(default_factory=Colour)
     stream: int = 0
     """Index of the stream in the file, as FFmpeg counts."""
+    sample_aspect: Fraction = Fraction(1)
+    """Width of a sample over its height; 1 if the file does not say."""
     coded: str = ""
     """FFmpeg's name of the decoded pixel format, such as `yuvj420p`; empty: that of `geometry`."""
     turn: str = ""

@@ -35,6 +35,7 @@ class Header:
     full_range: bool | None
     colour: Colour
     fps: Fraction | None
+    sample_aspect: Fraction
 
 
 def read_header(path: Path, file: BinaryIO) -> tuple[Header, bytes]:
@@ -60,11 +61,15 @@ def read_header(path: Path, file: BinaryIO) -> tuple[Header, bytes]:
         raise MediaError(f"{path}: unknown y4m pixel format C{space}", hint=f"known: {', '.join(_FORMATS)}")
     levels = next((field for field in fields if field.startswith("XCOLORRANGE=")), "")
     full_range = {"XCOLORRANGE=FULL": True, "XCOLORRANGE=LIMITED": False}.get(levels)
-    over, _, under = tags.get("F", "").partition(":")
-    known = over.isdecimal() and under.isdecimal() and int(over) > 0 and int(under) > 0
-    fps = Fraction(int(over), int(under)) if known else None
     location = Colour(chroma_location=_CHROMA.get(space))
-    return Header(Geometry(width, height, pix_fmt), full_range, location, fps), header
+    fps, aspect = _ratio(tags.get("F", "")), _ratio(tags.get("A", ""))
+    return Header(Geometry(width, height, pix_fmt), full_range, location, fps, aspect or Fraction(1)), header
+
+
+def _ratio(text: str) -> Fraction | None:
+    over, _, under = text.partition(":")
+    known = over.isdecimal() and under.isdecimal() and int(over) > 0 and int(under) > 0
+    return Fraction(int(over), int(under)) if known else None
 
 
 def read_marker(path: Path, file: BinaryIO, frame: int, geometry: Geometry) -> bool:
@@ -100,5 +105,13 @@ def open_y4m(path: Path, file: BinaryIO, size: int) -> Video:
         # No bitrate: what was decoded has lost that of its encode.
         timing = Timing(header.fps, tuple(float(n / header.fps) for n in range(frames)))
     return Video(
-        path, "y4m", geometry, frames, exact=True, full_range=header.full_range, colour=header.colour, timing=timing
+        path,
+        "y4m",
+        geometry,
+        frames,
+        exact=True,
+        full_range=header.full_range,
+        colour=header.colour,
+        sample_aspect=header.sample_aspect,
+        timing=timing,
     )
