@@ -1,0 +1,48 @@
+"""When frames are shown: what is warned of, and what --sync pts needs."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from tinyvmaf.errors import NotComparableError
+from tinyvmaf.vmaf.media import PIXEL_FORMATS, Geometry, PairOptions, Video
+from tinyvmaf.vmaf.media.compare import pair_of
+from tinyvmaf.vmaf.media.timing import clock_warning
+from tinyvmaf.vmaf.media.video import Timing
+
+
+def video(times: list[float]) -> Video:
+    geometry = Geometry(320, 180, PIXEL_FORMATS["yuv420p"])
+    return Video(Path("v.mkv"), "container", geometry, 48, exact=True, timing=Timing(Fraction(25), tuple(times)))
+
+
+def constant(rate: float, *, milliseconds: bool = False) -> list[float]:
+    return [round(n / rate, 3) if milliseconds else n / rate for n in range(48)]
+
+
+@pytest.mark.parametrize(
+    ("reference", "distorted", "warning"),
+    [
+        (constant(25), constant(25), ""),
+        (constant(24000 / 1001), constant(24000 / 1001, milliseconds=True), ""),
+        (constant(24000 / 1001), constant(24), ""),
+        (constant(24), constant(25), ""),
+        (constant(25), constant(50), "frame rates differ: 25.000 against 50.000"),
+        (constant(25), [t + 0.12 * (n > 9) for n, t in enumerate(constant(25))], "frame 10 is shown at 0.400 s"),
+        (constant(25), [], ""),
+    ],
+)
+def test_times_that_differ_are_warned_of(reference: list[float], distorted: list[float], warning: str) -> None:
+    for first, second in ((reference, distorted), (distorted, reference)):
+        text = clock_warning(video(first), video(second))
+        assert bool(text) == bool(warning)
+        if first is reference:
+            assert warning in text
+
+
+def test_sync_by_time_needs_times_and_allows_other_counts() -> None:
+    options = PairOptions(sync="pts")
+    with pytest.raises(NotComparableError, match="has no timestamps, which --sync pts needs"):
+        pair_of(video([]), video(constant(25)), options)
+    pair_of(video(constant(25)), video(constant(25)[:40]), options)
