@@ -6,10 +6,23 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
 from blake3 import blake3
 
 from tinyvmaf.errors import TinyvmafError
+
+CACHE_ENV: Final = ("TINYVMAF_CACHE", "VMAF_TINY_AI_CACHE")
+
+
+def cache_folder() -> Path:
+    """Of what can be made again: `$TINYVMAF_CACHE`, else `$VMAF_TINY_AI_CACHE`, else the user's cache folder."""
+    for name in CACHE_ENV:
+        if os.environ.get(name):
+            return Path(os.environ[name])
+    from platformdirs import user_cache_path  # imported here: rarely needed
+
+    return user_cache_path("tinyvmaf")
 
 
 def home() -> Path:

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from tinyvmaf.data.pairs.plan import AskedPair, PairBatch, plan
@@ -12,7 +13,7 @@ from tinyvmaf.data.store import Store, key_of
 from tinyvmaf.errors import MediaError, TinyvmafError
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, Stop
 from tinyvmaf.vmaf.libvmaf import FrameTable, LibvmafRequest, score_opened
-from tinyvmaf.vmaf.media import OpenedPair, open_pair
+from tinyvmaf.vmaf.media import OpenedPair, Video, open_pair
 
 Progress = Callable[[float, int], None]
 """Called with the pairs that are done, the running ones in part, and with the frames that are done."""
@@ -70,6 +71,9 @@ class PairRun:
                 self._report({number: (1.0, len(table))})
                 yield MeasuredPair(number, table, stored=True)
         batches, at_once = plan(pairs, missing, self._jobs, self._threads)
+        if batches and self._store is not None:
+            # The store needs it in the end, and it takes long to import: FFmpeg does not wait for it.
+            threading.Thread(target=import_module, args=("pyarrow",), daemon=True).start()
         pool = ThreadPoolExecutor(at_once)
         try:
             pending = {pool.submit(self._batch, pairs, batch) for batch in batches}
@@ -91,10 +95,12 @@ class PairRun:
     def _measured(self, pairs: Sequence[AskedPair], batch: PairBatch) -> list[MeasuredPair]:
         found, opened = [], dict[int, OpenedPair]()
         before = {number: _files(pairs[number]) for number in batch.numbers}
+        reference: Video | None = None  # one for the batch, so it is opened once
         for number in batch.numbers:
             pair = pairs[number]
             try:
-                opened[number] = open_pair(pair.reference, pair.distorted, pair.options, self._ffmpeg)
+                opened[number] = open_pair(pair.reference, pair.distorted, pair.options, self._ffmpeg, opened=reference)
+                reference = opened[number].reference
             except (TinyvmafError, OSError) as error:
                 found.append(self._failed(number, error))
         if len(opened) > 1:

@@ -12,16 +12,16 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
-
-import platformdirs
-import pyarrow as pa
-from filelock import FileLock
+from typing import TYPE_CHECKING, Any, Final
 
 from tinyvmaf.data.store.digests import Digests
-from tinyvmaf.files import file_blake3, write_atomic
+from tinyvmaf.files import CACHE_ENV, cache_folder, file_blake3, write_atomic
 
-ENV: Final = ("TINYVMAF_CACHE", "VMAF_TINY_AI_CACHE")
+if TYPE_CHECKING:  # both take long to import, and `score` needs neither before it has scores
+    import pyarrow as pa
+    from filelock import FileLock
+
+ENV: Final = CACHE_ENV
 _ABOUT: Final = b"about"
 
 
@@ -43,10 +43,7 @@ class StoredTable:
 
 def default_folder() -> Path:
     """`$TINYVMAF_CACHE`, else `$VMAF_TINY_AI_CACHE`, else the user's cache folder."""
-    for name in ENV:
-        if os.environ.get(name):
-            return Path(os.environ[name])
-    return platformdirs.user_cache_path("tinyvmaf")
+    return cache_folder()
 
 
 def key_of(fields: Mapping[str, Any]) -> str:
@@ -71,7 +68,7 @@ class Store:
         """Whether `digest` would answer without reading the file."""
         return self._digests.has(path, algorithm)
 
-    def get(self, key: str) -> pa.Table | None:
+    def get(self, key: str) -> "pa.Table | None":
         """The stored table, or None; a damaged one is removed, and its key added to `damaged`."""
         path = self._path(key)
         try:
@@ -87,13 +84,15 @@ class Store:
                 os.utime(path)
         return table
 
-    def get_described(self, key: str) -> tuple[pa.Table, dict[str, Any]] | None:
+    def get_described(self, key: str) -> "tuple[pa.Table, dict[str, Any]] | None":
         """The stored table with its description, as `get`."""
         table = self.get(key)
         return None if table is None else (table, dict(json.loads(table.schema.metadata[_ABOUT])))
 
-    def put(self, key: str, table: pa.Table, about: Mapping[str, Any]) -> None:
+    def put(self, key: str, table: "pa.Table", about: Mapping[str, Any]) -> None:
         """Store a table with a description of it (JSON values)."""
+        import pyarrow as pa
+
         table = table.replace_schema_metadata({_ABOUT: json.dumps(about, sort_keys=True)})
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, table.schema) as writer:
@@ -101,8 +100,10 @@ class Store:
         payload = sink.getvalue().to_pybytes()
         write_atomic(self._path(key), _seal(payload))
 
-    def lock(self, key: str) -> FileLock:
+    def lock(self, key: str) -> "FileLock":
         """A lock between processes for the work on one table; it is released when its process ends."""
+        from filelock import FileLock
+
         folder = self.folder / "locks"
         folder.mkdir(parents=True, exist_ok=True)
         # Many keys share a file, to keep the folder small; an unneeded wait costs little.
@@ -140,8 +141,10 @@ def _seal(payload: bytes) -> bytes:
     return hashlib.sha256(payload).hexdigest().encode() + b"\n" + payload
 
 
-def _decode(data: bytes) -> pa.Table | None:
+def _decode(data: bytes) -> "pa.Table | None":
     checksum, _, payload = data.partition(b"\n")
     if hashlib.sha256(payload).hexdigest().encode() != checksum:
         return None
+    import pyarrow as pa
+
     return pa.ipc.open_stream(payload).read_all()

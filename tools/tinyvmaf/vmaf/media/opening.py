@@ -5,6 +5,8 @@ by FFmpeg. Nothing is guessed from a file's size.
 """
 
 import os
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -98,8 +100,13 @@ def _open_raw(path: Path, size: int, geometry: Geometry | None) -> Video:
     return Video(path, "raw", geometry, frames, exact=True)
 
 
-def open_pair(reference: Path, distorted: Path, options: PairOptions, ffmpeg: FFmpeg) -> OpenedPair:
-    """Open both inputs of a pair.
+def open_pair(
+    reference: Path, distorted: Path, options: PairOptions, ffmpeg: FFmpeg, *, opened: Video | None = None
+) -> OpenedPair:
+    """Open both inputs of a pair, at the same time if both are files.
+
+    Args:
+        opened: the reference, if it was opened before and is read in the same way.
 
     Raises:
         MediaError: one cannot be read.
@@ -111,8 +118,19 @@ def open_pair(reference: Path, distorted: Path, options: PairOptions, ffmpeg: FF
             f"{reference} and {distorted} are both pipes, and only one input may be a pipe",
             hint="name a file for the other",
         )
-    ref = open_video(reference, ffmpeg, reading=options.reference, allow_errors=errors, typed=True)
-    dis = open_video(distorted, ffmpeg, reading=options.distorted, allow_errors=errors, typed=True)
+
+    def opening(path: Path, reading: Reading) -> Video:
+        return open_video(path, ffmpeg, reading=reading, allow_errors=errors, typed=True)
+
+    if opened or is_pipe(reference) or is_pipe(distorted):
+        ref = opened or opening(reference, options.reference)
+        dis = opening(distorted, options.distorted)
+    else:
+        with ThreadPoolExecutor(1) as pool:
+            # The copied context has the caller's stop, which ends FFmpeg.
+            beside = pool.submit(copy_context().run, opening, distorted, options.distorted)
+            ref = opening(reference, options.reference)
+            dis = beside.result()
     if (
         "pipe" not in (ref.kind, dis.kind)
         and options.sync == "frames"

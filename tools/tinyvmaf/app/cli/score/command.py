@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from tinyvmaf.app.cli.common import feed_of, pairs_bar
@@ -16,7 +16,7 @@ from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.files import write_atomic
 from tinyvmaf.measure.scoring import scored_pair
 from tinyvmaf.model.third_party import FeedOptions
-from tinyvmaf.vmaf.ffmpeg import FFmpeg, find_ffmpeg
+from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.libvmaf import LibvmafRequest
 from tinyvmaf.vmaf.libvmaf.extractors import columns_named, require_features
 from tinyvmaf.vmaf.media import is_raw
@@ -55,8 +55,12 @@ def _wrong_use(arguments: argparse.Namespace, pairs: Sequence[AskedPair]) -> str
     return None
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Score what the arguments ask for; returns the exit status."""
+def run(arguments: argparse.Namespace, find: Callable[[], FFmpeg]) -> int:
+    """Score what the arguments ask for; returns the exit status.
+
+    Args:
+        find: gives the FFmpeg to use, or raises.
+    """
     try:
         pairs = asked_pairs(arguments)
         wrong = _wrong_use(arguments, pairs)
@@ -65,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     if wrong:
         print(f"tinyvmaf score: {wrong}", file=sys.stderr)
         return 2
-    ffmpeg = find_ffmpeg(arguments.ffmpeg)
+    ffmpeg = find()
     try:
         require_features(arguments.feature, ffmpeg)
     except TinyvmafError as error:

@@ -1,6 +1,7 @@
 """The options of `tinyvmaf score`. What runs it is imported only then: it takes a third of a second."""
 
 import argparse
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tinyvmaf.app.cli.common import (
@@ -13,6 +14,7 @@ from tinyvmaf.app.cli.common import (
     positive_int,
 )
 from tinyvmaf.app.cli.inputs import INPUT_OPTIONS, add_input_options
+from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 from tinyvmaf.vmaf.libvmaf.extractors import EXTRACTORS
 from tinyvmaf.vmaf.teacher import BOOTSTRAP, DEFAULT, KNOWN, SHORT
 
@@ -139,6 +141,8 @@ def add_commands(commands: Commands) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from tinyvmaf.app.cli.score.command import run
+    with ThreadPoolExecutor(1) as pool:
+        found = pool.submit(find_ffmpeg, arguments.ffmpeg)  # meanwhile, the rest is imported
+        from tinyvmaf.app.cli.score.command import run
 
-    return run(arguments)
+        return run(arguments, found.result)
