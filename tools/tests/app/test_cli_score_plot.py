@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +75,8 @@ def test_the_page_of_two_encodes_in_a_browser(
         assert page.title() == "2 encodes of src.mp4"
         fits(page, DESKTOP[0])
         assert [head.strip() for head in page.locator("h2").all_inner_texts()] == ["vmaf_v0.6.1", names[0], "Made with"]
+        levels = page.evaluate("() => [...document.querySelectorAll('h1,h2,h3,h4')].map(h => +h.tagName[1])")
+        assert all(b - a <= 1 for a, b in pairwise([0, *levels]))
         table = page.get_by_role("table", name=f"scores of all frames by {names[0]}")
         mean = logs[1]["pooled_metrics"][names[0]]["mean"]
         assert f"{mean:.3f}" in table.locator("tr").nth(2).inner_text()

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.measure.charts import INK, file_figure, file_style, matplotlib, save
 from tinyvmaf.measure.charts.words import line, number
 from tinyvmaf.measure.score_page import drawing
@@ -18,6 +19,8 @@ _WIDTH: Final = 10.0
 _TIME, _HALF, _ROW, _HEAD = 2.6, 2.4, 0.17, 0.5
 """Heights, in inches: the chart over time, the two below it, a row of the table, a title."""
 _ROW_OF_A_HISTOGRAM: Final = 0.28
+_MOST: Final = 200.0
+"""Inches, of all blocks together: 30 references. matplotlib draws no more than 65,536 pixels."""
 _COLUMNS: Final = 1000
 _LETTERS: Final = 46
 _LETTERS_OF_A_NOTE: Final = 150
@@ -27,9 +30,15 @@ def write_figure(path: Path, blocks: Sequence[Block]) -> None:
     """Draw blocks one below the other.
 
     Raises:
-        TinyvmafError: the suffix is not supported, matplotlib is not installed, or the file cannot be written.
+        TinyvmafError: the suffix is not supported, matplotlib is not installed, the picture would be too high, or the
+            file cannot be written.
     """
     heights = [_height(block) for block in blocks]
+    if sum(heights) > _MOST:
+        raise TinyvmafError(
+            f"{path}: {len(blocks)} charts one below the other are too high for a picture",
+            hint="--plot FILE.html has room for them",
+        )
     with file_style():
         figure = file_figure(_WIDTH, sum(heights))
         parts = figure.subfigures(len(blocks), 1, height_ratios=heights, squeeze=False)

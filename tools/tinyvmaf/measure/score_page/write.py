@@ -20,8 +20,8 @@ from tinyvmaf.vmaf.media import PairOptions, open_pair
 from tinyvmaf.vmaf.media.pipes import is_pipe
 
 SUFFIXES: Final = (".html", *CHART_SUFFIXES)
-_PIXELS: Final = 16e6
-"""Of all frames that are shown: 17 of 720p, about 8 MB."""
+_PIXELS: Final = 12e6
+"""Of all frames that are shown: 13 of 720p, about 9 MB."""
 
 
 def known_plot(path: Path) -> str:
