@@ -30,7 +30,7 @@ from tinyvmaf.vmaf.media import PairOptions
 from tinyvmaf.vmaf.teacher import Bagging, load_built_in
 
 TEACHER = "vmaf_v0.6.1"
-HOSTILE = "<img src=x onerror=alert(1)>\u202e</script>&#x41; $x$ 100.mp4"
+HOSTILE = "<img src=x onerror=alert(1)>\u202e\udcff</script>&#x41; $x$ 100.mp4"
 
 
 @pytest.fixture
@@ -164,6 +164,7 @@ def test_warnings_come_first_in_a_page_and_below_the_charts_of_a_file(
 
 def test_names_of_files_are_only_text(scored: Any) -> None:
     text = page(blocks_of([scored(HOSTILE, [50.0, 60.0], "<b>.mp4"), scored("b.mp4", [1.0])]), [], {"a": "<i>"})
+    assert text.encode()  # a name that is no UTF-8
     assert "<img src=x" not in text
     assert "&lt;img src=x onerror=alert(1)&gt;" in text
     assert "\u202e" not in text

@@ -20,6 +20,8 @@ WORST: Final = 3
 """Frames of an encode that are marked, and shown as pictures."""
 FIGURES: Final = tuple(field.name for field in fields(Figures) if field.name != "frames")
 """The columns of the table."""
+_HDR: Final = ("smpte2084", "arib-std-b67")
+"""PQ and HLG."""
 _LETTERS: Final = 160
 
 Floats = NDArray[np.float64]
@@ -97,6 +99,14 @@ class Block:
         rates = {one.pair.fps for one in self.encodes}
         return rates.pop() if len(rates) == 1 else None
 
+    @property
+    def hdr(self) -> bool:
+        """Whether an input says that it is HDR."""
+        inputs = [one.pair.table.inputs for one in self.encodes]
+        return any(
+            side.transfer in _HDR for one in inputs if one is not None for side in (one.reference, one.distorted)
+        )
+
     def warnings(self) -> list[str]:
         """Why scores may not be what the caller wants, with the name of the encode."""
         found = []
@@ -148,8 +158,11 @@ def blocks_of(pairs: Sequence[ScoredPair]) -> list[Block]:
 
 def short_names(paths: Sequence[Path]) -> list[str]:
     """The names of files, without the folders that all have in common; a name that comes twice has a number."""
-    common = os.path.commonpath([path.absolute().parent for path in paths]) if paths else ""
-    names = [line(path.absolute().relative_to(common).as_posix(), _LETTERS) for path in paths]
+    try:
+        common = os.path.commonpath([path.absolute().parent for path in paths])
+        names = [line(path.absolute().relative_to(common).as_posix(), _LETTERS) for path in paths]
+    except ValueError:  # Windows: on several drives
+        names = [line(path.as_posix(), _LETTERS) for path in paths]
     return [
         name if names.count(name) == 1 else f"{name} ({names[: n + 1].count(name)})" for n, name in enumerate(names)
     ]
