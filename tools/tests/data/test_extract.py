@@ -21,7 +21,7 @@ from tinyvmaf.data.corpus import Corpus, scan
 from tinyvmaf.data.embedded import embedded_corpus
 from tinyvmaf.data.extract import FULL, ExtractionRequest, extract, measure
 from tinyvmaf.data.extract.dask import dask_cluster
-from tinyvmaf.data.extract.job import Columns, Job
+from tinyvmaf.data.extract.job import Job, Measured
 from tinyvmaf.data.store import Store
 from tinyvmaf.errors import MediaError, TinyvmafError
 from tinyvmaf.vmaf.features import CANONICAL
@@ -409,7 +409,7 @@ def test_a_worker_without_the_data_root_or_the_same_ffmpeg_is_an_error(
 ) -> None:
     jobs = []
 
-    def keep(job: Job) -> tuple[str, Columns]:
+    def keep(job: Job) -> Measured:
         jobs.append(job)
         return measure(job)
 
@@ -431,3 +431,12 @@ def test_without_dask_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(TinyvmafError, match="Dask is not installed") as caught, dask_cluster("tcp://127.0.0.1:9"):
         pass
     assert caught.value.hint == "in a checkout: pip install -c constraints.txt -e '.[dask]'"
+
+
+def test_warnings_of_a_clip_stay_with_it(corpus: Corpus, store: Store, ffmpeg: FFmpeg) -> None:
+    def warned(job: Job) -> Measured:
+        return measure(job)._replace(warnings=("timestamps differ",))
+
+    for run in (warned, measure):  # the second run finds every clip in the store
+        result = extract(corpus, ExtractionRequest(), store, ffmpeg, jobs=2, run=run)
+        assert result.warnings == [f"{clip.id}: timestamps differ" for clip in corpus.clips]

@@ -130,6 +130,8 @@ def _finish(
         print(f"tinyvmaf: store entry {key[:16]} was damaged; measured again", file=sys.stderr)
     for fault in corpus.faults:
         print(f"tinyvmaf: {fault.path} {fault.text}", file=sys.stderr)
+    for warning in result.warnings:
+        print(f"tinyvmaf: warning: {warning}", file=sys.stderr)
     for failure in result.failures:
         print(f"tinyvmaf: {failure.clip} failed: {failure.reason}", file=sys.stderr)
     if result.table is None:

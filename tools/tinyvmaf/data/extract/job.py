@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,15 +69,24 @@ class Job:
 
 Columns = dict[str, NDArray[np.float64]]
 """float64 `[T]` by column name."""
-Measure = Callable[[Job], tuple[str, Columns]]
-"""Measures one job: libvmaf's version and the columns."""
 
 
-def measure(job: Job) -> tuple[str, Columns]:
+class Measured(NamedTuple):
+    """What one clip gave."""
+
+    version: str
+    """libvmaf's."""
+    columns: Columns
+    warnings: tuple[str, ...] = ()
+    """Why the scores may not be what the caller wants."""
+
+
+Measure = Callable[[Job], Measured]
+"""Measures one job."""
+
+
+def measure(job: Job) -> Measured:
     """Measure one clip on this machine.
-
-    Returns:
-        libvmaf's version and the columns, float64 `[T]` each.
 
     Raises:
         TinyvmafError: as `score_pair`; or this machine lacks the data root or has another FFmpeg build.
@@ -120,7 +129,8 @@ def measure(job: Job) -> tuple[str, Columns]:
         columns |= measure_frames(pair[0], pair[1], own, ffmpeg, job.request.timeout)
         if any(len(columns[name]) != len(table) for name in own):
             raise LogError(f"{job.clip.path}: {len(columns[own[0]])} frames were decoded, libvmaf saw {len(table)}")
-    return table.version, columns | scores
+    warnings = () if table.inputs is None else table.inputs.warnings
+    return Measured(table.version, columns | scores, warnings)
 
 
 def _check(feature: str) -> None:

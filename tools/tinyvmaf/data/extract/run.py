@@ -17,7 +17,7 @@ from tinyvmaf.vmaf.frame_features import FRAME_FEATURES, version_of
 from tinyvmaf.vmaf.media import is_raw
 from tinyvmaf.vmaf.teacher import KNOWN, Teacher, load_built_in
 
-_LAYOUT: Final = 1  # version of the stored tables' layout; part of every key
+_LAYOUT: Final = 2  # version of the stored tables and of how pairs are read; part of every key
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ class Extraction:
     """One row per frame: source, clip, frame, features, teacher scores; sorted. None if every clip failed."""
     libvmaf: str
     failures: list[FailedClip] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    """Clips whose scores may not be what the caller wants, and why."""
     computed: int = 0
     """Clips measured in this run; the store had the others."""
     damaged: list[str] = field(default_factory=list)
@@ -94,6 +96,7 @@ def extract(
         ordered = [_with_names(clip, tables[clip.id]) for clip in corpus.clips if clip.id in tables]
         result.table = pa.concat_tables(ordered).sort_by([(name, "ascending") for name in ("source", "clip", "frame")])
         result.libvmaf = work.version(corpus.clips, tables)
+        result.warnings = [text for clip in corpus.clips if clip.id in tables for text in work.warnings(clip)]
     return result
 
 
@@ -133,14 +136,19 @@ class _ClipWork:
             if table is not None:
                 return table, False
             with self.stop.watching():
-                version, columns = self._run(self._job(clip))
-            table = pa.table({name: pa.array(values, from_pandas=True) for name, values in columns.items()})
-            about = {"clip": clip.id, "libvmaf": version, "frames": table.num_rows, **fields}
+                found = self._run(self._job(clip))
+            table = pa.table({name: pa.array(values, from_pandas=True) for name, values in found.columns.items()})
+            told = {"libvmaf": found.version, "frames": table.num_rows, "warnings": list(found.warnings)}
+            about = {"clip": clip.id, **told, **fields}
             self._store.put(key, table, about)
             # Read back, so that a measured table and a stored one are the same.
             table = self._store.get(key)
             assert table is not None
             return table, True
+
+    def warnings(self, clip: Clip) -> list[str]:
+        """The warnings of a clip that the store has."""
+        return [f"{clip.id}: {text}" for text in self._store.about(key_of(self._fields(clip))).get("warnings", [])]
 
     def version(self, clips: Sequence[Clip], tables: Mapping[str, pa.Table]) -> str:
         """libvmaf's version; all clips were measured with one FFmpeg build."""
