@@ -1,6 +1,6 @@
 """Writes what is shown of scored pairs into a file, by its suffix."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -42,7 +42,14 @@ def known_plot(path: Path) -> str:
     return suffix
 
 
-def write_plot(path: Path, pairs: Sequence[ScoredPair], *, options: Sequence[PairOptions], ffmpeg: FFmpeg) -> None:
+def write_plot(
+    path: Path,
+    pairs: Sequence[ScoredPair],
+    *,
+    options: Sequence[PairOptions],
+    ffmpeg: FFmpeg,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> None:
     """Draw scored pairs: `.html` is a page with the worst frames as pictures, `.svg` and `.png` are charts alone.
 
     Args:
@@ -50,6 +57,7 @@ def write_plot(path: Path, pairs: Sequence[ScoredPair], *, options: Sequence[Pai
         pairs: one or more; those of one reference are drawn together.
         options: how each pair was read, so that its pictures are those of the frames that were scored.
         ffmpeg: decodes the pictures.
+        on_progress: called with the number of encodes whose pictures are made, and of all.
 
     Raises:
         TinyvmafError: as `known_plot`, or the file cannot be written.
@@ -60,7 +68,7 @@ def write_plot(path: Path, pairs: Sequence[ScoredPair], *, options: Sequence[Pai
         write_figure(path, blocks)
         return
     how = {id(pair): option for pair, option in zip(pairs, options, strict=True)}
-    text = page(blocks, _shots(blocks, how, ffmpeg), _facts(pairs, ffmpeg))
+    text = page(blocks, _shots(blocks, how, ffmpeg, on_progress), _facts(pairs, ffmpeg))
     try:
         write_atomic(path, text)
     except OSError as error:
@@ -69,12 +77,19 @@ def write_plot(path: Path, pairs: Sequence[ScoredPair], *, options: Sequence[Pai
         ) from error
 
 
-def _shots(blocks: Sequence[Block], how: dict[int, PairOptions], ffmpeg: FFmpeg) -> list[Shots]:
+def _shots(
+    blocks: Sequence[Block],
+    how: dict[int, PairOptions],
+    ffmpeg: FFmpeg,
+    on_progress: Callable[[int, int], None] | None,
+) -> list[Shots]:
     """The worst frames of each encode by the first score of its reference; of many encodes, fewer, and the lowest."""
     first = [block for n, block in enumerate(blocks) if block.reference not in {b.reference for b in blocks[:n]}]
     shots, room = dict[int, Shots](), _PIXELS
     encodes = sorted((one for block in first for one in block.encodes), key=lambda one: float(one.values.min()))
-    for left, one in zip(range(len(encodes), 0, -1), encodes, strict=True):
+    for done, one in enumerate(encodes):
+        if on_progress is not None:
+            on_progress(done, len(encodes))
         piped = [path for path in (one.pair.reference, one.pair.distorted) if is_pipe(path)]
         if piped:
             shots[id(one)] = Shots(one, (), f"No pictures: {piped[0]} is a pipe, which can be read only once")
@@ -83,7 +98,7 @@ def _shots(blocks: Sequence[Block], how: dict[int, PairOptions], ffmpeg: FFmpeg)
             pair = open_pair(one.pair.reference, one.pair.distorted, how[id(one.pair)], ffmpeg)
             size = pair.form
             pixels = size.width * size.height * min(1.0, MOST_WIDE / size.width) ** 2
-            frames = one.worst[: max(1, int(room / pixels / left))]
+            frames = one.worst[: max(1, int(room / pixels / (len(encodes) - done)))]
             if room < pixels:
                 break
             shots[id(one)] = Shots(one, frame_pictures(pair, frames, ffmpeg))

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from tinyvmaf.app.cli.common import feed_of, pairs_bar
+from tinyvmaf.app.cli.common import feed_of, pairs_bar, progress_bar
 from tinyvmaf.app.cli.score.options import FORMATS
 from tinyvmaf.app.cli.score.pairs import WrongUseError, asked_pairs
 from tinyvmaf.app.cli.score.show import SummaryTable, show_measured_by, show_pair
@@ -87,7 +87,9 @@ def run(arguments: argparse.Namespace, find: Callable[[], FFmpeg]) -> int:
         from tinyvmaf.measure.score_page import write_plot
 
         pairs_drawn = [result.pair for result in scored if result.pair is not None]
-        write_plot(arguments.plot, pairs_drawn, options=[result.asked.options for result in scored], ffmpeg=ffmpeg)
+        how = [result.asked.options for result in scored]
+        with progress_bar(f"pictures for {arguments.plot.name}", "encodes") as report:
+            write_plot(arguments.plot, pairs_drawn, options=how, ffmpeg=ffmpeg, on_progress=report)
     failed = any(result.pair is None for result in results)
     return int(_too_low(results, arguments.fail_under) or failed)
 
