@@ -170,6 +170,13 @@ def test_rgb_takes_range_and_layout_of_the_other_input() -> None:
     assert "--matrix is for RGB" in paired(video(), video(), both(matrix="bt709"))  # type: ignore[operator]
 
 
+def test_rgb_is_not_converted_by_another_matrix_than_the_other_input_has() -> None:
+    rgb = video(pix_fmt="gbrp", colour=Colour(matrix="gbr"))
+    for matrix, fits in (("bt709", False), ("bt601", True)):
+        found = paired(rgb, video(pix_fmt="yuv444p", colour=Colour(matrix="bt470bg")), both(matrix=matrix))
+        assert isinstance(found, OpenedPair) == fits
+
+
 @pytest.mark.parametrize(("side", "refused"), [(16, True), (17, False)])
 def test_frames_on_which_libvmaf_dies_are_refused(side: int, refused: bool) -> None:
     found = paired(video(size=(320, side)), video(size=(320, side)))

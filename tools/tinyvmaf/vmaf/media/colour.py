@@ -23,6 +23,8 @@ class Colour:
     """Where chroma samples lie between luma samples: `left`, `center`, `topleft`, ..."""
 
 
+MATRICES: Final = {"bt601": "smpte170m", "bt709": "bt709", "bt2020": "bt2020nc"}
+"""FFmpeg's names of the matrices that people name."""
 # One name for tags of which H.273 says that they are functionally the same.
 _SAME: Final[Mapping[str, Mapping[str, str]]] = {
     "matrix": {"smpte170m": "bt601", "bt470bg": "bt601"},

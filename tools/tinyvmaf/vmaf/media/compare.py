@@ -1,9 +1,10 @@
 """Which two videos may be compared, and in what form."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tinyvmaf.errors import NotComparableError
 from tinyvmaf.vmaf.media.colour import REFUSED, different
+from tinyvmaf.vmaf.media.forms import Findings, agreed_bits, agreed_layout, in_ycbcr, is_rgb
 from tinyvmaf.vmaf.media.geometry import Geometry, frame_format
 from tinyvmaf.vmaf.media.options import SCALERS, PairOptions
 from tinyvmaf.vmaf.media.ranges import agreed_range
@@ -12,7 +13,6 @@ from tinyvmaf.vmaf.media.video import Video
 
 SMALLEST = 17
 """Pixels: libvmaf dies with signal 11 where a side is shorter."""
-_DEPTHS = (8, 10, 12, 16)
 _SAME_ASPECT = 0.01  # rounding to even sides changes this much of a small frame
 
 
@@ -29,18 +29,6 @@ class OpenedPair:
     """Range in which they are compared; None: neither file says."""
     decided: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-
-
-@dataclass
-class _Findings:
-    differences: list[str] = field(default_factory=list)
-    hints: list[str] = field(default_factory=list)
-    decided: list[str] = field(default_factory=list)
-
-    def refuse(self, difference: str, hint: str | None = None) -> None:
-        self.differences.append(difference)
-        if hint is not None and hint not in self.hints:
-            self.hints.append(hint)
 
 
 def require_comparable(reference: Video, distorted: Video, *, scaled: bool = False) -> None:
@@ -63,9 +51,14 @@ def pair_of(reference: Video, distorted: Video, options: PairOptions) -> OpenedP
     """
     if options.scale is not None and options.scale not in SCALERS:
         raise NotComparableError(f"unknown scaler {options.scale!r}", hint=f"known: {', '.join(SCALERS)}")
-    for video, reading in zip((reference, distorted), options.readings, strict=True):
-        _require_samples(video, reading.matrix)
-    found = _Findings(decided=[*reference.chosen, *distorted.chosen])
+    reference, distorted = (
+        in_ycbcr(video, reading.matrix) for video, reading in zip((reference, distorted), options.readings, strict=True)
+    )
+    if any(one.matrix for one in options.readings) and not any(is_rgb(one) for one in (reference, distorted)):
+        raise NotComparableError(
+            "--matrix is for RGB, and neither input is RGB", hint="--colour same ignores wrong tags"
+        )
+    found = Findings(decided=[*reference.chosen, *distorted.chosen])
     ref, dis = reference.geometry, distorted.geometry
     if (ref.width, ref.height) != (dis.width, dis.height):
         sizes = f"{ref.width}x{ref.height} against {dis.width}x{dis.height}"
@@ -75,8 +68,8 @@ def pair_of(reference: Video, distorted: Video, options: PairOptions) -> OpenedP
             )
         else:
             found.decided.append(f"frame size {sizes}: the distorted frames are scaled ({options.scale})")
-    layout = _layout(reference, distorted, options, found)
-    bits = _bits(reference, distorted, options, found)
+    layout = agreed_layout(reference, distorted, options, found)
+    bits = agreed_bits(reference, distorted, options, found)
     full_range = agreed_range(reference, distorted, options, found.refuse, found.decided.append)
     _compare_colour(reference, distorted, options, found)
     piped = "pipe" in (reference.kind, distorted.kind)  # its frames are counted while they come
@@ -115,67 +108,7 @@ def pair_of(reference: Video, distorted: Video, options: PairOptions) -> OpenedP
     )
 
 
-def _require_samples(video: Video, matrix: str | None) -> None:
-    pix_fmt = video.geometry.pix_fmt
-    if pix_fmt.alpha:
-        raise NotComparableError(
-            f"{video.path}: it has an alpha channel ({pix_fmt.name}): its score depends on what lies behind it",
-            hint=f"leave alpha out: ffmpeg -i {video.path} -pix_fmt {pix_fmt.planar} -c:v ffv1 flat.mkv",
-        )
-    if pix_fmt.family == "rgb" and matrix is None:
-        raise NotComparableError(
-            f"{video.path}: it is RGB ({pix_fmt.name}), and libvmaf reads YCbCr",
-            hint="say by which matrix RGB becomes YCbCr with --matrix bt709 (or bt601, bt2020)",
-        )
-    if pix_fmt.family != "rgb" and matrix is not None:
-        raise NotComparableError(
-            f"{video.path}: --matrix is for RGB, and this is {pix_fmt.name}",
-            hint="--matrix MATRIX, or --matrix ,MATRIX, gives it to one input; --colour same ignores wrong tags",
-        )
-
-
-def _layout(reference: Video, distorted: Video, options: PairOptions, found: _Findings) -> str:
-    """`420`, `422` or `444`."""
-    names = [video.geometry.pix_fmt.name for video in (reference, distorted)]
-    layouts = [video.geometry.pix_fmt.layout.replace("RGB", "4:4:4") for video in (reference, distorted)]
-    if options.chroma is not None:
-        for video, layout in zip((reference, distorted), layouts, strict=True):
-            if layout != "4:2:0":
-                how = "gets neutral chroma" if layout == "gray" else "is brought to 4:2:0"
-                found.decided.append(f"chroma of {video.path} is {layout}: it {how}")
-        return "420"
-    hint = "bring both to 4:2:0 with --chroma 420"
-    if layouts[0] != layouts[1]:
-        found.refuse(f"chroma layout {names[0]} against {names[1]}", hint)
-    elif layouts[0] not in ("4:2:0", "4:2:2", "4:4:4", "gray"):
-        found.refuse(f"chroma layout {layouts[0]} ({names[0]}), which libvmaf does not read", hint)
-    return "420" if layouts[0] == "gray" else layouts[0].replace(":", "")
-
-
-def _bits(reference: Video, distorted: Video, options: PairOptions, found: _Findings) -> int:
-    depths = [video.geometry.pix_fmt.bits for video in (reference, distorted)]
-    enough = next(bits for bits in _DEPTHS if bits >= max(depths))
-    if options.depth is None:
-        if depths[0] != depths[1]:
-            found.refuse(
-                f"bit depth {depths[0]} against {depths[1]}",
-                f"bring the shallower one up without loss with --depth {enough}, or auto",
-            )
-        elif enough != depths[0]:
-            found.refuse(f"bit depth {depths[0]}, which libvmaf does not read", f"--depth {enough}")
-        return enough
-    wanted = enough if options.depth == "auto" else options.depth
-    if wanted < enough:
-        found.refuse(
-            f"bit depth {depths[0]} against {depths[1]}: --depth {wanted} would lose bits", f"--depth {enough}"
-        )
-    for video, bits in zip((reference, distorted), depths, strict=True):
-        if bits != wanted:
-            found.decided.append(f"bit depth of {video.path} is {bits}: it is brought up to {wanted} bits")
-    return wanted
-
-
-def _compare_colour(reference: Video, distorted: Video, options: PairOptions, found: _Findings) -> None:
+def _compare_colour(reference: Video, distorted: Video, options: PairOptions, found: Findings) -> None:
     for name, (ref, dis) in different(reference.colour, distorted.colour).items():
         if name not in REFUSED:
             continue

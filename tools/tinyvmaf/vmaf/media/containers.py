@@ -11,7 +11,7 @@ from tinyvmaf.vmaf.media.pictures import Opener
 from tinyvmaf.vmaf.media.probe import probe
 from tinyvmaf.vmaf.media.ranges import RANGES
 from tinyvmaf.vmaf.media.samples import levels, opaque
-from tinyvmaf.vmaf.media.video import STRICT, WHITELIST, Timing, Video
+from tinyvmaf.vmaf.media.video import WHITELIST, Timing, Video
 
 CONTAINER = Opener("container", WHITELIST)
 
@@ -22,7 +22,7 @@ def open_with(opener: Opener, path: Path, ffmpeg: FFmpeg, reading: Reading, *, a
     Raises:
         MediaError: FFmpeg cannot read it, it has no video, or one of an unknown pixel format.
     """
-    demuxer = opener.options if allow_errors else (*opener.options, *STRICT)
+    demuxer = opener.options if allow_errors else (*opener.options, *opener.strict)
     found = probe(path, ffmpeg, demuxer, reading.stream, url=opener.url, strict=not allow_errors)
     pix_fmt = frame_format(found.coded)
     if pix_fmt is None:
@@ -48,6 +48,7 @@ def open_with(opener: Opener, path: Path, ffmpeg: FFmpeg, reading: Reading, *, a
         film_grain=found.film_grain,
         input_options=("-export_side_data", "film_grain") if found.film_grain and reading.film_grain == "off" else (),
         demuxer=opener.options,
+        strict=opener.strict,
         url=opener.url,
         timing=found.timing if opener.timed else Timing(),
         chosen=tuple(filter(None, [found.choice, _grain(path, found.film_grain, reading)])),

@@ -23,7 +23,8 @@ _DAMAGE: Final = re.compile(
 # Of filters, encoders and muxers; and what decoders say of frames before the first key frame, which are not shown.
 _HARMLESS: Final = re.compile(
     r"^\[(?:null|framecrc)|Parsed_|libvmaf|\[(?:out|vost|fc|vf)#|"
-    r"non-existing [PS]PS|decode_slice_header error|no frame!|[PS]PS id out of range|Invalid frame dimensions 0x0"
+    r"Unknown or unsupported tag|non-existing [PS]PS|decode_slice_header error|no frame!|"
+    r"[PS]PS id out of range|Invalid frame dimensions 0x0"
 )
 
 

@@ -1,5 +1,6 @@
 """FFmpeg's filters that bring two videos into one form. They change samples only where the caller asked for it."""
 
+from tinyvmaf.vmaf.media.colour import MATRICES
 from tinyvmaf.vmaf.media.compare import OpenedPair
 from tinyvmaf.vmaf.media.options import Reading
 from tinyvmaf.vmaf.media.ranges import RANGES
@@ -8,7 +9,6 @@ from tinyvmaf.vmaf.media.video import Video
 # FFmpeg's scale filter converts between tags that differ, and libvmaf's refuses them. With the same tags on both sides,
 # samples are compared. That they may be is decided before.
 _SAME = "colorspace=bt709:color_primaries=bt709:color_trc=bt709:chroma_location=left"
-_MATRICES = {"bt601": "smpte170m", "bt709": "bt709", "bt2020": "bt2020nc"}
 
 
 def frames_graph(pair: OpenedPair, inputs: tuple[int, int]) -> str:
@@ -31,7 +31,7 @@ def _chain(video: Video, pair: OpenedPair, reading: Reading) -> list[str]:
     filters = []
     if pix_fmt.family == "rgb":
         full, planar = bool(pair.full_range), pix_fmt.planar
-        matrix = _MATRICES[reading.matrix or ""]
+        matrix = MATRICES[reading.matrix or ""]
         flags = "flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
         filters.append(f"scale=out_color_matrix={matrix}:out_range={RANGES[full]}:{flags},format={planar}")
     else:

@@ -75,12 +75,19 @@ def _opened(
     path: Path, size: int, ffmpeg: FFmpeg, raw_geometry: Geometry | None, reading: Reading, allow_errors: bool
 ) -> Video:
     if is_raw(path):
+        _require_only_stream(path, reading)
         return _open_raw(path, size, raw_geometry or reading.raw_geometry())
     with path.open("rb") as file:
         if path.suffix.lower() == ".y4m" or file.read(len(MAGIC)) == MAGIC:
             file.seek(0)
+            _require_only_stream(path, reading)
             return open_y4m(path, file, size)
     return open_with(picture(path) or CONTAINER, path, ffmpeg, reading, allow_errors=allow_errors)
+
+
+def _require_only_stream(path: Path, reading: Reading) -> None:
+    if reading.stream:
+        raise MediaError(f"{path}: it has only stream 0, not {reading.stream}", hint="--stream ,N is for DIS alone")
 
 
 def _with_range(video: Video, reading: Reading) -> Video:

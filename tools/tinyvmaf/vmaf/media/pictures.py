@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from tinyvmaf.errors import MediaError
+from tinyvmaf.vmaf.media.video import STRICT
 
 # The demuxer is chosen by the extension and forced, so that no content can choose another. Each of these reads the one
 # file that it was given.
@@ -38,6 +39,8 @@ class Opener:
     """FFmpeg's name of the input; empty: that of its path."""
     timed: bool = True
     """Whether its timestamps are its own."""
+    strict: tuple[str, ...] = STRICT
+    """FFmpeg options that make an error in the file end the run."""
 
 
 def picture(path: Path) -> Opener | None:
@@ -45,7 +48,13 @@ def picture(path: Path) -> Opener | None:
     demuxer = _DEMUXERS.get(path.suffix.lower())
     if demuxer is None:
         return None
-    return Opener("picture", ("-protocol_whitelist", "file", "-f", demuxer), timed=demuxer in ("apng", "gif"))
+    options = ("-protocol_whitelist", "file", "-f", demuxer)
+    return Opener("picture", options, timed=demuxer in ("apng", "gif"), strict=_strict(path))
+
+
+def _strict(path: Path) -> tuple[str, ...]:
+    # FFmpeg's TIFF decoder takes every tag that it does not know for an error.
+    return () if path.suffix.lower() in (".tif", ".tiff") else STRICT
 
 
 def is_sequence(path: Path) -> bool:
@@ -81,4 +90,4 @@ def sequence(path: Path) -> Opener:
     escaped = f"{before.replace('%', '%%')}{number[0]}{after.replace('%', '%%')}"
     options: tuple[str, ...] = ("-protocol_whitelist", "file", "-f", "image2", "-pattern_type", "sequence")
     options = (*options, "-start_number", str(numbers[0]))
-    return Opener("sequence", options, f"file:{folder}/{escaped}", timed=False)
+    return Opener("sequence", options, f"file:{folder}/{escaped}", timed=False, strict=_strict(path))

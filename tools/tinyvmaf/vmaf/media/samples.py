@@ -19,8 +19,9 @@ def levels(video: Video, ffmpeg: FFmpeg) -> tuple[int, int]:
 
 def opaque(video: Video, ffmpeg: FFmpeg) -> bool:
     """Whether the alpha of every sample of every frame is at its maximum, so that alpha may be left out."""
+    unpacked = "format=rgba," if video.coded == "pal8" else ""
     # 8 bits of alpha decide; signalstats reads what alphaextract gives.
-    values = _measured(video, ffmpeg, "alphaextract,format=gray,signalstats", ())
+    values = _measured(video, ffmpeg, f"{unpacked}alphaextract,format=gray,signalstats", ())
     return min(values["YMIN"]) == 255
 
 

@@ -12,7 +12,7 @@ _STREAM = re.compile(
     re.MULTILINE,
 )
 # Pictures that belong to a file but are not its film.
-_PICTURES = ("(attached pic)", "(still image)", "(timed thumbnails)")
+_PICTURES = ("(attached pic)", "(still image)", "(timed thumbnails)", "(dependent)")
 
 
 @dataclass(frozen=True)

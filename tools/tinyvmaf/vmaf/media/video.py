@@ -64,6 +64,8 @@ class Video:
     """FFmpeg options of this input, beside those of its kind."""
     demuxer: tuple[str, ...] = ()
     """FFmpeg options that open a container, a picture or a sequence."""
+    strict: tuple[str, ...] = STRICT
+    """FFmpeg options that make errors of such a file end the run."""
     url: str = ""
     """FFmpeg's name of the input; empty: that of `path`."""
     feed: Callable[[IO[bytes]], None] | None = field(default=None, compare=False)
@@ -77,7 +79,7 @@ class Video:
         """FFmpeg arguments that open this file, and no other, as an input."""
         arguments: list[str] = list(self.input_options)
         if self.demuxer:
-            arguments += self.demuxer if allow_errors else (*self.demuxer, *STRICT)
+            arguments += self.demuxer if allow_errors else (*self.demuxer, *self.strict)
             arguments += ["-noautorotate"] if self.turn else []
         elif self.kind == "raw":
             g = self.geometry
