@@ -21,7 +21,7 @@ from tinyvmaf.data.corpus import Corpus, scan
 from tinyvmaf.data.embedded import embedded_corpus
 from tinyvmaf.data.extract import FULL, ExtractionRequest, extract, measure
 from tinyvmaf.data.extract.dask import dask_cluster
-from tinyvmaf.data.extract.job import Job, Measured
+from tinyvmaf.data.extract.job import Job, MeasuredClip
 from tinyvmaf.data.store import Store
 from tinyvmaf.errors import MediaError, TinyvmafError
 from tinyvmaf.vmaf.features import CANONICAL
@@ -409,7 +409,7 @@ def test_a_worker_without_the_data_root_or_the_same_ffmpeg_is_an_error(
 ) -> None:
     jobs = []
 
-    def keep(job: Job) -> Measured:
+    def keep(job: Job) -> MeasuredClip:
         jobs.append(job)
         return measure(job)
 
@@ -434,7 +434,7 @@ def test_without_dask_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_warnings_of_a_clip_stay_with_it(corpus: Corpus, store: Store, ffmpeg: FFmpeg) -> None:
-    def warned(job: Job) -> Measured:
+    def warned(job: Job) -> MeasuredClip:
         return measure(job)._replace(warnings=("timestamps differ",))
 
     for run in (warned, measure):  # the second run finds every clip in the store

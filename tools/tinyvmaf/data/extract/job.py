@@ -71,7 +71,7 @@ Columns = dict[str, NDArray[np.float64]]
 """float64 `[T]` by column name."""
 
 
-class Measured(NamedTuple):
+class MeasuredClip(NamedTuple):
     """What one clip gave."""
 
     version: str
@@ -81,11 +81,11 @@ class Measured(NamedTuple):
     """Why the scores may not be what the caller wants."""
 
 
-Measure = Callable[[Job], Measured]
+Measure = Callable[[Job], MeasuredClip]
 """Measures one job."""
 
 
-def measure(job: Job) -> Measured:
+def measure(job: Job) -> MeasuredClip:
     """Measure one clip on this machine.
 
     Raises:
@@ -130,7 +130,7 @@ def measure(job: Job) -> Measured:
         if any(len(columns[name]) != len(table) for name in own):
             raise LogError(f"{job.clip.path}: {len(columns[own[0]])} frames were decoded, libvmaf saw {len(table)}")
     warnings = () if table.inputs is None else table.inputs.warnings
-    return Measured(table.version, columns | scores, warnings)
+    return MeasuredClip(table.version, columns | scores, warnings)
 
 
 def _check(feature: str) -> None:
