@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from tinyvmaf.errors import NotComparableError
 from tinyvmaf.vmaf.media.colour import REFUSED, different
-from tinyvmaf.vmaf.media.forms import Differences, agreed_bits, agreed_layout, in_ycbcr, is_rgb
+from tinyvmaf.vmaf.media.forms import Meeting, agreed_bits, agreed_layout, in_ycbcr, is_rgb
 from tinyvmaf.vmaf.media.geometry import Geometry, frame_format
 from tinyvmaf.vmaf.media.options import SCALERS, PairOptions
 from tinyvmaf.vmaf.media.ranges import agreed_range
@@ -58,7 +58,7 @@ def pair_of(reference: Video, distorted: Video, options: PairOptions) -> OpenedP
         raise NotComparableError(
             "--matrix is for RGB, and neither input is RGB", hint="--colour same ignores wrong tags"
         )
-    found = Differences(decided=[*reference.chosen, *distorted.chosen])
+    found = Meeting(decided=[*reference.chosen, *distorted.chosen])
     ref, dis = reference.geometry, distorted.geometry
     if (ref.width, ref.height) != (dis.width, dis.height):
         sizes = f"{ref.width}x{ref.height} against {dis.width}x{dis.height}"
@@ -108,7 +108,7 @@ def pair_of(reference: Video, distorted: Video, options: PairOptions) -> OpenedP
     )
 
 
-def _compare_colour(reference: Video, distorted: Video, options: PairOptions, found: Differences) -> None:
+def _compare_colour(reference: Video, distorted: Video, options: PairOptions, found: Meeting) -> None:
     for name, (ref, dis) in different(reference.colour, distorted.colour).items():
         if name not in REFUSED:
             continue

@@ -11,7 +11,7 @@ _DEPTHS = (8, 10, 12, 16)
 
 
 @dataclass
-class Differences:
+class Meeting:
     """What keeps two videos apart, what brings them together, and what was decided."""
 
     differences: list[str] = field(default_factory=list)
@@ -52,7 +52,7 @@ def in_ycbcr(video: Video, matrix: str | None) -> Video:
     return replace(video, colour=replace(video.colour, matrix=MATRICES[matrix]))
 
 
-def agreed_layout(reference: Video, distorted: Video, options: PairOptions, found: Differences) -> str:
+def agreed_layout(reference: Video, distorted: Video, options: PairOptions, found: Meeting) -> str:
     """The layout in which both are compared: `420`, `422` or `444`."""
     names = [video.geometry.pix_fmt.name for video in (reference, distorted)]
     layouts = [video.geometry.pix_fmt.layout.replace("RGB", "4:4:4") for video in (reference, distorted)]
@@ -70,7 +70,7 @@ def agreed_layout(reference: Video, distorted: Video, options: PairOptions, foun
     return "420" if layouts[0] == "gray" else layouts[0].replace(":", "")
 
 
-def agreed_bits(reference: Video, distorted: Video, options: PairOptions, found: Differences) -> int:
+def agreed_bits(reference: Video, distorted: Video, options: PairOptions, found: Meeting) -> int:
     """The bits per sample at which both are compared."""
     depths = [video.geometry.pix_fmt.bits for video in (reference, distorted)]
     enough = next(bits for bits in _DEPTHS if bits >= max(depths))
