@@ -87,8 +87,15 @@ def test_the_page_of_two_encodes_in_a_browser(
         page.keyboard.press("ArrowLeft")
         assert shown_values(page) == pytest.approx(expected[-2], abs=6e-4)
         assert "frame 10, 00:00:00.400" in page.locator("output").nth(1).inner_text()
-        page.locator("section[data-block='1'] .plot svg").first.hover(position={"x": 5, "y": 80})
+        svg = page.locator("section[data-block='1'] .plot svg").first
+        svg.hover(position={"x": 5, "y": 80})
         assert shown_values(page) == pytest.approx(expected[0], abs=6e-4)
+        for dot in svg.locator("circle").all():  # the worst frames: the cursor goes where the dot is
+            (frame,) = re.findall(r"frame (\d+),", dot.locator("title").text_content() or "")
+            dot.hover()
+            assert shown_values(page) == pytest.approx(expected[int(frame)], abs=6e-4)
+            cursor = svg.locator("line.cursor").get_attribute("x1") or ""
+            assert float(cursor) == pytest.approx(float(dot.get_attribute("cx") or ""), abs=0.2)
 
         pictures = page.locator(".three img")
         assert pictures.count() == ENCODES * 3 * 3

@@ -117,6 +117,10 @@ def test_what_has_no_bd_rate_is_refused(test: Points, message: str) -> None:
     [
         (["x264_400k.mp4", "x265_400k.mp4", "x264_800k.mp4"], {"x264_*k.mp4": (0, 2), "x265_400k.mp4": (1,)}),
         (["p4_crf30", "p4_crf40", "p6_crf30", "p6_crf40"], {"p4_crf*": (0, 1), "p6_crf*": (2, 3)}),
+        (
+            ["p4_crf30", "p4_crf40", "p4_crf50", "p6_crf30", "p6_crf40", "p6_crf50"],
+            {"p4_crf*": (0, 1, 2), "p6_crf*": (3, 4, 5)},
+        ),
         (["640x360_400k.mp4", "1280x720_1500k.mp4"], {"*x*_*k.mp4": (0, 1)}),
         (["a/1.mkv", "a/2.mkv", "b/1.mkv"], {"a/*.mkv": (0, 1), "b/1.mkv": (2,)}),
         (["av1 23.5", "av1 28", "vp9 28"], {"av1 *": (0, 1), "vp9 28": (2,)}),
