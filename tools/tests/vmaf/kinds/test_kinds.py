@@ -5,6 +5,7 @@ The normal run tries some; `tox -e kinds` tries all, and repeats the scores that
 
 import json
 import os
+import re
 import shlex
 import subprocess
 
@@ -67,6 +68,8 @@ def check(kind: Kind, workshop: Workshop, monkeypatch: pytest.MonkeyPatch, capfd
         assert not out, "a refused pair prints no score"
         sentence = err.splitlines()[-1] if status == 2 else err.split("; its last lines:")[0]
         assert kind.refused.lower() in sentence.lower(), err
+        for option in re.findall("`(--[a-z-]+)", kind.instead):
+            assert option in err, f"the page says {option}, and the hint does not: {err}"
         return
     assert status == 0, err
     log = json.loads(out)
