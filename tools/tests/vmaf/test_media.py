@@ -208,7 +208,7 @@ def video(geometry: Geometry, frames: int = 3) -> Video:
 
 
 def test_every_difference_of_a_pair_is_named() -> None:
-    other = Geometry(100, 80, PIXEL_FORMATS["yuv444p10le"])
+    other = Geometry(88, 72, PIXEL_FORMATS["yuv444p10le"])
     with pytest.raises(NotComparableError) as caught:
         require_comparable(video(QCIF), video(other, 4))
     for word in ("frame size", "chroma layout", "bit depth", "frame count 3 against 4", "--scale"):

@@ -63,9 +63,10 @@ def pair_of(reference: Video, distorted: Video, options: PairOptions) -> OpenedP
     if (ref.width, ref.height) != (dis.width, dis.height):
         sizes = f"{ref.width}x{ref.height} against {dis.width}x{dis.height}"
         if options.scale is None:
-            found.refuse(
-                f"frame size {sizes}", "scale the distorted input to the reference's size with --scale bicubic"
-            )
+            stretched = _aspect(reference, distorted)
+            way_on = "scale the distorted input to the reference's size with --scale bicubic"
+            other = "their shapes differ too: crop or turn one as the other was cropped or turned"
+            found.refuse(f"frame size {sizes}", other if stretched else way_on)
         else:
             found.decided.append(f"frame size {sizes}: the distorted frames are scaled ({options.scale})")
     layout = agreed_layout(reference, distorted, options, found)
@@ -74,10 +75,7 @@ def pair_of(reference: Video, distorted: Video, options: PairOptions) -> OpenedP
     _compare_colour(reference, distorted, options, found)
     piped = "pipe" in (reference.kind, distorted.kind)  # its frames are counted while they come
     if options.sync == "frames" and reference.frames != distorted.frames and not piped:
-        found.refuse(
-            f"frame count {reference.frames} against {distorted.frames}",
-            "cut the longer one, or compare what is shown at the same time with --sync pts",
-        )
+        found.refuse(f"frame count {reference.frames} against {distorted.frames}", _about_frames(reference, distorted))
     if options.sync == "pts":
         for video in (reference, distorted):
             if not video.timing.times:
@@ -120,6 +118,16 @@ def _compare_colour(reference: Video, distorted: Video, options: PairOptions, fo
             "if the tags are right, convert one input with FFmpeg's scale, zscale or libplacebo filter and score the "
             "result; if a tag is wrong, --colour same compares the samples as they are",
         )
+
+
+def _about_frames(reference: Video, distorted: Video) -> str:
+    for video in (reference, distorted):
+        if video.packets > video.frames and video.exact:
+            return (
+                f"{video.packets - video.frames} of {video.packets} packets of {video.path} gave no frame: is it "
+                "damaged, or cut before a key frame?"
+            )
+    return "cut the longer one, or compare what is shown at the same time with --sync pts"
 
 
 def _aspect(reference: Video, distorted: Video) -> list[str]:

@@ -39,6 +39,7 @@ def open_with(opener: Opener, path: Path, ffmpeg: FFmpeg, reading: Reading, *, a
         Geometry(found.width, found.height, pix_fmt),
         found.packets,
         exact=False,
+        packets=found.packets,
         full_range=found.full_range,
         colour=found.colour,
         stream=found.stream.index,

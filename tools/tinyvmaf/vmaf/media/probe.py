@@ -119,9 +119,9 @@ def _look(path: Path, ffmpeg: FFmpeg, opened: list[str], wanted: str, strict: bo
             if "matches no streams" in error.stderr:
                 asked = None if wanted == "0:V:0" else int(wanted[2:])
                 chosen(path, listed(error.stderr), asked)
-            raise MediaError(
-                f"{path}: {sentence(error, 'FFmpeg cannot read it')}", hint=WAY_ON if strict else None
-            ) from error
+            # Where not one frame was decoded, there is nothing to go on with.
+            way_on = WAY_ON if strict and _SHOWN.search(error.stderr) else None
+            raise MediaError(f"{path}: {sentence(error, 'FFmpeg cannot read it')}", hint=way_on) from error
 
 
 def _read_packets(lines: list[str], fps: Fraction) -> tuple[int, Timing]:

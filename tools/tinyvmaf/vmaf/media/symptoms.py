@@ -8,7 +8,7 @@ from tinyvmaf.errors import FFmpegError
 # The first that FFmpeg's log matches is the cause.
 _SENTENCES: Final[tuple[tuple[str, str], ...]] = (
     (
-        r"[Ww]hitelist",
+        r"Not detecting m3u8|[Ww]hitelist",
         "it is a playlist, a picture or another kind that is not opened; only files with their own frames",
     ),
     (r"moov atom not found", "it is cut short: its index (moov) is missing"),

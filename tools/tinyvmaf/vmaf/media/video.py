@@ -47,6 +47,8 @@ class Video:
     exact: bool
     """Whether `frames` counts frames. For a container it counts packets until the file is decoded, and some packets
     show no frame (VP8's hidden ones)."""
+    packets: int = 0
+    """Of a container's stream; 0: not known."""
     full_range: bool | None = None
     """True: full range (`pc`); False: limited range (`tv`); None: the file does not say."""
     colour: Colour = field(default_factory=Colour)
