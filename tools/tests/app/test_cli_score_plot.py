@@ -15,7 +15,7 @@ from ..browser import CROWDED, DESKTOP, PHONE, TOO_WIDE, WIDTHS, background, ope
 from .test_cli import run
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Locator, Page
 
 S = "testsrc2=s=320x180:r=25:d=0.48,noise=alls=12:allf=t:all_seed=3"
 FRAMES, ENCODES = 12, 2
@@ -59,6 +59,16 @@ def fits(page: "Page", width: int) -> None:
     assert page.evaluate(CROWDED) == []
 
 
+def cursor_follows(svg: "Locator", page: "Page", expected: list[list[float]]) -> None:
+    """Over the dot of a worst frame, the cursor stands at the dot, and the scores are those of the frame."""
+    for dot in svg.locator("circle").all()[::3]:  # one of each encode
+        (frame,) = re.findall(r"frame (\d+),", dot.locator("title").text_content() or "")
+        dot.hover()
+        assert shown_values(page) == pytest.approx(expected[int(frame)], abs=6e-4)
+        cursor = svg.locator("line.cursor").get_attribute("x1") or ""
+        assert float(cursor) == pytest.approx(float(dot.get_attribute("cx") or ""), abs=0.2)
+
+
 def test_the_page_of_two_encodes_in_a_browser(
     clips: list[str], browser: "Browser", capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -87,15 +97,10 @@ def test_the_page_of_two_encodes_in_a_browser(
         page.keyboard.press("ArrowLeft")
         assert shown_values(page) == pytest.approx(expected[-2], abs=6e-4)
         assert "frame 10, 00:00:00.400" in page.locator("output").nth(1).inner_text()
-        svg = page.locator("section[data-block='1'] .plot svg").first
+        svg = page.locator("section[data-block='1'] .wide-only svg")
         svg.hover(position={"x": 5, "y": 80})
         assert shown_values(page) == pytest.approx(expected[0], abs=6e-4)
-        for dot in svg.locator("circle").all():  # the worst frames: the cursor goes where the dot is
-            (frame,) = re.findall(r"frame (\d+),", dot.locator("title").text_content() or "")
-            dot.hover()
-            assert shown_values(page) == pytest.approx(expected[int(frame)], abs=6e-4)
-            cursor = svg.locator("line.cursor").get_attribute("x1") or ""
-            assert float(cursor) == pytest.approx(float(dot.get_attribute("cx") or ""), abs=0.2)
+        cursor_follows(svg, page, expected)
 
         pictures = page.locator(".three img")
         assert pictures.count() == ENCODES * 3 * 3
@@ -116,6 +121,7 @@ def test_the_page_of_two_encodes_in_a_browser(
     with opened(browser, path, PHONE, color_scheme="dark") as page:
         page.evaluate("() => document.querySelectorAll('details').forEach(one => { one.open = true })")
         fits(page, PHONE[0])
+        cursor_follows(page.locator("section[data-block='1'] .narrow-only svg"), page, expected)
         assert max(background(page)) < 40
         page.locator(".three button").last.click()
         box = page.get_by_role("dialog").bounding_box()
