@@ -1,6 +1,7 @@
 """The command line: thin shells around the package, one file per group of commands."""
 
 import argparse
+import io
 import signal
 import sys
 from collections.abc import Sequence
@@ -66,6 +67,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise SystemExit(128 + number)  # unwinds, so that child processes are ended and temporary files removed
 
     signal.signal(signal.SIGTERM, ended)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")  # a path may have bytes that are no UTF-8
     words = sys.argv[1:] if argv is None else argv
     arguments = parser(words[0] if words else "").parse_args(words)
     try:

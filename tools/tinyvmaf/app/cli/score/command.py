@@ -79,7 +79,9 @@ def run(arguments: argparse.Namespace, find: Callable[[], FFmpeg]) -> int:
     teachers = _teachers(arguments, ffmpeg)
     results = _score(arguments, pairs, teachers, model, ffmpeg)
     for path in arguments.out:
-        write_atomic(path, content_of(path, results, ffmpeg, frames=arguments.frames))
+        # A path may have bytes that are no UTF-8: they stay as they are.
+        content = content_of(path, results, ffmpeg, frames=arguments.frames)
+        write_atomic(path, content.encode("utf-8", "surrogateescape"))
     if arguments.json or arguments.csv:
         print(as_json(results, ffmpeg) if arguments.json else as_csv(results, frames=arguments.frames), end="")
     scored = [result for result in results if result.pair is not None]
