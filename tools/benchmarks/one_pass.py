@@ -1,6 +1,6 @@
-"""Encodes of one reference in one FFmpeg, which decodes the reference once: python one_pass.py [--encodes N] [--frames N]
+"""Several encodes of one reference in one FFmpeg, which decodes it once: python one_pass.py [--encodes N] [--frames N]
 
-Interleaved, for raw files, H.264 at 1080p, and an H.264 reference of a high bitrate. `alone` is one FFmpeg for each encode,
+Interleaved, for raw files, H.264 at 1080p, and an H.264 reference of a high bitrate. `alone` is one FFmpeg an encode,
 one per core with one libvmaf thread. Prints medians of wall and of CPU time, and their ratios to `alone`.
 """
 
