@@ -12,7 +12,7 @@ import pytest
 from tinyvmaf.errors import MediaError, NotComparableError
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.libvmaf import FrameTable, score_pair
-from tinyvmaf.vmaf.media import Geometry, PairOptions, both, damage, open_video, parse_size, pixel_format
+from tinyvmaf.vmaf.media import Geometry, PairOptions, Video, both, damage, open_video, parse_size, pixel_format
 from tinyvmaf.vmaf.media.geometry import RAW_FORMATS
 
 SOURCE = "testsrc2=s=128x96:r=25:d=0.16,noise=alls=12:allf=t:all_seed=3"
@@ -83,8 +83,16 @@ def test_errors_that_threads_hide_are_damage() -> None:
         "[h264 @ 0x55b49647e6c0] [error] non-existing PPS 0 referenced",
         "[null @ 0x1] [error] Application provided invalid, non monotonically increasing dts to muxer in stream 0",
         "[Parsed_libvmaf_0 @ 0x1] [info] VMAF score: 99.0",
+        "[mp2 @ 0x1] [error] Header missing",
+        "[in#0/mpegts @ 0x1] [warning] Packet corrupt (stream = 0, dts = 126000).",
+        "[in#0/mpegts @ 0x1] [warning] Packet corrupt (stream = 1, dts = 126000).",
     ]
-    assert damage("\n".join(lines)) == ["[h264] concealing 12 DC, 12 AC, 12 MV errors in B frame"]
+    geometry = Geometry(128, 96, pixel_format("yuv420p"))
+    inputs = [Video(Path("v.ts"), "container", geometry, 4, exact=False, decoders=("h264",), stream=1)]
+    assert damage("\n".join(lines), inputs) == [
+        "[h264] concealing 12 DC, 12 AC, 12 MV errors in B frame",
+        "[in#0/mpegts] Packet corrupt (stream = 1, dts = 126000).",
+    ]
 
 
 @pytest.mark.usefixtures("pair")

@@ -181,7 +181,7 @@ def _complaints(stderr: str, inputs: Sequence[Video], *, allow_errors: bool) -> 
     Raises:
         MediaError: it says anything, and errors are not allowed.
     """
-    lines = damage(stderr)
+    lines = damage(stderr, inputs)
     if lines and not allow_errors:
         shown = "".join(f"\n    {line}" for line in lines)
         raise MediaError(

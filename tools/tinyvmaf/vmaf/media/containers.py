@@ -40,6 +40,7 @@ def open_with(opener: Opener, path: Path, ffmpeg: FFmpeg, reading: Reading, *, a
         found.packets,
         exact=False,
         packets=found.packets,
+        decoders=found.stream.decoders,
         full_range=found.full_range,
         colour=found.colour,
         stream=found.stream.index,

@@ -7,8 +7,11 @@ from typing import Final
 
 from tinyvmaf.errors import MediaError
 from tinyvmaf.vmaf.media.compare import OpenedPair
+from tinyvmaf.vmaf.media.video import DEMUXERS, Video
 
-_CHANGED: Final = re.compile(r"Reconfiguring filter graph because video parameters changed to ([^\n]+)")
+_CHANGED: Final = re.compile(
+    r"^\[(?:fc|vf)#[^\n]*Reconfiguring filter graph because video parameters changed to ([^\n]+)", re.MULTILINE
+)
 # FFmpeg prints this for every input of a graph, again after a change.
 _INPUT: Final = re.compile(
     r"input from stream (\d+):\d+ @ \S+\] \[verbose\] (w:\d+ h:\d+ pixfmt:\S+) .*?(csp:\S+ range:\S+)"
@@ -20,9 +23,8 @@ _DAMAGE: Final = re.compile(
     r"^((?:\[[^\]]*\] )+)\[(?:info|warning)\] ((?:concealing \d+ DC|[Pp]acket corrupt|corrupt (?:decoded|input)).*)",
     re.MULTILINE,
 )
-# Of filters, encoders and muxers; and what decoders say of frames before the first key frame, which are not shown.
+# What decoders say of frames before the first key frame, which are not shown, and of what they do not need.
 _HARMLESS: Final = re.compile(
-    r"^\[(?:null|framecrc)|Parsed_|libvmaf|\[(?:out|vost|fc|vf)#|"
     r"Unknown or unsupported tag|non-existing [PS]PS|decode_slice_header error|no frame!|"
     r"[PS]PS id out of range|Invalid frame dimensions 0x0"
 )
@@ -71,11 +73,21 @@ def _inputs(pairs: Sequence[OpenedPair]) -> list[Path]:
     return [*(pair.distorted.path for pair in pairs), pairs[0].reference.path]
 
 
-def damage(stderr: str) -> list[str]:
-    """What FFmpeg's demuxers and decoders complain of, at most ten lines."""
+def damage(stderr: str, inputs: Sequence[Video]) -> list[str]:
+    """What FFmpeg's demuxers and decoders of these inputs complain of, at most ten lines.
+
+    Complaints of sound and other streams, which FFmpeg looks at when it opens a file, do not count.
+    """
+    decoders = {name for video in inputs for name in video.decoders}
     lines = []
     for who, error, other_who, other in _DAMAGE.findall(stderr):
-        line = f"{re.sub(r' @ 0x[0-9a-f]+', '', who or other_who)}{error or other}"
-        if not _HARMLESS.search(line):
-            lines.append(line.strip())
+        tags, text = re.sub(r" @ 0x[0-9a-f]+", "", who or other_who), error or other
+        first = tags[1:].partition("]")[0]
+        if first not in decoders and not first.startswith(("in#", "vist#")) and not {*first.split(",")} & {*DEMUXERS}:
+            continue
+        number, stream = re.match(r"in#(\d+)", first), re.search(r"stream(?: =)? (\d+)", text)
+        if number and stream and int(stream[1]) != inputs[int(number[1])].stream:
+            continue
+        if not _HARMLESS.search(f"{tags}{text}"):
+            lines.append(f"{tags}{text}".strip())
     return list(dict.fromkeys(lines))[:_SHOWN]

@@ -26,6 +26,12 @@ class Stream:
     about: str
 
     @property
+    def decoders(self) -> tuple[str, ...]:
+        """FFmpeg's names of the codec and of its decoder."""
+        named = re.match(r"([\w-]+)(?: \(([a-z0-9_-]+)\))?", self.about)
+        return () if named is None else tuple(filter(None, named.groups()))
+
+    @property
     def film(self) -> bool:
         """Whether it is a video, not a cover or a thumbnail."""
         return self.kind == "Video" and not any(word in self.about for word in _PICTURES)

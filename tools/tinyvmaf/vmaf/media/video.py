@@ -12,12 +12,12 @@ from tinyvmaf.vmaf.media.geometry import Geometry
 
 # Containers that hold their own frames. FFmpeg goes by content, not by name: it would also read a playlist (HLS, DASH,
 # concat) called x.mp4, or a name that is a pattern (image2), and open the files listed there.
-_DEMUXERS: Final = (
+DEMUXERS: Final = (
     *("asf", "av1", "avi", "dv", "flv", "h264", "hevc", "ivf", "m4v", "matroska", "mov", "mpeg", "mpegts", "mpegvideo"),
     *("mxf", "nut", "obu", "ogg", "vvc", "yuv4mpegpipe"),
 )
 # Open this file only.
-WHITELIST: Final = ("-protocol_whitelist", "file", "-format_whitelist", ",".join(_DEMUXERS))
+WHITELIST: Final = ("-protocol_whitelist", "file", "-format_whitelist", ",".join(DEMUXERS))
 # Check what can be checked, and fail where a decoder would conceal an error.
 STRICT: Final = ("-err_detect", "crccheck+bitstream+buffer+explode")
 
@@ -49,6 +49,8 @@ class Video:
     show no frame (VP8's hidden ones)."""
     packets: int = 0
     """Of a container's stream; 0: not known."""
+    decoders: tuple[str, ...] = ()
+    """FFmpeg's names of the codec and of its decoder, such as `av1` and `libdav1d`."""
     full_range: bool | None = None
     """True: full range (`pc`); False: limited range (`tv`); None: the file does not say."""
     colour: Colour = field(default_factory=Colour)
