@@ -88,6 +88,29 @@ def test_csv_of_each_frame(ladder: list[str], capsys: pytest.CaptureFixture[str]
     assert all(0 < float(row["vmaf_v0.6.1"]) <= 100 for row in rows)
 
 
+def test_paths_with_odd_letters_are_written_as_they_are(
+    ladder: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Quotes, commas, a line break, and a byte that is no UTF-8; the line break stands in quotes in CSV."""
+    odd = [tmp_path / os.fsdecode(name) for name in (b'a "q",;\xc3\xa9.yuv', b"new\nline.yuv", b"byte\xff.yuv")]
+    for path in odd:
+        path.write_bytes(Path(ladder[1]).read_bytes())
+    files = [tmp_path / "scores.csv", tmp_path / "scores.json"]
+    outs = [word for path in files for word in ("--out", str(path))]
+    assert run(capsys, "score", ladder[0], *map(str, odd), *RAW, *outs, "--json")[0] == 0
+    rows = csv.DictReader(io.StringIO(files[0].read_bytes().decode("utf-8", "surrogateescape"), newline=""))
+    assert list(dict.fromkeys(row["distorted"] for row in rows)) == [str(path) for path in odd]
+    pairs = json.loads(files[1].read_text(encoding="utf-8"))["pairs"]
+    assert [pair["distorted"] for pair in pairs] == [str(path) for path in odd]
+    text = subprocess.run(
+        [sys.executable, "-m", "tinyvmaf", "score", ladder[0], str(odd[2]), *RAW],
+        capture_output=True,
+        check=True,
+        env=os.environ | {"PYTHONIOENCODING": "utf-8:strict"},
+    )
+    assert os.fsencode(odd[2]) in text.stdout
+
+
 def test_fail_under_names_the_pairs_and_by_how_much(ladder: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     found = means(run(capsys, "score", *ladder, *RAW, "--json")[1])
     least = (found["r_b.yuv"] + found["r_c.yuv"]) / 2
