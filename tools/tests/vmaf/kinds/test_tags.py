@@ -110,7 +110,8 @@ def test_no_tag_changes_a_score(fold: int, streams: tuple[Path, Path, Path], ffm
             table = score_pair(reference, distorted, threads=1, ffmpeg=ffmpeg, timeout=60)
         except NotComparableError:
             return None
-        return table.column("vmaf_v0.6.1").tolist()
+        scores: list[float] = table.column("vmaf_v0.6.1").tolist()
+        return scores
 
     right = score(source, encode)
     for number in range(fold, CASES, FOLDS):
