@@ -1,6 +1,8 @@
 """The options of `tinyvmaf score`. What runs it is imported only then: it takes a third of a second."""
 
 import argparse
+import textwrap
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,6 +22,13 @@ from tinyvmaf.vmaf.teacher import BOOTSTRAP, DEFAULT, KNOWN, SHORT
 
 FORMATS = (".json", ".csv")
 """The endings of files that `--out` writes."""
+_WIDTH = 120
+
+
+def _listed(what: str, names: Iterable[str]) -> str:
+    return textwrap.fill(f"{what}: {', '.join(names)}", _WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+
+
 _PAIRS = """\
 Several pairs: name several DIS of one REF; or give a table with --pairs; or give a folder as DIS, with --match:
   tinyvmaf score ref.mp4 encodes --match '*.mp4'          every file of the folder that matches
@@ -29,16 +38,17 @@ Encodes of one reference are scored together, so the reference is decoded once. 
 _DESCRIPTION = f"""\
 Score distorted videos against their references with the real libvmaf, frame n against frame n.
 
-Videos that differ in frame size, pixel format, bit depth or frame count are refused. Raw files (.yuv, .raw) have no
-header, so they need --size and --pix-fmt.
+Videos that differ in frame size, pixel format, bit depth, range, colour or frame count are refused; an option brings
+them together where that has one right answer. Raw files (.yuv, .raw) have no header: they need --size and --pix-fmt.
 
 {_PAIRS}
 
 --pairs FILE.csv has a line for each pair, with columns `reference` and `distorted`, and a column for each input option
-that differs between the pairs ({", ".join(INPUT_OPTIONS)}). Paths are relative to the folder of FILE.csv.
+that differs between the pairs. Paths are relative to the folder of FILE.csv.
+{_listed("input options", INPUT_OPTIONS)}
 
-teachers: {", ".join(SHORT)}; {", ".join(KNOWN)}
-features: {", ".join(EXTRACTORS)}
+{_listed("teachers", (*SHORT, *KNOWN))}
+{_listed("features", EXTRACTORS)}
 
 The output is a summary: mean, harmonic mean (libvmaf's, of score + 1), extremes, percentiles (linear between two
 frames), standard deviation, worst frames. --frames shows each frame instead.
