@@ -239,13 +239,25 @@ def test_a_pipe_is_not_read_again_for_pictures(scored: Any, ffmpeg: FFmpeg, tmp_
 
 
 @pytest.mark.parametrize(
-    ("name", "message"), [("a.pdf", r"cannot draw \.pdf"), ("a", "without suffix"), ("no/a.html", "no such folder")]
+    ("name", "message"),
+    [
+        ("a.pdf", r"cannot draw \.pdf"),
+        ("a", "without suffix"),
+        ("no/a.html", "no such folder"),
+        (".html", "without suffix"),
+    ],
 )
 def test_a_file_that_cannot_be_drawn_is_refused_before_anything_is_scored(
     name: str, message: str, tmp_path: Path
 ) -> None:
     with pytest.raises(TinyvmafError, match=message):
         known_plot(tmp_path / name)
+
+
+def test_a_folder_is_refused_before_anything_is_scored(tmp_path: Path) -> None:
+    (folder := tmp_path / "a.html").mkdir()
+    with pytest.raises(TinyvmafError, match=r"a\.html: a folder"):
+        known_plot(folder)
 
 
 def test_any_name_can_be_drawn_in_a_file(scored: Any, ffmpeg: FFmpeg, tmp_path: Path) -> None:
@@ -260,6 +272,15 @@ def test_any_name_can_be_drawn_in_a_file(scored: Any, ffmpeg: FFmpeg, tmp_path: 
 )
 def test_a_long_name_keeps_its_end(most: int, short: str) -> None:
     assert shortened("x264_slow_crf23.mp4", most) == short
+
+
+def test_what_was_not_scored_is_said(scored: Any, ffmpeg: FFmpeg, tmp_path: Path) -> None:
+    for name, start in (("a.svg", "Not scored"), ("a.html", "not scored")):
+        missing = ["b.mp4: no such file"]
+        write_plot(
+            tmp_path / name, [scored("a.mp4", [50.0])], options=[PairOptions()], ffmpeg=ffmpeg, not_scored=missing
+        )
+        assert f"{start}: b.mp4: no such file" in (tmp_path / name).read_text(encoding="utf-8")
 
 
 def test_a_picture_that_would_be_too_high_is_refused(scored: Any, ffmpeg: FFmpeg, tmp_path: Path) -> None:

@@ -26,14 +26,19 @@ _LETTERS: Final = 46
 _LETTERS_OF_A_NOTE: Final = 150
 
 
-def write_figure(path: Path, blocks: Sequence[Block]) -> None:
+def write_figure(path: Path, blocks: Sequence[Block], not_scored: Sequence[str] = ()) -> None:
     """Draw blocks one below the other.
+
+    Args:
+        not_scored: as `write_plot`.
 
     Raises:
         TinyvmafError: the suffix is not supported, matplotlib is not installed, the picture would be too high, or the
             file cannot be written.
     """
-    heights = [_height(block) for block in blocks]
+    # What is about no block is below the last one.
+    notes = [_notes(block, not_scored if block is blocks[-1] else ()) for block in blocks]
+    heights = [_height(*one) for one in zip(blocks, notes, strict=True)]
     if sum(heights) > _MOST:
         raise TinyvmafError(
             f"{path}: {len(blocks)} charts one below the other are too high for a picture",
@@ -42,16 +47,17 @@ def write_figure(path: Path, blocks: Sequence[Block]) -> None:
     with file_style():
         figure = file_figure(_WIDTH, sum(heights))
         parts = figure.subfigures(len(blocks), 1, height_ratios=heights, squeeze=False)
-        for part, block in zip(parts[:, 0], blocks, strict=True):
-            _draw(part, block)
+        for part, block, lines in zip(parts[:, 0], blocks, notes, strict=True):
+            _draw(part, block, lines)
         save(figure, path)
 
 
-def _notes(block: Block) -> list[str]:
+def _notes(block: Block, not_scored: Sequence[str]) -> list[str]:
     """Lines below the charts: BD-rates and warnings."""
     anchor, rows = block.bd_rates()
     rates = [f"BD-rate of {row.name} against {anchor}: {row.text} ({row.about})" for row in rows]
     texts = [*rates, *(f"Warning: {line(text, 600)}" for text in block.warnings())]
+    texts += [f"Not scored: {line(text, 600)}" for text in not_scored]
     return [part for text in texts for part in textwrap.wrap(text, _LETTERS_OF_A_NOTE)]
 
 
@@ -63,12 +69,12 @@ def _half(block: Block) -> float:
     return max(_HALF, _ROW_OF_A_HISTOGRAM * len(block.encodes))
 
 
-def _height(block: Block) -> float:
-    return _HEAD + _TIME + _half(block) + _table_height(block) + 0.15 * len(_notes(block))
+def _height(block: Block, notes: Sequence[str]) -> float:
+    return _HEAD + _TIME + _half(block) + _table_height(block) + 0.15 * len(notes)
 
 
-def _draw(part: Any, block: Block) -> None:
-    curves, notes = block.curves(), _notes(block)
+def _draw(part: Any, block: Block, notes: Sequence[str]) -> None:
+    curves = block.curves()
     part.suptitle(
         f"{block.score} of {line(block.reference.name, 80)}", fontsize=10, fontweight="bold", x=0.01, ha="left"
     )

@@ -37,19 +37,23 @@ class Shots:
     absent: str = ""
 
 
-def page(blocks: Sequence[Block], shots: Sequence[Shots], facts: Mapping[str, str]) -> str:
+def page(
+    blocks: Sequence[Block], shots: Sequence[Shots], facts: Mapping[str, str], not_scored: Sequence[str] = ()
+) -> str:
     """The whole page: no network, no other file. Without its script, everything but values under the pointer is there.
 
     Args:
         shots: in any order; those of a block are found by their encodes.
         facts: what the scores were made with, by title.
+        not_scored: as `write_plot`.
 
     Raises:
         TinyvmafError: matplotlib is not installed.
     """
     script = _script()
     views = [_view(block, shots) for block in blocks]
-    warnings = dict.fromkeys(text for block in blocks for text in block.warnings())
+    warnings = dict.fromkeys(f"not scored: {text}" for text in not_scored)
+    warnings |= dict.fromkeys(text for block in blocks for text in block.warnings())
     return (
         _environment()
         .get_template("page.html")

@@ -36,6 +36,8 @@ def known_plot(path: Path) -> str:
             f"{path}: cannot draw {path.suffix or 'a file without suffix'}",
             hint=f"choose a name that ends in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}",
         )
+    if path.is_dir():
+        raise TinyvmafError(f"{path}: a folder")
     if not path.absolute().parent.is_dir():
         raise TinyvmafError(f"{path}: no such folder: {path.parent}")
     matplotlib("")
@@ -48,6 +50,7 @@ def write_plot(
     *,
     options: Sequence[PairOptions],
     ffmpeg: FFmpeg,
+    not_scored: Sequence[str] = (),
     on_progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Draw scored pairs: `.html` is a page with the worst frames as pictures, `.svg` and `.png` are charts alone.
@@ -57,6 +60,7 @@ def write_plot(
         pairs: one or more; those of one reference are drawn together.
         options: how each pair was read, so that its pictures are those of the frames that were scored.
         ffmpeg: decodes the pictures.
+        not_scored: other encodes that were asked for, with the reason, a line each.
         on_progress: called with the number of encodes whose pictures are made, and of all.
 
     Raises:
@@ -65,10 +69,10 @@ def write_plot(
     suffix = known_plot(path)
     blocks = blocks_of(pairs)
     if suffix != ".html":
-        write_figure(path, blocks)
+        write_figure(path, blocks, not_scored)
         return
     how = {id(pair): option for pair, option in zip(pairs, options, strict=True)}
-    text = page(blocks, _shots(blocks, how, ffmpeg, on_progress), _facts(pairs, ffmpeg))
+    text = page(blocks, _shots(blocks, how, ffmpeg, on_progress), _facts(pairs, ffmpeg), not_scored)
     try:
         write_atomic(path, text)
     except OSError as error:

@@ -90,8 +90,9 @@ def run(arguments: argparse.Namespace, find: Callable[[], FFmpeg]) -> int:
 
         pairs_drawn = [result.pair for result in scored if result.pair is not None]
         how = [result.asked.options for result in scored]
+        missing = [f"{one.asked.distorted}: {one.error.splitlines()[0]}" for one in results if one.pair is None]
         with progress_bar(f"pictures for {arguments.plot.name}", "encodes") as report:
-            write_plot(arguments.plot, pairs_drawn, options=how, ffmpeg=ffmpeg, on_progress=report)
+            write_plot(arguments.plot, pairs_drawn, options=how, ffmpeg=ffmpeg, not_scored=missing, on_progress=report)
     failed = any(result.pair is None for result in results)
     return int(_too_low(results, arguments.fail_under) or failed)
 
