@@ -14,6 +14,7 @@ from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.libvmaf import FrameTable, score_pair
 from tinyvmaf.vmaf.media import Geometry, PairOptions, Video, both, damage, open_video, parse_size, pixel_format
 from tinyvmaf.vmaf.media.geometry import RAW_FORMATS
+from tinyvmaf.vmaf.media.matroska import wrong_checksums
 
 SOURCE = "testsrc2=s=128x96:r=25:d=0.16,noise=alls=12:allf=t:all_seed=3"
 Make = Callable[..., Path]
@@ -74,6 +75,19 @@ def test_a_lost_packet_is_refused_or_listed(pair: tuple[Path, Path], make: Make,
     table = score_pair(pair[0], broken, options=PairOptions(allow_errors=True, sync="pts"), ffmpeg=ffmpeg)
     assert table.inputs is not None
     assert any("corrupt" in warning for warning in table.inputs.warnings)
+
+
+def test_every_flipped_bit_of_a_matroska_part_is_seen(pair: tuple[Path, Path], make: Make, ffmpeg: FFmpeg) -> None:
+    """The decoder sees most of them only as another picture."""
+    good = make("-i", "dis.mp4", "-c", "copy", "good.mkv")
+    data, bad = good.read_bytes(), good.with_name("bad.mkv")
+    assert wrong_checksums(good) == []
+    begin = data.index(b"\x1f\x43\xb6\x75")
+    for at in np.linspace(begin + 20, data.rindex(b"\x1c\x53\xbb\x6b") - 1, 40, dtype=int):
+        bad.write_bytes(data[:at] + bytes([data[at] ^ 4]) + data[at + 1 :])
+        assert wrong_checksums(bad) == [begin]
+    with pytest.raises(MediaError, match=r"bad\.mkv: the checksum of the part at byte .* is wrong|FFmpeg"):
+        score_pair(pair[0], bad, ffmpeg=ffmpeg)
 
 
 def test_errors_that_threads_hide_are_damage() -> None:

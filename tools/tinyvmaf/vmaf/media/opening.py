@@ -13,6 +13,7 @@ from typing import Final
 
 from tinyvmaf.errors import MediaError
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
+from tinyvmaf.vmaf.media import matroska
 from tinyvmaf.vmaf.media.compare import OpenedPair, pair_of
 from tinyvmaf.vmaf.media.containers import CONTAINER, open_with
 from tinyvmaf.vmaf.media.counting import count_by_decoding
@@ -20,6 +21,7 @@ from tinyvmaf.vmaf.media.geometry import Geometry
 from tinyvmaf.vmaf.media.options import PairOptions, Reading
 from tinyvmaf.vmaf.media.pictures import is_sequence, picture, sequence
 from tinyvmaf.vmaf.media.pipes import is_pipe, open_pipe
+from tinyvmaf.vmaf.media.symptoms import WAY_ON
 from tinyvmaf.vmaf.media.video import Video
 from tinyvmaf.vmaf.media.y4m import MAGIC, open_y4m
 
@@ -78,11 +80,23 @@ def _opened(
         _require_only_stream(path, reading)
         return _open_raw(path, size, raw_geometry or reading.raw_geometry())
     with path.open("rb") as file:
-        if path.suffix.lower() == ".y4m" or file.read(len(MAGIC)) == MAGIC:
+        begin = file.read(len(MAGIC))
+        if path.suffix.lower() == ".y4m" or begin == MAGIC:
             file.seek(0)
             _require_only_stream(path, reading)
             return open_y4m(path, file, size)
-    return open_with(picture(path) or CONTAINER, path, ffmpeg, reading, allow_errors=allow_errors)
+    video = open_with(picture(path) or CONTAINER, path, ffmpeg, reading, allow_errors=allow_errors)
+    return _with_checksums(video, allow_errors) if begin.startswith(matroska.MAGIC) else video
+
+
+def _with_checksums(video: Video, allow_errors: bool) -> Video:
+    wrong = matroska.wrong_checksums(video.path)
+    if not wrong:
+        return video
+    text = f"{video.path}: the checksum of the part at byte {wrong[0]:,} is wrong: the file is damaged"
+    if not allow_errors:
+        raise MediaError(text, hint=WAY_ON)
+    return replace(video, warnings=(*video.warnings, text))
 
 
 def _require_only_stream(path: Path, reading: Reading) -> None:
