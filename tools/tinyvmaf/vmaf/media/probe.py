@@ -119,8 +119,8 @@ def _look(path: Path, ffmpeg: FFmpeg, opened: list[str], wanted: str, strict: bo
             if "matches no streams" in error.stderr:
                 asked = None if wanted == "0:V:0" else int(wanted[2:])
                 chosen(path, listed(error.stderr), asked)
-            # Where not one frame was decoded, there is nothing to go on with.
-            way_on = WAY_ON if strict and _SHOWN.search(error.stderr) else None
+            # Where FFmpeg found no video, there is nothing to go on with.
+            way_on = WAY_ON if strict and any(one.film for one in listed(error.stderr)) else None
             raise MediaError(f"{path}: {sentence(error, 'FFmpeg cannot read it')}", hint=way_on) from error
 
 
