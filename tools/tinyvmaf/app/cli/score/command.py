@@ -90,7 +90,7 @@ def run(arguments: argparse.Namespace, find: Callable[[], FFmpeg]) -> int:
 
         pairs_drawn = [result.pair for result in scored if result.pair is not None]
         how = [result.asked.options for result in scored]
-        missing = [f"{one.asked.distorted}: {one.error.splitlines()[0]}" for one in results if one.pair is None]
+        missing = [_why_not(one) for one in results if one.pair is None]
         with progress_bar(f"pictures for {arguments.plot.name}", "encodes") as report:
             write_plot(arguments.plot, pairs_drawn, options=how, ffmpeg=ffmpeg, not_scored=missing, on_progress=report)
     failed = any(result.pair is None for result in results)
@@ -130,8 +130,7 @@ def _score(
                 raise measured.error
             with bar.paused():
                 if result.pair is None:
-                    where = "" if str(asked.distorted) in result.error else f"{asked.distorted}: "
-                    print(f"tinyvmaf: not scored: {where}{result.error}", file=sys.stderr)
+                    print(f"tinyvmaf: not scored: {_why_not(result)}", file=sys.stderr)
                 elif not (arguments.json or arguments.csv):
                     if not any(one.pair for one in found.values()):
                         show_measured_by(result.pair, ffmpeg)
@@ -166,6 +165,12 @@ def _result(
         interval=arguments.interval,
     )
     return Result(asked, pair)
+
+
+def _why_not(result: Result) -> str:
+    """Why a pair was not scored, with the name of its distorted video."""
+    name = str(result.asked.distorted)
+    return result.error if name in result.error else f"{name}: {result.error}"
 
 
 def _too_low(results: Sequence[Result], least: float | None) -> bool:
