@@ -61,3 +61,9 @@ def test_a_feature_that_libvmaf_does_not_have_is_refused_with_the_nearest(name: 
 
 def test_a_feature_that_only_this_libvmaf_knows_is_taken(ffmpeg: FFmpeg) -> None:
     require_features(["null"], ffmpeg)
+
+
+def test_an_option_that_libvmaf_would_ignore_is_refused(ffmpeg: FFmpeg) -> None:
+    require_features(["psnr:enable_chroma=false:min_sse=0.5", "cambi:eotf=pq"], ffmpeg)
+    with pytest.raises(TinyvmafError, match="feature 'psnr' of this libvmaf has no option 'enable_chrom'"):
+        require_features(["psnr:enable_chrom=false"], ffmpeg)

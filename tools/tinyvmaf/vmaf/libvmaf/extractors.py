@@ -33,6 +33,8 @@ EXTRACTORS: Final[Mapping[str, tuple[str, ...]]] = {
 """By name: the columns of the log. Options add `_` and a suffix to them, or columns that begin so. `psnr` logs `mse_*`
 only with `enable_mse=true`."""
 _NEAR: Final = 0.5
+# Options of which any text is a value.
+_TEXTS: Final = ("eotf", "cambi_eotf", "heatmaps_path", "speed_prescale_method", "vif_prescale_method")
 
 
 def columns_named(feature: str) -> tuple[str, ...]:
@@ -56,22 +58,36 @@ def columns_of(feature: str, logged: Iterable[str]) -> list[str]:
 
 
 def require_features(features: Iterable[str], ffmpeg: FFmpeg) -> None:
-    """Refuse a feature that this libvmaf does not have. Those of the table are believed; others are tried.
+    """Refuse a feature or an option that this libvmaf does not have. Features of the table are believed.
+
+    libvmaf ignores an option that it does not know, so each is tried with a value that it cannot have.
 
     Raises:
         TinyvmafError: it does not have one; suggests the nearest.
     """
     for feature in features:
-        request = LibvmafRequest(features=(feature,))
-        if feature.partition(":")[0] in EXTRACTORS:
-            continue
-        source = ["-f", "lavfi", "-i", "color=s=64x64:d=0.04,format=yuv420p"]
-        with tempfile.TemporaryDirectory(prefix="tinyvmaf-") as folder:
-            libvmaf = request.filter_options(Path(folder), "log.json", 1)
-            try:
-                run(ffmpeg, [*source, *source, "-lavfi", f"libvmaf={libvmaf}", "-f", "null", "-"], cwd=Path(folder))
-            except FFmpegError as error:
-                raise TinyvmafError(f"this libvmaf has no feature {feature!r}", hint=nearest(feature)) from error
+        stem, *options = feature.split(":")
+        if stem not in EXTRACTORS and (error := _tried(feature, ffmpeg)) is not None:
+            raise TinyvmafError(f"this libvmaf has no feature {feature!r}", hint=nearest(feature)) from error
+        for option in (one.partition("=")[0] for one in options):
+            error = None if option in _TEXTS else _tried(f"{stem}:{option}=impossible", ffmpeg)
+            if option not in _TEXTS and (error is None or "problem during vmaf_use_feature" not in error.stderr):
+                raise TinyvmafError(
+                    f"feature {stem!r} of this libvmaf has no option {option!r}",
+                    hint="libvmaf would ignore it; its sources list the options of each feature",
+                )
+
+
+def _tried(feature: str, ffmpeg: FFmpeg) -> FFmpegError | None:
+    """How FFmpeg failed to compute a feature of one small frame; None: it did not."""
+    source = ["-f", "lavfi", "-i", "color=s=64x64:d=0.04,format=yuv420p"]
+    with tempfile.TemporaryDirectory(prefix="tinyvmaf-") as folder:
+        libvmaf = LibvmafRequest(features=(feature,)).filter_options(Path(folder), "log.json", 1)
+        try:
+            run(ffmpeg, [*source, *source, "-lavfi", f"libvmaf={libvmaf}", "-f", "null", "-"], cwd=Path(folder))
+        except FFmpegError as error:
+            return error
+    return None
 
 
 def nearest(feature: str) -> str:
