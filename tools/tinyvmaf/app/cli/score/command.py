@@ -20,6 +20,7 @@ from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.libvmaf import LibvmafRequest
 from tinyvmaf.vmaf.libvmaf.extractors import columns_named, require_features
 from tinyvmaf.vmaf.media import is_raw
+from tinyvmaf.vmaf.media.pipes import is_pipe
 from tinyvmaf.vmaf.teacher import BOOTSTRAP, DEFAULT, Teacher, load_json, load_named, teacher_id
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ def _wrong_use(arguments: argparse.Namespace, pairs: Sequence[AskedPair]) -> str
         sides = zip((pair.reference, pair.distorted), pair.options.readings, strict=True)
         if any(is_raw(path) and not (reading.size and reading.pix_fmt) for path, reading in sides):
             return "raw files have no header: give both --size WxH and --pix-fmt FORMAT"
+    if len(pairs) > 1 and any(is_pipe(path) for pair in pairs for path in (pair.reference, pair.distorted)):
+        return "a pipe can be read once: score one pair, or name files"
     if arguments.teacher_sha256 and not arguments.teacher_json:
         return "--teacher-sha256 needs --teacher-json FILE"
     if feed_of(arguments) and not arguments.model:
@@ -124,10 +127,12 @@ def _score(
         )
         for measured in run.measure(pairs):
             asked = pairs[measured.number]
-            result = _result(asked, measured, teachers, model, arguments)
-            if result.pair is None and len(pairs) == 1:
-                assert measured.error is not None
-                raise measured.error
+            try:
+                result = _result(asked, measured, teachers, model, arguments)
+            except (TinyvmafError, OSError) as error:
+                if len(pairs) == 1:
+                    raise
+                result = Result(asked, None, str(error))
             with bar.paused():
                 if result.pair is None:
                     print(f"tinyvmaf: not scored: {_why_not(result)}", file=sys.stderr)
@@ -152,8 +157,9 @@ def _result(
     model: "Subject | None",
     arguments: argparse.Namespace,
 ) -> Result:
-    if measured.table is None:
-        return Result(asked, None, str(measured.error))
+    if measured.error is not None:
+        raise measured.error
+    assert measured.table is not None
     pair = scored_pair(
         asked.reference,
         asked.distorted,
