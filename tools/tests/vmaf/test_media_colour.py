@@ -97,7 +97,8 @@ def test_two_names_of_one_thing_are_equal(tags: dict[str, tuple[str, str]], same
 def test_another_chroma_location_is_a_warning() -> None:
     found = paired(video(colour=Colour(chroma_location="left")), video(colour=Colour(chroma_location="topleft")))
     assert isinstance(found, OpenedPair)
-    assert "chroma location left against topleft" in found.warnings[0]
+    assert found.warnings == ()
+    assert "chroma location left against topleft" in found.of_chroma[0]
 
 
 @pytest.mark.parametrize(

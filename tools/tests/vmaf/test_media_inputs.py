@@ -103,10 +103,10 @@ def test_errors_that_threads_hide_are_damage() -> None:
     ]
     geometry = Geometry(128, 96, pixel_format("yuv420p"))
     inputs = [Video(Path("v.ts"), "container", geometry, 4, exact=False, decoders=("h264",), stream=1)]
-    assert damage("\n".join(lines), inputs) == [
-        "[h264] concealing 12 DC, 12 AC, 12 MV errors in B frame",
-        "[in#0/mpegts] Packet corrupt (stream = 1, dts = 126000).",
-    ]
+    assert damage("\n".join(lines), inputs) == {
+        "[h264] concealing 12 DC, 12 AC, 12 MV errors in B frame": {0},
+        "[in#0/mpegts] Packet corrupt (stream = 1, dts = 126000).": {0},
+    }
 
 
 @pytest.mark.usefixtures("pair")

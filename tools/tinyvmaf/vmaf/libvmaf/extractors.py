@@ -32,6 +32,8 @@ EXTRACTORS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """By name: the columns of the log. Options add `_` and a suffix to them, or columns that begin so. `psnr` logs `mse_*`
 only with `enable_mse=true`."""
+CHROMA: Final = ("psnr", "ciede", "speed_chroma")
+"""How the names of features begin that read chroma too."""
 _NEAR: Final = 0.5
 # Options of which any text is a value.
 _TEXTS: Final = ("eotf", "cambi_eotf", "heatmaps_path", "speed_prescale_method", "vif_prescale_method")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tinyvmaf.errors import FFmpegError, LogError, MediaError, NotComparableError
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, find_ffmpeg, run, tail
-from tinyvmaf.vmaf.libvmaf.extractors import EXTRACTORS, nearest
+from tinyvmaf.vmaf.libvmaf.extractors import CHROMA, EXTRACTORS, nearest
 from tinyvmaf.vmaf.libvmaf.graph import pair_graph
 from tinyvmaf.vmaf.libvmaf.log import FrameTable, parse_log
 from tinyvmaf.vmaf.libvmaf.probe import read_probes
@@ -114,7 +114,7 @@ def score_opened(
     complaints = _complaints(stderr, inputs, allow_errors=errors)
     command = (str(ffmpeg.path), *arguments)
     tables = []
-    for pair, text, frames in zip(pairs, texts, counts, strict=True):
+    for number, (pair, text, frames) in enumerate(zip(pairs, texts, counts, strict=True)):
         by_frame = pair.options.sync == "frames"
         if by_frame and frames != expected:
             raise NotComparableError(
@@ -128,7 +128,10 @@ def score_opened(
         partners = (
             f"by timestamps, {len(table)} of {frames} distorted frames have a partner among {expected} of the reference"
         )
-        inputs_seen = seen(pair, (expected, frames), (*complaints, *([partners] if unequal else [])))
+        warnings = [text for about, text in complaints if about & {number, len(pairs)}]
+        if any(feature.startswith(CHROMA) for feature in request.features):
+            warnings += pair.of_chroma
+        inputs_seen = seen(pair, (expected, frames), (*warnings, *([partners] if unequal else [])))
         tables.append(replace(read_probes(table, request.probed), inputs=inputs_seen))
     return tables
 
@@ -175,20 +178,19 @@ def _run(
     return stderr
 
 
-def _complaints(stderr: str, inputs: Sequence[Video], *, allow_errors: bool) -> tuple[str, ...]:
-    """What FFmpeg says is wrong with the inputs.
+def _complaints(stderr: str, inputs: Sequence[Video], *, allow_errors: bool) -> list[tuple[set[int], str]]:
+    """What FFmpeg says is wrong with the inputs, and the numbers of the inputs that it may be about.
 
     Raises:
         MediaError: it says anything, and errors are not allowed.
     """
-    lines = damage(stderr, inputs)
-    if lines and not allow_errors:
-        shown = "".join(f"\n    {line}" for line in lines)
-        raise MediaError(
-            f"{' or '.join(dict.fromkeys(str(video.path) for video in inputs))}: FFmpeg finds errors in it:{shown}",
-            hint=WAY_ON,
-        )
-    return tuple(f"FFmpeg finds an error in an input: {line}" for line in lines)
+    found = []
+    for line, about in damage(stderr, inputs).items():
+        paths = " or ".join(dict.fromkeys(str(inputs[number].path) for number in sorted(about)))
+        found.append((about, f"{paths}: FFmpeg finds an error: {line}"))
+    if found and not allow_errors:
+        raise MediaError("\n    ".join(text for _, text in found), hint=WAY_ON)
+    return found
 
 
 def _read(log: Path, pair: OpenedPair, stderr: str) -> str:

@@ -29,6 +29,8 @@ class OpenedPair:
     """Range in which they are compared; None: neither file says."""
     decided: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    of_chroma: tuple[str, ...] = ()
+    """Warnings that concern only features of chroma."""
 
 
 def require_comparable(reference: Video, distorted: Video, *, scaled: bool = False) -> None:
@@ -91,7 +93,7 @@ def pair_of(reference: Video, distorted: Video, options: PairOptions) -> OpenedP
         )
     form = frame_format(f"yuv{layout}p{'' if bits == 8 else f'{bits}le'}")
     assert form is not None
-    warnings = [*reference.warnings, *distorted.warnings, *_location(reference, distorted)]
+    warnings = [*reference.warnings, *distorted.warnings]
     warnings += _aspect(reference, distorted) if options.scale else []
     if options.sync == "frames" and (warning := clock_warning(reference, distorted)):
         warnings.append(warning)
@@ -103,6 +105,7 @@ def pair_of(reference: Video, distorted: Video, options: PairOptions) -> OpenedP
         full_range,
         tuple(found.decided),
         tuple(warnings),
+        _location(reference, distorted),
     )
 
 
@@ -140,11 +143,11 @@ def _aspect(reference: Video, distorted: Video) -> list[str]:
     ]
 
 
-def _location(reference: Video, distorted: Video) -> list[str]:
+def _location(reference: Video, distorted: Video) -> tuple[str, ...]:
     names = different(reference.colour, distorted.colour).get("chroma_location")
     if names is None:
-        return []
-    return [
-        f"chroma location {names[0]} against {names[1]}: samples are compared as they are; VMAF reads luma alone, "
-        "features of chroma may notice"
-    ]
+        return ()
+    return (
+        f"chroma location {names[0]} against {names[1]}: samples are compared as they are, and features of chroma see "
+        "chroma that is shifted",
+    )

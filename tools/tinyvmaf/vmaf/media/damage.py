@@ -73,21 +73,25 @@ def _inputs(pairs: Sequence[OpenedPair]) -> list[Path]:
     return [*(pair.distorted.path for pair in pairs), pairs[0].reference.path]
 
 
-def damage(stderr: str, inputs: Sequence[Video]) -> list[str]:
-    """What FFmpeg's demuxers and decoders of these inputs complain of, at most ten lines.
+def damage(stderr: str, inputs: Sequence[Video]) -> dict[str, set[int]]:
+    """What FFmpeg's demuxers and decoders complain of, at most ten lines, and the inputs (by number) it may be about.
 
     Complaints of sound and other streams, which FFmpeg looks at when it opens a file, do not count.
     """
-    decoders = {name for video in inputs for name in video.decoders}
-    lines = []
+    found: dict[str, set[int]] = {}
     for who, error, other_who, other in _DAMAGE.findall(stderr):
         tags, text = re.sub(r" @ 0x[0-9a-f]+", "", who or other_who), error or other
-        first = tags[1:].partition("]")[0]
-        if first not in decoders and not first.startswith(("in#", "vist#")) and not {*first.split(",")} & {*DEMUXERS}:
-            continue
-        number, stream = re.match(r"in#(\d+)", first), re.search(r"stream(?: =)? (\d+)", text)
-        if number and stream and int(stream[1]) != inputs[int(number[1])].stream:
-            continue
-        if not _HARMLESS.search(f"{tags}{text}"):
-            lines.append(f"{tags}{text}".strip())
-    return list(dict.fromkeys(lines))[:_SHOWN]
+        about = _about(tags[1:].partition("]")[0], text, inputs)
+        if about and not _HARMLESS.search(f"{tags}{text}") and len(found) < _SHOWN:
+            found.setdefault(f"{tags}{text}".strip(), about)
+    return found
+
+
+def _about(tag: str, text: str, inputs: Sequence[Video]) -> set[int]:
+    """The numbers of the inputs that a line with this first tag may be about."""
+    stream = re.search(r"stream(?: =)? (\d+)", text)
+    if numbered := re.match(r"(?:in|vist)#(\d+)", tag):
+        number = int(numbered[1])
+        return set() if stream and int(stream[1]) != inputs[number].stream else {number}
+    demuxer = {*tag.split(",")} & {*DEMUXERS}
+    return {n for n, one in enumerate(inputs) if tag in one.decoders or (demuxer and one.kind == "container")}

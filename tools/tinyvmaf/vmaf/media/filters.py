@@ -1,5 +1,7 @@
 """FFmpeg's filters that bring two videos into one form. They change samples only where the caller asked for it."""
 
+from dataclasses import replace
+
 from tinyvmaf.vmaf.media.colour import MATRICES
 from tinyvmaf.vmaf.media.compare import OpenedPair
 from tinyvmaf.vmaf.media.options import Reading
@@ -39,6 +41,10 @@ def _chain(video: Video, pair: OpenedPair, reading: Reading) -> list[str]:
     # Gray has no matrix: with one, FFmpeg's scale filter changes its luma above 8 bits.
     filters += [*([] if pix_fmt.family == "gray" else [f"setparams={_SAME}"]), *video.planar()]
     filters += [f"setparams={_SAME}"] if pix_fmt.family == "gray" else []
+    if full and pix_fmt.bits != form.pix_fmt.bits:
+        # FFmpeg brings the largest sample to the largest one only where it does nothing else.
+        planar = replace(pix_fmt, bits=form.pix_fmt.bits).planar
+        filters.append(f"scale=in_range=full:out_range=full,format={planar}")
     resized = (video.geometry.width, video.geometry.height) != (form.width, form.height)
     if resized or planar != form.pix_fmt.name or full != bool(pair.full_range):
         ranges = f"in_range={RANGES[full]}:out_range={RANGES[bool(pair.full_range)]}"
