@@ -10,7 +10,7 @@ from tinyvmaf.vmaf.media.video import Video
 
 # FFmpeg's scale filter converts between tags that differ, and libvmaf's refuses them. With the same tags on both sides,
 # samples are compared. That they may be is decided before.
-_SAME = "colorspace=bt709:color_primaries=bt709:color_trc=bt709:chroma_location=left"
+_SAME = "colorspace=bt709:color_primaries=bt709:color_trc=bt709"
 
 
 def frames_graph(pair: OpenedPair, inputs: tuple[int, int]) -> str:
