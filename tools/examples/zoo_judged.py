@@ -26,6 +26,7 @@ OF_THE_MACHINE: Final = ("external", "latency")
 _ENGINES: Final = ("--engine", "onnxruntime-cpu", "--engine", "numpy")
 _WORDS: Final[Mapping[str, str]] = {
     "backends.ulp": "engines",
+    "contract.adopted": "ties",
     "contract.any_finite_input_gives_a_finite_score_in_range": "NaN",
     "contract.extreme_features_give_a_finite_score_in_range": "NaN",
     "contract.range_high": "range",
