@@ -270,7 +270,7 @@ WAYS = {
     "optimise": Way(
         "`PYTHONOPTIMIZE`, `python -O`",
         "switches assertions off",
-        ("-W", "ignore", *FEW),
+        (*FEW, "--allow", "settings"),
         variables={"PYTHONOPTIMIZE": "1"},
     ),
     "home": Way(

@@ -4,6 +4,7 @@ import gc
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +29,8 @@ OLD_ENV = "TINYVMAF_TESTS_OLD_FFMPEG"
 
 def pytest_collection_finish() -> None:
     """What was imported and collected stays: the garbage collector need not look through it again and again."""
+    if sys.flags.optimize:
+        raise pytest.UsageError("Python's -O or PYTHONOPTIMIZE switches assertions off: no test would mean anything")
     gc.collect()
     gc.freeze()
 

@@ -166,8 +166,9 @@ def _suites(config: pytest.Config, ran: Iterable[str]) -> list[str]:
 
 def _of_settings(config: pytest.Config, known: Manifest) -> Iterator[Doubt]:
     option, found = config.option, []
-    if sys.flags.optimize:
-        found.append("Python's -O or PYTHONOPTIMIZE switches assertions off")
+    if sys.flags.optimize:  # nothing allows it: a gate without assertions passes on anything
+        off = "Python's -O or PYTHONOPTIMIZE switches assertions off"
+        yield Doubt("", f"{off}\n  hint: unset PYTHONOPTIMIZE, or leave out -O")
     if config.inipath != config.rootpath / "pyproject.toml" or manifest.settings(config.inipath) != known.settings:
         found.append(f"pytest's settings are those of {config.inipath}")
     found += [f"-o {one}" for one in option.override_ini or () if not one.startswith(_OF_NO_TEST)]
