@@ -7,6 +7,8 @@ from tinyvmaf.files import home
 
 from .kind import Kind, Table, read_table
 
+BAR = r"\|"
+"""A bar in a cell of a table."""
 PAGE = home() / "docs" / "scoring.md"
 _TABLES = re.compile(r"(<!-- (refused|scored): .*? -->\n).*?(<!-- end -->\n)", re.DOTALL)
 
@@ -21,7 +23,8 @@ def refused(table: Table) -> str:
         text += [f"\n### {title}\n", "| input | why it is refused | what to type |", "|---|---|---|"]
         for kind in reasons:
             alike = [kind, *(other for other in table.kinds if other.like == kind.id)]
-            text.append(f"| {'; '.join(map(shown, alike))} | {kind.why} | {kind.instead} |")
+            cells = ("; ".join(map(shown, alike)), kind.why, kind.instead)
+            text.append(f"| {' | '.join(cell.replace('|', BAR) for cell in cells)} |")
     return "\n".join(text) + "\n\n"
 
 
