@@ -178,3 +178,13 @@ def test_gray_keeps_its_luma(bits: int, space: str, make: Make, ffmpeg: FFmpeg) 
     assert f" C{space}" in gray.read_bytes().split(b"\n", 1)[0].decode()
     tables = [score_pair(one, colour, options=PairOptions(chroma="420"), ffmpeg=ffmpeg) for one in (colour, gray)]
     np.testing.assert_array_equal(tables[0].column("vmaf_v0.6.1"), tables[1].column("vmaf_v0.6.1"))
+
+
+def test_by_time_a_frame_is_shown_until_the_next_one_begins(make: Make, ffmpeg: FFmpeg) -> None:
+    """The commonest use: a phone's film of varying rate against its encode of constant rate."""
+    varying = ("-vf", "select='not(mod(n,3))+eq(n,1)',format=yuv420p", "-fps_mode", "vfr")
+    source = make("-f", "lavfi", "-i", "testsrc2=s=128x96:r=30:d=0.4", *varying, "-c:v", "ffv1", "held.mkv")
+    encode = make("-i", "held.mkv", "-vf", "fps=30", "-c:v", "libx264", "-crf", "30", "-threads", "1", "even.mp4")
+    right = score_pair(make("-i", "held.mkv", "-vf", "fps=30", "-c:v", "ffv1", "even.mkv"), encode, ffmpeg=ffmpeg)
+    by_time = score_pair(source, encode, options=PairOptions(sync="pts"), ffmpeg=ffmpeg)
+    np.testing.assert_array_equal(by_time.column("vmaf_v0.6.1"), right.column("vmaf_v0.6.1"))

@@ -8,7 +8,7 @@ import pytest
 from tinyvmaf.errors import NotComparableError
 from tinyvmaf.vmaf.media import PIXEL_FORMATS, Geometry, PairOptions, Video
 from tinyvmaf.vmaf.media.compare import pair_of
-from tinyvmaf.vmaf.media.timing import clock_warning
+from tinyvmaf.vmaf.media.timing import clock_warning, partner_warnings
 from tinyvmaf.vmaf.media.video import Timing
 
 
@@ -46,3 +46,14 @@ def test_sync_by_time_needs_times_and_allows_other_counts() -> None:
     with pytest.raises(NotComparableError, match="has no timestamps, which --sync pts needs"):
         pair_of(video([]), video(constant(25)), options)
     pair_of(video(constant(25)), video(constant(25)[:40]), options)
+
+
+def test_what_is_left_over_by_time_is_said() -> None:
+    dropped = constant(25)[:5] + constant(25)[6:]
+    assert partner_warnings(video(constant(25)), video(constant(25))) == []
+    assert partner_warnings(video(constant(25)), video(dropped)) == [
+        "1 of 48 reference frames have no distorted frame that is shown with them"
+    ]
+    assert partner_warnings(video(constant(25)[:46]), video(constant(25))) == [
+        "2 of 48 distorted frames are shown after the reference ended: its last frame is taken"
+    ]

@@ -11,10 +11,4 @@ def pair_graph(pair: OpenedPair, inputs: tuple[int, int], libvmaf: str, output: 
         libvmaf: the options of the libvmaf filter.
         output: the name of the graph's output pad.
     """
-    return f"{frames_graph(pair, inputs)};[dis][ref]libvmaf={libvmaf}{paired(pair)}[{output}]"
-
-
-def paired(pair: OpenedPair) -> str:
-    """Options of a filter with two inputs that say which frames it pairs."""
-    # By timestamps, frames after the end of the shorter video have no partner.
-    return "" if pair.options.sync == "frames" else ":shortest=1:repeatlast=0:ts_sync_mode=nearest"
+    return f"{frames_graph(pair, inputs)};[dis][ref]libvmaf={libvmaf}[{output}]"

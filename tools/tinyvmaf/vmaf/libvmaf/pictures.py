@@ -8,7 +8,6 @@ from typing import Final
 
 from tinyvmaf.errors import FFmpegError
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, run
-from tinyvmaf.vmaf.libvmaf.graph import paired
 from tinyvmaf.vmaf.media import OpenedPair, frames_graph
 from tinyvmaf.vmaf.media.colour import filled
 
@@ -76,7 +75,7 @@ def _pictures_graph(pair: OpenedPair, frames: Sequence[int]) -> str:
         (
             # blend pairs frames as libvmaf does; at opacity 0 it gives the second one: the reference's frame that
             # libvmaf compares with frame n of the distorted video.
-            f"[dis]split[d][clock];[clock][ref]blend=all_mode=normal:all_opacity=0{paired(pair)}[r]",
+            "[dis]split[d][clock];[clock][ref]blend=all_mode=normal:all_opacity=0[r]",
             f"[d]{chosen}[d1][d2];[r]{chosen}[r1][r2]",
             f"[d1]{shown}[distorted];[r1]{shown}[reference]",
             "[d2]extractplanes=y[dy];[r2]extractplanes=y[ry];[dy][ry]blend=all_mode=difference,"

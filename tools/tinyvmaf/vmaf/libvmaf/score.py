@@ -26,6 +26,7 @@ from tinyvmaf.vmaf.media import (
     seen,
 )
 from tinyvmaf.vmaf.media.symptoms import WAY_ON, sentence
+from tinyvmaf.vmaf.media.timing import partner_warnings
 
 
 def score_pair(
@@ -121,17 +122,15 @@ def score_opened(
                 f"{reference.path} (reference) and {pair.distorted.path} (distorted) differ: "
                 f"frame count {expected} against {frames}"
             )
-        table = parse_log(text, frames=expected if by_frame else None, command=command, may_be_null=request.may_be_null)
+        table = parse_log(text, frames=frames, command=command, may_be_null=request.may_be_null)
         for model in request.models:
             table.column(model.id)
-        unequal = not by_frame and not len(table) == frames == expected
-        partners = (
-            f"by timestamps, {len(table)} of {frames} distorted frames have a partner among {expected} of the reference"
-        )
         warnings = [text for about, text in complaints if about & {number, len(pairs)}]
         if any(feature.startswith(CHROMA) for feature in request.features):
             warnings += pair.of_chroma
-        inputs_seen = seen(pair, (expected, frames), (*warnings, *([partners] if unequal else [])))
+        if not by_frame:
+            warnings += partner_warnings(pair.reference, pair.distorted)
+        inputs_seen = seen(pair, (expected, frames), tuple(warnings))
         tables.append(replace(read_probes(table, request.probed), inputs=inputs_seen))
     return tables
 

@@ -6,6 +6,7 @@ from tinyvmaf.vmaf.media.colour import MATRICES
 from tinyvmaf.vmaf.media.compare import OpenedPair
 from tinyvmaf.vmaf.media.options import Reading
 from tinyvmaf.vmaf.media.ranges import RANGES
+from tinyvmaf.vmaf.media.timing import ROUNDING_S
 from tinyvmaf.vmaf.media.video import Video
 
 # FFmpeg's scale filter converts between tags that differ, and libvmaf's refuses them. With the same tags on both sides,
@@ -52,6 +53,10 @@ def _chain(video: Video, pair: OpenedPair, reading: Reading) -> list[str]:
         filters.append(f"scale={size}flags={pair.options.scale or 'bicubic'}:{ranges},format={form.pix_fmt.name}")
     # libvmaf's filter does not know full range. The tag changes no sample.
     filters.append(f"setparams=range=limited:{_SAME}")
-    # The filter pairs frames by timestamp: these make it pair frame n with frame n, or what is shown at one time.
-    filters.append("settb=1/25,setpts=N" if pair.options.sync == "frames" else "setpts=PTS-STARTPTS")
+    # libvmaf's filter compares a distorted frame with the last reference frame that began before or with it.
+    if pair.options.sync == "frames":
+        filters.append("settb=1/25,setpts=N")
+    else:
+        late = f"+{round(ROUNDING_S * 1e6)}" if video is pair.distorted else ""
+        filters.append(f"settb=1/1000000,setpts=PTS-STARTPTS{late}")
     return filters

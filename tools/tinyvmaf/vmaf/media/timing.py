@@ -9,7 +9,8 @@ from tinyvmaf.vmaf.media.video import Video
 
 # Two constant rates may differ by a film's usual changes of speed: 23.976 to 24, 24 to 25.
 _SPEED_CHANGE: Final = 0.05
-_CONSTANT: Final = 0.002  # seconds: Matroska rounds to milliseconds
+ROUNDING_S: Final = 0.002
+"""Seconds: containers that count in milliseconds round by less than this."""
 
 
 def clock_warning(reference: Video, distorted: Video) -> str:
@@ -41,4 +42,21 @@ def clock_warning(reference: Video, distorted: Video) -> str:
 
 def _constant(times: NDArray[np.float64]) -> bool:
     steps = np.diff(times)
-    return bool(np.abs(steps - steps.mean()).max() <= _CONSTANT)
+    return bool(np.abs(steps - steps.mean()).max() <= ROUNDING_S)
+
+
+def partner_warnings(reference: Video, distorted: Video) -> list[str]:
+    """What is left over where frames are compared that are shown at the same time."""
+    ref, dis = (np.array(video.timing.times) for video in (reference, distorted))
+    if len(ref) < 2 or not len(dis):
+        return []
+    used = np.unique(np.searchsorted(ref, dis + ROUNDING_S, side="right"))
+    unused, late = len(ref) - len(used), int((dis > ref[-1] + float(np.diff(ref).mean()) - ROUNDING_S).sum())
+    found = []
+    if unused:
+        found.append(f"{unused} of {len(ref)} reference frames have no distorted frame that is shown with them")
+    if late:
+        found.append(
+            f"{late} of {len(dis)} distorted frames are shown after the reference ended: its last frame is taken"
+        )
+    return found
