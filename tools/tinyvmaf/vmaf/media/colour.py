@@ -46,11 +46,16 @@ def filled(first: Colour, second: Colour) -> Colour:
     return replace(first, **{f.name: getattr(first, f.name) or getattr(second, f.name) for f in fields(Colour)})
 
 
+def meaning(name: str, tag: str | None) -> str | None:
+    """One name for all tags that mean the same."""
+    return None if tag is None else _SAME[name].get(tag, tag)
+
+
 def different(reference: Colour, distorted: Colour) -> dict[str, tuple[str, str]]:
     """The tags that both have and that mean different things, by their names."""
     found = {}
-    for name, same in _SAME.items():
+    for name in _SAME:
         ref, dis = getattr(reference, name), getattr(distorted, name)
-        if ref is not None and dis is not None and same.get(ref, ref) != same.get(dis, dis):
+        if ref is not None and dis is not None and meaning(name, ref) != meaning(name, dis):
             found[name] = (ref, dis)
     return found

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from tinyvmaf.errors import NotComparableError
 from tinyvmaf.vmaf.media.colour import REFUSED, different
-from tinyvmaf.vmaf.media.forms import Meeting, agreed_bits, agreed_layout, in_ycbcr, is_rgb
+from tinyvmaf.vmaf.media.forms import Meeting, agreed_bits, agreed_layout, in_ycbcr, is_rgb, unstated_matrix
 from tinyvmaf.vmaf.media.geometry import Geometry, frame_format
 from tinyvmaf.vmaf.media.options import SCALERS, PairOptions
 from tinyvmaf.vmaf.media.ranges import agreed_range
@@ -54,7 +54,8 @@ def pair_of(reference: Video, distorted: Video, options: PairOptions) -> OpenedP
     if options.scale is not None and options.scale not in SCALERS:
         raise NotComparableError(f"unknown scaler {options.scale!r}", hint=f"known: {', '.join(SCALERS)}")
     reference, distorted = (
-        in_ycbcr(video, reading.matrix) for video, reading in zip((reference, distorted), options.readings, strict=True)
+        in_ycbcr(video, reading.matrix, other)
+        for video, other, reading in zip((reference, distorted), (distorted, reference), options.readings, strict=True)
     )
     if any(one.matrix for one in options.readings) and not any(is_rgb(one) for one in (reference, distorted)):
         raise NotComparableError(
@@ -93,7 +94,7 @@ def pair_of(reference: Video, distorted: Video, options: PairOptions) -> OpenedP
         )
     form = frame_format(f"yuv{layout}p{'' if bits == 8 else f'{bits}le'}")
     assert form is not None
-    warnings = [*reference.warnings, *distorted.warnings]
+    warnings = [*reference.warnings, *distorted.warnings, *unstated_matrix((reference, distorted), options)]
     warnings += _aspect(reference, distorted) if options.scale else []
     if options.sync == "frames" and (warning := clock_warning(reference, distorted)):
         warnings.append(warning)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from tinyvmaf.errors import NotComparableError
-from tinyvmaf.vmaf.media.colour import MATRICES
+from tinyvmaf.vmaf.media.colour import MATRICES, meaning
 from tinyvmaf.vmaf.media.options import PairOptions
 from tinyvmaf.vmaf.media.video import Video
 
@@ -30,7 +30,7 @@ def is_rgb(video: Video) -> bool:
     return video.geometry.pix_fmt.family == "rgb"
 
 
-def in_ycbcr(video: Video, matrix: str | None) -> Video:
+def in_ycbcr(video: Video, matrix: str | None, other: Video) -> Video:
     """The video, with the matrix by which RGB is converted.
 
     Raises:
@@ -47,9 +47,35 @@ def in_ycbcr(video: Video, matrix: str | None) -> Video:
     if matrix is None:
         raise NotComparableError(
             f"{video.path}: it is RGB ({pix_fmt.name}), and libvmaf reads YCbCr",
-            hint="say by which matrix RGB becomes YCbCr with --matrix bt709 (or bt601, bt2020)",
+            hint=_which_matrix(other),
         )
     return replace(video, colour=replace(video.colour, matrix=MATRICES[matrix]))
+
+
+def _which_matrix(other: Video) -> str:
+    stated = next(
+        (name for name, tag in MATRICES.items() if meaning("matrix", tag) == meaning("matrix", other.colour.matrix)),
+        None,
+    )
+    if stated is not None:
+        return f"--matrix {stated} makes it YCbCr by the matrix that {other.path} states"
+    if is_rgb(other):
+        return "say by which matrix both become YCbCr: --matrix bt709 (or bt601, bt2020)"
+    return (
+        f"say by which matrix {other.path} was made from RGB: --matrix bt601 if FFmpeg made it without being told one, "
+        "else bt709 or bt2020"
+    )
+
+
+def unstated_matrix(videos: tuple[Video, Video], options: PairOptions) -> list[str]:
+    """A warning if RGB is converted by a matrix that the other input does not state."""
+    for rgb, other, reading in zip(videos, reversed(videos), options.readings, strict=True):
+        if is_rgb(rgb) and not is_rgb(other) and other.colour.matrix is None:
+            return [
+                f"{other.path} states no matrix: it is taken as {reading.matrix}, by which {rgb.path} is converted "
+                "(FFmpeg makes YCbCr from RGB by bt601 unless another is named)"
+            ]
+    return []
 
 
 def agreed_layout(reference: Video, distorted: Video, options: PairOptions, found: Meeting) -> str:

@@ -31,6 +31,8 @@ class InputSeen:
     """Frames per second as the file states them."""
     bitrate: float | None
     """Bits per second of the stream's packets."""
+    matrix_stated: bool = True
+    """Whether this input says its matrix itself."""
 
     def record(self) -> Mapping[str, Any]:
         """For JSON."""
@@ -60,7 +62,10 @@ class PairSeen:
 
 
 def _about(side: InputSeen) -> str:
-    return ", ".join([side.format, f"{side.range} range", *([] if side.matrix is None else [side.matrix])])
+    matrix = (
+        "" if side.matrix is None else side.matrix if side.matrix_stated else f"matrix unstated, taken as {side.matrix}"
+    )
+    return ", ".join(filter(None, [side.format, f"{side.range} range", matrix]))
 
 
 def seen(pair: OpenedPair, frames: tuple[int, int], warnings: tuple[str, ...] = ()) -> PairSeen:
@@ -88,4 +93,5 @@ def _input(video: Video, other: Video, frames: int) -> InputSeen:
         colour.transfer,
         video.timing.fps,
         video.timing.bitrate,
+        video.colour.matrix is not None,
     )
