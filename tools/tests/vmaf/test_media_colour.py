@@ -153,7 +153,7 @@ def test_a_range_that_was_typed_brings_full_down() -> None:
         (("gray10le", "yuv420p10le"), {"chroma": "420"}, "yuv420p10le"),
         (("nv12", "yuv420p"), {}, "yuv420p"),
         (("p010le", "yuv420p10be"), {}, "yuv420p10le"),
-        (("rgb24", "yuv420p"), {}, r"RGB \(rgb24\)(.|\n)*--matrix bt709"),
+        (("rgb24", "yuv420p"), {}, r"RGB \(rgb24\)(.|\n)*--matrix bt601"),
         (("yuva420p", "yuv420p"), {}, "alpha channel"),
     ],
 )

@@ -129,6 +129,21 @@ def test_pictures_and_sequences(make: Make, ffmpeg: FFmpeg, tmp_path: Path) -> N
         open_video(dis, ffmpeg)
 
 
+def test_pictures_are_what_their_extension_says(make: Make, ffmpeg: FFmpeg, tmp_path: Path) -> None:
+    source = ("-f", "lavfi", "-i", SOURCE)
+    make(*source, "-f", "apng", "moving.png")
+    assert open_video(tmp_path / "moving.png", ffmpeg).frames == 4
+    make(*source, "-frames:v", "1", "still.jpg").rename(tmp_path / "still.png")
+    with pytest.raises(MediaError, match=r"still\.png: it is not PNG, but JPEG"):
+        open_video(tmp_path / "still.png", ffmpeg)
+    make(*source, "q%02d.jpg")
+    (tmp_path / "q02.jpg").write_bytes(b"")  # the disk was full
+    with pytest.raises(MediaError, match=r"q02\.jpg: the file is empty"):
+        score_pair(tmp_path / "q%02d.jpg", tmp_path / "q%02d.jpg", ffmpeg=ffmpeg)
+    with pytest.raises(MediaError, match=r"no picture has such a name; q\d+\.jpg has 2 digits"):
+        score_pair(tmp_path / "q%03d.jpg", tmp_path / "q%03d.jpg", ffmpeg=ffmpeg)
+
+
 def test_a_pipe_gives_y4m_once(pair: tuple[Path, Path], make: Make, ffmpeg: FFmpeg, tmp_path: Path) -> None:
     right = mean(score_pair(*pair, ffmpeg=ffmpeg))
     whole = make("-i", "src.mkv", "whole.y4m").read_bytes()

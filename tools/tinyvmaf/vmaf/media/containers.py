@@ -24,6 +24,8 @@ def open_with(opener: Opener, path: Path, ffmpeg: FFmpeg, reading: Reading, *, a
     """
     demuxer = opener.options if allow_errors else (*opener.options, *opener.strict)
     found = probe(path, ffmpeg, demuxer, reading.stream, url=opener.url, strict=not allow_errors)
+    if opener.pictures and found.packets != opener.pictures:
+        raise MediaError(f"{path}: FFmpeg reads {found.packets} of {opener.pictures} pictures")
     pix_fmt = frame_format(found.coded)
     if pix_fmt is None:
         raise MediaError(f"{path}: unknown pixel format {found.coded!r}", hint=_convert(path))

@@ -5,6 +5,7 @@ by FFmpeg. Nothing is guessed from a file's size.
 """
 
 import os
+import re
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import replace
@@ -63,7 +64,7 @@ def open_video(
         size = path.stat().st_size
     except (OSError, ValueError) as error:  # ValueError: a NUL character in the path
         reason = "no such file" if isinstance(error, FileNotFoundError) else str(error)
-        raise MediaError(f"{path}: {reason}") from error
+        raise MediaError(f"{path}: {reason}", hint=_not_a_file(path)) from error
     if not path.is_file():
         raise MediaError(f"{path}: not a file")
     if not os.access(path, os.R_OK):
@@ -71,6 +72,15 @@ def open_video(
     if size == 0:
         raise MediaError(f"{path}: the file is empty")
     return _with_range(_opened(path, size, ffmpeg, raw_geometry, reading, allow_errors), reading)
+
+
+def _not_a_file(path: Path) -> str | None:
+    """What to type in place of a path that is no file."""
+    if re.match(r"[a-z][a-z0-9+.-]+:", str(path)):
+        return "only files are opened: download it first"
+    if "*" in path.name:
+        return "a numbered sequence of pictures is named like shot/%05d.png"
+    return None
 
 
 def _opened(

@@ -53,7 +53,9 @@ class PairSeen:
     def lines(self) -> list[str]:
         """For people: one line an input, then what was decided. Warnings are not in it."""
         sides = (("reference", self.reference), ("distorted", self.distorted))
-        return [*(f"{name}: {side.path}, {_about(side)}" for name, side in sides), *self.decided]
+        lines = [*(f"{name}: {side.path}, {_about(side)}" for name, side in sides), *self.decided]
+        # A file's name must not forge a line, or colour the terminal.
+        return ["".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in line) for line in lines]
 
     def record(self) -> Mapping[str, Any]:
         """For JSON."""

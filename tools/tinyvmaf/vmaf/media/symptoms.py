@@ -11,6 +11,7 @@ _SENTENCES: Final[tuple[tuple[str, str], ...]] = (
         r"Not detecting m3u8|[Ww]hitelist",
         "it is a playlist, a picture or another kind that is not opened; only files with their own frames",
     ),
+    (r"misdetection possible", "it is not a video that FFmpeg knows"),
     (r"moov atom not found", "it is cut short: its index (moov) is missing"),
     (r"no decoder found for|Decoder .* not found", "this FFmpeg has no decoder for it"),
     (r"No space left on device", "no space is left on the disk"),
@@ -20,6 +21,8 @@ _SENTENCES: Final[tuple[tuple[str, str], ...]] = (
 )
 
 
+_PLAIN: Final = tuple(pattern for pattern, _ in _SENTENCES[:3])
+"""Those to which FFmpeg's own words add nothing."""
 WAY_ON: Final = "--allow-errors scores what can be decoded of a damaged file, and lists the errors"
 
 
@@ -27,5 +30,5 @@ def sentence(error: FFmpegError, what: str) -> str:
     """`what` failed, what FFmpeg's failure means if that is known, then FFmpeg's own words."""
     for pattern, text in _SENTENCES:
         if re.search(pattern, error.stderr):
-            return f"{what}: {text}; {error.message}"
+            return f"{what}: {text}" if pattern in _PLAIN else f"{what}: {text}; {error.message}"
     return f"{what}: {error.message}"
