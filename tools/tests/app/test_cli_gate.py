@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -165,6 +166,35 @@ def test_ctrl_c_ends_it_without_a_verdict(checkout: Path) -> None:
     verdict = json.loads((checkout / "report" / VERDICT_FILE).read_text(encoding="utf-8"))
     assert (done.returncode, verdict["verdict"]) == (130, "NONE"), done.stdout + done.stderr
     assert "VERDICT: none, stopped after" in done.stdout
+
+
+def test_of_two_at_once_the_second_leaves_the_report_of_the_first(checkout: Path, gate: Gate) -> None:
+    """Both would write one page: the second printed FAIL, and the path of a page that said PASS."""
+    waits = f"""\
+import pathlib, time
+
+def test_it(judged_by_assertions, pytestconfig):
+    assert pathlib.Path(pytestconfig.getoption("--report")) == pathlib.Path({str(checkout / "report")!r})
+    pathlib.Path("waits").touch()
+    deadline = time.monotonic() + 60
+    while not pathlib.Path("go").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+"""
+    (checkout / "suites/corpus/test_it.py").write_text(waits, encoding="utf-8")
+    command = [sys.executable, "-m", "tinyvmaf", "gate", "--jobs", "1", *ALLOW]
+    first = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    while not (checkout / "waits").exists():
+        assert first.poll() is None
+        time.sleep(0.02)
+    status, out, verdict = gate()
+    assert (status, verdict) == (10, None), out
+    assert f"COULD NOT RUN: {checkout / 'report'}: another run of suites writes its report there: " in out
+    assert f"gate --jobs 1 {ALLOW[0]}' (process {first.pid}, " in out
+    (checkout / "go").touch()
+    text, _ = first.communicate(timeout=60)
+    assert first.returncode == 0, text
+    assert json.loads((checkout / "report" / VERDICT_FILE).read_text(encoding="utf-8"))["verdict"] == "PASS"
 
 
 def test_without_a_report_there_is_no_verdict(

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from tinyvmaf.judge.report_folder import begin
+
 PASSES = "def test_a(judged_by_assertions):\n    pass\n"
 
 
 def pytest_of(folder: Path, test: str, *options: str) -> tuple[int, str]:
-    (folder / "suites").mkdir()
+    (folder / "suites").mkdir(exist_ok=True)
     (folder / "suites/test_it.py").write_text(test, encoding="utf-8")
     (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
     command = [
@@ -81,6 +83,22 @@ def test_a_report_is_left_alone_by_what_is_no_run_of_suites(tmp_path: Path) -> N
     assert (report / "verdict.json").read_text(encoding="utf-8") == "{}"
 
 
+def test_a_run_beside_another_gives_no_verdict_and_leaves_its_report(tmp_path: Path) -> None:
+    report = tmp_path / "report"
+    other = begin(report, "tinyvmaf gate")
+    (report / "verdict.json").write_text("{}", encoding="utf-8")
+    (tmp_path / "conftest.py").write_text(
+        "def pytest_addoption(parser):\n    parser.addoption('--report', default='report')\n", encoding="utf-8"
+    )
+    status, out = pytest_of(tmp_path, PASSES)
+    assert status == 10, out
+    assert "COULD NOT RUN: " in out
+    assert "another run of suites writes its report there: 'tinyvmaf gate' (process " in out
+    assert {path.name for path in report.iterdir()} == {".lock", "unfinished.txt", "verdict.json"}
+    other.release()
+    assert pytest_of(tmp_path, PASSES, "-k", "nothing")[0] == 5
+
+
 def test_a_run_of_suites_without_a_test_leaves_no_report(tmp_path: Path) -> None:
     report = tmp_path / "report"
     report.mkdir()
@@ -90,4 +108,4 @@ def test_a_run_of_suites_without_a_test_leaves_no_report(tmp_path: Path) -> None
     )
     status, out = pytest_of(tmp_path, PASSES, "-k", "nothing")
     assert status == 5, out
-    assert list(report.iterdir()) == []
+    assert [path.name for path in report.iterdir()] == [".lock"]

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from filelock import FileLock
 
 from tinyvmaf import __version__
 from tinyvmaf.errors import TinyvmafError
@@ -38,6 +39,7 @@ from tinyvmaf.judge.properties import (
     suite_of,
     values,
 )
+from tinyvmaf.judge.report_folder import FolderInUseError
 from tinyvmaf.judge.selection import may_be_waived
 from tinyvmaf.judge.waivers import Waiver
 from tinyvmaf.measure import environment
@@ -64,6 +66,7 @@ class Collector:
         self._config = config
         self._begun, self._started = time.monotonic(), environment.now()
         self._ran = self._any_ran = self._collection_failed = self._stopped = self._report_begun = False
+        self._locked: FileLock | None = None
         self._found = results.empty({})
         self._tests: dict[str, dict[str, Any]] = {}
         self._subjects: list[Subject] = []
@@ -110,11 +113,19 @@ class Collector:
         listed = self._config.option.collectonly  # then there may be a report, which is not of this run
         if folder is not None and Asked.of(self._config) and (not listed or (folder / verdict.VERDICT_FILE).is_file()):
             try:
-                report_folder.begin(folder)
+                self._locked = report_folder.begin(folder, self._command())
+            except FolderInUseError as error:  # its report stays as it is
+                if not listed:
+                    pytest.exit(f"COULD NOT RUN: {error}", returncode=verdict.EXIT[verdict.COULD_NOT_RUN])
             except TinyvmafError as error:
                 self.could_not(str(error))
             else:
                 self._report_begun = not listed
+
+    def pytest_unconfigure(self) -> None:
+        """The next run may write its report."""
+        if self._locked is not None:
+            self._locked.release()
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Ctrl-C or `pytest.exit` stopped the run. pytest calls this after a failed collection too: that is no stop."""
@@ -288,13 +299,16 @@ class Collector:
         none = named is None or self._config.getoption("--part", default=None) is not None
         return None if none else Path(self._config.rootpath, named or "report")
 
+    def _command(self) -> str:
+        return shlex.join(["pytest", *map(str, self._config.invocation_params.args)])
+
     def _record(self) -> dict[str, Any]:
         commit, dirty = environment.commit()
         machine = environment.machine()
         packages = {name: found for name in _PACKAGES if (found := version(name, module=name)) is not None}
         facts = {
             "started": self._started,
-            "command": shlex.join(["pytest", *map(str, self._config.invocation_params.args)]),
+            "command": self._command(),
             "tinyvmaf": {"version": __version__, "commit": commit, "dirty": dirty},
             "environment": {
                 "python": platform.python_version(),

@@ -1,28 +1,67 @@
-"""The folder of a report. A run of suites replaces the report of the run before, when it ends and not earlier."""
+"""The folder of a report. A run of suites replaces the report of the run before, when it ends and not earlier.
 
+One run at a time: a run locks its folder until it has ended.
+"""
+
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from filelock import FileLock, Timeout
+
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.files import write_atomic
 from tinyvmaf.judge import verdict
+from tinyvmaf.measure import environment
 
 UNFINISHED: Final = "unfinished.txt"
 """Lies in the folder while a run of suites goes on, and where one was killed."""
-_NOTICE: Final = "A run of suites has begun and has not ended. This report is that of the run before.\n"
+LOCK: Final = ".lock"
+"""Is locked by the run whose report comes into the folder."""
+_GOES_ON: Final = " has begun and has not ended."
+_HINT: Final = "--report DIR: where the report goes"
 
 
-def begin(folder: Path) -> None:
-    """Note in the folder that a run has begun, so that nobody takes the report there for that of a run that is killed.
+class FolderInUseError(TinyvmafError):
+    """Another run of suites writes its report to this folder."""
+
+
+def begin(folder: Path, command: str) -> FileLock:
+    """Lock the folder, and note in it that a run has begun: the report there is not that of this run.
+
+    Args:
+        command: what was typed.
+
+    Returns:
+        The lock, which is held until it is released or this process ends.
 
     Raises:
+        FolderInUseError: another run has locked it.
         TinyvmafError: the folder cannot be written to.
     """
+    lock = FileLock(folder / LOCK)
     try:
-        write_atomic(folder / UNFINISHED, _NOTICE)
-    except OSError as error:
-        raise TinyvmafError(f"{folder}: {error.strerror}", hint="--report DIR: where the report goes") from error
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+        who = f"{command!r} (process {os.getpid()}, {environment.now()})"
+        write_atomic(folder / UNFINISHED, f"{who}{_GOES_ON}\nA report here is that of the run before.\n")
+    except Timeout as error:
+        raise FolderInUseError(
+            f"{folder}: another run of suites writes its report there: {_other(folder)}",
+            hint="wait until it has ended, or --report DIR",
+        ) from error
+    except (OSError, NotImplementedError) as error:
+        lock.release()
+        raise TinyvmafError(f"{folder}: {getattr(error, 'strerror', None) or error}", hint=_HINT) from error
+    return lock
+
+
+def _other(folder: Path) -> str:
+    try:
+        return (folder / UNFINISHED).read_text(encoding="utf-8").partition("\n")[0].removesuffix(_GOES_ON)
+    except (OSError, ValueError):  # it has just begun, or is about to end
+        return "unknown"
 
 
 def remove(folder: Path) -> None:
@@ -35,7 +74,7 @@ def remove(folder: Path) -> None:
         for name in (*verdict.FILES, UNFINISHED):
             (folder / name).unlink(missing_ok=True)
     except OSError as error:
-        raise TinyvmafError(f"{folder}: {error.strerror}", hint="--report DIR: where the report goes") from error
+        raise TinyvmafError(f"{folder}: {error.strerror}", hint=_HINT) from error
 
 
 def publish(folder: Path, record: Mapping[str, Any], evidence: Mapping[str, Any]) -> None:

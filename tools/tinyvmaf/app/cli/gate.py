@@ -86,12 +86,20 @@ def _run(arguments: argparse.Namespace) -> int:
     if missing := [name for name in ("pytest", "xdist", "pytest_benchmark") if find_spec(name) is None]:
         raise TinyvmafError(f"not installed: {', '.join(missing)}", hint=install("gate"))
     folder = Path(arguments.report).absolute() if arguments.report else home() / "report"
-    report_folder.begin(folder)
+    command = " ".join(["tinyvmaf", *sys.argv[1:]])
+    lock = report_folder.begin(folder, command)
+    try:
+        return _run_into(folder, arguments, command)
+    finally:
+        lock.release()
+
+
+def _run_into(folder: Path, arguments: argparse.Namespace, command: str) -> int:
     run = GateRun(
         home(),
-        options=handed_on(arguments),
+        options=[*handed_on(arguments), f"--report={folder}"],  # loso writes beside the report
         jobs=arguments.jobs or min(os.cpu_count() or 1, _MOST_JOBS),
-        command=" ".join(["tinyvmaf", *sys.argv[1:]]),
+        command=command,
         strict=arguments.fail_not_checked,
     )
     if arguments.model:
