@@ -6,6 +6,7 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Final
 
 from tinyvmaf.data.pairs.plan import AskedPair, PairBatch, plan
 from tinyvmaf.data.pairs.stored import from_arrow, identity, key_fields, settled, to_arrow
@@ -15,6 +16,7 @@ from tinyvmaf.vmaf.ffmpeg import FFmpeg, Stop
 from tinyvmaf.vmaf.libvmaf import FrameTable, LibvmafRequest, score_opened
 from tinyvmaf.vmaf.media import OpenedPair, Video, open_pair
 
+_LARGE: Final = 3840 * 2160  # pixels a frame
 Progress = Callable[[float, int], None]
 """Called with the pairs that are done, the running ones in part, and with the frames that are done."""
 
@@ -103,7 +105,7 @@ class PairRun:
                 reference = opened[number].reference
             except (TinyvmafError, OSError) as error:
                 found.append(self._failed(number, error))
-        if len(opened) > 1:
+        if len(opened) > 1 and not any(_is_large(pair.reference) for pair in opened.values()):
             try:
                 tables = self._score(opened, batch.threads)
                 return found + [self._kept(pairs[n], n, table, before[n]) for n, table in tables.items()]
@@ -167,6 +169,11 @@ class PairRun:
             known |= {"teachers": [model.id for model in self._request.models]}
             self._store.put(key_of(fields), columns, known | about | fields)
         return MeasuredPair(number, table)
+
+
+def _is_large(video: Video) -> bool:
+    """Whether libvmaf's memory for several such videos may be more than a machine has."""
+    return video.geometry.width * video.geometry.height > _LARGE
 
 
 _Files = dict[Path, tuple[object, bool]]
