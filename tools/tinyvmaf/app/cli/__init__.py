@@ -1,6 +1,7 @@
 """The command line: thin shells around the package, one file per group of commands."""
 
 import argparse
+import errno
 import io
 import signal
 import sys
@@ -24,6 +25,12 @@ _COMMANDS: Final = {
 }
 """The commands of each module of this package, in the order of `tinyvmaf --help`."""
 _INTERRUPTED = 128 + signal.SIGINT
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# What a user mends; anything else is a mistake of ours, and shows its traceback.
+_OF_THE_MACHINE: Final = (
+    *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP),
+    *(errno.ENAMETOOLONG, errno.EMFILE, errno.ENFILE, errno.EIO, *_FULL),
+)
 _DESCRIPTION = """\
 May this small ONNX model stand in for Netflix's VMAF?
 
@@ -67,19 +74,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise SystemExit(128 + number)  # unwinds, so that child processes are ended and temporary files removed
 
     signal.signal(signal.SIGTERM, ended)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it
+        signal.signal(signal.SIGHUP, ended)  # the terminal was closed
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")  # a path may have bytes that are no UTF-8
     words = sys.argv[1:] if argv is None else argv
-    arguments = parser(words[0] if words else "").parse_args(words)
     try:
+        arguments = parser(words[0] if words else "").parse_args(words)
         status: int = arguments.run(arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here a full disk is a sentence, not a traceback
     except TinyvmafError as error:
         print(f"tinyvmaf: {error}", file=sys.stderr)
-        return 1
-    except (NotADirectoryError, IsADirectoryError, PermissionError, FileNotFoundError, FileExistsError) as error:
-        if error.filename is None:
-            raise
-        print(f"tinyvmaf: {error.filename}: {error.strerror}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("tinyvmaf: interrupted", file=sys.stderr)
@@ -87,5 +93,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # The reader is gone (`| head`): Python must not flush into the closed pipe at exit.
         sys.stdout = None
+        return 1
+    except OSError as error:
+        if error.errno not in _OF_THE_MACHINE or (error.filename is None and error.errno not in _FULL):
+            raise
+        if error.filename is None:
+            sys.stdout = None  # it may be the output that is full: Python must not flush into it at exit
+        print(f"tinyvmaf: {error.filename or 'the output cannot be written'}: {error.strerror}", file=sys.stderr)
         return 1
     return status

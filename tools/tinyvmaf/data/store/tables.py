@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import json
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -44,6 +45,17 @@ class StoredTable:
 def default_folder() -> Path:
     """`$TINYVMAF_CACHE`, else `$VMAF_TINY_AI_CACHE`, else the user's cache folder."""
     return cache_folder()
+
+
+def usable_store(folder: Path) -> "tuple[Store | None, str]":
+    """The store in a folder; None, and a sentence that says why, if it cannot be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(4096))
+    except OSError as error:
+        return None, f"the store {folder} cannot be written ({error.strerror}); {ENV[0]} names another folder"
+    return Store(folder), ""
 
 
 def key_of(fields: Mapping[str, Any]) -> str:

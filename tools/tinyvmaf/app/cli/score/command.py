@@ -1,8 +1,10 @@
 """`tinyvmaf score`: score pairs with libvmaf, and with a tiny model if asked."""
 
 import argparse
+import re
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinyvmaf.app.cli.common import feed_of, pairs_bar, progress_bar
@@ -11,7 +13,7 @@ from tinyvmaf.app.cli.score.pairs import WrongUseError, asked_pairs
 from tinyvmaf.app.cli.score.show import SummaryTable, show_measured_by, show_pair
 from tinyvmaf.app.cli.score.write import Result, as_csv, as_json, content_of
 from tinyvmaf.data.pairs import AskedPair, MeasuredPair, PairRun
-from tinyvmaf.data.store import Store, default_folder
+from tinyvmaf.data.store import default_folder, usable_store
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.files import write_atomic
 from tinyvmaf.measure.scoring import scored_pair
@@ -46,6 +48,8 @@ def _wrong_use(arguments: argparse.Namespace, pairs: Sequence[AskedPair]) -> str
             return f"--out {path}: the ending says the format: {' or '.join(FORMATS)}"
         if not path.absolute().parent.is_dir() or path.is_dir():
             return f"--out {path}: {'a folder' if path.is_dir() else 'no such folder'}"
+    if clash := _replaced(arguments, pairs):
+        return clash
     try:
         for name in arguments.teacher:
             teacher_id(name)
@@ -56,6 +60,27 @@ def _wrong_use(arguments: argparse.Namespace, pairs: Sequence[AskedPair]) -> str
     except TinyvmafError as error:
         return f"{error.message}; {error.hint}" if error.hint else error.message
     return None
+
+
+def _replaced(arguments: argparse.Namespace, pairs: Sequence[AskedPair]) -> str | None:
+    """Why an output must not be written: it would replace an input, or another output."""
+    given = [path for pair in pairs for path in (pair.reference, pair.distorted)]
+    given += filter(None, [arguments.pairs, arguments.teacher_json, arguments.model and Path(arguments.model)])
+    outputs = [("--out", path) for path in arguments.out] + [("--plot", arguments.plot)] * (arguments.plot is not None)
+    for number, (option, path) in enumerate(outputs):
+        if any(_same(path, one) for one in given):
+            return f"{option} {path}: it is an input, which would be replaced"
+        if any(_same(path, other) for _, other in outputs[:number]):
+            return f"{option} {path}: named twice"
+    return None
+
+
+def _same(path: Path, other: Path) -> bool:
+    """Whether both are one file, or the first is a picture of the numbered sequence that the second names."""
+    if path.exists() and other.exists():
+        return path.samefile(other)
+    pattern = re.sub(r"%0?\d*d", r"\\d+", re.escape(str(other.absolute())))
+    return re.fullmatch(pattern, str(path.absolute())) is not None
 
 
 def run(arguments: argparse.Namespace, find: Callable[[], FFmpeg]) -> int:
@@ -114,12 +139,15 @@ def _score(
     models = tuple(teacher.model() for teacher in teachers if not teacher.bootstrap)
     request = LibvmafRequest(models, features, may_be_null)
     found = dict[int, Result]()
+    store, why_not = usable_store(default_folder())
+    if store is None:
+        print(f"tinyvmaf: warning: what is measured is not kept: {why_not}", file=sys.stderr)
     table = None if len(pairs) == 1 else SummaryTable([str(pair.distorted) for pair in pairs])
     with pairs_bar(pairs[0].distorted.name if len(pairs) == 1 else f"{len(pairs)} pairs", len(pairs)) as bar:
         run = PairRun(
             request,
             ffmpeg,
-            store=Store(default_folder()),
+            store=store,
             jobs=arguments.jobs,
             threads=arguments.threads,
             timeout=arguments.timeout,
