@@ -122,6 +122,20 @@ def test_fail_under_names_the_pairs_and_by_how_much(ladder: list[str], capsys: p
     assert run(capsys, "score", *ladder, *RAW, "--fail-under", str(found["r_b.yuv"] - 0.01))[0] == 0
 
 
+def test_names_with_letters_of_patterns_are_plain(
+    ladder: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """`[1]` and `*` in the name of a reference stand for themselves; the reference is no encode of itself."""
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    for name in ("a[1]*.yuv", "a[1]*_x.yuv", "a1_x.yuv"):
+        (folder / name).write_bytes(Path(ladder[1]).read_bytes())
+    words = ["score", str(folder / "a[1]*.yuv"), str(folder), *RAW, "--json", "--match"]
+    status, out, _ = run(capsys, *words, "{ref}_*.yuv")
+    assert (status, json.loads(out)["distorted"]) == (0, str(folder / "a[1]*_x.yuv"))
+    assert list(means(run(capsys, *words, "*.yuv")[1])) == ["a1_x.yuv", "a[1]*_x.yuv"]
+
+
 def test_a_folder_and_a_pattern(ladder: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "encodes" / "notes.txt").write_text("no video", encoding="utf-8")
     status, out, _ = run(capsys, "score", ladder[0], str(tmp_path / "encodes"), *RAW, "--match", "*_[ab].yuv", "--json")
@@ -189,6 +203,7 @@ def test_a_table_that_is_wrong(text: str, message: str, capsys: pytest.CaptureFi
         (["a.mp4", "b.mp4", "--match", "*"], "--match is for a folder as DIS"),
         (["a.mp4", ".", "--match", "*.none"], "no file of . matches *.none"),
         ([".", "b.mp4"], ". is a folder: add --match with {ref}, such as --match '{ref}_*.mp4'"),
+        (["a.png", "b.png", "--plot", "./b.png"], "b.png is an input: it would be overwritten"),
         (["-", "b.mp4", "c.mp4"], "a pipe can be read once: score one pair, or name files"),
         (["a.mp4", "b.mp4", "--out", "x.txt"], "--out x.txt: the ending says the format: .json or .csv"),
         (["a.mp4", "b.mp4", "--out", "no/x.csv"], "--out no/x.csv: no such folder"),
