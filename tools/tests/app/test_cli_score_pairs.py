@@ -203,7 +203,6 @@ def test_a_table_that_is_wrong(text: str, message: str, capsys: pytest.CaptureFi
         (["a.mp4", "b.mp4", "--match", "*"], "--match is for a folder as DIS"),
         (["a.mp4", ".", "--match", "*.none"], "no file of . matches *.none"),
         ([".", "b.mp4"], ". is a folder: add --match with {ref}, such as --match '{ref}_*.mp4'"),
-        (["a.png", "b.png", "--plot", "./b.png"], "b.png is an input: it would be overwritten"),
         (["-", "b.mp4", "c.mp4"], "a pipe can be read once: score one pair, or name files"),
         (["a.mp4", "b.mp4", "--out", "x.txt"], "--out x.txt: the ending says the format: .json or .csv"),
         (["a.mp4", "b.mp4", "--out", "no/x.csv"], "--out no/x.csv: no such folder"),

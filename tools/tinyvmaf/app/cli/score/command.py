@@ -43,11 +43,6 @@ def _wrong_use(arguments: argparse.Namespace, pairs: Sequence[AskedPair]) -> str
         return "--teacher-sha256 needs --teacher-json FILE"
     if feed_of(arguments) and not arguments.model:
         return f"{FeedOptions.listed()} need --model PATH"
-    inputs = {path.resolve() for pair in pairs for path in (pair.reference, pair.distorted)}
-    inputs |= set() if arguments.pairs is None else {arguments.pairs.resolve()}
-    for path in [*arguments.out, *([] if arguments.plot is None else [arguments.plot])]:
-        if path.resolve() in inputs:
-            return f"{path} is an input: it would be overwritten"
     for path in arguments.out:
         if path.suffix.lower() not in FORMATS:
             return f"--out {path}: the ending says the format: {' or '.join(FORMATS)}"
