@@ -176,10 +176,10 @@ def test_the_matrix_of_an_encode_of_rgb_is_asked_for_and_warned_of() -> None:
     assert "--matrix bt601 if FFmpeg made it" in paired(rgb, unstated)  # type: ignore[operator]
     stated = video("d.mp4", "yuv444p", colour=Colour(matrix="bt470bg"))
     assert "--matrix bt601 makes it YCbCr by the matrix that d.mp4 states" in paired(rgb, stated)  # type: ignore[operator]
-    for other, warns in ((unstated, True), (stated, False)):
-        found = paired(rgb, other, both(matrix="bt601"))
+    for other, matrix, warns in ((unstated, "bt709", True), (unstated, "bt601", False), (stated, "bt601", False)):
+        found = paired(rgb, other, both(matrix=matrix))
         assert isinstance(found, OpenedPair)
-        assert any("d.mp4 states no matrix: it is taken as bt601" in text for text in found.warnings) == warns
+        assert any(f"d.mp4 states no matrix: it is taken as {matrix}" in text for text in found.warnings) == warns
 
 
 def test_rgb_is_not_converted_by_another_matrix_than_the_other_input_has() -> None:

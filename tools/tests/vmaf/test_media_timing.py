@@ -52,8 +52,8 @@ def test_what_is_left_over_by_time_is_said() -> None:
     dropped = constant(25)[:5] + constant(25)[6:]
     assert partner_warnings(video(constant(25)), video(constant(25))) == []
     assert partner_warnings(video(constant(25)), video(dropped)) == [
-        "1 of 48 reference frames have no distorted frame that is shown with them"
+        "1 of 48 reference frames have no partner: no distorted frame is shown with them"
     ]
     assert partner_warnings(video(constant(25)[:46]), video(constant(25))) == [
-        "2 of 48 distorted frames are shown after the reference ended: its last frame is taken"
+        "2 of 48 distorted frames have no partner: they are shown after the reference ended"
     ]

@@ -122,7 +122,7 @@ def score_opened(
                 f"{reference.path} (reference) and {pair.distorted.path} (distorted) differ: "
                 f"frame count {expected} against {frames}"
             )
-        table = parse_log(text, frames=frames, command=command, may_be_null=request.may_be_null)
+        table = parse_log(text, frames=frames if by_frame else None, command=command, may_be_null=request.may_be_null)
         for model in request.models:
             table.column(model.id)
         warnings = [text for about, text in complaints if about & {number, len(pairs)}]

@@ -9,8 +9,9 @@ from tinyvmaf.errors import MediaError
 from tinyvmaf.vmaf.media.compare import OpenedPair
 from tinyvmaf.vmaf.media.video import DEMUXERS, Video
 
+# Threads may write into one line, so it need not stand at the beginning.
 _CHANGED: Final = re.compile(
-    r"^\[(?:fc|vf)#[^\n]*Reconfiguring filter graph because video parameters changed to ([^\n]+)", re.MULTILINE
+    r"Reconfiguring filter graph because video parameters changed to ([^\n]+)|(input (?:width|height)) must match"
 )
 # FFmpeg prints this for every input of a graph, again after a change.
 _INPUT: Final = re.compile(
@@ -49,7 +50,7 @@ def require_unchanged(stderr: str, pairs: Sequence[OpenedPair]) -> None:
         now = f"{form} {colour}"
         if first.setdefault(number, now) != now:
             raise _changed(str(_inputs(pairs)[int(number)]), f"from {first[number]} to {now}")
-    raise _changed(f"{pairs[0].reference.path} or {pairs[0].distorted.path}", f"to {changed[1]}")
+    raise _changed(f"{pairs[0].reference.path} or {pairs[0].distorted.path}", f"to {changed[1] or 'another size'}")
 
 
 def _changed(path: str, how: str) -> MediaError:

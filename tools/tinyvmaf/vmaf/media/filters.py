@@ -1,12 +1,13 @@
 """FFmpeg's filters that bring two videos into one form. They change samples only where the caller asked for it."""
 
 from dataclasses import replace
+from math import inf
 
 from tinyvmaf.vmaf.media.colour import MATRICES
 from tinyvmaf.vmaf.media.compare import OpenedPair
 from tinyvmaf.vmaf.media.options import Reading
 from tinyvmaf.vmaf.media.ranges import RANGES
-from tinyvmaf.vmaf.media.timing import ROUNDING_S
+from tinyvmaf.vmaf.media.timing import ROUNDING_S, end_of
 from tinyvmaf.vmaf.media.video import Video
 
 # FFmpeg's scale filter converts between tags that differ, and libvmaf's refuses them. With the same tags on both sides,
@@ -59,4 +60,6 @@ def _chain(video: Video, pair: OpenedPair, reading: Reading) -> list[str]:
     else:
         late = f"+{round(ROUNDING_S * 1e6)}" if video is pair.distorted else ""
         filters.append(f"settb=1/1000000,setpts=PTS-STARTPTS{late}")
+        if late and (end := end_of(pair.reference)) < inf:
+            filters.append(f"trim=end={end:.6f}")  # the reference shows nothing any more
     return filters

@@ -8,6 +8,8 @@ from tinyvmaf.vmaf.media.options import PairOptions
 from tinyvmaf.vmaf.media.video import Video
 
 _DEPTHS = (8, 10, 12, 16)
+FFMPEGS_MATRIX = "bt601"
+"""By which FFmpeg makes YCbCr from RGB, if none is named."""
 
 
 @dataclass
@@ -68,9 +70,9 @@ def _which_matrix(other: Video) -> str:
 
 
 def unstated_matrix(videos: tuple[Video, Video], options: PairOptions) -> list[str]:
-    """A warning if RGB is converted by a matrix that the other input does not state."""
+    """A warning if RGB is converted by a matrix that the other input does not state, and FFmpeg did not take."""
     for rgb, other, reading in zip(videos, reversed(videos), options.readings, strict=True):
-        if is_rgb(rgb) and not is_rgb(other) and other.colour.matrix is None:
+        if is_rgb(rgb) and not is_rgb(other) and other.colour.matrix is None and reading.matrix != FFMPEGS_MATRIX:
             return [
                 f"{other.path} states no matrix: it is taken as {reading.matrix}, by which {rgb.path} is converted "
                 "(FFmpeg makes YCbCr from RGB by bt601 unless another is named)"

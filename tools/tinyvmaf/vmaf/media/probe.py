@@ -125,17 +125,19 @@ def _look(path: Path, ffmpeg: FFmpeg, opened: list[str], wanted: str, strict: bo
 
 
 def _read_packets(lines: list[str], fps: Fraction) -> tuple[int, Timing]:
-    base, starts, count, known = Fraction(1), [], 0, True
+    base, starts, count, known, end = Fraction(1), [], 0, True, -(2**62)
     for line in lines:
         if line.startswith("#tb 0:"):
             base = Fraction(line.split(":")[1].strip())
         if not line or line.startswith("#"):
             continue
-        pts = int(line.split(",")[2])
+        pts, duration = (int(part) for part in line.split(",")[2:4])
         count, known = count + 1, known and pts > -(2**62)
         starts.append(pts)
+        end = max(end, pts + duration)
     rate = fps if fps > 0 else None
     if not known or not starts:
         return count, Timing(rate)
     starts.sort()
-    return count, Timing(rate, tuple(float((pts - starts[0]) * base) for pts in starts), bits_per_second(lines))
+    times = tuple(float((pts - starts[0]) * base) for pts in starts)
+    return count, Timing(rate, times, float((end - starts[0]) * base), bits_per_second(lines))

@@ -50,13 +50,19 @@ def partner_warnings(reference: Video, distorted: Video) -> list[str]:
     ref, dis = (np.array(video.timing.times) for video in (reference, distorted))
     if len(ref) < 2 or not len(dis):
         return []
-    used = np.unique(np.searchsorted(ref, dis + ROUNDING_S, side="right"))
-    unused, late = len(ref) - len(used), int((dis > ref[-1] + float(np.diff(ref).mean()) - ROUNDING_S).sum())
+    late = int((dis + ROUNDING_S >= end_of(reference)).sum())
+    used = np.unique(np.searchsorted(ref, dis[: len(dis) - late] + ROUNDING_S, side="right"))
     found = []
-    if unused:
-        found.append(f"{unused} of {len(ref)} reference frames have no distorted frame that is shown with them")
+    if unused := len(ref) - len(used):
+        found.append(f"{unused} of {len(ref)} reference frames have no partner: no distorted frame is shown with them")
     if late:
-        found.append(
-            f"{late} of {len(dis)} distorted frames are shown after the reference ended: its last frame is taken"
-        )
+        found.append(f"{late} of {len(dis)} distorted frames have no partner: they are shown after the reference ended")
     return found
+
+
+def end_of(video: Video) -> float:
+    """When the last frame of a video ends, in seconds from its first; infinite if its times are not known."""
+    times, end = video.timing.times, video.timing.end
+    if end is not None and times and end > times[-1]:
+        return end
+    return times[-1] + times[-1] / (len(times) - 1) if len(times) > 1 else float("inf")

@@ -30,6 +30,8 @@ class Timing:
     """Frames per second as the file states them; None: not stated."""
     times: tuple[float, ...] = ()
     """Seconds from the first frame, in order of display; empty: not known."""
+    end: float | None = None
+    """Seconds from the first frame to the end of the last one, as the file states it; None: not stated."""
     bitrate: float | None = None
     """Bits per second: bytes of the stream's packets over its duration; None: not known."""
 
