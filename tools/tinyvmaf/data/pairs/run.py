@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -167,7 +168,8 @@ class PairRun:
             columns, about = to_arrow(table)
             known = {"clip": pair.distorted.name, "libvmaf": table.version, "frames": len(table)}
             known |= {"teachers": [model.id for model in self._request.models]}
-            self._store.put(key_of(fields), columns, known | about | fields)
+            with suppress(OSError):  # a store that is full costs no score
+                self._store.put(key_of(fields), columns, known | about | fields)
         return MeasuredPair(number, table)
 
 
