@@ -203,3 +203,12 @@ def test_by_time_a_frame_is_shown_until_the_next_one_begins(make: Make, ffmpeg: 
     right = score_pair(make("-i", "held.mkv", "-vf", "fps=30", "-c:v", "ffv1", "even.mkv"), encode, ffmpeg=ffmpeg)
     by_time = score_pair(source, encode, options=PairOptions(sync="pts"), ffmpeg=ffmpeg)
     np.testing.assert_array_equal(by_time.column("vmaf_v0.6.1"), right.column("vmaf_v0.6.1"))
+    # A reference that goes on after the encode, at twice the rate.
+    double = make(*("-f", "lavfi", "-i", "testsrc2=s=128x96:r=50:d=0.4,format=yuv420p", "-c:v", "ffv1", "double.mkv"))
+    half = make("-i", "double.mkv", "-vf", "fps=25", "-frames:v", "6", "-c:v", "libx264", "-crf", "30", "half.mp4")
+    table = score_pair(double, half, options=PairOptions(sync="pts"), ffmpeg=ffmpeg)
+    assert len(table) == 6
+    assert table.inputs is not None
+    assert table.inputs.warnings == (
+        "14 of 20 reference frames have no partner: no distorted frame is shown with them",
+    )

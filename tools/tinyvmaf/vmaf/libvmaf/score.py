@@ -26,7 +26,7 @@ from tinyvmaf.vmaf.media import (
     seen,
 )
 from tinyvmaf.vmaf.media.symptoms import WAY_ON, sentence
-from tinyvmaf.vmaf.media.timing import partner_warnings
+from tinyvmaf.vmaf.media.timing import late_frames, partner_warnings
 
 
 def score_pair(
@@ -122,7 +122,8 @@ def score_opened(
                 f"{reference.path} (reference) and {pair.distorted.path} (distorted) differ: "
                 f"frame count {expected} against {frames}"
             )
-        table = parse_log(text, frames=frames if by_frame else None, command=command, may_be_null=request.may_be_null)
+        rows = frames if by_frame else frames - late_frames(pair.reference, pair.distorted)
+        table = parse_log(text, frames=rows, command=command, may_be_null=request.may_be_null)
         for model in request.models:
             table.column(model.id)
         warnings = [text for about, text in complaints if about & {number, len(pairs)}]

@@ -58,8 +58,9 @@ def _chain(video: Video, pair: OpenedPair, reading: Reading) -> list[str]:
     if pair.options.sync == "frames":
         filters.append("settb=1/25,setpts=N")
     else:
-        late = f"+{round(ROUNDING_S * 1e6)}" if video is pair.distorted else ""
-        filters.append(f"settb=1/1000000,setpts=PTS-STARTPTS{late}")
-        if late and (end := end_of(pair.reference)) < inf:
-            filters.append(f"trim=end={end:.6f}")  # the reference shows nothing any more
+        own = video is pair.distorted
+        filters.append(f"settb=1/1000000,setpts=PTS-STARTPTS{f'+{round(ROUNDING_S * 1e6)}' if own else ''}")
+        # Nothing is compared after the reference ended. After the last distorted frame, the filter would go on with it.
+        end = end_of(pair.reference) if own else pair.distorted.timing.times[-1] + ROUNDING_S + 1e-6
+        filters += [f"trim=end={end:.6f}"] if end < inf else []
     return filters

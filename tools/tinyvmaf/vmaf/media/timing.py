@@ -50,7 +50,7 @@ def partner_warnings(reference: Video, distorted: Video) -> list[str]:
     ref, dis = (np.array(video.timing.times) for video in (reference, distorted))
     if len(ref) < 2 or not len(dis):
         return []
-    late = int((dis + ROUNDING_S >= end_of(reference)).sum())
+    late = late_frames(reference, distorted)
     used = np.unique(np.searchsorted(ref, dis[: len(dis) - late] + ROUNDING_S, side="right"))
     found = []
     if unused := len(ref) - len(used):
@@ -58,6 +58,11 @@ def partner_warnings(reference: Video, distorted: Video) -> list[str]:
     if late:
         found.append(f"{late} of {len(dis)} distorted frames have no partner: they are shown after the reference ended")
     return found
+
+
+def late_frames(reference: Video, distorted: Video) -> int:
+    """How many distorted frames are shown after the reference ended."""
+    return int((np.array(distorted.timing.times) + ROUNDING_S >= end_of(reference)).sum())
 
 
 def end_of(video: Video) -> float:
