@@ -7,7 +7,7 @@ from tinyvmaf.vmaf.media.colour import MATRICES
 from tinyvmaf.vmaf.media.compare import OpenedPair
 from tinyvmaf.vmaf.media.options import Reading
 from tinyvmaf.vmaf.media.ranges import RANGES
-from tinyvmaf.vmaf.media.timing import ROUNDING_S, end_of
+from tinyvmaf.vmaf.media.timing import ROUNDING_S, end_of, lead_of
 from tinyvmaf.vmaf.media.video import Video
 
 # FFmpeg's scale filter converts between tags that differ, and libvmaf's refuses them. With the same tags on both sides,
@@ -54,13 +54,13 @@ def _chain(video: Video, pair: OpenedPair, reading: Reading) -> list[str]:
         filters.append(f"scale={size}flags={pair.options.scale or 'bicubic'}:{ranges},format={form.pix_fmt.name}")
     # libvmaf's filter does not know full range. The tag changes no sample.
     filters.append(f"setparams=range=limited:{_SAME}")
-    # libvmaf's filter compares a distorted frame with the last reference frame that began before or with it.
+    # libvmaf's filter compares a distorted frame with the last reference frame that does not begin after it.
     if pair.options.sync == "frames":
         filters.append("settb=1/25,setpts=N")
     else:
-        own = video is pair.distorted
-        filters.append(f"settb=1/1000000,setpts=PTS-STARTPTS{f'+{round(ROUNDING_S * 1e6)}' if own else ''}")
+        own, lead = video is pair.distorted, lead_of(pair.distorted)
+        filters.append(f"settb=1/1000000,setpts=PTS-STARTPTS{f'+{round(lead * 1e6)}' if own else ''}")
         # Nothing is compared after the reference ended. After the last distorted frame, the filter would go on with it.
-        end = end_of(pair.reference) if own else pair.distorted.timing.times[-1] + ROUNDING_S + 1e-6
-        filters += [f"trim=end={end:.6f}"] if end < inf else []
+        end = end_of(pair.reference) - ROUNDING_S if own else pair.distorted.timing.times[-1] + 1e-6
+        filters += [f"trim=end={end + lead:.6f}"] if end < inf else []
     return filters

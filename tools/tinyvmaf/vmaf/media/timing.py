@@ -51,13 +51,24 @@ def partner_warnings(reference: Video, distorted: Video) -> list[str]:
     if len(ref) < 2 or not len(dis):
         return []
     late = late_frames(reference, distorted)
-    used = np.unique(np.searchsorted(ref, dis[: len(dis) - late] + ROUNDING_S, side="right"))
+    used = np.unique(np.searchsorted(ref, dis[: len(dis) - late] + lead_of(distorted), side="right"))
     found = []
     if unused := len(ref) - len(used):
         found.append(f"{unused} of {len(ref)} reference frames have no partner: no distorted frame is shown with them")
     if late:
         found.append(f"{late} of {len(dis)} distorted frames have no partner: they are shown after the reference ended")
     return found
+
+
+def lead_of(distorted: Video) -> float:
+    """By how many seconds a reference frame may begin after the distorted frame that is compared with it.
+
+    Half a frame, as FFmpeg rounds when it changes a rate, and less than that where frames follow one another faster, so
+    that equal timestamps always meet.
+    """
+    gaps = np.diff(distorted.timing.times)
+    shortest = float(gaps.min()) if len(gaps) else 0.0
+    return max(0.49 * shortest, ROUNDING_S)
 
 
 def late_frames(reference: Video, distorted: Video) -> int:
