@@ -23,6 +23,7 @@ from tinyvmaf.judge.options import declare_for_pytest
 from tinyvmaf.judge.selection import asked_subjects, leave_out, runs_suite, subjects_of
 from tinyvmaf.model import engines
 from tinyvmaf.model.subject import Subject
+from tinyvmaf.terminal import shown
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, find_ffmpeg
 from tinyvmaf.vmaf.teacher import DEFAULT
 
@@ -71,7 +72,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
         lines += [f"engine {row}" for row in engines.table()]
     subjects = subjects_of(config).values()
     lines += [f"{one.id}: {text}" for one in subjects if one.adopted for text in one.adopted.sentences]
-    return [*lines, *filter(None, map(kinds.not_asked, subjects))]
+    return [*map(shown, [*lines, *filter(None, map(kinds.not_asked, subjects))])]
 
 
 @pytest.fixture

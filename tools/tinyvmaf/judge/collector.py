@@ -45,6 +45,7 @@ from tinyvmaf.judge.waivers import Waiver
 from tinyvmaf.measure import environment
 from tinyvmaf.model.engines.installed import version
 from tinyvmaf.model.subject import Subject
+from tinyvmaf.terminal import shown, shown_lines
 
 _COLOUR: Final[dict[str, dict[str, Any]]] = {
     verdict.PASS: {"green": True},
@@ -238,8 +239,8 @@ class Collector:
             terminal.section("verdict", bold=True, **colour)
             *lines, last = results.as_text(whole)
             for line in lines:
-                terminal.write_line(line)
-            terminal.write_line(last, bold=True, **colour)
+                terminal.write_line(shown_lines(line, "  "))
+            terminal.write_line(shown(last), bold=True, **colour)
         outside_failed = exitstatus == code.TESTS_FAILED and not (whole["failures"] or whole["could_not_run"])
         if exitstatus <= code.INTERRUPTED and not stopped and not outside_failed:
             session.exitstatus = whole["exit_status"]

@@ -35,6 +35,7 @@ from tinyvmaf.judge.properties import (
 )
 from tinyvmaf.judge.selection import may_be_waived, subjects_of
 from tinyvmaf.judge.waivers import Waiver
+from tinyvmaf.terminal import shown_lines
 
 if TYPE_CHECKING:
     from tinyvmaf.data.dataset import Dataset
@@ -66,7 +67,7 @@ def judge(request: pytest.FixtureRequest) -> Judge:
             elif outcome.failed:
                 failed.append(outcome)
         if failed:
-            pytest.fail("\n\n".join(outcome.explain() for outcome in failed), pytrace=False)
+            pytest.fail(shown_lines("\n\n".join(outcome.explain() for outcome in failed)), pytrace=False)
 
     return judge_outcomes
 
@@ -140,7 +141,7 @@ def pytest_runtest_makereport(
         why = str(error) if isinstance(error, TinyvmafError) else call.excinfo.exconly() if call.excinfo else ""
         report.user_properties.append((COULD_NOT_RUN, why))
         if isinstance(error, TinyvmafError):
-            report.longrepr = f"COULD NOT RUN: {error}"
+            report.longrepr = shown_lines(f"COULD NOT RUN: {error}", "  ")
     outcomes = [str(text) for name, text in item.user_properties if name == OUTCOME]
     by_assertions = not any(text and json.loads(text)["status"] == "fail" for text in outcomes)
     if report.failed and judged and call.when == "call" and by_assertions:

@@ -13,6 +13,7 @@ from typing import Final
 from tinyvmaf import __version__
 from tinyvmaf.app.cli.parser import Parser
 from tinyvmaf.errors import TinyvmafError
+from tinyvmaf.terminal import say, say_lines, typed
 
 _COMMANDS: Final = {
     **{name: (name,) for name in ("gate", "score", "corpus", "extract")},
@@ -79,13 +80,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")  # a path may have bytes that are no UTF-8
     words = sys.argv[1:] if argv is None else argv
+    typed(words)
     try:
         arguments = parser(words[0] if words else "").parse_args(words)
         status: int = arguments.run(arguments)
         if sys.stdout is not None:
             sys.stdout.flush()  # here a full disk is a sentence, not a traceback
     except TinyvmafError as error:
-        print(f"tinyvmaf: {error}", file=sys.stderr)
+        say_lines(f"tinyvmaf: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("tinyvmaf: interrupted", file=sys.stderr)
@@ -99,6 +101,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         if error.filename is None:
             sys.stdout = None  # it may be the output that is full: Python must not flush into it at exit
-        print(f"tinyvmaf: {error.filename or 'the output cannot be written'}: {error.strerror}", file=sys.stderr)
+        say(f"tinyvmaf: {error.filename or 'the output cannot be written'}: {error.strerror}", file=sys.stderr)
         return 1
     return status

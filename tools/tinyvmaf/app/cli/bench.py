@@ -17,6 +17,7 @@ from tinyvmaf.app.cli.common import (
 )
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.files import sha256
+from tinyvmaf.terminal import say
 
 if TYPE_CHECKING:
     from tinyvmaf.model.subject import Subject
@@ -96,10 +97,11 @@ def _time(subject: "Subject", arguments: argparse.Namespace) -> None:
             ratios = [str(race.ratio(latency.MODEL, to)) if to in race.times else "no baseline" for to in others]
             table.append([str(batch), f"{race.median(latency.MODEL):.1f}", *ratios])
     memory = "" if found.peak_kib is None else f", peak memory {found.peak_kib:,} KiB"
-    print(f"{subject.id}  sha256 {sha256(subject.data)}")
-    print(f"{counted.bytes:,} bytes, {counted.nodes} nodes run, {counted.multiply_adds:,} multiply-adds a row")
-    print(f"a session starts in {found.creation_ms:.2f} ms, {found.creation_floor:.1f} times Identity's{memory}")
-    print(f"{latency.SETTINGS}\n")
+    say(f"{subject.id}  sha256 {sha256(subject.data)}")
+    say(f"{counted.bytes:,} bytes, {counted.nodes} nodes run, {counted.multiply_adds:,} multiply-adds a row")
+    say(f"a session starts in {found.creation_ms:.2f} ms, {found.creation_floor:.1f} times Identity's{memory}")
+    say(f"{latency.SETTINGS}")
+    say()
     print_table(["batch", "ns/row", "/ Identity", "/ teacher", "/ baseline"], table)
 
 
@@ -111,7 +113,7 @@ def _baseline(arguments: argparse.Namespace) -> int:
     if arguments.accept:
         ids = list(registered) if "all" in arguments.accept else list(dict.fromkeys(arguments.accept))
         for one in latency.accept(ids, arguments.reason):
-            print(f"{one.id}: sha256 {one.sha256} is now the baseline")
+            say(f"{one.id}: sha256 {one.sha256} is now the baseline")
         return 0
     if arguments.reason:
         raise TinyvmafError("--reason needs --accept ID")

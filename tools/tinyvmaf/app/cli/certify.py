@@ -7,6 +7,7 @@ import sys
 from tinyvmaf.app.cli.common import Commands, add_command, add_feed_options, feed_of, print_table
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.model.certificate import ExactnessCertificate
+from tinyvmaf.terminal import say, say_lines
 
 _DESCRIPTION = """\
 Prove that an ONNX model gives the same bits on every engine with IEEE 754 float32, for every order of summation, with
@@ -51,7 +52,7 @@ def _run(arguments: argparse.Namespace) -> int:
             with opened(name, feed_of(arguments), needs_feed=False) as subject:
                 found[name] = subject.proof
         except TinyvmafError as error:
-            print(f"tinyvmaf certify: {error}", file=sys.stderr)
+            say_lines(f"tinyvmaf certify: {error}", file=sys.stderr)
             status = 2
             continue
         if not found[name].certified:
@@ -60,15 +61,15 @@ def _run(arguments: argparse.Namespace) -> int:
             _print(name, found[name])
     if arguments.json:
         json.dump({name: certificate.as_dict() for name, certificate in found.items()}, sys.stdout, indent=2)
-        print()
+        say()
     return status
 
 
 def _print(name: str, certificate: ExactnessCertificate) -> None:
     verdict = "CERTIFIED" if certificate.certified else "NOT CERTIFIED"
-    print(f"{name}: {verdict}")
+    say(f"{name}: {verdict}")
     for line in certificate.explain().splitlines():
-        print(f"  {line}")
+        say(f"  {line}")
     if certificate.reductions:
         rows = [
             [r.node, r.op, str(r.accumulator_bits), " x ".join(map(str, r.operand_bits))]

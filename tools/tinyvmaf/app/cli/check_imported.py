@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tinyvmaf.app.cli.common import print_table
+from tinyvmaf.terminal import say
 
 if TYPE_CHECKING:
     from tinyvmaf.data.imported import Imported, SetFindings
@@ -54,26 +55,26 @@ def _print(found: "Imported", findings: "SetFindings", path: Path) -> None:
 
     print_set(found, str(path))
     print_table(["source", "clips", "frames"], [[s, str(c), str(f)] for s, (c, f) in findings.sources.items()])
-    print()
+    say()
     rows = [
         [c.name, "" if c.decimals is None else str(c.decimals), f"{c.low:.6g}", f"{c.high:.6g}", str(c.missing)]
         for c in findings.columns
     ]
     print_table(["column", "decimals", "lowest", "highest", "missing"], rows)
-    print()
+    say()
     for outside in findings.outside:
         what = f"rows are outside the domain of {outside.teacher}"
         if outside.count:
-            print(
+            say(
                 f"note   {outside.count} {what}, the furthest by {outside.furthest:.4g} in {outside.feature} "
                 f"({outside.clip}, frame {outside.frame})"
             )
         else:
-            print(f"       no {what}")
+            say(f"       no {what}")
     for note in found.notes:
-        print(f"note   {note}")
+        say(f"note   {note}")
     for fault in findings.faults:
-        print(f"{'FAULT' if fault.spoils else 'note '}  {fault.text}")
+        say(f"{'FAULT' if fault.spoils else 'note '}  {fault.text}")
     spoiling = sum(fault.spoils for fault in findings.faults)
     notes = len(found.notes) + len(findings.faults) - spoiling
-    print(f"{spoiling} faults that make results wrong, {notes} notes")
+    say(f"{spoiling} faults that make results wrong, {notes} notes")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinyvmaf.judge.options import declare_for_feed
 from tinyvmaf.model.third_party import FeedOptions
+from tinyvmaf.terminal import say, shown
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -222,12 +223,13 @@ def proof_bar(what: str) -> Iterator[Callable[[int, int, int], None]]:
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a plain table: numbers aligned right, words left."""
+    rows = [[*map(shown, row)] for row in rows]
     lines = [header, *rows]
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
     words = [any(not _is_number(row[i]) for row in rows) for i in range(len(header))]
     for line in lines:
         cells = [f"{c:<{w}}" if left else f"{c:>{w}}" for c, w, left in zip(line, widths, words, strict=True)]
-        print("  ".join(cells).rstrip())
+        say("  ".join(cells).rstrip())
 
 
 def _is_number(cell: str) -> bool:

@@ -32,6 +32,7 @@ from tinyvmaf.data.embedded import embedded_corpus
 from tinyvmaf.data.extremes import TEACHERS, load_extremes, measure_extremes
 from tinyvmaf.data.store import Store, default_folder
 from tinyvmaf.errors import TinyvmafError
+from tinyvmaf.terminal import say
 from tinyvmaf.vmaf.domain import Domain
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 from tinyvmaf.vmaf.teacher import load_built_in
@@ -158,14 +159,15 @@ def _print(corpus: Corpus, found: CorpusFindings) -> None:
         video = found.videos.get(corpus.relative(path))
         frames, geometry = ("?", "?") if video is None else (str(video.frames), str(video.geometry))
         rows.append([source, str(counts[source]), frames, geometry])
-    print(f"{corpus.root}: {len(corpus.references)} sources, {len(corpus.clips)} clips\n")
+    say(f"{corpus.root}: {len(corpus.references)} sources, {len(corpus.clips)} clips")
+    say()
     if rows:
         print_table(["source", "clips", "frames", "geometry"], rows)
-        print()
+        say()
     for fault in found.faults:
-        print(f"{'FAULT' if fault.spoils else 'note '}  {fault.path} {fault.text}")
+        say(f"{'FAULT' if fault.spoils else 'note '}  {fault.path} {fault.text}")
     spoiling = sum(fault.spoils for fault in found.faults)
-    print(f"{spoiling} faults that make results wrong, {len(found.faults) - spoiling} notes")
+    say(f"{spoiling} faults that make results wrong, {len(found.faults) - spoiling} notes")
 
 
 def _build(arguments: argparse.Namespace) -> int:
@@ -173,7 +175,7 @@ def _build(arguments: argparse.Namespace) -> int:
     spec = arguments.spec or embedded_corpus().spec
     with progress_bar(spec.stem, "files") as report:
         manifest = ladder.build(spec, arguments.out, ffmpeg, jobs=arguments.jobs, report=report)
-    print(f"{arguments.out}: {len(manifest['clips'])} files")
+    say(f"{arguments.out}: {len(manifest['clips'])} files")
     return 0
 
 
@@ -184,12 +186,12 @@ def _extremes(arguments: argparse.Namespace) -> int:
     with progress_bar("extremes", "cases") as report:
         found = measure_extremes(extremes, Store(default_folder()), ffmpeg, jobs=arguments.jobs, report=report)
     dataset.write(arguments.out, found.table, found.provenance)
-    print(f"{arguments.out}: {len(extremes.cases)} cases, {found.table.num_rows} frames")
+    say(f"{arguments.out}: {len(extremes.cases)} cases, {found.table.num_rows} frames")
     for name in TEACHERS:
         teacher = load_built_in(ffmpeg, name)
         away = Domain(teacher.features).distance(found.columns(*teacher.feature_names))
         worst = f"; {found.table['clip'][int(away.argmax())]} is furthest, {away.max():.4f}" if away.any() else ""
-        print(f"outside the domain of {name}: {int((away > 0.0).sum())} frames{worst}")
+        say(f"outside the domain of {name}: {int((away > 0.0).sum())} frames{worst}")
     return 0
 
 

@@ -22,6 +22,7 @@ from tinyvmaf.data.corpus import Corpus, data_root, scan
 from tinyvmaf.data.extract import FULL, Extraction, ExtractionRequest, extract, provenance_of
 from tinyvmaf.data.store import Store, default_folder
 from tinyvmaf.errors import TeacherError
+from tinyvmaf.terminal import say, say_lines
 from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, find_ffmpeg
 from tinyvmaf.vmaf.frame_features import FRAME_FEATURES
@@ -122,17 +123,17 @@ def _finish(
         provenance = provenance_of(result, corpus, request, store, ffmpeg, features=arguments.features)
         dataset.write(arguments.out, result.table, provenance)
         clips = len(corpus.clips) - len(result.failures)
-        print(
+        say(
             f"{arguments.out}: {clips} clips, {result.table.num_rows} frames, {result.table.num_columns} columns; "
             f"{result.computed} clips measured, {clips - result.computed} from the store, {seconds:.2f} s"
         )
     for key in result.damaged:
-        print(f"tinyvmaf: store entry {key[:16]} was damaged; measured again", file=sys.stderr)
+        say(f"tinyvmaf: store entry {key[:16]} was damaged; measured again", file=sys.stderr)
     for fault in corpus.faults:
-        print(f"tinyvmaf: {fault.path} {fault.text}", file=sys.stderr)
+        say(f"tinyvmaf: {fault.path} {fault.text}", file=sys.stderr)
     for warning in result.warnings:
-        print(f"tinyvmaf: warning: {warning}", file=sys.stderr)
+        say_lines(f"tinyvmaf: warning: {warning}", file=sys.stderr)
     for failure in result.failures:
-        print(f"tinyvmaf: {failure.clip} failed: {failure.reason}", file=sys.stderr)
+        say_lines(f"tinyvmaf: {failure.clip} failed: {failure.reason}", file=sys.stderr)
     if result.table is None:
-        print(f"tinyvmaf: every clip failed; {arguments.out} was not written", file=sys.stderr)
+        say(f"tinyvmaf: every clip failed; {arguments.out} was not written", file=sys.stderr)

@@ -21,6 +21,7 @@ from tinyvmaf.judge.failed import failed
 from tinyvmaf.judge.gate_run import GateRun
 from tinyvmaf.judge.options import OPTIONS, declare_for_gate, handed_on
 from tinyvmaf.model.third_party import FeedOptions
+from tinyvmaf.terminal import say_lines, shown, shown_lines
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 
 _DESCRIPTION: Final = """\
@@ -68,7 +69,7 @@ def _gate(arguments: argparse.Namespace) -> int:
     try:
         return _run(arguments)
     except TinyvmafError as error:  # exit status 1 would say that the model failed
-        print(f"tinyvmaf gate: COULD NOT RUN: {error}", file=sys.stderr)
+        say_lines(f"tinyvmaf gate: COULD NOT RUN: {error}", file=sys.stderr)
         return verdict.EXIT[verdict.COULD_NOT_RUN]
 
 
@@ -127,11 +128,11 @@ def _print(whole: Mapping[str, Any], folder: Path) -> None:
     *lines, last = results.as_text(whole)
     console.print(Text(f"\n{' verdict ':=^80}", style=colour))
     for model in whole["models"]:
-        console.print(Text(f"  {model['id']}: {model['verdict']}"))
+        console.print(Text(shown(f"  {model['id']}: {model['verdict']}")))
     causes = failed(whole)
     for line in ["FAILED:", *(f"  - {one}" for one in causes)] if causes else []:
-        console.print(Text(line))
+        console.print(Text(shown_lines(line, "  ")))
     for line in lines:
-        console.print(Text(line))
-    console.print(Text(f"report: {folder / report.PAGE_FILE}"))
-    console.print(Text(last, style=colour))
+        console.print(Text(shown_lines(line, "  ")))
+    console.print(Text(shown(f"report: {folder / report.PAGE_FILE}")))
+    console.print(Text(shown(last), style=colour))

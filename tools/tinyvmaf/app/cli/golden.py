@@ -13,6 +13,7 @@ from tinyvmaf.data.golden.fetch import DEFAULT_SOURCE, fetch
 from tinyvmaf.data.golden.files import natural_root, write_pattern
 from tinyvmaf.data.golden.rows import rows_path
 from tinyvmaf.errors import GoldenError
+from tinyvmaf.terminal import say, say_lines
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 
 _FETCH = f"""\
@@ -70,7 +71,7 @@ def add_commands(commands: Commands) -> None:
 def _run_fetch(arguments: argparse.Namespace) -> int:
     natural = {name: file for name, file in load_files().items() if file.kind == "natural"}
     if unknown := set(arguments.names) - set(natural):
-        print(
+        say(
             f"tinyvmaf golden fetch: unknown file {', '.join(sorted(unknown))}; known: {', '.join(natural)}",
             file=sys.stderr,
         )
@@ -83,11 +84,11 @@ def _run_fetch(arguments: argparse.Namespace) -> int:
                 new = fetch(file, arguments.source, arguments.to, on_bytes=partial(_report, report, file.bytes))
             except GoldenError as error:
                 faults.append(error)
-                print(f"{name}: failed", flush=True)
+                say(f"{name}: failed", flush=True)
                 continue
-        print(f"{name}: {'fetched and verified' if new else 'already there, verified'}", flush=True)
+        say(f"{name}: {'fetched and verified' if new else 'already there, verified'}", flush=True)
     for fault in faults:
-        print(f"tinyvmaf: {fault}", file=sys.stderr)
+        say_lines(f"tinyvmaf: {fault}", file=sys.stderr)
     return int(bool(faults))
 
 
@@ -98,14 +99,14 @@ def _report(report: Callable[[int, int], None], total: int, done: int) -> None:
 def _run_patterns(arguments: argparse.Namespace) -> int:
     for file in load_files().values():
         if file.kind == "pattern":
-            print(write_pattern(file, arguments.to))
+            say(write_pattern(file, arguments.to))
     return 0
 
 
 def _run_freeze(arguments: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="tinyvmaf-") as folder:
         written, left_out = freeze(GoldenFiles(Path(folder), natural_root()), find_ffmpeg(arguments.ffmpeg))
-    print(f"{rows_path()}: {', '.join(written)}")
+    say(f"{rows_path()}: {', '.join(written)}")
     if left_out:
-        print(f"left out, files missing: {', '.join(left_out)}")
+        say(f"left out, files missing: {', '.join(left_out)}")
     return 0

@@ -9,6 +9,7 @@ from tinyvmaf.app.cli.common import Commands, add_command, positive_int, print_t
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.measure import latency_history
 from tinyvmaf.measure.charts import known_suffix
+from tinyvmaf.terminal import say
 
 _MAKE = "`tox -e latency` measures the models and adds a run"
 _ABOUT = """
@@ -71,7 +72,7 @@ def _history(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps([_json(one, runs) for one in _select(arguments, runs)] if runs else [], indent=2))
     elif not runs:
-        print(f"There is no history yet at {path}: {_MAKE}.")
+        say(f"There is no history yet at {path}: {_MAKE}.")
     else:
         _print(_select(arguments, runs), runs)
     return 0
@@ -83,7 +84,7 @@ def _plot(arguments: argparse.Namespace) -> int:
     if not runs:
         raise TinyvmafError(f"nothing to draw: there is no history yet at {path}", hint=_MAKE)
     latency_history.draw(arguments.out, runs, _select(arguments, runs))
-    print(f"wrote {arguments.out}")
+    say(f"wrote {arguments.out}")
     return 0
 
 

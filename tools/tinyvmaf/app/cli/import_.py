@@ -10,6 +10,7 @@ from typing import Any
 from tinyvmaf.app.cli.common import Commands, add_command, add_ffmpeg_option, positive_int, print_table, progress_bar
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.files import file_sha256
+from tinyvmaf.terminal import say, say_lines
 
 _IMPORT = """\
 Read logs of libvmaf that someone else wrote, and write their frames into one Parquet file, which train, gate and
@@ -116,7 +117,7 @@ def _import(arguments: argparse.Namespace) -> int:
     else:
         _print(made, arguments.out)
     for left in made.damaged:
-        print(f"left out: {left.name} {left.why}", file=sys.stderr)
+        say_lines(f"left out: {left.name} {left.why}", file=sys.stderr)
     return int(bool(made.damaged))
 
 
@@ -138,21 +139,21 @@ def _print(made: Any, out: Path) -> None:
     left_out = {f"{left.name} {left.why}" for left in made.damaged}
     for note in made.found.notes:
         if note not in left_out:
-            print(f"note  {note}")
+            say(f"note  {note}")
     if made.ignored:
-        print(f"note  {len(made.ignored)} files are no logs, such as {made.ignored[0]}")
+        say(f"note  {len(made.ignored)} files are no logs, such as {made.ignored[0]}")
     if made.remembered:
-        print(f"note  {made.remembered} logs had been read before")
+        say(f"note  {made.remembered} logs had been read before")
 
 
 def print_set(found: Any, where: str) -> None:
     """Print what a set has: counts, scores with their teachers."""
     table = found.data.table
     clips, sources = (len(table[name].unique()) for name in ("clip", "source"))
-    print(f"{where}: {table.num_rows} frames of {clips} clips of {sources} sources")
+    say(f"{where}: {table.num_rows} frames of {clips} clips of {sources} sources")
     if found.opinions:
         worst, best = found.scale
-        print(f"{len(found.opinions)} opinions, from {worst:g} (worst) to {best:g} (best)")
+        say(f"{len(found.opinions)} opinions, from {worst:g} (worst) to {best:g} (best)")
     rows = []
     for score in found.scores:
         share = "" if score.share is None else f"{score.share:.2f}"
@@ -161,9 +162,9 @@ def print_set(found: Any, where: str) -> None:
         digits = found.decimals[score.column]
         rows.append([score.published, teacher, score.how, "" if digits is None else str(digits), apart, share])
     if rows:
-        print()
+        say()
         print_table(["score", "teacher", "how", "decimals", "largest difference", "of allowed"], rows)
-        print()
+        say()
 
 
 def _as_dict(made: Any, out: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import argparse
 from tinyvmaf.app.cli.common import Commands, add_command, add_ffmpeg_option, print_table
 from tinyvmaf.errors import TeacherError
 from tinyvmaf.files import home
+from tinyvmaf.terminal import say
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 from tinyvmaf.vmaf.libvmaf import motion_epoch
 from tinyvmaf.vmaf.teacher import KNOWN, load_built_in
@@ -32,9 +33,10 @@ def add_commands(commands: Commands) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     ffmpeg = find_ffmpeg(arguments.ffmpeg)
     epoch, version = motion_epoch(ffmpeg)
-    print(ffmpeg)
-    print(f"libvmaf {version}, motion epoch {epoch}")
-    print(f"models and fixtures: {home()}\n")
+    say(ffmpeg)
+    say(f"libvmaf {version}, motion epoch {epoch}")
+    say(f"models and fixtures: {home()}")
+    say()
     rows = []
     for name, digest in KNOWN.items():
         try:

@@ -11,6 +11,7 @@ from types import FrameType
 
 from tinyvmaf.app.cli.common import Commands, add_command, add_ffmpeg_option
 from tinyvmaf.errors import TinyvmafError, install
+from tinyvmaf.terminal import say
 
 _DESCRIPTION = """\
 Serve the Model Context Protocol (MCP): language models can score videos, list and describe models, engines and
@@ -59,7 +60,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from tinyvmaf.app.mcp_server.server import serve  # imported here: slow, and optional
 
     if arguments.http is not None and not _is_loopback(arguments.http[0]):
-        print(
+        say(
             f"tinyvmaf mcp: others can reach {arguments.http[0]}, and there is no authentication",
             file=sys.stderr,
         )

@@ -15,6 +15,7 @@ from tinyvmaf.app.cli.common import (
 from tinyvmaf.errors import TeacherError
 from tinyvmaf.model import registry
 from tinyvmaf.model.subject import Subject
+from tinyvmaf.terminal import say, say_lines
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, load_built_in, load_json
 
@@ -166,7 +167,7 @@ def _register(arguments: argparse.Namespace) -> int:
         new, done = registering.register_candidate(subject, arguments.into, arguments.recipe, complete=arguments.all)
         _print(new, subject)
     for sentence in done:
-        print(sentence)
+        say(sentence)
     _print_missing(new, arguments.into)
     return 0
 
@@ -178,7 +179,7 @@ def _adopt(arguments: argparse.Namespace) -> int:
     with found(_file(arguments.model), feed_of(arguments), arguments.ffmpeg) as subject:
         new = registering.adopt_into(subject, arguments.out)
         _print(new, subject)
-    print(f"next: {shlex.join(['tinyvmaf', 'register', str(new.file), '--all'])}")
+    say(f"next: {shlex.join(['tinyvmaf', 'register', str(new.file), '--all'])}")
     return 0
 
 
@@ -186,11 +187,11 @@ def _unregister(arguments: argparse.Namespace) -> int:
     from tinyvmaf.judge.registering import unregister  # imported here: slow
 
     gone, left = unregister(arguments.model, arguments.folder)
-    print(f"{arguments.model} is no longer registered")
+    say(f"{arguments.model} is no longer registered")
     for path in gone:
-        print(f"  removed: {path}")
+        say(f"  removed: {path}")
     for sentence in left:
-        print(f"  left: {sentence}")
+        say(f"  left: {sentence}")
     return 0
 
 
@@ -200,9 +201,9 @@ def _file(path: Path) -> str:
 
 
 def _print(new: Subject, adopted: Subject | None = None) -> None:
-    print(f"{new.file}  {new.file.stat().st_size} bytes  sha256 {new.sha256}")
+    say(f"{new.file}  {new.file.stat().st_size} bytes  sha256 {new.sha256}")
     for sentence in adopted.adopted.sentences if adopted is not None and adopted.adopted else ():
-        print(f"  {sentence}")
+        say(f"  {sentence}")
 
 
 def _print_missing(new: Subject, folder: Path | None) -> None:
@@ -210,8 +211,9 @@ def _print_missing(new: Subject, folder: Path | None) -> None:
 
     lacks = list(missing(new)) if folder is None else []
     for what, command in lacks:
-        print(f"missing: {what}\n  {command}")
-    print("next: look at the change, commit it; tinyvmaf gate" if not lacks else "the gates ask for what is missing")
+        say(f"missing: {what}")
+        say(f"  {command}")
+    say("next: look at the change, commit it; tinyvmaf gate" if not lacks else "the gates ask for what is missing")
 
 
 def _verify(arguments: argparse.Namespace) -> int:
@@ -222,8 +224,8 @@ def _verify(arguments: argparse.Namespace) -> int:
         with found(name, feed_of(arguments)) as subject:
             listed = faults(subject)
             good = "as registered" if subject.registered else "keeps the contract"
-            print(f"{subject.id}: {'' if listed else good}".rstrip())
+            say(f"{subject.id}: {'' if listed else good}".rstrip())
             for fault in listed:
-                print(f"  {fault}")
+                say_lines(f"  {fault}")
         wrong |= bool(listed)
     return int(wrong)

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterable
 from typing import Final, NoReturn
 
+from tinyvmaf.terminal import shown
+
 _UNKNOWN: Final = re.compile(r"unrecognized arguments: (.*)", re.DOTALL)
 _CHOICE: Final = re.compile(r"invalid choice: '(.*?)' \(choose from (.*)\)", re.DOTALL)
 _NO_COMMAND: Final = "the following arguments are required: COMMAND"
@@ -28,6 +30,7 @@ class Parser(argparse.ArgumentParser):
                 found += _near(word.partition("=")[0], options) if word.startswith("-") else []
         elif choice := _CHOICE.search(message):
             found = _near(choice[1], [one.strip("' ") for one in choice[2].split(",")])
+        message = shown(message)
         super().error(f"{message}; did you mean {' and '.join(dict.fromkeys(found))}?" if found else message)
 
     def _options(self) -> set[str]:

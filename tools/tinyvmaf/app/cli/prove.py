@@ -22,6 +22,7 @@ from tinyvmaf.app.cli.common import (
 )
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.model import registry
+from tinyvmaf.terminal import say, say_lines
 
 if TYPE_CHECKING:
     from tinyvmaf.measure.proof.proving import Found
@@ -87,16 +88,16 @@ def _run(arguments: argparse.Namespace) -> int:
         except NoProofError as error:
             answer = {"status": "not provable", "reason": str(error)}
             if not arguments.json:
-                print(f"{name}: NOT PROVABLE: {error}")
+                say_lines(f"{name}: NOT PROVABLE: {error}")
         except TinyvmafError as error:
-            print(f"tinyvmaf prove: {error}", file=sys.stderr)
+            say_lines(f"tinyvmaf prove: {error}", file=sys.stderr)
             status = 2
             continue
         answers[name] = answer
         status = max(status, {"proven": 0, "not provable": 2}.get(answer["status"], 1))
     if arguments.json:
         json.dump(answers, sys.stdout, indent=2)
-        print()
+        say()
     return status
 
 
@@ -130,7 +131,7 @@ def _prove(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
                     seconds=arguments.seconds or float("inf"),
                 )
         except KeyboardInterrupt:
-            print(f"what is done of {subject.id} is kept: {_again(name, bound, arguments)} goes on", file=sys.stderr)
+            say(f"what is done of {subject.id} is kept: {_again(name, bound, arguments)} goes on", file=sys.stderr)
             raise
         answer = {
             "status": found.status,
@@ -153,11 +154,11 @@ def _prove(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
             }
         if not arguments.json:
             for line in _lines(name, found, answer, PARTS, arguments):
-                print(line)
+                say(line)
         if arguments.record and found.status == "proven":
             answer["record"] = str(proofs.record(subject, teacher, found))
             if not arguments.json:
-                print(f"  recorded: {answer['record']}, with its sidecar, card and registry; commit them")
+                say(f"  recorded: {answer['record']}, with its sidecar, card and registry; commit them")
         return answer
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tinyvmaf.app.cli.common import Commands, add_command, add_ffmpeg_option, print_table, progress_bar
+from tinyvmaf.terminal import say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +67,7 @@ def _scoreboard(arguments: argparse.Namespace) -> int:
         print_table(headings, [line.cells() for line in found])
         for line in found:
             for note in line.notes:
-                print(f"{line.name}: {note}")
+                say(f"{line.name}: {note}")
     if arguments.out:
         write_atomic(arguments.out, _markdown(headings, found).encode())
     return int(any(len(line.figures) < len(FIGURES) for line in found))

@@ -5,6 +5,7 @@ import time
 
 from tinyvmaf.app.cli.common import Commands, add_command, add_group, positive_float, print_table
 from tinyvmaf.data.store import Store, default_folder
+from tinyvmaf.terminal import say
 
 _DAY_S = 86400.0
 _WHERE = "The store is in $TINYVMAF_CACHE, else $VMAF_TINY_AI_CACHE, else the user's cache folder."
@@ -56,7 +57,7 @@ def _ls(arguments: argparse.Namespace) -> int:
         rows.append([entry.key[:16], *what, " ".join(about.get("teachers", [])), str(entry.bytes), day])
     if rows:
         print_table(["entry", "clip", "frames", "libvmaf", "teachers", "bytes", "used"], rows)
-    print(f"{store.folder}: {len(rows)} entries, {total} bytes")
+    say(f"{store.folder}: {len(rows)} entries, {total} bytes")
     return 0
 
 
@@ -67,13 +68,13 @@ def _verify(arguments: argparse.Namespace) -> int:
     for key in keys:
         store.get(key)
     for key in store.damaged:
-        print(f"{key}: damaged, removed; it will be measured again")
-    print(f"{store.folder}: {len(keys)} entries, {len(store.damaged)} damaged")
+        say(f"{key}: damaged, removed; it will be measured again")
+    say(f"{store.folder}: {len(keys)} entries, {len(store.damaged)} damaged")
     return int(bool(store.damaged))
 
 
 def _prune(arguments: argparse.Namespace) -> int:
     store = Store(default_folder())
     removed = store.prune((arguments.days or 0.0) * _DAY_S)
-    print(f"{store.folder}: {len(removed)} entries removed, {sum(entry.bytes for entry in removed)} bytes")
+    say(f"{store.folder}: {len(removed)} entries removed, {sum(entry.bytes for entry in removed)} bytes")
     return 0

@@ -21,6 +21,7 @@ from tinyvmaf.data.targets import with_target
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.files import write_atomic
 from tinyvmaf.measure import environment
+from tinyvmaf.terminal import say
 from tinyvmaf.train.recipes import Recipe, find_recipe, named_recipes, read_recipe, recipe_folder, recipe_ids
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 
@@ -222,9 +223,9 @@ def _write(
             model, model_id, recipe, teacher, measured, origin, kind=kind, folder=out, judged=judged
         )
         if not arguments.json:
-            print(f"{written.file}  {len(model.data)} bytes  sha256 {written.sha256}")
+            say(f"{written.file}  {len(model.data)} bytes  sha256 {written.sha256}")
     if report is not None and report.opinions is not None and not arguments.json:
-        print(report.opinions.summary)
+        say(report.opinions.summary)
 
 
 def _origin(recipe: Recipe, data: dataset.Dataset, arguments: argparse.Namespace) -> "Origin":

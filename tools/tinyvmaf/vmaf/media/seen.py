@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
 
+from tinyvmaf.terminal import shown
 from tinyvmaf.vmaf.media.colour import filled
 from tinyvmaf.vmaf.media.compare import OpenedPair
 from tinyvmaf.vmaf.media.ranges import RANGES
@@ -55,7 +56,7 @@ class PairSeen:
         sides = (("reference", self.reference), ("distorted", self.distorted))
         lines = [*(f"{name}: {side.path}, {_about(side)}" for name, side in sides), *self.decided]
         # A file's name must not forge a line, or colour the terminal.
-        return ["".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in line) for line in lines]
+        return [*map(shown, lines)]
 
     def record(self) -> Mapping[str, Any]:
         """For JSON."""

@@ -18,6 +18,7 @@ from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.files import write_atomic
 from tinyvmaf.measure.scoring import scored_pair
 from tinyvmaf.model.third_party import FeedOptions
+from tinyvmaf.terminal import say, say_lines, shown_lines
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.libvmaf import LibvmafRequest
 from tinyvmaf.vmaf.libvmaf.extractors import columns_named, require_features
@@ -95,13 +96,13 @@ def run(arguments: argparse.Namespace, find: Callable[[], FFmpeg]) -> int:
     except WrongUseError as error:
         wrong = error.message
     if wrong:
-        print(f"tinyvmaf score: {wrong}", file=sys.stderr)
+        say_lines(f"tinyvmaf score: {wrong}", file=sys.stderr)
         return 2
     ffmpeg = find()
     try:
         require_features(arguments.feature, ffmpeg)
     except TinyvmafError as error:
-        print(f"tinyvmaf score: {error}", file=sys.stderr)
+        say_lines(f"tinyvmaf score: {error}", file=sys.stderr)
         return 2
     model = _model(arguments)
     teachers = _teachers(arguments, ffmpeg)
@@ -111,7 +112,8 @@ def run(arguments: argparse.Namespace, find: Callable[[], FFmpeg]) -> int:
         content = content_of(path, results, ffmpeg, frames=arguments.frames)
         write_atomic(path, content.encode("utf-8", "surrogateescape"))
     if arguments.json or arguments.csv:
-        print(as_json(results, ffmpeg) if arguments.json else as_csv(results, frames=arguments.frames), end="")
+        text = as_json(results, ffmpeg) if arguments.json else as_csv(results, frames=arguments.frames)
+        print(shown_lines(text) if sys.stdout.isatty() else text, end="")
     scored = [result for result in results if result.pair is not None]
     if arguments.plot is not None and scored:
         from tinyvmaf.measure.score_page import write_plot
@@ -163,7 +165,7 @@ def _score(
                 result = Result(asked, None, str(error))
             with bar.paused():
                 if result.pair is None:
-                    print(f"tinyvmaf: not scored: {_why_not(result)}", file=sys.stderr)
+                    say_lines(f"tinyvmaf: not scored: {_why_not(result)}", file=sys.stderr)
                 elif not (arguments.json or arguments.csv):
                     if not any(one.pair for one in found.values()):
                         show_measured_by(result.pair, ffmpeg)
@@ -173,7 +175,7 @@ def _score(
                         table.add(measured.number, result.pair)
                 for warning in [] if result.pair is None else result.pair.warnings:
                     where = "" if len(pairs) == 1 else f"{asked.distorted}: "
-                    print(f"tinyvmaf: warning: {where}{warning}", file=sys.stderr)
+                    say_lines(f"tinyvmaf: warning: {where}{warning}", file=sys.stderr)
             found[measured.number] = result
     return [found[number] for number in range(len(pairs))]
 
@@ -217,7 +219,7 @@ def _too_low(results: Sequence[Result], least: float | None) -> bool:
         assert mean is not None  # scores are finite
         if mean < least:
             found = True
-            print(
+            say(
                 f"tinyvmaf: {pair.distorted}: the mean of {teacher} is {mean:.6f}, {least - mean:.6f} below "
                 f"--fail-under {least:g}",
                 file=sys.stderr,

@@ -6,6 +6,7 @@ from typing import Final
 
 from tinyvmaf.app.cli.common import print_table
 from tinyvmaf.measure.scoring import ScoredPair
+from tinyvmaf.terminal import say
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.pooling import Figures
 
@@ -17,18 +18,20 @@ _WIDTH: Final = 13  # of a number, as of the longest heading
 
 def show_measured_by(pair: ScoredPair, ffmpeg: FFmpeg) -> None:
     """Print which FFmpeg, libvmaf and models gave the numbers."""
-    print(f"{ffmpeg}\nlibvmaf {pair.table.version}")
+    say(ffmpeg)
+    say(f"libvmaf {pair.table.version}")
     for teacher in pair.teachers:
-        print(f"teacher {teacher.id}, sha256 {teacher.sha256}")
+        say(f"teacher {teacher.id}, sha256 {teacher.sha256}")
     if pair.tiny is not None:
-        print(f"tiny model {pair.tiny.id}, sha256 {pair.tiny.sha256}")
+        say(f"tiny model {pair.tiny.id}, sha256 {pair.tiny.sha256}")
 
 
 def show_pair(pair: ScoredPair, *, frames: bool) -> None:
     """Print one pair: what was seen of its inputs, then the summary or a line for each frame."""
     for line in [] if pair.table.inputs is None else pair.table.inputs.lines():
-        print(line)
-    print(f"{len(pair)} frames{', from the store' if pair.stored else ''}\n")
+        say(line)
+    say(f"{len(pair)} frames{', from the store' if pair.stored else ''}")
+    say()
     if frames:
         timed = [] if pair.fps is None else ["time"]
         columns = pair.columns()
@@ -42,8 +45,9 @@ def show_pair(pair: ScoredPair, *, frames: bool) -> None:
     print_table(["", *FIGURES], [[name, *_figures(figures)] for name, figures in summary.items()])
     for name, figures in summary.items():
         if figures.frames < len(pair):
-            print(f"{name}: {len(pair) - figures.frames} of {len(pair)} frames have no finite value")
-    print(f"\nworst frames by {pair.teachers[0].id}:")
+            say(f"{name}: {len(pair) - figures.frames} of {len(pair)} frames have no finite value")
+    say()
+    say(f"worst frames by {pair.teachers[0].id}:")
     scores = {**pair.scores, **({} if pair.tiny is None else {pair.tiny.id: pair.tiny.scores})}
     timed = [] if pair.fps is None else ["time"]
     print_table(
@@ -72,18 +76,18 @@ class SummaryTable:
         shown = {name: one for name, one in pair.summary().items() if name in pair.asked or name not in pair.features}
         if not self._metrics:
             self._metrics = max(map(len, shown))
-            print()
+            say()
             self._line("", "", [*FIGURES, "worst frame"])
         (worst,) = pair.worst(1)
         for place, (name, figures) in enumerate(shown.items()):
             where = f"{worst} {pair.time_code(worst)}".strip() if place == 0 else ""
             self._line("" if place else self._names[number], name, [*_figures(figures), where])
         for line in () if pair.table.inputs is None else pair.table.inputs.decided:
-            print(f"{'':{self._width}}  {line}", flush=True)
+            say(f"{'':{self._width}}  {line}", flush=True)
 
     def _line(self, name: str, metric: str, cells: Sequence[str]) -> None:
         numbers = "".join(f"{cell:>{_WIDTH + 2}}" for cell in cells[:-1])
-        print(f"{name:<{self._width}}  {metric:<{self._metrics}}{numbers}  {cells[-1]}".rstrip(), flush=True)
+        say(f"{name:<{self._width}}  {metric:<{self._metrics}}{numbers}  {cells[-1]}".rstrip(), flush=True)
 
 
 def _figures(figures: Figures) -> list[str]:
