@@ -96,6 +96,7 @@ def pair_of(reference: Video, distorted: Video, options: PairOptions) -> OpenedP
     assert form is not None
     warnings = [*reference.warnings, *distorted.warnings, *unstated_matrix((reference, distorted), options)]
     warnings += _aspect(reference, distorted) if options.scale else []
+    warnings += _fields(reference, distorted, scaled=(ref.width, ref.height) != (dis.width, dis.height))
     if options.sync == "frames" and (warning := clock_warning(reference, distorted)):
         warnings.append(warning)
     return OpenedPair(
@@ -122,6 +123,14 @@ def _compare_colour(reference: Video, distorted: Video, options: PairOptions, fo
             "if the tags are right, convert one input with FFmpeg's scale, zscale or libplacebo filter and score the "
             "result; if a tag is wrong, --colour same compares the samples as they are",
         )
+
+
+def _fields(reference: Video, distorted: Video, *, scaled: bool) -> list[str]:
+    states = reference.interlaced, distorted.interlaced
+    if None not in states and states[0] != states[1]:
+        first, other = (reference, distorted) if states[0] else (distorted, reference)
+        return [f"{first.path} is interlaced, {other.path} is not: a deinterlaced encode needs its deinterlaced source"]
+    return [f"{distorted.path} is interlaced: scaling mixes its two fields"] if scaled and distorted.interlaced else []
 
 
 def _about_frames(reference: Video, distorted: Video) -> str:

@@ -46,6 +46,7 @@ def open_with(opener: Opener, path: Path, ffmpeg: FFmpeg, reading: Reading, *, a
         full_range=found.full_range,
         colour=found.colour,
         stream=found.stream.index,
+        interlaced=found.interlaced,
         sample_aspect=found.sample_aspect,
         coded=found.coded,
         turn=turn,

@@ -17,7 +17,7 @@ from tinyvmaf.vmaf.media.video import Timing
 
 PROBE_TIMEOUT_S: Final = 600.0
 _PACKETS: Final = "packets.txt"
-_SHOWN = re.compile(r"\] n: *0 .* fmt:(\S+) cl:(\S+) sar:(\d+)/(\d+) s:(\d+)x(\d+)")
+_SHOWN = re.compile(r"\] n: *0 .* fmt:(\S+) cl:(\S+) sar:(\d+)/(\d+) s:(\d+)x(\d+) i:(\S)")
 _CODED = re.compile(r"input from stream \S+ @ \S+\] \[verbose\] w:\d+ h:\d+ pixfmt:(\S+) tb:\S+ fr:(\d+)/(\d+)")
 _TAGS = re.compile(r"color_range:(\S+) color_space:(\S+) color_primaries:(\S+) color_trc:(\S+)")
 _TURNED = re.compile(r"\[transpose @ \S+\] \[verbose\] w:\d+ h:\d+ dir:(\d)")
@@ -44,6 +44,7 @@ class Contents:
     """What the frame says; else what the container says."""
     container_range: bool | None
     colour: Colour
+    interlaced: bool
     sample_aspect: Fraction
     """Width of a sample over its height; 1 if the file does not say."""
     hidden_alpha: bool
@@ -98,6 +99,7 @@ def probe(
         container_range if frame_range is None else frame_range,
         container_range,
         colour_of(matrix=matrix, primaries=primaries, transfer=transfer, chroma_location=shown[2]),
+        shown[7] in "TB",
         Fraction(int(shown[3]), int(shown[4])) if int(shown[3]) and int(shown[4]) else Fraction(1),
         re.search(rf"Stream #0:{stream.index}\b(?:(?!Stream #)[\s\S])*? alpha_mode +: 1\b", stderr) is not None,
         "Film grain parameters" in stderr,

@@ -13,6 +13,10 @@ _SENTENCES: Final[tuple[tuple[str, str], ...]] = (
     ),
     (r"misdetection possible", "it is not a video that FFmpeg knows"),
     (r"moov atom not found", "it is cut short: its index (moov) is missing"),
+    (
+        r"on-monotonic DTS|Error muxing a packet",
+        "its times jump back: join two files with FFmpeg's concat, not with cat",
+    ),
     (r"no decoder found for|Decoder .* not found", "this FFmpeg has no decoder for it"),
     (r"No space left on device", "no space is left on the disk"),
     (r"Cannot allocate memory", "there is not enough memory to decode it"),

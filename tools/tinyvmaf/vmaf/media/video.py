@@ -58,6 +58,8 @@ class Video:
     colour: Colour = field(default_factory=Colour)
     stream: int = 0
     """Index of the stream in the file, as FFmpeg counts."""
+    interlaced: bool | None = None
+    """Whether frames are two fields; None: not known."""
     sample_aspect: Fraction = Fraction(1)
     """Width of a sample over its height; 1 if the file does not say."""
     coded: str = ""
