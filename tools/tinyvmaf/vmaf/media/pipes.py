@@ -1,6 +1,7 @@
 """y4m that comes through a pipe: its header is read here, and its frames are handed on to FFmpeg once."""
 
 import os
+import select
 import stat
 import sys
 from dataclasses import dataclass
@@ -8,12 +9,14 @@ from pathlib import Path
 from typing import IO, BinaryIO, Final
 
 from tinyvmaf.errors import MediaError
+from tinyvmaf.vmaf.ffmpeg.stop import CURRENT_STOP
 from tinyvmaf.vmaf.media.geometry import Geometry
 from tinyvmaf.vmaf.media.video import Timing, Video
 from tinyvmaf.vmaf.media.y4m import read_header, read_marker
 
 STDIN: Final = Path("-")
 _PIECE: Final = 1 << 20
+_PATIENCE_MS: Final = 200
 
 
 def is_pipe(path: Path) -> bool:
@@ -48,7 +51,7 @@ class Pipe:
         try:
             self._write(ffmpeg)
         finally:
-            _close(self.path, self.file)
+            self.file.close()
 
     def _write(self, ffmpeg: IO[bytes]) -> None:
         frames = 0
@@ -75,11 +78,11 @@ def open_pipe(path: Path) -> Video:
     """
     if path == STDIN and os.isatty(sys.stdin.fileno()):
         raise MediaError("-: standard input is a terminal", hint="ffmpeg ... -f yuv4mpegpipe - | tinyvmaf score - DIS")
-    file = sys.stdin.buffer if path == STDIN else path.open("rb")
+    file = _opened(path)
     try:
         header, line = read_header(path, file)
     except MediaError as error:
-        _close(path, file)
+        file.close()
         raise MediaError(error.message, hint="a pipe must carry y4m: ffmpeg ... -f yuv4mpegpipe - | ...") from error
     return Video(
         path,
@@ -95,6 +98,19 @@ def open_pipe(path: Path) -> Video:
     )
 
 
-def _close(path: Path, file: BinaryIO) -> None:
-    if path != STDIN:
-        file.close()
+def _opened(path: Path) -> BinaryIO:
+    """The pipe, once something can be read from it.
+
+    Not `sys.stdin`: Python cannot end while a thread waits in it.
+    """
+    handle = os.dup(sys.stdin.fileno()) if path == STDIN else os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    stop = CURRENT_STOP.get()
+    if hasattr(select, "poll"):
+        waiting = select.poll()
+        waiting.register(handle, select.POLLIN)
+        while not waiting.poll(_PATIENCE_MS):
+            if stop is not None and stop.stopped:
+                os.close(handle)
+                raise MediaError(f"{path}: the caller was stopped before anything came through the pipe")
+    os.set_blocking(handle, True)
+    return os.fdopen(handle, "rb")
