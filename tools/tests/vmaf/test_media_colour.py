@@ -94,6 +94,13 @@ def test_two_names_of_one_thing_are_equal(tags: dict[str, tuple[str, str]], same
     assert (not different(one, two)) == same
 
 
+def test_hdr_against_a_file_that_states_no_transfer_is_a_warning() -> None:
+    for transfer, warns in (("smpte2084", True), ("arib-std-b67", True), ("bt709", False)):
+        found = paired(video(colour=Colour(transfer=transfer)), video())
+        assert isinstance(found, OpenedPair)
+        assert any("states no transfer: it is taken as" in text for text in found.warnings) == warns
+
+
 def test_another_chroma_location_is_a_warning() -> None:
     found = paired(video(colour=Colour(chroma_location="left")), video(colour=Colour(chroma_location="topleft")))
     assert isinstance(found, OpenedPair)

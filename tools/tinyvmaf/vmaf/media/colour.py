@@ -32,6 +32,8 @@ _SAME: Final[Mapping[str, Mapping[str, str]]] = {
     "transfer": {"smpte170m": "bt709", "bt2020-10": "bt709", "bt2020-12": "bt709"},
     "chroma_location": {},
 }
+HDR: Final = ("smpte2084", "arib-std-b67")
+"""Transfers of HDR: PQ and HLG."""
 # What VMAF sees: a different chroma location is only a warning, since VMAF reads luma alone.
 REFUSED: Final = ("matrix", "primaries", "transfer")
 

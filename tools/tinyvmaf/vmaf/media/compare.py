@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from tinyvmaf.errors import NotComparableError
-from tinyvmaf.vmaf.media.colour import REFUSED, different
+from tinyvmaf.vmaf.media.colour import HDR, REFUSED, different
 from tinyvmaf.vmaf.media.forms import Meeting, agreed_bits, agreed_layout, in_ycbcr, is_rgb, unstated_matrix
 from tinyvmaf.vmaf.media.geometry import Geometry, frame_format
 from tinyvmaf.vmaf.media.options import SCALERS, PairOptions
@@ -95,7 +95,7 @@ def pair_of(reference: Video, distorted: Video, options: PairOptions) -> OpenedP
     form = frame_format(f"yuv{layout}p{'' if bits == 8 else f'{bits}le'}")
     assert form is not None
     warnings = [*reference.warnings, *distorted.warnings, *unstated_matrix((reference, distorted), options)]
-    warnings += _aspect(reference, distorted) if options.scale else []
+    warnings += [*_light(reference, distorted), *(_aspect(reference, distorted) if options.scale else [])]
     warnings += _fields(reference, distorted, scaled=(ref.width, ref.height) != (dis.width, dis.height))
     if options.sync == "frames" and (warning := clock_warning(reference, distorted)):
         warnings.append(warning)
@@ -123,6 +123,16 @@ def _compare_colour(reference: Video, distorted: Video, options: PairOptions, fo
             "if the tags are right, convert one input with FFmpeg's scale, zscale or libplacebo filter and score the "
             "result; if a tag is wrong, --colour same compares the samples as they are",
         )
+
+
+def _light(reference: Video, distorted: Video) -> list[str]:
+    for stated, other in ((reference, distorted), (distorted, reference)):
+        if stated.colour.transfer in HDR and other.colour.transfer is None:
+            return [
+                f"{other.path} states no transfer: it is taken as {stated.colour.transfer}, as {stated.path} states; "
+                "if it is SDR, the two have no score"
+            ]
+    return []
 
 
 def _fields(reference: Video, distorted: Video, *, scaled: bool) -> list[str]:
