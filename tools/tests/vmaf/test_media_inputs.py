@@ -212,3 +212,11 @@ def test_by_time_a_frame_is_shown_until_the_next_one_begins(make: Make, ffmpeg: 
     assert table.inputs.warnings == (
         "14 of 20 reference frames have no partner: no distorted frame is shown with them",
     )
+    short = make("-i", "double.mkv", "-frames:v", "4", "-c:v", "ffv1", "short.mkv")
+    table = score_pair(short, double, options=PairOptions(sync="pts"), ffmpeg=ffmpeg)
+    assert len(table) == 4
+    assert table.inputs is not None
+    assert table.inputs.distorted.frames == 20
+    assert table.inputs.warnings == (
+        "16 of 20 distorted frames have no partner: they are shown after the reference ended",
+    )

@@ -122,8 +122,12 @@ def score_opened(
                 f"{reference.path} (reference) and {pair.distorted.path} (distorted) differ: "
                 f"frame count {expected} against {frames}"
             )
-        rows = frames if by_frame else frames - late_frames(pair.reference, pair.distorted)
-        table = parse_log(text, frames=rows, command=command, may_be_null=request.may_be_null)
+        table = parse_log(text, frames=frames if by_frame else None, command=command, may_be_null=request.may_be_null)
+        partners = len(pair.distorted.timing.times) - late_frames(pair.reference, pair.distorted)
+        if not by_frame and len(table) > partners:
+            raise LogError(
+                f"{pair.distorted.path}: libvmaf compared {len(table)} frames, of which {partners} have a partner"
+            )
         for model in request.models:
             table.column(model.id)
         warnings = [text for about, text in complaints if about & {number, len(pairs)}]
@@ -131,7 +135,9 @@ def score_opened(
             warnings += pair.of_chroma
         if not by_frame:
             warnings += partner_warnings(pair.reference, pair.distorted)
-        inputs_seen = seen(pair, (expected, frames), tuple(warnings))
+        # By timestamps, FFmpeg stops where nothing more is compared.
+        seen_frames = (expected, frames) if by_frame else (pair.reference.frames, pair.distorted.frames)
+        inputs_seen = seen(pair, seen_frames, tuple(warnings))
         tables.append(replace(read_probes(table, request.probed), inputs=inputs_seen))
     return tables
 
