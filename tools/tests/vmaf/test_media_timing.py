@@ -57,3 +57,11 @@ def test_what_is_left_over_by_time_is_said() -> None:
     assert partner_warnings(video(constant(25)[:46]), video(constant(25))) == [
         "2 of 48 distorted frames have no partner: they are shown after the reference ended"
     ]
+
+
+def test_two_rules_of_pairing_are_warned_of_where_they_differ() -> None:
+    """At a third of the rate, FFmpeg's filter fps shows frames 1, 4, 7, where leaving frames out shows 0, 3, 6."""
+    third = constant(30)[::3]
+    assert any("two rules differ" in text for text in partner_warnings(video(constant(30)), video(third)))
+    half = constant(30)[::2]
+    assert not any("two rules differ" in text for text in partner_warnings(video(constant(30)), video(half)))

@@ -51,12 +51,21 @@ def partner_warnings(reference: Video, distorted: Video) -> list[str]:
     if len(ref) < 2 or not len(dis):
         return []
     late = late_frames(reference, distorted)
-    used = np.unique(np.searchsorted(ref, dis[: len(dis) - late] + lead_of(distorted), side="right"))
+    kept = dis[: len(dis) - late]
+    partners, begun = (np.searchsorted(ref, kept + lead, side="right") for lead in (lead_of(distorted), ROUNDING_S))
+    used = np.unique(partners)
     found = []
     if unused := len(ref) - len(used):
         found.append(f"{unused} of {len(ref)} reference frames have no partner: no distorted frame is shown with them")
     if late:
         found.append(f"{late} of {len(dis)} distorted frames have no partner: they are shown after the reference ended")
+    exact = len(kept) > 0 and bool((np.abs(ref[begun - 1] - kept) <= ROUNDING_S).all())
+    if exact and (partners != begun).any():
+        found.append(
+            "two rules differ here, and frames are paired as FFmpeg's filter fps takes them; if "
+            f"{distorted.path} came from leaving frames out, do the same to the reference (filter select), and compare "
+            "frame n with frame n"
+        )
     return found
 
 
