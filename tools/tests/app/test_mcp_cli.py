@@ -77,11 +77,11 @@ def test_two_clients_of_one_server_score_at_once_over_http(clip: Any, tmp_path: 
         assert process.wait(LIMIT_S) == 128 + signal.SIGTERM
 
 
-def await_port(port: int) -> None:
+def await_port(port: int, host: str = "127.0.0.1") -> None:
     end = time.monotonic() + LIMIT_S
     while time.monotonic() < end:
         try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            socket.create_connection((host, port), timeout=1).close()
         except OSError:
             time.sleep(0.05)
         else:

@@ -1,24 +1,28 @@
 """`tinyvmaf mcp`: serve the package's functions to language models."""
 
 import argparse
-import ipaddress
 import os
 import signal
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from tinyvmaf.app.cli.common import Commands, add_command, add_ffmpeg_option
 from tinyvmaf.errors import TinyvmafError, install
 from tinyvmaf.terminal import say
 
+if TYPE_CHECKING:
+    from tinyvmaf.app.mcp_server.http import Address
+
 _DESCRIPTION = """\
 Serve the Model Context Protocol (MCP): language models can score videos, list and describe models, engines and
 teachers, check a corpus and run gates. The server uses stdin and stdout, because clients start it themselves.
 
-Only files below the folders of --root can be read; without --root, none. HTTP has no authentication: everybody who can
-reach the port can read scores of those files."""
+Only files below the folders of --root can be read; without --root, none. Over HTTP, the server answers only to its own
+name and to --allow-host, and to no web page. If others can reach the address, a client must send a token: that of
+--token-file, or a new one, which is printed once. HTTP is not encrypted: put a proxy with TLS in front of it."""
 _LOOPBACK = "127.0.0.1"
 _LARGEST_PORT = 65_535
 
@@ -44,6 +48,19 @@ def add_commands(commands: Commands) -> None:
     command.add_argument(
         "--http", type=_address, metavar="[HOST:]PORT", help=f"serve HTTP instead of stdin (default HOST: {_LOOPBACK})"
     )
+    command.add_argument(
+        "--allow-host", action="append", default=[], metavar="NAME", help="a further name of this server; repeatable"
+    )
+    command.add_argument(
+        "--allow-origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="a web page that may ask, such as https://tool.example; repeatable",
+    )
+    command.add_argument(
+        "--token-file", type=Path, metavar="FILE", help="ask every client of HTTP for the token in this file"
+    )
     add_ffmpeg_option(command)
 
 
@@ -59,14 +76,10 @@ def _run(arguments: argparse.Namespace) -> int:
         raise TinyvmafError("the MCP SDK is not installed", hint=install("mcp"))
     from tinyvmaf.app.mcp_server.server import serve  # imported here: slow, and optional
 
-    if arguments.http is not None and not _is_loopback(arguments.http[0]):
-        say(
-            f"tinyvmaf mcp: others can reach {arguments.http[0]}, and there is no authentication",
-            file=sys.stderr,
-        )
+    http = _http(arguments)
     signal.signal(signal.SIGINT, _interrupted)
     try:
-        serve(arguments.root, ffmpeg=arguments.ffmpeg, http=arguments.http)
+        serve(arguments.root, ffmpeg=arguments.ffmpeg, http=http)
     except SystemExit as ended:
         # Every call has been cancelled and has cleaned up. Only a thread that reads stdin is left, and a normal exit
         # would wait for it.
@@ -81,8 +94,21 @@ def _interrupted(number: int, frame: FrameType | None) -> None:
     raise SystemExit(128 + number)
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def _http(arguments: argparse.Namespace) -> "Address | None":
+    from tinyvmaf.app.mcp_server.http import Address, is_loopback, new_token, plain, read_token
+
+    if arguments.http is None:
+        if arguments.allow_host or arguments.allow_origin or arguments.token_file:
+            raise TinyvmafError("--allow-host, --allow-origin and --token-file need --http [HOST:]PORT")
+        return None
+    host, port = arguments.http
+    token = None if arguments.token_file is None else read_token(arguments.token_file)
+    if token is None and not is_loopback(host):
+        token = new_token()
+        say(
+            f"tinyvmaf mcp: others can reach {host}. Clients must send the header, which is shown once:",
+            file=sys.stderr,
+        )
+        say(f"Authorization: Bearer {token}", file=sys.stderr)
+    hosts, origins = frozenset(arguments.allow_host), frozenset(arguments.allow_origin)
+    return Address(plain(host), port, hosts, origins, token)

@@ -12,6 +12,7 @@ from mcp_types import ToolAnnotations
 from pydantic import create_model
 
 from tinyvmaf import __version__
+from tinyvmaf.app.mcp_server.http import Address, serve_http
 from tinyvmaf.app.mcp_server.roots import Roots
 from tinyvmaf.app.mcp_server.tools import Tools
 from tinyvmaf.errors import TinyvmafError
@@ -24,13 +25,13 @@ points, 0 to 100. Videos that cannot be compared get no score; the error says wh
 _READS_ONLY: Final = ToolAnnotations(read_only_hint=True, destructive_hint=False, open_world_hint=False)
 
 
-def serve(folders: Sequence[Path], *, ffmpeg: str | None = None, http: tuple[str, int] | None = None) -> None:
+def serve(folders: Sequence[Path], *, ffmpeg: str | None = None, http: Address | None = None) -> None:
     """Serve until the client disconnects.
 
     Args:
         folders: the roots; only files below them may be read.
         ffmpeg: path, as for `--ffmpeg`; None: find one when it is first needed.
-        http: host and port to listen on, without authentication; None: stdin and stdout.
+        http: where to listen, and to whom; None: stdin and stdout.
 
     Raises:
         TinyvmafError: a root is not a folder.
@@ -39,7 +40,7 @@ def serve(folders: Sequence[Path], *, ffmpeg: str | None = None, http: tuple[str
     if http is None:
         server.run("stdio")
     else:
-        server.run("streamable-http", host=http[0], port=http[1])
+        serve_http(server, http)
 
 
 def build(roots: Roots, *, ffmpeg: str | None = None) -> MCPServer[Any]:

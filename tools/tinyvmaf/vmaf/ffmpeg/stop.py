@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from tinyvmaf.errors import TinyvmafError
+
 RUNNING: set[subprocess.Popen[bytes]] = set()
 """Every FFmpeg that this process runs now."""
 
@@ -53,6 +55,17 @@ class Stop:
 
 CURRENT_STOP: ContextVar[Stop | None] = ContextVar("tinyvmaf-stop", default=None)
 """The stop of the caller in this context."""
+
+
+def check_stop() -> None:
+    """Long work outside FFmpeg calls this between its parts, so that its caller can stop it too.
+
+    Raises:
+        TinyvmafError: the caller's stop was called.
+    """
+    stop = CURRENT_STOP.get()
+    if stop is not None and stop.stopped:
+        raise TinyvmafError("cancelled")
 
 
 def end_all() -> None:

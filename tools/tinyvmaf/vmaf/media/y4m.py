@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from tinyvmaf.errors import MediaError
+from tinyvmaf.vmaf.ffmpeg.stop import check_stop
 from tinyvmaf.vmaf.media.colour import Colour
 from tinyvmaf.vmaf.media.geometry import Geometry, PixelFormat, frame_format, parse_size
 from tinyvmaf.vmaf.media.video import Timing, Video
 
 MAGIC: Final = b"YUV4MPEG2"
 _LINE_LIMIT: Final = 1024
+_FRAMES_BETWEEN_CHECKS: Final = 4096  # a small file can hold millions of frames of one pixel
 
 
 def _formats() -> dict[str, str]:
@@ -98,6 +100,8 @@ def open_y4m(path: Path, file: BinaryIO, size: int) -> Video:
             raise MediaError(f"{path}: cut short in frame {frames}: {end - size} bytes are missing")
         file.seek(end)
         frames += 1
+        if frames % _FRAMES_BETWEEN_CHECKS == 0:
+            check_stop()
     if not frames:
         raise MediaError(f"{path}: no frames")
     timing = Timing(header.fps)
