@@ -28,7 +28,7 @@ def small(root: Path) -> dict[str, str]:
     for name, level in (("small_ref.yuv", 90), ("small_dis.yuv", 99)):
         frame = bytes(range(level, level + 96)) * 96 + bytes([128]) * (96 * 96 // 2)
         (root / name).write_bytes(frame * 4)
-    (root / "wide.yuv").write_bytes(bytes(8194 * 2 * 3 // 2))
+    (root / "wide.yuv").write_bytes(bytes(8194 * 18 * 3 // 2))
     (root / "way_out.yuv").symlink_to("/etc/passwd")
     return {"reference": "small_ref.yuv", "distorted": "small_dis.yuv", "size": "96x96", "pix_fmt": "yuv420p"}
 
@@ -122,7 +122,7 @@ def test_a_gate_gives_its_verdict_with_progress(server: Any) -> None:
         ("vmaf_score", {"size": "96x97"}, "are not a whole number of frames"),
         ("vmaf_score", {"size": "0x0"}, "is not a frame size"),
         ("vmaf_score", {"size": "99999999x1"}, "is not a frame size"),
-        ("vmaf_score", {"size": "8194x2", "reference": "wide.yuv", "distorted": "wide.yuv"}, "larger than 8192"),
+        ("vmaf_score", {"size": "8194x18", "reference": "wide.yuv", "distorted": "wide.yuv"}, "larger than 8192"),
         ("vmaf_score", {"pix_fmt": "rgb24"}, "unknown pixel format 'rgb24'"),
         ("vmaf_score", {"pix_fmt": None}, "give both size and pix_fmt"),
         ("vmaf_score", {"teachers": ["vmaf_v9"]}, "unknown teacher 'vmaf_v9'"),
