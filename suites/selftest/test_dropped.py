@@ -213,7 +213,7 @@ WAYS = {
     "pyproject": Way(
         "settings in `pyproject.toml` edited",
         "pytest's settings are those of",
-        spoil=edited("pyproject.toml", 'filterwarnings = ["error"]', "filterwarnings = []"),
+        spoil=edited("pyproject.toml", 'filterwarnings = ["error", ', "filterwarnings = ["),
     ),
     "conftest_above": Way(
         "a new `conftest.py`", "suites/conftest.py (new)", spoil=written("suites/conftest.py", "X = 1")

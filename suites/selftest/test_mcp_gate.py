@@ -18,8 +18,8 @@ Roots._resolved = lambda self, text: self.folders[0] / text
 Roots._look_again = lambda self, handle, path, text: None
 """,
     "playlists are followed": """
-from tinyvmaf.vmaf.media import video
-video._CONTAINER_OPTIONS = ("-protocol_whitelist", "file")
+from tinyvmaf.vmaf.media import containers, opening
+opening.CONTAINER = containers.Opener("container", ("-protocol_whitelist", "file"))
 """,
 }
 

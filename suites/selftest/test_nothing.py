@@ -228,18 +228,24 @@ def test_a_run_that_is_killed_says_that_the_report_is_older(copy: Path, gate: Ga
 
 
 def test_models_that_are_no_files(copy: Path, gate: Gate) -> None:
-    """Missing, a folder, a pipe, empty: of each it is said, and none is judged."""
+    """Missing, a folder, a pipe: of each it is said, and none is judged."""
     (copy / "folder.onnx").mkdir()
     os.mkfifo(copy / "pipe.onnx")
-    (copy / "empty.onnx").write_bytes(b"")
-    names = ("missing", "folder", "pipe", "empty")
+    names = ("missing", "folder", "pipe")
     status, text = gate("contract", *(f"--model={copy / name}.onnx" for name in names))
     assert (status, verdict(copy)) == (COULD_NOT_RUN, "COULD NOT RUN"), text
     assert "missing.onnx: no such file" in text
     for name in ("folder", "pipe"):
         assert f"{name}.onnx: not a regular file" in text
-    assert "empty.onnx: no sidecar says which features the model takes" in text
     assert "nothing was judged" in text
+
+
+@pytest.mark.parametrize(("data", "why"), [(b"", "the file is empty"), (b"hello", "it is not an ONNX file")])
+def test_a_file_that_is_no_model_fails(data: bytes, why: str, copy: Path, gate: Gate) -> None:
+    (copy / "theirs.onnx").write_bytes(data)
+    status, text = gate("contract", f"--model={copy}/theirs.onnx")
+    assert (status, verdict(copy)) == (FAIL, "FAIL"), text
+    assert f"theirs.onnx: {why}" in text
 
 
 def test_a_home_without_anything(copy: Path, tmp_path: Path, gate: Gate) -> None:

@@ -112,7 +112,8 @@ def test_examples_of_the_help_are_commands_that_work(command: argparse.ArgumentP
     ("arguments", "message"),
     [
         (["score"], "name a reference and what to score: REF DIS..., or --pairs FILE.csv"),
-        (["score", "a.yuv", "b.yuv"], "give both --size WxH and --pix-fmt FORMAT"),
+        (["score", "a.yuv", "b.yuv"], "a.yuv: raw files have no header: give both --size WxH and --pix-fmt FORMAT"),
+        (["score", "a.mp4", ""], "an empty name"),
         (["score", "a.mp4", "b.mp4", "--size", "1x1"], "--size and --pix-fmt are for raw files"),
         (["score", "a.mp4", "b.mp4", "--teacher", "vmaf"], "unknown teacher 'vmaf'; "),
         (["score", "a.mp4", "b.mp4", "--teacher-sha256", "0"], "--teacher-sha256 needs --teacher-json FILE"),

@@ -36,8 +36,9 @@ def _wrong_use(arguments: argparse.Namespace, pairs: Sequence[AskedPair]) -> str
         return "--size and --pix-fmt are for raw files; leave them out"
     for pair in raw:
         sides = zip((pair.reference, pair.distorted), pair.options.readings, strict=True)
-        if any(is_raw(path) and not (reading.size and reading.pix_fmt) for path, reading in sides):
-            return "raw files have no header: give both --size WxH and --pix-fmt FORMAT"
+        for path, reading in sides:
+            if is_raw(path) and not (reading.size and reading.pix_fmt):
+                return f"{path}: raw files have no header: give both --size WxH and --pix-fmt FORMAT"
     if len(pairs) > 1 and any(is_pipe(path) for pair in pairs for path in (pair.reference, pair.distorted)):
         return "a pipe can be read once: score one pair, or name files"
     if arguments.teacher_sha256 and not arguments.teacher_json:

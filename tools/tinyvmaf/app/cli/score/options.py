@@ -68,6 +68,13 @@ tinyvmaf score ref.mp4 dis.mp4 --model their.onnx --feature-order adm2,motion2,v
 tinyvmaf score ref.yuv dis.yuv --size 1920x1080 --pix-fmt yuv420p --json > vmaf.json"""
 
 
+def _named(text: str) -> Path:
+    """The path; an empty name, such as that of an unset variable, would be the current folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("an empty name: is a variable of the shell unset?")
+    return Path(text)
+
+
 def add_commands(commands: Commands) -> None:
     """Add `score`."""
     command = add_command(
@@ -81,7 +88,7 @@ def add_commands(commands: Commands) -> None:
     )
     command.add_argument(
         "videos",
-        type=Path,
+        type=_named,
         nargs="*",
         metavar="REF DIS",
         help="the reference (pristine) video, then the distorted ones that are scored against it",
