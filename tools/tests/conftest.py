@@ -91,9 +91,9 @@ def encode(ffmpeg: FFmpeg, tmp_path: Path) -> Encode:
     return write
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> "Iterator[Browser]":
-    """A real browser, started once."""
+    """A real browser. Playwright's event loop runs in this thread, and no other can: it ends with the module."""
     from .browser import started  # imported here: slow
 
     with started() as one:

@@ -45,7 +45,7 @@ def commands(tmp_path: Path, clip: Clip) -> Callable[..., list[list[str]]]:
 
     def of(model: Path, *options: str) -> list[list[str]]:
         return [
-            ["score", *pair, "--model", str(model), *options],
+            ["score", *pair, "--model", str(model), "--frames", *options],
             ["certify", str(model), *options],
             ["bench", "run", str(model), *options],
             ["verify", str(model), *options],
@@ -90,8 +90,10 @@ def test_every_command_adopts_what_options_describe(
     for command in commands(model, ORDER):
         assert main(command) == int(command[0] == "certify"), command  # a sigmoid is not exact
         shown[command[0]] = capsys.readouterr().out
-    score = float(shown["score"].splitlines()[4].split()[-1])
-    features = np.array([shown["score"].splitlines()[4].split()[1:7]], dtype=np.float64)
+    lines = [line.split() for line in shown["score"].splitlines()]
+    head = next(number for number, line in enumerate(lines) if line[:1] == ["frame"])
+    first = dict(zip(lines[head], lines[head + 1], strict=True))
+    score, features = float(first["theirs"]), np.array([[first[name] for name in CANONICAL]], dtype=np.float64)
     assert score == pytest.approx(truth(features)[0], abs=1e-3)
     assert "NOT CERTIFIED" in shown["certify"]
     assert "theirs: keeps the contract" in shown["verify"]
