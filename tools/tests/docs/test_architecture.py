@@ -11,7 +11,16 @@ import pytest
 from tinyvmaf.files import home
 
 WINGS = ("vmaf", "data", "model", "train", "measure", "judge", "app")
-SHARED = {"errors.py", "extensions.py", "files.py", "terminal.py", "validation.py", "__init__.py", "__main__.py"}
+SHARED = {
+    "errors.py",
+    "extensions.py",
+    "files.py",
+    "futures.py",
+    "terminal.py",
+    "validation.py",
+    "__init__.py",
+    "__main__.py",
+}
 """Beside the wings: what all of them may import, and what starts the command line."""
 PACKAGE = home() / "tools" / "tinyvmaf"
 

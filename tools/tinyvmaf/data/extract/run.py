@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from tinyvmaf.data.corpus import Clip, Corpus
 from tinyvmaf.data.extract.job import ExtractionRequest, Job, Measure, measure
 from tinyvmaf.data.store import Store, key_of
 from tinyvmaf.errors import TinyvmafError
+from tinyvmaf.futures import finished
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, Stop
 from tinyvmaf.vmaf.frame_features import FRAME_FEATURES, version_of
 from tinyvmaf.vmaf.media import is_raw
@@ -75,17 +76,16 @@ def extract(
             pool.submit(work.stored_or_measured, clip): clip for clip in corpus.clips if clip.id not in tables
         }
         try:
-            while pending:
-                for future in wait(pending, return_when=FIRST_COMPLETED).done:
-                    clip = pending.pop(future)
-                    try:
-                        tables[clip.id], computed = future.result()
-                        result.computed += computed
-                        frames += tables[clip.id].num_rows
-                    except (TinyvmafError, OSError) as error:
-                        result.failures.append(FailedClip(clip.id, str(error)))
-                    if on_clip is not None:
-                        on_clip(len(corpus.clips) - len(pending), len(corpus.clips), frames)
+            for future in finished(pending):
+                clip = pending.pop(future)
+                try:
+                    tables[clip.id], computed = future.result()
+                    result.computed += computed
+                    frames += tables[clip.id].num_rows
+                except (TinyvmafError, OSError) as error:
+                    result.failures.append(FailedClip(clip.id, str(error)))
+                if on_clip is not None:
+                    on_clip(len(corpus.clips) - len(pending), len(corpus.clips), frames)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             work.stop.stop()

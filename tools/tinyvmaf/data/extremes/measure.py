@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Callable, Collection
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from tinyvmaf.data.ladder import LadderSource, package_file
 from tinyvmaf.data.store import Store, key_of
 from tinyvmaf.errors import FFmpegError, TinyvmafError
 from tinyvmaf.files import file_sha256
+from tinyvmaf.futures import finished
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, end_all, file_url, run
 from tinyvmaf.vmaf.libvmaf import motion_epoch, score_pair
 from tinyvmaf.vmaf.media import both
@@ -76,7 +77,7 @@ def measure_extremes(
     with ThreadPoolExecutor(jobs or os.cpu_count()) as pool:
         futures = {pool.submit(one, case): case for case in cases}
         try:
-            for future in as_completed(futures):
+            for future in finished(futures):
                 tables[futures[future].id], version = future.result()
                 if report is not None:
                     report(len(tables), len(cases))

@@ -6,7 +6,7 @@ import os
 import signal
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +28,7 @@ from tinyvmaf.data.imported.teachers import TeacherOf
 from tinyvmaf.data.store import Store
 from tinyvmaf.data.store.tables import key_of
 from tinyvmaf.errors import LogError, TinyvmafError
+from tinyvmaf.futures import finished
 
 Progress = Callable[[int, int], None]
 _FEW: Final = 24  # logs that one process reads before a second one has started
@@ -181,7 +182,7 @@ def _parsed(logs: Sequence[LogFile], store: Store, jobs: int, progress: Progress
     try:
         with _interrupts_wait():  # started processes inherit it, and the parent stops the work
             order = {pool.submit(_parse, log, folder): number for number, log in enumerate(logs)}
-        for done, future in enumerate(as_completed(order), start=1):
+        for done, future in enumerate(finished(order), start=1):
             results[order[future]] = future.result()
             progress(done, total)
     except BrokenProcessPool as error:

@@ -5,13 +5,14 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Collection
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from tinyvmaf.data.ladder.spec import CODECS, LadderClip, LadderSource, Spec, load_spec, require
 from tinyvmaf.errors import FFmpegError, TinyvmafError, install
 from tinyvmaf.files import file_sha256, write_atomic
+from tinyvmaf.futures import finished
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, end_all, file_url, run
 
 _SCALER = "flags=bicubic+accurate_rnd+full_chroma_int+bitexact"
@@ -65,7 +66,7 @@ def build(
         with ThreadPoolExecutor(jobs or os.cpu_count()) as pool:
             futures = [pool.submit(make, path, commands) for path, commands in tasks.items()]
             try:
-                for future in as_completed(futures):
+                for future in finished(futures):
                     path, hashes[path] = future.result()
                     if report is not None:
                         report(len(hashes), len(sources) + len(clips))

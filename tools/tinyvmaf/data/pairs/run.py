@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
@@ -13,6 +13,7 @@ from tinyvmaf.data.pairs.plan import AskedPair, PairBatch, plan
 from tinyvmaf.data.pairs.stored import from_arrow, identity, key_fields, settled, to_arrow
 from tinyvmaf.data.store import Store, key_of
 from tinyvmaf.errors import MediaError, TinyvmafError
+from tinyvmaf.futures import finished
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, Stop
 from tinyvmaf.vmaf.libvmaf import FrameTable, LibvmafRequest, score_opened
 from tinyvmaf.vmaf.media import OpenedPair, Video, open_pair
@@ -79,11 +80,8 @@ class PairRun:
             threading.Thread(target=import_module, args=("pyarrow",), daemon=True).start()
         pool = ThreadPoolExecutor(at_once)
         try:
-            pending = {pool.submit(self._batch, pairs, batch) for batch in batches}
-            while pending:
-                done, pending = wait(pending, return_when=FIRST_COMPLETED)
-                for future in done:
-                    yield from future.result()
+            for future in finished([pool.submit(self._batch, pairs, batch) for batch in batches]):
+                yield from future.result()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             self._stop.stop()

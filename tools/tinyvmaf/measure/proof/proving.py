@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyvmaf.errors import TinyvmafError
+from tinyvmaf.futures import finished
 from tinyvmaf.measure.environment import with_variables
 from tinyvmaf.measure.proof.boxes import first_boxes
 from tinyvmaf.measure.proof.branching import Branching, Progress
@@ -203,12 +204,10 @@ def _work(
     stop = context.Event()
     try:
         with with_variables(_ONE_THREAD), ProcessPoolExecutor(jobs, context, _start, (*claim, stop)) as pool:
-            waiting: set[Future[tuple[int, Progress, bool]]] = {pool.submit(_settle, number) for number in numbers}
+            waiting = [pool.submit(_settle, number) for number in numbers]
             try:
-                while waiting:
-                    ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                    for future in ready:
-                        yield future.result()
+                for future in finished(waiting):
+                    yield future.result()
             finally:
                 stop.set()
                 pool.shutdown(wait=True, cancel_futures=True)
