@@ -48,6 +48,19 @@ def home() -> Path:
     )
 
 
+def write_named(path: Path, data: bytes | str, option: str) -> None:
+    """As `write_atomic`, for a file that the caller named with an option.
+
+    Raises:
+        TinyvmafError: it cannot be written.
+    """
+    try:
+        write_atomic(path, data)
+    except OSError as error:
+        why = error.strerror or error
+        raise TinyvmafError(f"{path}: cannot be written: {why}", hint=f"choose another file with {option}") from error
+
+
 def write_atomic(path: Path, data: bytes | str) -> None:
     """Write `data` (text as UTF-8) to `path`, whole or not at all, even if interrupted."""
     payload = data.encode() if isinstance(data, str) else data

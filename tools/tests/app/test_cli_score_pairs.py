@@ -72,6 +72,7 @@ def test_json_and_csv_files_hold_every_figure(
     for pair in pairs[:3]:
         (row,) = [r for r in rows if r["distorted"] == pair["distorted"] and r["metric"] == "vmaf_v0.6.1"]
         assert float(row["mean"]) == pytest.approx(pair["pooled_metrics"]["vmaf"]["mean"], abs=1e-6)
+        assert (row["libvmaf"], row["sha256"]) == (pair["version"], pair["teachers"]["vmaf"]["sha256"])
         assert {"psnr_y", "adm2"} <= set(pair["summary"])
         assert pair["summary"]["vmaf"]["p5"] == pytest.approx(float(row["p5"]), abs=1e-6)
         scores = [frame["metrics"]["vmaf"] for frame in pair["frames"]]
@@ -117,7 +118,7 @@ def test_fail_under_names_the_pairs_and_by_how_much(ladder: list[str], capsys: p
     status, _, err = run(capsys, "score", *ladder, *RAW, "--fail-under", str(least))
     assert status == 1
     by = least - found["r_b.yuv"]
-    assert err.startswith(f"tinyvmaf: {ladder[2]}: the mean of vmaf_v0.6.1 is {found['r_b.yuv']:.6f}, {by:.6f} below ")
+    assert err.startswith(f"tinyvmaf: {ladder[2]}: the mean of vmaf_v0.6.1 is {found['r_b.yuv']:.6f}, {by:.6g} below ")
     assert len(err.splitlines()) == 1
     assert run(capsys, "score", *ladder, *RAW, "--fail-under", str(found["r_b.yuv"] - 0.01))[0] == 0
 

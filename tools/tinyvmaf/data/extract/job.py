@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyvmaf.data.corpus import Clip
-from tinyvmaf.errors import LogError, MediaError, TeacherError, TinyvmafError
+from tinyvmaf.errors import LogError, MediaError, NotComparableError, TeacherError, TinyvmafError
 from tinyvmaf.files import file_blake3
 from tinyvmaf.vmaf.features import CANONICAL, name_of_column
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
@@ -102,17 +102,22 @@ def measure(job: Job) -> MeasuredClip:
         raise TinyvmafError(f"{platform.node()} has another build of FFmpeg: {ffmpeg}")
     size, pix_fmt = job.geometry or (None, None)
     pair: list[Video] = []
-    table = score_pair(
-        job.clip.reference,
-        job.clip.path,
-        options=both(size=size, pix_fmt=pix_fmt),
-        models=[teacher.model() for teacher in job.teachers if not teacher.bootstrap],
-        features=[name for name in job.request.features if name not in FRAME_FEATURES],
-        threads=1,
-        timeout=job.request.timeout,
-        ffmpeg=ffmpeg,
-        on_open=lambda reference, distorted: pair.extend((reference, distorted)),
-    )
+    try:
+        table = score_pair(
+            job.clip.reference,
+            job.clip.path,
+            options=both(size=size, pix_fmt=pix_fmt),
+            models=[teacher.model() for teacher in job.teachers if not teacher.bootstrap],
+            features=[name for name in job.request.features if name not in FRAME_FEATURES],
+            threads=1,
+            timeout=job.request.timeout,
+            ffmpeg=ffmpeg,
+            on_open=lambda reference, distorted: pair.extend((reference, distorted)),
+        )
+    except (MediaError, NotComparableError) as error:
+        if "--" in (error.hint or ""):  # of an option that a corpus does not have: every clip is read alike
+            error.hint = f"extract has no option for it: make the clip again; for tinyvmaf score: {error.hint}"
+        raise
     names = dict.fromkeys([*CANONICAL, *(name for teacher in job.teachers for name in teacher.feature_names)])
     columns = dict(zip(names, table.features(list(names)).T, strict=True))
     scores = {

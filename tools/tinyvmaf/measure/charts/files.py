@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tinyvmaf.errors import TinyvmafError, install
-from tinyvmaf.files import write_atomic
+from tinyvmaf.files import write_named
 
 # matplotlib comes with an extra, and takes a second to import.
 if TYPE_CHECKING:
@@ -91,12 +91,7 @@ def save(figure: "Figure", path: Path, *, dpi: int = 150) -> None:
     data = render(figure, suffix[1:], dpi=dpi, facecolor="white")
     if suffix == ".png":
         data = _with_few_colours(data)
-    try:
-        write_atomic(path, data)
-    except OSError as error:
-        raise TinyvmafError(
-            f"{path}: cannot be written: {error.strerror or error}", hint="choose another file with --out"
-        ) from error
+    write_named(path, data, "--out")
 
 
 def _with_few_colours(png: bytes) -> bytes:

@@ -7,7 +7,7 @@ from typing import Final
 from markupsafe import Markup
 
 from tinyvmaf.errors import TinyvmafError
-from tinyvmaf.files import write_atomic
+from tinyvmaf.files import write_named
 from tinyvmaf.measure.charts import matplotlib
 from tinyvmaf.measure.charts.files import SUFFIXES as CHART_SUFFIXES
 from tinyvmaf.measure.score_page.blocks import Block, blocks_of
@@ -73,12 +73,7 @@ def write_plot(
         return
     how = {id(pair): option for pair, option in zip(pairs, options, strict=True)}
     text = page(blocks, _shots(blocks, how, ffmpeg, on_progress), _facts(pairs, ffmpeg), not_scored)
-    try:
-        write_atomic(path, text)
-    except OSError as error:
-        raise TinyvmafError(
-            f"{path}: cannot be written: {error.strerror or error}", hint="choose another file with --plot"
-        ) from error
+    write_named(path, text, "--plot")
 
 
 def _shots(

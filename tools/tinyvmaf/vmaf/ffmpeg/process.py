@@ -133,8 +133,10 @@ def _running(
         stderr.seek(0)
         running.stderr = stderr.read().decode(errors="replace")
     if expired.is_set() or process.returncode != 0:
-        late = f"ran past the time limit of {timeout:g} s and was ended" if expired.is_set() else None
-        failed = FFmpegError(f"FFmpeg {late or _how_it_ended(process.returncode)}{tail(running.stderr)}")
+        if expired.is_set():
+            failed = FFmpegError(f"FFmpeg ran past the time limit of {timeout:g} s and was ended")
+        else:
+            failed = FFmpegError(f"FFmpeg {_how_it_ended(process.returncode)}{tail(running.stderr)}")
         failed.stderr = running.stderr
         raise failed
 

@@ -12,7 +12,7 @@ from tinyvmaf.vmaf.ffmpeg import FFmpeg, file_url, run
 from tinyvmaf.vmaf.media.bitrate import bits_per_second
 from tinyvmaf.vmaf.media.colour import Colour, colour_of
 from tinyvmaf.vmaf.media.streams import Stream, chosen, listed
-from tinyvmaf.vmaf.media.symptoms import WAY_ON, sentence
+from tinyvmaf.vmaf.media.symptoms import WAY_ON, is_another_kind, sentence
 from tinyvmaf.vmaf.media.video import Timing
 
 PROBE_TIMEOUT_S: Final = 600.0
@@ -122,7 +122,8 @@ def _look(path: Path, ffmpeg: FFmpeg, opened: list[str], wanted: str, strict: bo
                 asked = None if wanted == "0:V:0" else int(wanted[2:])
                 chosen(path, listed(error.stderr), asked)
             # Where FFmpeg found no video, there is nothing to go on with.
-            way_on = WAY_ON if strict and any(one.film for one in listed(error.stderr)) else None
+            damaged = any(one.film for one in listed(error.stderr)) and not is_another_kind(error)
+            way_on = WAY_ON if strict and damaged else None
             raise MediaError(f"{path}: {sentence(error, 'FFmpeg cannot read it')}", hint=way_on) from error
 
 

@@ -8,8 +8,12 @@ from tinyvmaf.errors import FFmpegError
 # The first that FFmpeg's log matches is the cause.
 _SENTENCES: Final[tuple[tuple[str, str], ...]] = (
     (
+        r"unsupported chunk: ANMF",
+        "it is an animated WebP, which FFmpeg does not decode: make pictures of it",
+    ),
+    (
         r"Not detecting m3u8|[Ww]hitelist",
-        "it is a playlist, a picture or another kind that is not opened; only files with their own frames",
+        "it is a playlist, a picture under another name, or a kind that is not opened: a file must hold its own frames",
     ),
     (r"misdetection possible", "it is not a video that FFmpeg knows"),
     (r"moov atom not found", "it is cut short: its index (moov) is missing"),
@@ -25,9 +29,14 @@ _SENTENCES: Final[tuple[tuple[str, str], ...]] = (
 )
 
 
-_PLAIN: Final = tuple(pattern for pattern, _ in _SENTENCES[:3])
+_PLAIN: Final = tuple(pattern for pattern, _ in _SENTENCES[:4])
 """Those to which FFmpeg's own words add nothing."""
 WAY_ON: Final = "--allow-errors scores what can be decoded of a damaged file, and lists the errors"
+
+
+def is_another_kind(error: FFmpegError) -> bool:
+    """Whether FFmpeg failed because the file is none that it decodes, damaged or not."""
+    return any(re.search(pattern, error.stderr) for pattern in _PLAIN)
 
 
 def sentence(error: FFmpegError, what: str) -> str:

@@ -221,8 +221,8 @@ def _too_low(results: Sequence[Result], least: float | None) -> bool:
         if mean < least:
             found = True
             say(
-                f"tinyvmaf: {pair.distorted}: the mean of {teacher} is {mean:.6f}, {least - mean:.6f} below "
-                f"--fail-under {least:g}",
+                f"tinyvmaf: {pair.distorted}: the mean of {teacher} is {mean:.6f}, {least - mean:.6g} below "
+                f"--fail-under {least!r}",
                 file=sys.stderr,
             )
     return found

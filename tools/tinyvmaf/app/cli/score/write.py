@@ -80,7 +80,11 @@ def log_of(pair: ScoredPair, ffmpeg: FFmpeg) -> dict[str, Any]:
 
 
 def as_csv(results: Sequence[Result], *, frames: bool) -> str:
-    """One line for each pair and metric with its figures; or for each frame, with all its values."""
+    """One line for each pair and metric: its figures, libvmaf's version, and the sha256 of the model that gave it.
+
+    Args:
+        frames: one line for each frame instead, with all its values.
+    """
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
     scored = [result.pair for result in results if result.pair is not None]
@@ -93,20 +97,30 @@ def as_csv(results: Sequence[Result], *, frames: bool) -> str:
                 cells = [_cell(columns[name][n]) if name in columns else "" for name in names]
                 lines.writerow([pair.reference, pair.distorted, n, pair.time_code(n), *cells])
         return text.getvalue()
-    lines.writerow(["reference", "distorted", "metric", "frames", *FIGURES, "worst_frame", "worst_time", "error"])
+    about = ["worst_frame", "worst_time", "libvmaf", "sha256", "error"]
+    lines.writerow(["reference", "distorted", "metric", "frames", *FIGURES, *about])
     for result in results:
         if result.pair is None:
             asked = result.asked
-            lines.writerow([asked.reference, asked.distorted, *[""] * (len(FIGURES) + 4), result.error.splitlines()[0]])
+            lines.writerow(
+                [
+                    asked.reference,
+                    asked.distorted,
+                    *[""] * (len(FIGURES) + len(about) + 1),
+                    result.error.splitlines()[0],
+                ]
+            )
             continue
         pair = result.pair
+        models = {one.id: one.sha256 for one in pair.teachers}
+        if pair.tiny is not None:
+            models[pair.tiny.id] = pair.tiny.sha256
         for name, figures in pair.summary().items():
             cells = ["" if (value := getattr(figures, figure)) is None else _cell(value) for figure in FIGURES]
             values = pair.columns()[name]
             worst = int(np.argmin(np.where(np.isfinite(values), values, np.inf)))
-            lines.writerow(
-                [pair.reference, pair.distorted, name, figures.frames, *cells, worst, pair.time_code(worst), ""]
-            )
+            told = [worst, pair.time_code(worst), pair.table.version, models.get(name, ""), ""]
+            lines.writerow([pair.reference, pair.distorted, name, figures.frames, *cells, *told])
     return text.getvalue()
 
 
