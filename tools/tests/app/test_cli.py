@@ -128,6 +128,7 @@ def test_examples_of_the_help_are_commands_that_work(command: argparse.ArgumentP
         (["score", "a.mp4", "b.mp4", "--scale", "bicubi"], "; did you mean bicubic?"),
         (["golden", "fetch", "--to", "x", "no.yuv"], "unknown file no.yuv; known: src01_hrc00"),
         (["scroe"], "; did you mean score?"),
+        (["socre"], "; did you mean score?"),
         (["zzz"], "invalid choice: 'zzz' (choose from"),
         ([], "usage: tinyvmaf [-h] [--version] COMMAND ..."),
         (["corpus"], "print a split into training and test clips"),

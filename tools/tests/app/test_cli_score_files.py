@@ -112,3 +112,13 @@ def test_a_signal_in_the_first_moments_is_no_traceback(name: str, pair: list[str
     error = process.communicate(timeout=120)[1]
     assert process.returncode in (0, 128 + getattr(signal, name))
     assert "Traceback" not in error
+
+
+def test_a_file_whose_name_begins_like_an_option_is_told_how_to_name_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("-dis.mp4").touch()
+    with pytest.raises(SystemExit):
+        main(["score", "ref.mp4", "-dis.mp4"])
+    assert "unrecognized arguments: -dis.mp4; the file is ./-dis.mp4" in capsys.readouterr().err

@@ -5,6 +5,7 @@ import difflib
 import re
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Final, NoReturn
 
 from tinyvmaf.terminal import shown
@@ -23,14 +24,15 @@ class Parser(argparse.ArgumentParser):
         if message == _NO_COMMAND:
             self.print_help(sys.stderr)
             self.exit(2)
-        found = list[str]()
+        found, files = list[str](), list[str]()
         if unknown := _UNKNOWN.search(message):
             options = sorted(self._options())
+            files = [word for word in unknown[1].split() if word.startswith("-") and Path(word).exists()]
             for word in unknown[1].split():
                 found += _near(word.partition("=")[0], options) if word.startswith("-") else []
         elif choice := _CHOICE.search(message):
             found = _near(choice[1], [one.strip("' ") for one in choice[2].split(",")])
-        message = shown(message)
+        message = shown(message) + "".join(f"; the file is ./{shown(word)}" for word in files)
         super().error(f"{message}; did you mean {' and '.join(dict.fromkeys(found))}?" if found else message)
 
     def _options(self) -> set[str]:
@@ -44,4 +46,6 @@ class Parser(argparse.ArgumentParser):
 
 
 def _near(word: str, known: Iterable[str]) -> list[str]:
-    return difflib.get_close_matches(word, list(known), n=1, cutoff=_NEAR)
+    """The nearest, at most one: that of the same letters, else that of difflib."""
+    close = difflib.get_close_matches(word, list(known), cutoff=_NEAR)
+    return [one for one in close if sorted(one) == sorted(word)][:1] or close[:1]
