@@ -11,6 +11,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from tinyvmaf.app.cli import main, parser
+from tinyvmaf.app.cli.tasks import COMMANDS as COMMANDS_BY_NAME
 from tinyvmaf.data.golden.files import natural_root
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.teacher import KNOWN
@@ -72,6 +73,7 @@ COMMANDS = [
     "bench history",
     "bench plot",
     "mcp",
+    "completion",
 ]
 
 
@@ -213,3 +215,12 @@ def test_fetch_keeps_right_files_and_names_wrong_ones(capsys: pytest.CaptureFixt
     assert f"{name}: already there, verified" in out
     assert "src01_hrc00_576x324.yuv: failed" in out
     assert "No such file" in err
+
+
+def test_each_command_of_the_top_help_is_declared_by_its_module() -> None:
+    for name in COMMANDS_BY_NAME:
+        with pytest.raises(SystemExit) as ended:
+            parser(name).parse_args([name, "--help"])
+        assert ended.value.code == 0
+    declared = next(a for a in parser()._actions if isinstance(a, argparse._SubParsersAction)).choices
+    assert set(declared) == set(COMMANDS_BY_NAME)

@@ -11,20 +11,11 @@ from types import FrameType
 from typing import Final
 
 from tinyvmaf import __version__
-from tinyvmaf.app.cli.parser import Parser
+from tinyvmaf.app.cli.parser import Parser, TopParser
+from tinyvmaf.app.cli.tasks import COMMANDS
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.terminal import say, say_lines, typed
 
-_COMMANDS: Final = {
-    **{name: (name,) for name in ("gate", "score", "corpus", "extract")},
-    "import_": ("import",),
-    "store": ("store",),
-    "train": ("train", "recipes"),
-    **{name: (name,) for name in ("certify", "prove", "bench", "scoreboard")},
-    "models": ("export-teacher", "models", "verify", "adopt", "register", "unregister"),
-    **{name: (name,) for name in ("golden", "mcp", "info")},
-}
-"""The commands of each module of this package, in the order of `tinyvmaf --help`."""
 _INTERRUPTED = 128 + signal.SIGINT
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # What a user mends; anything else is a mistake of ours, and shows its traceback.
@@ -49,11 +40,11 @@ examples:
 exit status: 0 done, 1 could not be done (stderr says why), 2 wrong use"""
 
 
-def parser(command: str = "") -> argparse.ArgumentParser:
-    """The whole command line; for the name of a command only what its module adds, which takes a fraction of the time
-    to import.
+def parser(command: str | None = None) -> argparse.ArgumentParser:
+    """The whole command line; for the first word that was typed only what its module adds, which takes a fraction of
+    the time to import.
     """
-    top = Parser(
+    top = TopParser(
         prog="tinyvmaf",
         description=_DESCRIPTION,
         epilog=_EXAMPLES,
@@ -61,8 +52,8 @@ def parser(command: str = "") -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     top.add_argument("--version", action="version", version=f"tinyvmaf {__version__}")
-    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in [name for name, names in _COMMANDS.items() if command in names] or _COMMANDS:
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
+    for module in dict.fromkeys(task.module for name, task in COMMANDS.items() if command in (None, name)):
         import_module(f"{__name__}.{module}").add_commands(commands)
     return top
 

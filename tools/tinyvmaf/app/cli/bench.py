@@ -40,7 +40,7 @@ List the baselines: for each registered model the accepted version, which a new 
 
 def add_commands(commands: Commands) -> None:
     """Add `bench` with `run`, `baseline`, `history` and `plot`."""
-    inner = add_group(commands, "bench", summary="latency of a model, its baseline and history", description=_BENCH)
+    inner = add_group(commands, "bench", description=_BENCH)
     run = add_command(
         inner,
         "run",

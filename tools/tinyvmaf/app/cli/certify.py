@@ -33,7 +33,6 @@ def add_commands(commands: Commands) -> None:
         commands,
         "certify",
         _run,
-        summary="prove that a model gives the same bits on every engine",
         description=_DESCRIPTION,
         examples="tinyvmaf certify tinyvmaf_exact\ntinyvmaf certify candidates/tinyvmaf_nano.onnx --json",
         exit_status=_EXIT_STATUS,

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tinyvmaf.app.cli.tasks import COMMANDS
 from tinyvmaf.judge.options import declare_for_feed
 from tinyvmaf.model.third_party import FeedOptions
 from tinyvmaf.terminal import say, shown
@@ -24,7 +25,7 @@ def add_command(
     name: str,
     run: Callable[[argparse.Namespace], int],
     *,
-    summary: str,
+    summary: str = "",
     description: str,
     examples: str,
     exit_status: str = "",
@@ -32,6 +33,7 @@ def add_command(
     """Add a command whose `run` takes the parsed arguments and returns the exit status.
 
     Args:
+        summary: one line for the help of its group; for a command without a group it is in `tasks`.
         examples: command lines that work as they are, one a line; they are shown below the options.
         exit_status: what each status means, if there are others than 0 done, 1 could not be done, 2 wrong use.
     """
@@ -43,16 +45,16 @@ def add_command(
     return command
 
 
-def add_group(commands: Commands, name: str, *, summary: str, description: str) -> Commands:
+def add_group(commands: Commands, name: str, *, description: str) -> Commands:
     """Add a command that only has commands of its own; gives what those are added to."""
-    group = _add(commands, name, summary, description)
+    group = _add(commands, name, "", description)
     return group.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
 
 def _add(commands: Commands, name: str, summary: str, description: str) -> argparse.ArgumentParser:
     command: argparse.ArgumentParser = commands.add_parser(
         name,
-        help=summary,
+        help=summary or (COMMANDS[name].summary if name in COMMANDS else None),
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

@@ -73,8 +73,7 @@ are then on both sides, so a model is judged on sources that it has seen."""
 
 def add_commands(commands: Commands) -> None:
     """Add `corpus` with `check`, `build`, `extremes` and `split`."""
-    summary = "check, build or split a corpus; measure extremes"
-    inner = add_group(commands, "corpus", summary=summary, description=f"{summary.capitalize()}.")
+    inner = add_group(commands, "corpus", description="Check, build or split a corpus; measure extremes.")
     check = add_command(
         inner,
         "check",

@@ -48,7 +48,6 @@ def add_commands(commands: Commands) -> None:
         commands,
         "extract",
         _run,
-        summary="extract features and teacher scores of a corpus",
         description=_DESCRIPTION,
         examples="tinyvmaf extract --data-root ~/netflix --out netflix.parquet",
         exit_status="0 every clip is in the file, 1 a clip failed or the corpus has faults, 2 wrong use",

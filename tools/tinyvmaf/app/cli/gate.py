@@ -49,7 +49,6 @@ def add_commands(commands: Commands) -> None:
         commands,
         "gate",
         _gate,
-        summary="run every suite and give one verdict",
         description=_DESCRIPTION,
         examples=_EXAMPLES,
         exit_status="0 PASS, 1 FAIL, 10 COULD NOT RUN, 2 wrong use, 130 interrupted",

@@ -33,8 +33,7 @@ rows: look at the diff before you commit it."""
 
 def add_commands(commands: Commands) -> None:
     """Add `golden` with `fetch`, `patterns` and `freeze`."""
-    summary = "files and feature rows of the golden gate"
-    inner = add_group(commands, "golden", summary=summary, description="Get or write the files of the golden gate.")
+    inner = add_group(commands, "golden", description="Get or write the files of the golden gate.")
     fetcher = add_command(
         inner,
         "fetch",

@@ -44,7 +44,6 @@ def add_commands(commands: Commands) -> None:
         commands,
         "import",
         _import,
-        summary="import logs of libvmaf, and opinions",
         description=_IMPORT,
         examples=_EXAMPLES,
         exit_status=_STATUS,

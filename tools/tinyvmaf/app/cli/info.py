@@ -23,7 +23,6 @@ def add_commands(commands: Commands) -> None:
         commands,
         "info",
         _run,
-        summary="show the FFmpeg, libvmaf and teachers in use",
         description=_DESCRIPTION,
         examples="tinyvmaf info",
     )

@@ -33,7 +33,6 @@ def add_commands(commands: Commands) -> None:
         commands,
         "mcp",
         _run,
-        summary="serve the Model Context Protocol",
         description=_DESCRIPTION,
         examples="tinyvmaf mcp --root ~/videos\nclaude mcp add tinyvmaf -- tinyvmaf mcp --root ~/videos",
     )

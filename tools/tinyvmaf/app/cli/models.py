@@ -52,7 +52,6 @@ def add_commands(commands: Commands) -> None:
         commands,
         "export-teacher",
         _export,
-        summary="write a teacher's SVR as ONNX",
         description=_EXPORT,
         examples="tinyvmaf export-teacher vmaf_v0.6.1neg",
     )
@@ -68,7 +67,6 @@ def add_commands(commands: Commands) -> None:
         commands,
         "models",
         _models,
-        summary="list models",
         description="List the registered models, or the models that are named.",
         examples="tinyvmaf models\ntinyvmaf models their.onnx",
     )
@@ -78,7 +76,6 @@ def add_commands(commands: Commands) -> None:
         commands,
         "verify",
         _verify,
-        summary="check models against their contract and hashes",
         description="Check that models keep the model contract, that files have the registered hashes, and that files "
         "and sidecars match each other.",
         examples="tinyvmaf verify\ntinyvmaf verify tinyvmaf_nano\ntinyvmaf verify their.onnx",
@@ -92,7 +89,6 @@ def add_commands(commands: Commands) -> None:
         commands,
         "adopt",
         _adopt,
-        summary="make a third-party file one that can be registered",
         description=_ADOPT,
         examples="tinyvmaf adopt their.onnx --out candidates\n"
         "tinyvmaf adopt their.onnx --feature-order adm2,motion2,vif_scale0 --out candidates",
@@ -105,7 +101,6 @@ def add_commands(commands: Commands) -> None:
         commands,
         "register",
         _register,
-        summary="add a model to the registry",
         description=_REGISTER,
         examples="tinyvmaf register candidates/tinyvmaf_nano.onnx\ntinyvmaf register candidates/theirs.onnx --all",
     )
@@ -119,7 +114,6 @@ def add_commands(commands: Commands) -> None:
         commands,
         "unregister",
         _unregister,
-        summary="take a model out of the registry",
         description=_UNREGISTER,
         examples="tinyvmaf unregister tinyvmaf_nano",
     )

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NoReturn
 
+from tinyvmaf.app.cli.tasks import COMMANDS, TASKS
 from tinyvmaf.terminal import shown
 
 _UNKNOWN: Final = re.compile(r"unrecognized arguments: (.*)", re.DOTALL)
@@ -43,6 +44,35 @@ class Parser(argparse.ArgumentParser):
                 for parser in action.choices.values():
                     found |= parser._options()
         return found
+
+
+class TopParser(Parser):
+    """The parser of `tinyvmaf` itself, whose help shows the commands by task, also those that were not declared."""
+
+    def format_help(self) -> str:
+        """As the base class."""
+        formatter = self._get_formatter()
+        formatter.add_usage(self.usage, self._actions, self._mutually_exclusive_groups)
+        formatter.add_text(self.description)
+        for title, tasks in TASKS.items():
+            formatter.start_section(title)
+            listing = argparse._SubParsersAction([], "tinyvmaf", type(self), metavar="")
+            for name, task in tasks.items():
+                listing._choices_actions.append(listing._ChoicesPseudoAction(name, [], task.summary))
+            formatter.add_arguments(listing._choices_actions)
+            formatter.end_section()
+        formatter.start_section("options")
+        formatter.add_arguments([action for action in self._actions if action.option_strings])
+        formatter.end_section()
+        formatter.add_text(self.epilog)
+        return formatter.format_help()
+
+    def error(self, message: str) -> NoReturn:
+        """As `Parser`, with every command as a choice."""
+        if choice := _CHOICE.search(message):
+            known = ", ".join(map(repr, COMMANDS))
+            message = message[: choice.start(0)] + f"invalid choice: {choice[1]!r} (choose from {known})"
+        super().error(message)
 
 
 def _near(word: str, known: Iterable[str]) -> list[str]:

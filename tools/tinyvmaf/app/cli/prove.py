@@ -54,7 +54,6 @@ def add_commands(commands: Commands) -> None:
         commands,
         "prove",
         _run,
-        summary="prove how far a model is from its teacher, everywhere",
         description=_DESCRIPTION,
         examples="tinyvmaf prove tinyvmaf_nano\n"
         "tinyvmaf prove their.onnx --bound 1 --seconds 600\n"

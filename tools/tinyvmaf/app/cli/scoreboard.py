@@ -34,7 +34,6 @@ def add_commands(commands: Commands) -> None:
         commands,
         "scoreboard",
         _scoreboard,
-        summary="measure every candidate of a folder, side by side",
         description=_DESCRIPTION,
         examples="tinyvmaf scoreboard candidates\ntinyvmaf scoreboard candidates --out scoreboard.md",
         exit_status="0 every file was measured, 1 some file was not, or not all of it, 2 wrong use",

@@ -13,9 +13,8 @@ _WHERE = "The store is in $TINYVMAF_CACHE, else $VMAF_TINY_AI_CACHE, else the us
 
 def add_commands(commands: Commands) -> None:
     """Add `store` with `ls`, `verify` and `prune`."""
-    summary = "the store (cache) of measurements and fits"
     about = f"List, check or prune the store: measurements, fits and proofs that later runs reuse. {_WHERE}"
-    inner = add_group(commands, "store", summary=summary, description=about)
+    inner = add_group(commands, "store", description=about)
     add_command(
         inner,
         "ls",

@@ -89,7 +89,6 @@ def add_commands(commands: Commands) -> None:
         commands,
         "recipes",
         _recipes,
-        summary="list the built-in recipes",
         description="List the built-in recipes and what each one makes.",
         examples="tinyvmaf recipes",
     )

@@ -81,7 +81,6 @@ def add_commands(commands: Commands) -> None:
         commands,
         "score",
         _run,
-        summary="score distorted videos against their references",
         description=_DESCRIPTION,
         examples=_EXAMPLES,
         exit_status="0 every pair was scored, 1 one was not or is below --fail-under (stderr says which), 2 wrong use",
