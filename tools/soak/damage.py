@@ -37,7 +37,7 @@ class Verdict:
 
     name: str
     """`refused`; `same`: the score of the whole file; `warned`: another score, with a warning; `unseen`: another score,
-    and FFmpeg has nothing to say of the file either; `wrong`: another score, though FFmpeg saw the damage."""
+    and FFmpeg has nothing to say of the file either; `WRONG`: another score, though FFmpeg saw the damage."""
     detail: str = ""
 
 
@@ -91,13 +91,13 @@ def judge(ffmpeg: FFmpeg, reference: Path, path: Path, whole: list[float]) -> Ve
     try:
         scores, warnings = score(ffmpeg, reference, path)
     except TinyvmafError as error:
-        return Verdict("wrong", f"it hung: {error}") if "time limit" in str(error) else Verdict("refused", str(error))
+        return Verdict("HANG", str(error)) if "time limit" in str(error) else Verdict("refused", str(error))
     if scores == whole:
         return Verdict("same")
     if warnings:
         return Verdict("warned", "; ".join(warnings))
     seen = complaints(ffmpeg, path)
-    return Verdict("wrong", "; ".join(seen[:3])) if seen else Verdict("unseen")
+    return Verdict("WRONG", "; ".join(seen[:3])) if seen else Verdict("unseen")
 
 
 def complaints(ffmpeg: FFmpeg, path: Path) -> list[str]:

@@ -1,0 +1,14 @@
+"""The parts by name. A part is imported when it is asked for."""
+
+from importlib import import_module
+
+from .part import Part
+
+PARTS = {"video": "soak.video"}
+"""The module of each; its `PART` is the part."""
+
+
+def load(name: str) -> Part:
+    """The part of a name."""
+    part: Part = import_module(PARTS[name]).PART
+    return part
