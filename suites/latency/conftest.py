@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tinyvmaf.app.cli.common import progress_bar
+from tinyvmaf.app.cli.progress import progress_bar
 from tinyvmaf.judge import latency_run
 from tinyvmaf.judge.bounds import Bound, Bounds
 from tinyvmaf.judge.latency_run import LatencyRun

@@ -20,7 +20,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from tinyvmaf.app.cli.common import positive_int, progress_bar
+from tinyvmaf.app.cli.common import positive_int
+from tinyvmaf.app.cli.progress import progress_bar
 from tinyvmaf.files import home
 
 sys.path.insert(0, str(home()))  # the checkout: suites are no part of the package

@@ -15,7 +15,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from tinyvmaf.app.cli.common import positive_int, progress_bar
+from tinyvmaf.app.cli.common import positive_int
+from tinyvmaf.app.cli.progress import progress_bar
 from tinyvmaf.files import home
 from tinyvmaf.measure.search import hunt
 from tinyvmaf.measure.search.hunting import embedded_rows

@@ -13,7 +13,8 @@ from typing import Final
 
 import numpy as np
 
-from tinyvmaf.app.cli.common import positive_int, progress_bar
+from tinyvmaf.app.cli.common import positive_int
+from tinyvmaf.app.cli.progress import progress_bar
 from tinyvmaf.measure.proof.boxes import ProvableNetwork, first_boxes
 from tinyvmaf.measure.proof.branching import Branching
 from tinyvmaf.measure.proof.gaussians import Gaussians

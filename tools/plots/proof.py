@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tinyvmaf.app.cli.common import proof_bar
+from tinyvmaf.app.cli.progress import proof_bar
 from tinyvmaf.files import home
 from tinyvmaf.judge import proofs
 from tinyvmaf.judge.opened import opened

@@ -82,6 +82,15 @@ def test_two_runs_have_one_verdict(checkout: Path, gate: Gate) -> None:
     assert all((checkout / "report" / name).is_file() for name in FILES)
 
 
+def test_a_quiet_run_says_its_verdict_and_what_failed(checkout: Path, gate: Gate) -> None:
+    (checkout / "suites/latency/test_it.py").write_text(FAILS, encoding="utf-8")
+    status, out, _ = gate("--quiet")
+    assert status == 1
+    assert "test session starts" not in out
+    assert "one is not two" in out
+    assert out.splitlines()[-1].startswith("VERDICT: FAIL")
+
+
 def test_the_gates_own_tests_are_run_once_for_the_same_gates(checkout: Path, gate: Gate) -> None:
     """They run again if any file that they depend on changes, or with --fresh. A new model changes nothing."""
 

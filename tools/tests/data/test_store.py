@@ -1,6 +1,7 @@
 """The store keeps whole tables only, notices damage, hashes no unchanged file again, and allows several users."""
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -164,7 +165,13 @@ def test_commands(store: Store, capsys: pytest.CaptureFixture[str], monkeypatch:
     assert "2 entries, 0 damaged" in capsys.readouterr().out
     assert main(["store", "prune", "--days", "1"]) == 0
     assert "0 entries removed" in capsys.readouterr().out
-    assert main(["store", "prune"]) == 0
+    assert main(["store", "prune", "--all", "--dry-run"]) == 0
+    assert "3 entries would be removed" in capsys.readouterr().out
+    assert main(["store", "ls", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert [one["entry"] for one in listed] == [one.key for one in store.entries()]
+    assert [one["teachers"] for one in listed] == [["t"], ["t"], []]
+    assert main(["store", "prune", "--all"]) == 0
     assert "3 entries removed" in capsys.readouterr().out
     assert not list(store.entries())
 

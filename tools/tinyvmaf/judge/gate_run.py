@@ -14,6 +14,7 @@ from tinyvmaf.data.store import Store
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.judge import foreign, results, selftest_cache
 from tinyvmaf.judge.verdict import EXIT, FAIL, PASS, SUITES
+from tinyvmaf.terminal import say_lines
 
 _NO_TESTS: Final = 5
 _INTERRUPTED: Final = (2, -signal.SIGINT, 128 + signal.SIGINT)
@@ -30,7 +31,14 @@ class GateRun:
     """Whether Ctrl-C ended it."""
 
     def __init__(
-        self, checkout: Path, *, options: Sequence[str], jobs: int, command: str, strict: bool = False
+        self,
+        checkout: Path,
+        *,
+        options: Sequence[str],
+        jobs: int,
+        command: str,
+        strict: bool = False,
+        quiet: bool = False,
     ) -> None:
         """Find the suites.
 
@@ -39,6 +47,7 @@ class GateRun:
             jobs: processes side by side.
             command: what was typed, for the report.
             strict: what was not checked counts as what could not run.
+            quiet: pytest's output goes to nobody, unless it ends in another way than a run of tests does.
 
         Raises:
             TinyvmafError: there are no suites.
@@ -49,6 +58,7 @@ class GateRun:
         self._checkout, self._there = checkout, there
         self._suites = sorted(there | set(SUITES))  # a suite that was removed is missed
         self._options, self._jobs, self._command, self._strict = list(options), jobs, command, strict
+        self._quiet = quiet
         self._notes: list[dict[str, Any]] = []
         self._excused: list[str] = []
         self._store: Store | None = None
@@ -86,8 +96,11 @@ class GateRun:
         with tempfile.TemporaryDirectory(prefix="tinyvmaf-gate-") as scratch:
             for number, (what, arguments) in enumerate(self._runs()):
                 part = Path(scratch, f"{number}.json")
-                status = _pytest(self._checkout, [*arguments, "--part", str(part)])
+                log = Path(scratch, f"{number}.log") if self._quiet else None
+                status = _pytest(self._checkout, [*arguments, "--part", str(part)], log)
                 found = _read(part)
+                if log is not None and (status not in _ORDERLY or (found is None and status != _NO_TESTS)):
+                    say_lines(log.read_text(encoding="utf-8", errors="replace"), file=sys.stderr)
                 if found is None and status != _NO_TESTS:  # also status 0: a run that judged leaves a part
                     found = _nothing(parts, what, status)
                 elif found is not None and status not in _ORDERLY:
@@ -124,10 +137,15 @@ class GateRun:
         return finished, {"schema": 1, "models": evidence}
 
 
-def _pytest(checkout: Path, arguments: Sequence[str]) -> int:
+def _pytest(checkout: Path, arguments: Sequence[str], log: Path | None) -> int:
     """Run pytest to its end. At Ctrl-C pytest gets the signal itself, and still says what it has found."""
     variables = {name: value for name, value in os.environ.items() if name not in _NOT_TYPED}
-    process = subprocess.Popen([sys.executable, "-m", "pytest", *arguments], cwd=checkout, env=variables)
+    command = [sys.executable, "-m", "pytest", *arguments]
+    if log is None:
+        process = subprocess.Popen(command, cwd=checkout, env=variables)
+    else:
+        with log.open("wb") as file:
+            process = subprocess.Popen(command, cwd=checkout, env=variables, stdout=file, stderr=subprocess.STDOUT)
     while True:
         try:
             return process.wait()

@@ -12,6 +12,7 @@ from typing import Final
 
 from tinyvmaf import __version__
 from tinyvmaf.app.cli.parser import Parser, TopParser
+from tinyvmaf.app.cli.progress import hide
 from tinyvmaf.app.cli.tasks import COMMANDS
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.terminal import say, say_lines, typed
@@ -74,6 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     typed(words)
     try:
         arguments = parser(words[0] if words else "").parse_args(words)
+        hide(arguments.quiet)
         status: int = arguments.run(arguments)
         if sys.stdout is not None:
             sys.stdout.flush()  # here a full disk is a sentence, not a traceback

@@ -1,20 +1,17 @@
-"""Shared by the commands: how they are declared, options, progress bars, tables."""
+"""Shared by the commands: how they are declared, options, tables."""
 
 import argparse
-import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+import json
+import math
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tinyvmaf.app.cli.tasks import COMMANDS
 from tinyvmaf.judge.options import declare_for_feed
 from tinyvmaf.model.third_party import FeedOptions
 from tinyvmaf.terminal import say, shown
-
-if TYPE_CHECKING:
-    from rich.progress import Progress
 
 Commands = Any
 """argparse's subparsers action, whose type it does not export."""
@@ -42,6 +39,7 @@ def add_command(
     command = _add(commands, name, summary, description)
     command.epilog = f"{epilog}\n\nexit status: {exit_status}" if exit_status else epilog
     command.set_defaults(run=run)
+    command.add_argument("-q", "--quiet", action="store_true", help="no progress bar, and nothing on the way")
     return command
 
 
@@ -120,107 +118,33 @@ def finite_float(text: str) -> float:
     raise argparse.ArgumentTypeError(f"{text!r} is not a number")
 
 
-@contextmanager
-def progress_bar(what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on stderr, if that is a terminal; gives a function of (done, total)."""
-    from rich.console import Console  # slow to import
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn(unit),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task(what, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+def add_json_option(command: argparse.ArgumentParser) -> None:
+    """Add --json to a command that lists something."""
+    command.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
-class PairsBar:
-    """A progress bar on stderr, if that is a terminal, for pairs of which several are measured at a time."""
+def print_listing(header: Sequence[str], rows: Sequence[Sequence[Any]], *, as_json: bool) -> None:
+    """Print a table, or a JSON array with an object a row, whose keys are the words of the header.
 
-    def __init__(self, progress: "Progress | None", what: str, total: int) -> None:
-        self._progress, self._started = progress, time.perf_counter()
-        self._task = None if progress is None else progress.add_task(what, total=total, rate=0.0)
-
-    def report(self, pairs: float, frames: int) -> None:
-        """Show how many pairs are done, the running ones in part, and frames."""
-        if self._progress is not None and self._task is not None:
-            rate = frames / max(time.perf_counter() - self._started, 1e-9)
-            self._progress.update(self._task, completed=pairs, rate=rate)
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """Inside this block, the bar is away, so that lines can be printed."""
-        if self._progress is not None:
-            self._progress.stop()
-        yield
-        if self._progress is not None:
-            self._progress.start()
+    Args:
+        rows: texts, numbers, booleans or lists of texts; None, NaN and infinities are empty cells, and null in JSON.
+    """
+    if as_json:
+        names = [name.strip("/ ").lower().replace(" ", "_").replace("/", "_per_") for name in header]
+        listed = [dict(zip(names, map(_known, row), strict=True)) for row in rows]
+        print(json.dumps(listed, indent=2, allow_nan=False))
+    elif rows:
+        print_table(header, [[_cell(_known(value)) for value in row] for row in rows])
 
 
-@contextmanager
-def pairs_bar(what: str, total: int) -> Iterator[PairsBar]:
-    """A `PairsBar` of `total` pairs."""
-    if not sys.stderr.isatty():
-        yield PairsBar(None, what, total)
-        return
-    from rich.console import Console  # slow to import
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[rate]:.0f} frames/s, left"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as progress:
-        yield PairsBar(progress, what, total)
+def _known(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-@contextmanager
-def clip_bar(what: str) -> Iterator[Callable[[int, int, int], None]]:
-    """As `progress_bar`, with a frame rate; gives a function of (clips done, total clips, frames done)."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("clips, {task.fields[rate]:.0f} frames/s, left"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
-        task, started = progress.add_task(what, total=None, rate=0.0), time.perf_counter()
-
-        def report(done: int, total: int, frames: int) -> None:
-            rate = frames / max(time.perf_counter() - started, 1e-9)
-            progress.update(task, completed=done, total=total, rate=rate)
-
-        yield report
-
-
-@contextmanager
-def proof_bar(what: str) -> Iterator[Callable[[int, int, int], None]]:
-    """As `progress_bar`, with a count; gives a function of (parts done, total parts, boxes looked at)."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("parts, {task.fields[boxes]:,} boxes, left"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task(what, total=None, boxes=0)
-        yield lambda done, total, boxes: progress.update(task, completed=done, total=total, boxes=boxes)
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else " ".join(value) if isinstance(value, (list, tuple)) else str(value)
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -15,8 +15,8 @@ from tinyvmaf.app.cli.common import (
     add_group,
     positive_int,
     print_table,
-    progress_bar,
 )
+from tinyvmaf.app.cli.progress import progress_bar
 from tinyvmaf.data import dataset, ladder
 from tinyvmaf.data.corpus import (
     Corpus,

@@ -13,10 +13,10 @@ from tinyvmaf.app.cli.common import (
     add_command,
     add_corpus_options,
     add_ffmpeg_option,
-    clip_bar,
     positive_float,
     positive_int,
 )
+from tinyvmaf.app.cli.progress import clip_bar
 from tinyvmaf.data import dataset
 from tinyvmaf.data.corpus import Corpus, data_root, scan
 from tinyvmaf.data.extract import FULL, Extraction, ExtractionRequest, extract, provenance_of

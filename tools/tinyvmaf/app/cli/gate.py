@@ -98,6 +98,7 @@ def _run_into(folder: Path, arguments: argparse.Namespace, command: str) -> int:
     run = GateRun(
         home(),
         options=[*handed_on(arguments), f"--report={folder}"],  # loso writes beside the report
+        quiet=arguments.quiet,
         jobs=arguments.jobs or min(os.cpu_count() or 1, _MOST_JOBS),
         command=command,
         strict=arguments.fail_not_checked,
@@ -118,11 +119,11 @@ def _run_into(folder: Path, arguments: argparse.Namespace, command: str) -> int:
     except Exception as error:  # a third-party model can break the page in ways we do not know
         report_folder.remove(folder)
         raise TinyvmafError(f"the report could not be written, so there is no verdict: {error!r}") from error
-    _print(whole, folder)
+    _print(whole, folder, quiet=arguments.quiet)
     return _INTERRUPTED if run.interrupted else int(whole["exit_status"])
 
 
-def _print(whole: Mapping[str, Any], folder: Path) -> None:
+def _print(whole: Mapping[str, Any], folder: Path, *, quiet: bool) -> None:
     console, colour = Console(highlight=False, soft_wrap=True), _COLOUR.get(whole["verdict"], "bold yellow")
     *lines, last = results.as_text(whole)
     console.print(Text(f"\n{' verdict ':=^80}", style=colour))
@@ -131,7 +132,7 @@ def _print(whole: Mapping[str, Any], folder: Path) -> None:
     causes = failed(whole)
     for line in ["FAILED:", *(f"  - {one}" for one in causes)] if causes else []:
         console.print(Text(shown_lines(line, "  ")))
-    for line in lines:
+    for line in [] if quiet else lines:
         console.print(Text(shown_lines(line, "  ")))
     console.print(Text(shown(f"report: {folder / report.PAGE_FILE}")))
     console.print(Text(shown(last), style=colour))

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from tinyvmaf.app.cli.common import Commands, add_command, add_ffmpeg_option, add_group, progress_bar
+from tinyvmaf.app.cli.common import Commands, add_command, add_ffmpeg_option, add_group
+from tinyvmaf.app.cli.progress import progress_bar
 from tinyvmaf.data.golden import GoldenFiles, freeze, load_files
 from tinyvmaf.data.golden.fetch import DEFAULT_SOURCE, fetch
 from tinyvmaf.data.golden.files import natural_root, write_pattern

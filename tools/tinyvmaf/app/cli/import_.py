@@ -7,7 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tinyvmaf.app.cli.common import Commands, add_command, add_ffmpeg_option, positive_int, print_table, progress_bar
+from tinyvmaf.app.cli.common import Commands, add_command, add_ffmpeg_option, positive_int, print_table
+from tinyvmaf.app.cli.progress import progress_bar
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.files import file_sha256
 from tinyvmaf.terminal import say, say_lines

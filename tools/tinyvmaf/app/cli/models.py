@@ -1,6 +1,7 @@
 """`tinyvmaf export-teacher`, `models`, `verify`, `adopt`, `register` and `unregister`: the registry of models."""
 
 import argparse
+import json
 import shlex
 from pathlib import Path
 
@@ -9,8 +10,9 @@ from tinyvmaf.app.cli.common import (
     add_command,
     add_feed_options,
     add_ffmpeg_option,
+    add_json_option,
     feed_of,
-    print_table,
+    print_listing,
 )
 from tinyvmaf.errors import TeacherError
 from tinyvmaf.model import registry
@@ -71,6 +73,7 @@ def add_commands(commands: Commands) -> None:
         examples="tinyvmaf models\ntinyvmaf models their.onnx",
     )
     listed.add_argument("models", nargs="*", metavar="MODEL", help="id of a registered model, or an ONNX file")
+    add_json_option(listed)
     add_feed_options(listed)
     verify = add_command(
         commands,
@@ -84,6 +87,7 @@ def add_commands(commands: Commands) -> None:
     verify.add_argument(
         "model", nargs="?", metavar="MODEL", help="id of a registered model, or an ONNX file (default: all registered)"
     )
+    verify.add_argument("--json", action="store_true", help="print a JSON array with an object a model")
     add_feed_options(verify)
     adopt = add_command(
         commands,
@@ -147,9 +151,8 @@ def _models(arguments: argparse.Namespace) -> int:
     rows = []
     for subject in named or registry.subjects():
         sidecar = subject.sidecar
-        words = [sidecar.kind, sidecar.tier, str(sidecar.bytes), sidecar.teacher.id, sidecar.exact.word]
-        rows.append([subject.id, *words])
-    print_table(["model", "kind", "tier", "bytes", "teacher", "exact"], rows)
+        rows.append([subject.id, sidecar.kind, sidecar.tier, sidecar.bytes, sidecar.teacher.id, sidecar.exact.word])
+    print_listing(["model", "kind", "tier", "bytes", "teacher", "exact"], rows, as_json=arguments.json)
     return 0
 
 
@@ -213,13 +216,16 @@ def _print_missing(new: Subject, folder: Path | None) -> None:
 def _verify(arguments: argparse.Namespace) -> int:
     from tinyvmaf.judge.opened import faults, found
 
-    wrong = False
+    verified = []
     for name in [arguments.model] if arguments.model else [one.id for one in registry.subjects()]:
         with found(name, feed_of(arguments)) as subject:
             listed = faults(subject)
             good = "as registered" if subject.registered else "keeps the contract"
-            say(f"{subject.id}: {'' if listed else good}".rstrip())
-            for fault in listed:
-                say_lines(f"  {fault}")
-        wrong |= bool(listed)
-    return int(wrong)
+            verified.append({"model": subject.id, "registered": subject.registered, "faults": [*map(str, listed)]})
+            if not arguments.json:
+                say(f"{subject.id}: {'' if listed else good}".rstrip())
+                for fault in listed:
+                    say_lines(f"  {fault}")
+    if arguments.json:
+        print(json.dumps(verified, indent=2))
+    return int(any(one["faults"] for one in verified))

@@ -18,8 +18,8 @@ from tinyvmaf.app.cli.common import (
     feed_of,
     positive_float,
     positive_int,
-    proof_bar,
 )
+from tinyvmaf.app.cli.progress import proof_bar
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.model import registry
 from tinyvmaf.terminal import say, say_lines

@@ -5,7 +5,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tinyvmaf.app.cli.common import Commands, add_command, add_ffmpeg_option, print_table, progress_bar
+from tinyvmaf.app.cli.common import Commands, add_command, add_ffmpeg_option, print_table
+from tinyvmaf.app.cli.progress import progress_bar
 from tinyvmaf.terminal import say
 
 if TYPE_CHECKING:

@@ -2,9 +2,10 @@
 
 import argparse
 import time
+from collections.abc import Iterable
 
-from tinyvmaf.app.cli.common import Commands, add_command, add_group, positive_float, print_table
-from tinyvmaf.data.store import Store, default_folder
+from tinyvmaf.app.cli.common import Commands, add_command, add_group, add_json_option, positive_float, print_listing
+from tinyvmaf.data.store import Store, StoredTable, default_folder
 from tinyvmaf.terminal import say
 
 _DAY_S = 86400.0
@@ -15,7 +16,7 @@ def add_commands(commands: Commands) -> None:
     """Add `store` with `ls`, `verify` and `prune`."""
     about = f"List, check or prune the store: measurements, fits and proofs that later runs reuse. {_WHERE}"
     inner = add_group(commands, "store", description=about)
-    add_command(
+    listed = add_command(
         inner,
         "ls",
         _ls,
@@ -23,6 +24,7 @@ def add_commands(commands: Commands) -> None:
         description=f"List the entries of the store. {_WHERE}",
         examples="tinyvmaf store ls",
     )
+    add_json_option(listed)
     add_command(
         inner,
         "verify",
@@ -38,26 +40,33 @@ def add_commands(commands: Commands) -> None:
         _prune,
         summary="remove entries",
         description=f"Remove entries from the store. {_WHERE}",
-        examples="tinyvmaf store prune --days 30",
+        examples="tinyvmaf store prune --days 30\ntinyvmaf store prune --all --dry-run",
     )
-    prune.add_argument(
-        "--days", type=positive_float, metavar="N", help="only entries that were not used for N days (default: all)"
-    )
+    which = prune.add_mutually_exclusive_group(required=True)
+    which.add_argument("--days", type=positive_float, metavar="N", help="entries that were not used for N days")
+    which.add_argument("--all", action="store_true", help="every entry: later runs measure and fit anew")
+    prune.add_argument("--dry-run", action="store_true", help="list what would be removed, and remove nothing")
 
 
 def _ls(arguments: argparse.Namespace) -> int:
-    del arguments
-    store, rows, total = Store(default_folder()), [], 0
-    for entry in store.entries():
-        about = {"clip": "(a proof)"} if entry.is_journal else store.about(entry.key)
-        total += entry.bytes
-        day = time.strftime("%Y-%m-%d", time.localtime(entry.used))
-        what = [str(about.get(name, "")) for name in ("clip", "frames", "libvmaf")]
-        rows.append([entry.key[:16], *what, " ".join(about.get("teachers", [])), str(entry.bytes), day])
-    if rows:
-        print_table(["entry", "clip", "frames", "libvmaf", "teachers", "bytes", "used"], rows)
-    say(f"{store.folder}: {len(rows)} entries, {total} bytes")
+    store = Store(default_folder())
+    entries = list(store.entries())
+    _print(store, entries, as_json=arguments.json)
+    if not arguments.json:
+        say(f"{store.folder}: {len(entries)} entries, {sum(entry.bytes for entry in entries)} bytes")
     return 0
+
+
+def _print(store: Store, entries: Iterable[StoredTable], *, as_json: bool = False) -> None:
+    rows: list[list[object]] = []
+    for entry in entries:
+        about = {"clip": "(a proof)"} if entry.is_journal else store.about(entry.key)
+        day = time.strftime("%Y-%m-%d", time.localtime(entry.used))
+        what = [about.get(name) for name in ("clip", "frames", "libvmaf")]
+        rows.append(
+            [entry.key if as_json else entry.key[:16], *what, list(about.get("teachers", [])), entry.bytes, day]
+        )
+    print_listing(["entry", "clip", "frames", "libvmaf", "teachers", "bytes", "used"], rows, as_json=as_json)
 
 
 def _verify(arguments: argparse.Namespace) -> int:
@@ -74,6 +83,9 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 def _prune(arguments: argparse.Namespace) -> int:
     store = Store(default_folder())
-    removed = store.prune((arguments.days or 0.0) * _DAY_S)
-    say(f"{store.folder}: {len(removed)} entries removed, {sum(entry.bytes for entry in removed)} bytes")
+    removed = store.prune((arguments.days or 0.0) * _DAY_S, dry_run=arguments.dry_run)
+    if arguments.dry_run:
+        _print(store, removed)
+    what = "would be removed" if arguments.dry_run else "removed"
+    say(f"{store.folder}: {len(removed)} entries {what}, {sum(entry.bytes for entry in removed)} bytes")
     return 0

@@ -10,7 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tinyvmaf.app.cli.common import Commands, add_command, add_ffmpeg_option, positive_int, print_table, progress_bar
+from tinyvmaf.app.cli.common import (
+    Commands,
+    add_command,
+    add_ffmpeg_option,
+    add_json_option,
+    positive_int,
+    print_listing,
+    print_table,
+)
+from tinyvmaf.app.cli.progress import progress_bar
 from tinyvmaf.data import dataset
 from tinyvmaf.data.corpus.splits import leave_one_source_out
 from tinyvmaf.data.embedded import embedded_corpus
@@ -85,21 +94,21 @@ def add_commands(commands: Commands) -> None:
     train.add_argument("--fresh", action="store_true", help="fit anew, without the store")
     train.add_argument("--json", action="store_true", help="print the table as JSON")
     add_ffmpeg_option(train)
-    add_command(
+    recipes = add_command(
         commands,
         "recipes",
         _recipes,
         description="List the built-in recipes and what each one makes.",
         examples="tinyvmaf recipes",
     )
+    add_json_option(recipes)
 
 
 def _recipes(arguments: argparse.Namespace) -> int:
-    del arguments
     rows = []
     for recipe in map(read_recipe, recipe_ids()):
         rows.append([recipe.id, recipe.method, recipe.teacher, recipe.architecture.name, recipe.summary])
-    print_table(["recipe", "method", "teacher", "architecture", "summary"], rows)
+    print_listing(["recipe", "method", "teacher", "architecture", "summary"], rows, as_json=arguments.json)
     return 0
 
 

@@ -137,11 +137,11 @@ class Store:
         found = self.get_described(key)
         return {} if found is None else found[1]
 
-    def prune(self, older_than_s: float) -> list[StoredTable]:
-        """Remove and return the tables and journals not used for that long."""
+    def prune(self, older_than_s: float, *, dry_run: bool = False) -> list[StoredTable]:
+        """Remove and return the tables and journals not used for that long; with `dry_run`, only return them."""
         limit = time.time() - older_than_s
         old = [entry for entry in self.entries() if entry.used <= limit]
-        for entry in old:
+        for entry in () if dry_run else old:
             entry.path.unlink(missing_ok=True)
         return old
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tinyvmaf.app.cli.common import feed_of, pairs_bar, progress_bar
+from tinyvmaf.app.cli.common import feed_of
+from tinyvmaf.app.cli.progress import pairs_bar, progress_bar
 from tinyvmaf.app.cli.score.options import FORMATS
 from tinyvmaf.app.cli.score.pairs import WrongUseError, asked_pairs
 from tinyvmaf.app.cli.score.show import SummaryTable, show_measured_by, show_pair
