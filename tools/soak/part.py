@@ -58,6 +58,8 @@ class Part:
     """Prepares files and servers in the folder, which is empty and private, and gives the trial."""
     limit_s: float = 60.0
     """Seconds of one trial, after which it is a HANG."""
+    memory_mb: int = 1000
+    """The most that a process may take which a trial starts and awaits."""
     cases: int | None = None
     """How many different trials there are, where they can be counted: the part ends there."""
     watched: bool = True

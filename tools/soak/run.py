@@ -1,6 +1,7 @@
 """Runs the trials of a part one after another, and counts."""
 
 import os
+import resource
 import shutil
 import signal
 import sys
@@ -59,9 +60,12 @@ def run(part: Part, seed: int, numbers: range, seconds: float, count: Count) -> 
             for number in numbers:
                 if time.monotonic() - begun >= seconds or (part.cases is not None and number >= part.cases):
                     break
+                peak = _peak_mb()
                 result = _tried(part, trial, number, Random(f"{part.name} {seed} {number}"))
                 if part.watched and result.verdict not in BAD:
                     result = _left(before, scratch) or result
+                if part.memory_mb < _peak_mb() > peak and result.verdict not in BAD:
+                    result = Result(result.what, Verdict.MEMORY, f"{_peak_mb()} MB, {result.verdict.value}")
                 count.add(number, result)
                 if result.verdict in BAD:
                     _report(part, seed, number, result)
@@ -104,6 +108,12 @@ def _private() -> Iterator[tuple[Path, Path]]:
         for name, value in was.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})
         shutil.rmtree(top, ignore_errors=True)
+
+
+def _peak_mb() -> int:
+    """The most memory that a child took which has ended."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit // 1_000_000
 
 
 def _children() -> dict[int, str]:

@@ -19,6 +19,8 @@ from tinyvmaf.vmaf.media import (
     pixel_format,
     require_comparable,
 )
+from tinyvmaf.vmaf.media.video import Timing
+from tinyvmaf.vmaf.media.y4m import open_y4m
 
 from ..fixture_types import Encode
 
@@ -224,3 +226,13 @@ def test_scaling_allows_another_size_but_no_other_difference() -> None:
 def test_missing_frame_counts_are_an_error() -> None:
     with pytest.raises(MediaError, match="does not say how many frames"):
         decoded_frames("", [video(QCIF)])
+
+
+@pytest.mark.parametrize("rate", [f"1:{10**400}", f"{10**400}:1", "0:0", "1:0", "-25:1", "25", ":", "2147483648:1"])
+def test_a_rate_that_is_none_is_not_stated(rate: str, tmp_path: Path) -> None:
+    """The times of one frame in 10^400 seconds are no floats."""
+    path = tmp_path / "odd.y4m"
+    path.write_bytes(y4m(f"YUV4MPEG2 W16 H8 F{rate} C420jpeg\n".encode()))
+    with path.open("rb") as file:
+        video = open_y4m(path, file, path.stat().st_size)
+    assert (video.frames, video.timing) == (2, Timing())

@@ -13,6 +13,7 @@ from tinyvmaf.vmaf.media.video import Timing, Video
 
 MAGIC: Final = b"YUV4MPEG2"
 _LINE_LIMIT: Final = 1024
+_LIMIT: Final = 1 << 31  # FFmpeg's own; the times of 1 frame in 10^400 s are no floats
 _FRAMES_BETWEEN_CHECKS: Final = 4096  # a small file can hold millions of frames of one pixel
 
 
@@ -70,7 +71,7 @@ def read_header(path: Path, file: BinaryIO) -> tuple[Header, bytes]:
 
 def _ratio(text: str) -> Fraction | None:
     over, _, under = text.partition(":")
-    known = over.isdecimal() and under.isdecimal() and int(over) > 0 and int(under) > 0
+    known = over.isdecimal() and under.isdecimal() and all(0 < int(one) < _LIMIT for one in (over, under))
     return Fraction(int(over), int(under)) if known else None
 
 
