@@ -52,7 +52,7 @@ def measured(
             try:
                 _tables[pair_id] = score_golden_pair(load_pairs()[pair_id], golden_files, ffmpeg)
             except GoldenFileMissingError as error:
-                not_checked(f"golden pair {pair_id}: {error.message}")
+                not_checked(f"golden pair {pair_id}: {error.message}; get it: {error.hint}")
         return _tables[pair_id]
 
     return measure_once

@@ -183,7 +183,7 @@ def a_worker_dies(copy: Path) -> None:
         (a_worker_dies, ("-n", "1", "--max-worker-restart", "0"), FAIL, "crashed"),
         (waiver(MODEL, PAST), (), FAIL, "its last day has passed"),
         (waiver(MODEL, FUTURE), (), FAIL, "nothing needed it: take it out"),
-        (waiver("gone", FUTURE), (), FAIL, "nothing needed it: take it out"),
+        (waiver(f"{MODEL}s", FUTURE), (), FAIL, f"no model {MODEL}s was judged; did you mean {MODEL}?"),
         (waiver(MODEL, '"2999-01-01"'), (), COULD_NOT_RUN, "it must be a date without quotes"),
         (waiver(MODEL, FUTURE, "upto = 3\n"), (), COULD_NOT_RUN, "waiver 1: unknown key upto"),
         (waiver(MODEL, FUTURE, WAIVER.format(model=MODEL, expires=FUTURE)), (), COULD_NOT_RUN, "two waivers of"),

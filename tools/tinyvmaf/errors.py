@@ -1,5 +1,7 @@
 """The errors that users see: what is wrong, where, and what to do."""
 
+from collections.abc import Iterable
+
 
 class TinyvmafError(Exception):
     """Base of every error that tinyvmaf raises on purpose.
@@ -19,6 +21,16 @@ class TinyvmafError(Exception):
 def install(extra: str) -> str:
     """The hint that installs an extra of tinyvmaf. tinyvmaf is on no package index, so it needs a checkout."""
     return f"in a checkout: pip install -c constraints.txt -e '.[{extra}]'"
+
+
+def known_hint(word: str, names: Iterable[str], what: str = "known") -> str:
+    """The hint for a word that is none of `names`: the nearest one, if any is near, and all of them."""
+    import difflib  # only when something was misspelt
+
+    names = list(names)
+    same = [one for one in names if sorted(one) == sorted(word)]
+    near = same or difflib.get_close_matches(word, names, n=1)
+    return f"{f'did you mean {near[0]}? ' if near else ''}{what}: {', '.join(names) or 'none'}"
 
 
 class FFmpegNotFoundError(TinyvmafError):

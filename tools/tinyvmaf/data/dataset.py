@@ -91,7 +91,9 @@ def read(path: Path) -> Dataset:
         raise TinyvmafError(
             f"{path}: no provenance in its metadata", hint="make the file with: tinyvmaf extract, or tinyvmaf import"
         ) from error
-    except (OSError, pa.ArrowException, ValueError) as error:
+    except OSError as error:
+        raise TinyvmafError(f"{path}: {'no such file' if not path.exists() else error.strerror or error}") from error
+    except (pa.ArrowException, ValueError) as error:
         raise TinyvmafError(f"{path}: {error}") from error
     _check(provenance, path)
     if tuple(table.column_names[:3]) != INDEX or not table.num_rows:

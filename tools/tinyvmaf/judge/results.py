@@ -4,11 +4,13 @@ A run of pytest makes one record. `tinyvmaf gate` joins the records of its two r
 A record is a dictionary with the fields of `tinyvmaf.judge.verdict.Verdict`, before they are all there.
 """
 
+import difflib
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from tinyvmaf.errors import TinyvmafError
+from tinyvmaf.judge.gates import GATES
 from tinyvmaf.judge.reasons import once
 from tinyvmaf.judge.verdict import COULD_NOT_RUN, EXIT, FAIL, PASS, STOPPED, SUITES, Verdict
 
@@ -86,7 +88,7 @@ def finish(
     if not (stopped or selected):
         whole["could_not_run"] = [*record["could_not_run"], *_not_judged(whole, suites)]
     if not stopped:
-        whole["failures"] = [*record["failures"], *_waivers_at_fault(whole["waivers"])]
+        whole["failures"] = [*record["failures"], *_waivers_at_fault(whole)]
     models = [m | {"verdict": STOPPED if stopped else _of_model(m["id"], whole, strict)} for m in whole["models"]]
     if not stopped and verdict(whole, strict=strict) == PASS:
         whole["could_not_run"] = [
@@ -190,22 +192,31 @@ def _state(waiver: Mapping[str, Any], record: Mapping[str, Any], selected: bool)
     return "unused" if asked else "not asked"
 
 
-def _waivers_at_fault(waivers: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    why = {
-        "unused": "nothing needed it: take it out",
-        "expired": "its last day has passed: mend the model, or decide anew",
-    }
+def _waivers_at_fault(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    why = {"unused": "nothing needed it: ", "expired": "its last day has passed: mend the model, or decide anew"}
     return [
         {
             "suite": None,
             "model": w["model"],
             "test": None,
             "gates": [w["gate"]],
-            "text": f"waiver of {w['gate']} for {w['model']} (until {w['expires']}, {w['owner']}): {why[w['state']]}",
+            "text": f"waiver of {w['gate']} for {w['model']} (until {w['expires']}, {w['owner']}): {why[w['state']]}"
+            + (_mistyped(w, record) or "take it out" if w["state"] == "unused" else ""),
         }
-        for w in waivers
+        for w in record["waivers"]
         if w["state"] in why
     ]
+
+
+def _mistyped(waiver: Mapping[str, Any], record: Mapping[str, Any]) -> str:
+    """What a waiver that nothing needed says wrongly; empty if its gate and model were judged."""
+    words = []
+    models, gates = {one["id"] for one in record["models"]}, {*GATES, *(one["gate"] for one in record["outcomes"])}
+    for what, word, judged in (("model", waiver["model"], models), ("gate", waiver["gate"], gates)):
+        if word not in judged:
+            near = difflib.get_close_matches(word, judged, n=1)
+            words.append(f"no {what} {word} was judged" + (f"; did you mean {near[0]}?" if near else ""))
+    return ", and ".join(words)
 
 
 def _of_model(model_id: str, record: Mapping[str, Any], strict: bool) -> str:

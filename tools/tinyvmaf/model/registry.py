@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from pydantic import Field
 
-from tinyvmaf.errors import RegistryError
+from tinyvmaf.errors import RegistryError, known_hint
 from tinyvmaf.files import all_or_nothing, home, sha256, write_atomic
 from tinyvmaf.model.contract import tier
 from tinyvmaf.model.proof_records import ProofRecord, proof_path, read_proof, with_proof
@@ -59,7 +59,7 @@ def find(model_id: str, folder: Path | None = None) -> Subject:
     """
     known = {one.id: one for one in subjects(folder)}
     if model_id not in known:
-        raise RegistryError(f"no model {model_id!r} is registered", hint=f"registered: {', '.join(known)}")
+        raise RegistryError(f"no model {model_id!r} is registered", hint=known_hint(model_id, known, "registered"))
     return known[model_id]
 
 

@@ -14,7 +14,7 @@ from tinyvmaf.app.cli.common import (
     feed_of,
     print_listing,
 )
-from tinyvmaf.errors import TeacherError
+from tinyvmaf.errors import TeacherError, known_hint
 from tinyvmaf.model import registry
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.terminal import say, say_lines
@@ -136,7 +136,7 @@ def _export(arguments: argparse.Namespace) -> int:
         teacher = load_json(arguments.teacher_json)
     else:
         if arguments.teacher not in KNOWN:
-            raise TeacherError(f"unknown teacher {arguments.teacher!r}", hint=f"known: {', '.join(KNOWN)}")
+            raise TeacherError(f"unknown teacher {arguments.teacher!r}", hint=known_hint(arguments.teacher, KNOWN))
         teacher = load_built_in(ffmpeg, arguments.teacher)
     new = export_teacher(teacher, kinds.find("teacher"), arguments.out)
     _print(new)

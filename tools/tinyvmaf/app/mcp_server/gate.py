@@ -21,7 +21,7 @@ from anyio.streams.text import TextReceiveStream
 from tinyvmaf.app.mcp_server.calls import Reporter
 from tinyvmaf.app.mcp_server.limits import MAX_ENTRIES, LimitError
 from tinyvmaf.app.mcp_server.results import GateResult
-from tinyvmaf.errors import CouldNotRunError, TinyvmafError, install
+from tinyvmaf.errors import CouldNotRunError, TinyvmafError, install, known_hint
 from tinyvmaf.files import home
 from tinyvmaf.judge.verdict import COULD_NOT_RUN, FAIL, PASS, STOPPED, VERDICT_FILE
 from tinyvmaf.model.third_party import FeedOptions
@@ -50,7 +50,7 @@ async def run_suite(
         LimitError: the time limit passed.
     """
     if suite not in get_args(Suite):
-        raise TinyvmafError(f"unknown suite {suite!r}", hint=f"known: {', '.join(get_args(Suite))}")
+        raise TinyvmafError(f"unknown suite {suite!r}", hint=known_hint(suite, get_args(Suite)))
     if model is not None and suite in _WITHOUT_MODEL:
         raise TinyvmafError(f"the suite {suite} judges no model", hint="leave out `model`")
     if feed and not (model or "").endswith(".onnx"):

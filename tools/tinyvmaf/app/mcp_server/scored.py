@@ -18,7 +18,7 @@ from tinyvmaf.app.mcp_server.results import (
     WorstFramesResult,
 )
 from tinyvmaf.app.mcp_server.roots import Roots
-from tinyvmaf.errors import MediaError, TeacherError, TinyvmafError
+from tinyvmaf.errors import MediaError, TeacherError, TinyvmafError, known_hint
 from tinyvmaf.measure.scoring import ScoredPair, TinyScores, pooled, scored_pair, tiny_scores
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.features import CANONICAL
@@ -117,7 +117,7 @@ def score(request: PairRequest, teachers: Sequence[str], roots: Roots, ffmpeg: F
     """
     for name in teachers:
         if name not in KNOWN:
-            raise TeacherError(f"unknown teacher {name[:100]!r}", hint=f"known: {', '.join(KNOWN)}")
+            raise TeacherError(f"unknown teacher {name[:100]!r}", hint=known_hint(name[:100], KNOWN))
     _require_geometry(request)
     options = pair_options_of(request.inputs, both(size=request.size, pix_fmt=request.pix_fmt))
     with ExitStack() as files:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyvmaf.data.corpus import Clip
-from tinyvmaf.errors import LogError, MediaError, NotComparableError, TeacherError, TinyvmafError
+from tinyvmaf.errors import LogError, MediaError, NotComparableError, TeacherError, TinyvmafError, known_hint
 from tinyvmaf.files import file_blake3
 from tinyvmaf.vmaf.features import CANONICAL, name_of_column
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
@@ -47,7 +47,7 @@ class ExtractionRequest:
     def __post_init__(self) -> None:
         for name in self.teachers:
             if name not in KNOWN:
-                raise TeacherError(f"unknown teacher {name!r}", hint=f"known: {', '.join(KNOWN)}")
+                raise TeacherError(f"unknown teacher {name!r}", hint=known_hint(name, KNOWN))
         for feature in self.features:
             _check(feature)
 
@@ -151,7 +151,7 @@ def _check(feature: str) -> None:
     elif not stem or (stem not in FULL and difflib.get_close_matches(stem, FRAME_FEATURES, 1)):
         raise TinyvmafError(
             f"unknown feature {feature!r}",
-            hint=f"known, beside others of libvmaf: {', '.join((*FULL, *FRAME_FEATURES))}",
+            hint=known_hint(stem, (*FULL, *FRAME_FEATURES), "known, beside others of libvmaf"),
         )
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Final, Self
 from pydantic import Field, model_validator
 
 from tinyvmaf.data.ladder import LadderSource, load_spec
-from tinyvmaf.errors import TinyvmafError
+from tinyvmaf.errors import TinyvmafError, known_hint
 from tinyvmaf.files import sha256
 from tinyvmaf.validation import Items, Strict, parse
 from tinyvmaf.vmaf.media import Geometry, pixel_format
@@ -102,7 +102,8 @@ def load_extremes(path: Path, ladder: Path) -> Extremes:
     spec = load_spec(ladder)
     named = {clip.source.name: clip.source for clip in spec.clips if clip.source.package}
     if tables.tall.source not in named:
-        raise TinyvmafError(f"{path}: [tall]: no such source: {tables.tall.source}", hint=f"known: {', '.join(named)}")
+        hint = known_hint(tables.tall.source, named)
+        raise TinyvmafError(f"{path}: [tall]: no such source: {tables.tall.source}", hint=hint)
     sources = list(named.values())
     others = dict(zip(named, sources[1:] + sources[:1], strict=True))
 

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field
 
-from tinyvmaf.errors import TinyvmafError
+from tinyvmaf.errors import TinyvmafError, known_hint
 from tinyvmaf.validation import Items, Strict, parse, read_toml
 
 _COMPRESSED: Final = (".gz", ".bz2", ".xz", ".zst")
@@ -131,9 +131,8 @@ def pick(layouts: Sequence[Layout], name: str | None) -> tuple[Layout, ...]:
     """
     chosen = tuple(layout for layout in layouts if name is None or layout.name == name)
     if not chosen and name != GUESS.name:
-        raise TinyvmafError(
-            f"unknown layout {name!r}", hint=f"known: {', '.join(layout.name for layout in layouts)}, {GUESS.name}"
-        )
+        names = [*(layout.name for layout in layouts), GUESS.name]
+        raise TinyvmafError(f"unknown layout {name!r}", hint=known_hint(str(name), names))
     return chosen
 
 

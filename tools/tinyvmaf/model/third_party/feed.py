@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar, get_args
 
+from tinyvmaf.errors import known_hint
 from tinyvmaf.model.contract.words import quoted
 from tinyvmaf.model.third_party.sidecars import (
     MEAN,
@@ -289,7 +290,7 @@ def _teacher(name: str, content: Mapping[str, Any]) -> tuple[str, str]:
             if not isinstance(value, str) or value not in KNOWN:
                 raise UndescribedError(
                     f"{name}: {key} {quoted(content[key])} is not a known teacher",
-                    hint=f"known: {', '.join(KNOWN)}",
+                    hint=known_hint(str(value), KNOWN),
                 )
             return value, f"{key} of {name}"
     return DEFAULT, "the default"

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field
 
-from tinyvmaf.errors import TinyvmafError
+from tinyvmaf.errors import TinyvmafError, known_hint
 from tinyvmaf.files import home, sha256
 from tinyvmaf.train.recipes.contradictions import contradiction
 from tinyvmaf.train.recipes.recipe import Count, Method, Mos, Optimiser, Positive, Recipe, Validation
@@ -87,7 +87,7 @@ def find_recipe(name: str | Path) -> Path:
     for candidate in (path, recipe_folder() / f"{name}.toml"):
         if candidate.suffix == ".toml" and candidate.is_file():
             return candidate
-    raise RecipeError(f"no recipe {str(name)!r}", hint=f"a TOML file, or one of {', '.join(recipe_ids())}")
+    raise RecipeError(f"no recipe {str(name)!r}", hint=known_hint(str(name), recipe_ids(), "a TOML file, or one of"))
 
 
 def read_recipe(name: str | Path) -> Recipe:

@@ -8,7 +8,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyvmaf.errors import TinyvmafError
+from tinyvmaf.errors import TinyvmafError, known_hint
 
 Array = NDArray[np.float64]
 Activation = Literal["relu", "gelu", "tanh", "quadratic", "squared_relu"]
@@ -94,7 +94,7 @@ def architecture(name: str) -> Architecture:
         StudentError: unknown; lists the known ones.
     """
     if name not in ARCHITECTURES:
-        raise StudentError(f"unknown architecture {name!r}", hint=f"known: {', '.join(ARCHITECTURES)}")
+        raise StudentError(f"unknown architecture {name!r}", hint=known_hint(name, ARCHITECTURES))
     return ARCHITECTURES[name]
 
 

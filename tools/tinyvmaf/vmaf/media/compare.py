@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tinyvmaf.errors import NotComparableError
+from tinyvmaf.errors import NotComparableError, known_hint
 from tinyvmaf.vmaf.media.colour import HDR, REFUSED, different
 from tinyvmaf.vmaf.media.forms import Meeting, agreed_bits, agreed_layout, in_ycbcr, is_rgb, unstated_matrix
 from tinyvmaf.vmaf.media.geometry import Geometry, frame_format
@@ -52,7 +52,7 @@ def pair_of(reference: Video, distorted: Video, options: PairOptions) -> OpenedP
         NotComparableError: they must not be compared: names every difference, and what brings them together.
     """
     if options.scale is not None and options.scale not in SCALERS:
-        raise NotComparableError(f"unknown scaler {options.scale!r}", hint=f"known: {', '.join(SCALERS)}")
+        raise NotComparableError(f"unknown scaler {options.scale!r}", hint=known_hint(str(options.scale), SCALERS))
     reference, distorted = (
         in_ycbcr(video, reading.matrix, other)
         for video, other, reading in zip((reference, distorted), (distorted, reference), options.readings, strict=True)

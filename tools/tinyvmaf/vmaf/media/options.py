@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final, Literal
 
-from tinyvmaf.errors import MediaError
+from tinyvmaf.errors import MediaError, known_hint
 from tinyvmaf.vmaf.media.geometry import Geometry, parse_size, pixel_format
 
 SCALERS: Final = ("bicubic",)
@@ -146,4 +146,4 @@ def parse_value(name: str, text: str) -> Any:
     for value in CHOICES[name]:
         if str(value) == text:
             return value
-    raise MediaError(f"{option} does not take {text!r}", hint=f"known: {', '.join(map(str, CHOICES[name]))}")
+    raise MediaError(f"{option} does not take {text!r}", hint=known_hint(text, map(str, CHOICES[name])))

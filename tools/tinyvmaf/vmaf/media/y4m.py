@@ -5,7 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from tinyvmaf.errors import MediaError
+from tinyvmaf.errors import MediaError, known_hint
 from tinyvmaf.vmaf.ffmpeg.stop import check_stop
 from tinyvmaf.vmaf.media.colour import Colour
 from tinyvmaf.vmaf.media.geometry import Geometry, PixelFormat, frame_format, parse_size
@@ -61,7 +61,7 @@ def read_header(path: Path, file: BinaryIO) -> tuple[Header, bytes]:
     space = tags.get("C", "420jpeg")
     pix_fmt: PixelFormat | None = frame_format(_FORMATS.get(space, ""))
     if pix_fmt is None:
-        raise MediaError(f"{path}: unknown y4m pixel format C{space}", hint=f"known: {', '.join(_FORMATS)}")
+        raise MediaError(f"{path}: unknown y4m pixel format C{space}", hint=known_hint(space, _FORMATS))
     levels = next((field for field in fields if field.startswith("XCOLORRANGE=")), "")
     full_range = {"XCOLORRANGE=FULL": True, "XCOLORRANGE=LIMITED": False}.get(levels)
     location = Colour(chroma_location=_CHROMA.get(space))

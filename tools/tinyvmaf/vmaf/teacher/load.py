@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from tinyvmaf.errors import CouldNotRunError, TeacherError
+from tinyvmaf.errors import CouldNotRunError, TeacherError, known_hint
 from tinyvmaf.files import cache_folder, sha256, write_atomic
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.teacher.model import Teacher
@@ -42,7 +42,7 @@ def load_built_in(ffmpeg: FFmpeg, teacher_id: str = DEFAULT) -> Teacher:
             hashes.
     """
     if teacher_id not in KNOWN:
-        raise TeacherError(f"unknown teacher {teacher_id!r}", hint=f"known: {', '.join(KNOWN)}")
+        raise TeacherError(f"unknown teacher {teacher_id!r}", hint=known_hint(teacher_id, KNOWN))
     status = ffmpeg.path.stat()
     found = _model_texts(ffmpeg.path, status.st_size, status.st_mtime_ns)
     expected = KNOWN[teacher_id]
