@@ -25,7 +25,7 @@ OWN = (
     *("/usr/lib", "/usr/share", "/lib", "/sys", "/dev/null", "/etc/ld.so.cache", "/etc/os-release"),
 )
 FINE = {"reference": "fine.yuv", "distorted": "fine.yuv", "size": "96x96", "pix_fmt": "yuv420p"}
-_PRIVATE = re.compile(r"(tinyvmaf-[a-z-]*|tmp)[a-z0-9_]{8}(/.*)?")
+_PRIVATE = re.compile(r"(tinyvmaf-[0-9a-f]{8}-|tmp)[a-z0-9_]{8}(/.*)?")
 
 
 @pytest.mark.usefixtures("judged_by_assertions")

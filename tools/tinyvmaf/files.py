@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Final
 
 from blake3 import blake3
 
+from tinyvmaf import scratch
 from tinyvmaf.errors import TinyvmafError
 
 CACHE_ENV: Final = ("TINYVMAF_CACHE", "VMAF_TINY_AI_CACHE")
@@ -65,15 +65,7 @@ def write_atomic(path: Path, data: bytes | str) -> None:
     """Write `data` (text as UTF-8) to `path`, whole or not at all, even if interrupted."""
     payload = data.encode() if isinstance(data, str) else data
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(payload)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    scratch.write(path, payload, 0o644)
 
 
 @contextmanager

@@ -12,10 +12,12 @@ from tinyvmaf.files import home
 
 WINGS = ("vmaf", "data", "model", "train", "measure", "judge", "app")
 SHARED = {
+    "children.py",
     "errors.py",
     "extensions.py",
     "files.py",
     "futures.py",
+    "scratch.py",
     "terminal.py",
     "validation.py",
     "__init__.py",

@@ -5,11 +5,11 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from tinyvmaf import children, scratch
 from tinyvmaf.data.store import Store
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.judge import foreign, results, selftest_cache
@@ -93,11 +93,13 @@ class GateRun:
             TinyvmafError: pytest found nothing at all.
         """
         parts: list[dict[str, Any]] = []
-        with tempfile.TemporaryDirectory(prefix="tinyvmaf-gate-") as scratch:
+        with scratch.folder() as private:
             for number, (what, arguments) in enumerate(self._runs()):
-                part = Path(scratch, f"{number}.json")
-                log = Path(scratch, f"{number}.log") if self._quiet else None
-                status = _pytest(self._checkout, [*arguments, "--part", str(part)], log)
+                part = Path(private, f"{number}.json")
+                log = Path(private, f"{number}.log") if self._quiet else None
+                status = _pytest(
+                    self._checkout, [f"--basetemp={private}/{number}", *arguments, "--part", str(part)], log
+                )
                 found = _read(part)
                 if log is not None and (status not in _ORDERLY or (found is None and status != _NO_TESTS)):
                     say_lines(log.read_text(encoding="utf-8", errors="replace"), file=sys.stderr)
@@ -140,7 +142,7 @@ class GateRun:
 def _pytest(checkout: Path, arguments: Sequence[str], log: Path | None) -> int:
     """Run pytest to its end. At Ctrl-C pytest gets the signal itself, and still says what it has found."""
     variables = {name: value for name, value in os.environ.items() if name not in _NOT_TYPED}
-    command = [sys.executable, "-m", "pytest", *arguments]
+    command = children.python("pytest", *arguments)
     if log is None:
         process = subprocess.Popen(command, cwd=checkout, env=variables)
     else:

@@ -1,11 +1,11 @@
 """The one way in: a model by its id or its file, for every command. What the gates adopt, all of them adopt."""
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from tinyvmaf import scratch
 from tinyvmaf.errors import ModelError, RegistryError
 from tinyvmaf.judge.kinds import kind_of
 from tinyvmaf.judge.subjects import adoption_faults, features_by, of_file, of_known_kind
@@ -39,7 +39,7 @@ def found(
             raise UndescribedError(f"{name} is registered, so it is known how it is fed", hint="leave out the options")
         yield one
         return
-    with tempfile.TemporaryDirectory(prefix="tinyvmaf-adopted-") as folder:
+    with scratch.folder() as folder:
         one = of_file(path, Path(folder), features_by(ffmpeg), options or FeedOptions())
         if isinstance(one.fault, UndescribedError) and not (needs_feed or options or sidecar_of(path)):
             one = Subject(path.stem, path, registered=False)

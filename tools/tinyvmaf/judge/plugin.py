@@ -6,13 +6,15 @@ skip without `not_checked` counts as COULD NOT RUN. `collector` gives the verdic
 
 import json
 import math
+import os
 import shlex
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import pytest
 
+from tinyvmaf import children
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.files import sha256
 from tinyvmaf.judge import waivers
@@ -40,6 +42,7 @@ from tinyvmaf.terminal import shown_lines
 if TYPE_CHECKING:
     from tinyvmaf.data.dataset import Dataset
 
+_PARENT: Final = "tinyvmaf_parent"
 Judge = Callable[..., None]
 NotChecked = Callable[[str], NoReturn]
 Note = Callable[[str], None]
@@ -196,11 +199,21 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[WAIVERS] = waivers.read_waivers(None if named is None else Path(named))
     except TinyvmafError as error:
         fault = str(error)
-    if not hasattr(config, "workerinput"):
+    worker = getattr(config, "workerinput", None)
+    if worker is not None:
+        if (parent := worker.get(_PARENT)) == os.getppid():  # else it is on another machine
+            children.end_with_parent(parent)
+    else:
         collector = Collector(config)
         config.pluginmanager.register(collector, COLLECTOR)
         if fault:
             collector.could_not(fault)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of xdist whose child it is."""
+    node.workerinput[_PARENT] = os.getpid()
 
 
 def _waiver(config: pytest.Config, model: str | None, gate: str) -> Waiver | None:

@@ -1,12 +1,13 @@
 """Which models a run of pytest judges, and which of them a test is asked of."""
 
-import tempfile
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from tinyvmaf import scratch
 from tinyvmaf.errors import CouldNotRunError, RegistryError, TinyvmafError
 from tinyvmaf.judge import kinds, subjects
 from tinyvmaf.judge.properties import NOT_CHECKED
@@ -112,8 +113,9 @@ def _find(config: pytest.Config) -> Iterable[Subject]:
             raise pytest.UsageError(f"{FeedOptions.listed()} say how --model is fed: name one")
         return subjects.registered()
 
-    folder = tempfile.TemporaryDirectory(prefix="tinyvmaf-adopted-")
-    config.add_cleanup(folder.cleanup)
+    stack = ExitStack()
+    config.add_cleanup(stack.close)
+    folder = stack.enter_context(scratch.folder())
     return subjects.named(
-        [Path(path) for path in named], Path(folder.name), subjects.features_by(config.getoption("--ffmpeg")), options
+        [Path(path) for path in named], folder, subjects.features_by(config.getoption("--ffmpeg")), options
     )

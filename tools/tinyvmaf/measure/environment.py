@@ -13,7 +13,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from tinyvmaf import __version__
+from tinyvmaf import __version__, children
 from tinyvmaf.files import home, sha256
 from tinyvmaf.model.engines.installed import output_of, version
 
@@ -104,6 +104,7 @@ def _git(folder: Path, *arguments: str) -> str:
         errors="surrogateescape",
         timeout=_SECONDS,
         check=True,
+        process_group=children.group(),
     )
     return done.stdout.rstrip("\n")
 

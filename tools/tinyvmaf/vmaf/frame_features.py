@@ -4,7 +4,6 @@ To add one, write its function and list it in `FRAME_FEATURES`. `tinyvmaf extrac
 """
 
 import inspect
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyvmaf import scratch
 from tinyvmaf.errors import FFmpegError, TinyvmafError
 from tinyvmaf.files import sha256
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, read_output
@@ -78,7 +78,7 @@ def measure_frames(
         *("-fps_mode", "passthrough", "-f", "rawvideo", "-"),
     ]
     values: dict[str, list[float]] = {name: [] for name in names}
-    with tempfile.TemporaryDirectory(prefix="tinyvmaf-") as folder:
+    with scratch.folder() as folder:
         for frame in read_output(ffmpeg, arguments, 2 * size, cwd=Path(folder), timeout=timeout):
             ref, dis = np.frombuffer(frame, dtype).reshape(2, geometry.height, geometry.width)
             for name in names:

@@ -2,11 +2,11 @@
 
 import argparse
 import sys
-import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from tinyvmaf import scratch
 from tinyvmaf.app.cli.common import Commands, add_command, add_ffmpeg_option, add_group
 from tinyvmaf.app.cli.progress import progress_bar
 from tinyvmaf.data.golden import GoldenFiles, freeze, load_files
@@ -104,7 +104,7 @@ def _run_patterns(arguments: argparse.Namespace) -> int:
 
 
 def _run_freeze(arguments: argparse.Namespace) -> int:
-    with tempfile.TemporaryDirectory(prefix="tinyvmaf-") as folder:
+    with scratch.folder() as folder:
         written, left_out = freeze(GoldenFiles(Path(folder), natural_root()), find_ffmpeg(arguments.ffmpeg))
     say(f"{rows_path()}: {', '.join(written)}")
     if left_out:

@@ -4,8 +4,6 @@ import json
 import os
 import re
 import signal
-import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,6 +16,7 @@ import anyio
 import anyio.abc
 from anyio.streams.text import TextReceiveStream
 
+from tinyvmaf import children, scratch
 from tinyvmaf.app.mcp_server.calls import Reporter
 from tinyvmaf.app.mcp_server.limits import MAX_ENTRIES, LimitError
 from tinyvmaf.app.mcp_server.results import GateResult
@@ -60,15 +59,15 @@ async def run_suite(
         raise CouldNotRunError(f"{checkout} has no suite {suite}", hint="start the server from a checkout")
     if find_spec("pytest") is None:
         raise CouldNotRunError("pytest is not installed", hint=install("gate"))
-    with tempfile.TemporaryDirectory(prefix="tinyvmaf-mcp-") as scratch:
-        command = [*_command(suite, model, Path(scratch)), *(feed.words() if feed else ())]
+    with scratch.folder() as private:
+        command = [*_command(suite, model, Path(private)), *(feed.words() if feed else ())]
         started, output = time.monotonic(), ""
         with anyio.move_on_after(seconds) as limit:
             output = await _run(command, checkout, reporter)
         if limit.cancelled_caught:
             raise LimitError(f"{suite}: ended after {time.monotonic() - started:.0f} s, the time limit of a gate")
         try:
-            found: dict[str, Any] = json.loads(Path(scratch, VERDICT_FILE).read_text(encoding="utf-8"))
+            found: dict[str, Any] = json.loads(Path(private, VERDICT_FILE).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise CouldNotRunError(f"{suite}: pytest gave no verdict; its last lines:\n{output[-_TAIL:]}") from error
     return _verdict(suite, model, found)
@@ -79,8 +78,8 @@ def _command(suite: str, model: str | None, scratch: Path) -> list[str]:
     chosen = (
         [] if model is None else [f"--model={model}"] if model.endswith(".onnx") else ["-k", model, "--allow=selection"]
     )
-    plain = ["-v", "--color=no", "-p", "no:cacheprovider", f"--report={scratch}"]
-    return [sys.executable, "-m", "pytest", f"suites/{suite}", *plain, *_OPTIONS.get(suite, ()), *chosen]
+    plain = ["-v", "--color=no", "-p", "no:cacheprovider", f"--report={scratch}", f"--basetemp={scratch}/tests"]
+    return [*children.python("pytest", f"suites/{suite}"), *plain, *_OPTIONS.get(suite, ()), *chosen]
 
 
 async def _run(command: Sequence[str], cwd: Path, reporter: Reporter) -> str:

@@ -1,11 +1,11 @@
 """Models named by a caller: a registered id, or an `.onnx` file below the roots."""
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tinyvmaf import scratch
 from tinyvmaf.app.mcp_server.limits import MAX_SIDECAR_BYTES
 from tinyvmaf.app.mcp_server.roots import Roots
 from tinyvmaf.errors import TinyvmafError
@@ -29,7 +29,7 @@ def readable(name: str, roots: Roots) -> Iterator[str]:
         return
     from tinyvmaf.model.third_party.original import external_files  # imported here: slow
 
-    with tempfile.TemporaryDirectory(prefix="tinyvmaf-mcp-") as private:
+    with scratch.folder() as private:
         copy = Path(private, Path(name).name)
         copy.write_bytes(roots.read(name, contract.LARGEST))
         stem = name.removesuffix(".onnx")

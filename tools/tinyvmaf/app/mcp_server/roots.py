@@ -9,12 +9,12 @@ import os
 import re
 import stat
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from tinyvmaf import scratch
 from tinyvmaf.app.mcp_server.limits import MAX_TEXT
 from tinyvmaf.errors import TinyvmafError
 
@@ -71,7 +71,7 @@ class Roots:
                 yield path
                 self._look_again(handle, path, text)
                 return
-            with tempfile.TemporaryDirectory(prefix="tinyvmaf-mcp-") as private:
+            with scratch.folder() as private:
                 suffix = Path(text).suffix  # the kind of video is recognised by it
                 suffix = suffix if _SUFFIX.fullmatch(suffix) else ""
                 link = Path(private, f"video{suffix}")

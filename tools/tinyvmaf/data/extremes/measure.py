@@ -1,7 +1,6 @@
 """Measures extremes with the real libvmaf: makes each pair, extracts its features, and removes it."""
 
 import os
-import tempfile
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from tinyvmaf import __version__
+from tinyvmaf import __version__, scratch
 from tinyvmaf.data.dataset import INDEX, Dataset
 from tinyvmaf.data.extremes.spec import ExtremeCase, Extremes
 from tinyvmaf.data.ladder import LadderSource, package_file
@@ -111,7 +110,7 @@ def _about(case: ExtremeCase, files: dict[str, str]) -> dict[str, Any]:
 
 def _measure(case: ExtremeCase, teachers: tuple[Teacher, ...], ffmpeg: FFmpeg) -> tuple[pa.Table, str]:
     """The features and scores of a case, one row per frame, and libvmaf's version."""
-    with tempfile.TemporaryDirectory(prefix="tinyvmaf-extreme-") as folder:
+    with scratch.folder() as folder:
         try:
             pair = [_make(case, name, ffmpeg, Path(folder)) for name in ("reference", "distorted")]
             table = score_pair(

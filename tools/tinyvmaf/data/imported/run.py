@@ -16,6 +16,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
+from tinyvmaf import children
 from tinyvmaf.data.dataset import Dataset
 from tinyvmaf.data.imported.assemble import ClipKey, Rows, assemble
 from tinyvmaf.data.imported.files import LogFile
@@ -178,7 +179,9 @@ def _parsed(logs: Sequence[LogFile], store: Store, jobs: int, progress: Progress
     order: dict[Future[_Parsed], int] = {}
     results: list[_Parsed | None] = [None] * total
     # A child that was forked from a process with threads may hang: start fresh ones.
-    pool = ProcessPoolExecutor(min(jobs, total), multiprocessing.get_context("spawn"))
+    pool = ProcessPoolExecutor(
+        min(jobs, total), multiprocessing.get_context("spawn"), children.end_with_parent, (os.getpid(),)
+    )
     try:
         with _interrupts_wait():  # started processes inherit it, and the parent stops the work
             order = {pool.submit(_parse, log, folder): number for number, log in enumerate(logs)}

@@ -3,12 +3,12 @@
 import importlib.util
 import json
 import os
-import tempfile
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from tinyvmaf import scratch
 from tinyvmaf.data.ladder.spec import CODECS, LadderClip, LadderSource, Spec, load_spec, require
 from tinyvmaf.errors import FFmpegError, TinyvmafError, install
 from tinyvmaf.files import file_sha256, write_atomic
@@ -33,7 +33,7 @@ def build(
     """Make the ladder: `out/ref/*.yuv`, `out/dis/*.yuv`, `out/corpus.toml` and, last, `out/manifest.json`.
 
     Files are written whole or not at all, and existing ones are kept, so an interrupted build continues where it
-    stopped. Unfinished files are in hidden folders (`.ladder-*`), which remain only after SIGKILL.
+    stopped. Unfinished files are in hidden folders; after SIGKILL the next build removes them.
 
     Args:
         only: ids of the distorted clips to make, with the references they need. The returned manifest lists only these;
@@ -159,7 +159,7 @@ def _make(path: Path, commands: list[list[str]], size: int, ffmpeg: FFmpeg) -> s
     """Make a file unless it exists; it is moved into place when it is whole. Returns its sha256."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".ladder-") as folder:
+        with scratch.folder(path.parent) as folder:
             try:
                 for arguments in commands:
                     run(ffmpeg, arguments, cwd=Path(folder), timeout=_TIMEOUT_S)

@@ -8,13 +8,13 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from tinyvmaf import scratch
 from tinyvmaf.data.store.digests import Digests
 from tinyvmaf.files import CACHE_ENV, cache_folder, file_blake3, write_atomic
 
@@ -51,7 +51,7 @@ def usable_store(folder: Path) -> "tuple[Store | None, str]":
     """The store in a folder; None, and a sentence that says why, if it cannot be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder) as file:
+        with scratch.nameless(folder) as file:
             file.write(bytes(4096))
     except OSError as error:
         return None, f"the store {folder} cannot be written ({error.strerror}); {ENV[0]} names another folder"

@@ -1,7 +1,7 @@
 """Measures a candidate in a process of its own: a crash or a hang of an engine ends its line and nothing else."""
 
 import multiprocessing
-import tempfile
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyvmaf import children, scratch
 from tinyvmaf.data.embedded import embedded_corpus
 from tinyvmaf.errors import CouldNotRunError, ModelError, TinyvmafError
 from tinyvmaf.judge.opponents import opponents_of
@@ -155,7 +156,7 @@ def measured_apart(
     """
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe(duplex=False)
-    child = context.Process(target=_measure, args=(path, ffmpeg, there), daemon=True)
+    child = context.Process(target=_measure, args=(os.getpid(), path, ffmpeg, there), daemon=True)
     child.start()
     there.close()
     line, step = Line(path.stem), "reading it"
@@ -178,9 +179,10 @@ def measured_apart(
     return line
 
 
-def _measure(path: Path, ffmpeg: Path | None, report: Connection) -> None:
+def _measure(parent: int, path: Path, ffmpeg: Path | None, report: Connection) -> None:
+    children.end_with_parent(parent)
     line = Line(path.stem)
-    with tempfile.TemporaryDirectory(prefix="tinyvmaf-scoreboard-") as folder:
+    with scratch.folder() as folder:
         try:
             tool = find_ffmpeg(ffmpeg)
             teacher_of = partial(load_built_in, tool)

@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 
+from tinyvmaf import children
 from tinyvmaf.errors import ModelError
 from tinyvmaf.measure.latency.lanes import BATCHES
 from tinyvmaf.measure.latency.references import floor_model
@@ -48,7 +49,9 @@ def footprint(model: Path, features: int) -> Footprint:
     """
     command = [sys.executable, "-c", _CHILD, str(model), str(features)]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT_S, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=_LIMIT_S, check=False, process_group=children.group()
+        )
     except subprocess.TimeoutExpired as error:
         raise EngineError(f"{model}: no session within {_LIMIT_S} s") from error
     if done.returncode != 0:

@@ -8,6 +8,8 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
+from tinyvmaf import children
+
 _SECONDS: Final = 10.0
 
 
@@ -61,7 +63,13 @@ def output_of(program: str, *arguments: str) -> str:
 def _output_of(path: str, *arguments: str) -> str:
     try:
         done = subprocess.run(
-            [path, *arguments], capture_output=True, text=True, timeout=_SECONDS, stdin=subprocess.DEVNULL, check=True
+            [path, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+            stdin=subprocess.DEVNULL,
+            check=True,
+            process_group=children.group(),
         )
     except (OSError, ValueError, subprocess.SubprocessError):
         return ""

@@ -10,7 +10,6 @@ Not verified on hardware: the option names come from ONNX Runtime's documentatio
 
 import functools
 import json
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Final
 
 import numpy as np
 
+from tinyvmaf import scratch
 from tinyvmaf.model.engines.installed import nvidia_gpu, version
 from tinyvmaf.model.engines.model_file import parse
 from tinyvmaf.model.engines.onnxruntime_cpu import CONFIG, DISTRIBUTIONS, OnnxRuntimeSession, import_onnxruntime
@@ -66,7 +66,7 @@ class OnnxRuntimeProvider:
     def load(self, model: bytes, settings: Settings = Settings()) -> OnnxRuntimeSession:  # noqa: B008
         """As `Engine.load`; runs one row to see where its nodes run."""
         width = parse(model, self, settings).width
-        with tempfile.TemporaryDirectory(prefix="tinyvmaf-") as folder:
+        with scratch.folder() as folder:
             session = OnnxRuntimeSession(
                 model, settings, self.provider, self.options, {**CONFIG, **NO_FALLBACK}, profile=f"{folder}/profile"
             )

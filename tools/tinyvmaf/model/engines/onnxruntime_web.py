@@ -8,7 +8,6 @@ import os
 import shutil
 import struct
 import subprocess
-import tempfile
 import threading
 import weakref
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from typing import IO, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyvmaf import children, scratch
 from tinyvmaf.errors import ModelError
 from tinyvmaf.model.engines.installed import output_of
 from tinyvmaf.model.engines.model_file import parse
@@ -47,10 +47,14 @@ class OnnxRuntimeWebSession(CheckedSession):
         package, node = _package(), shutil.which("node")
         assert package is not None, "parse asked whether the engine is available"
         assert node is not None
-        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the session)
+        self._log: IO[bytes] = scratch.nameless()
         try:
             self._process = subprocess.Popen(
-                [node, str(_SCRIPT)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log
+                [node, str(_SCRIPT)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._log,
+                process_group=children.group(),
             )
         except OSError as error:
             self._log.close()

@@ -18,6 +18,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
+from tinyvmaf import children
 from tinyvmaf.data.store import Store, default_folder, key_of
 from tinyvmaf.files import file_sha256, sha256
 from tinyvmaf.model.engines import find
@@ -87,7 +88,9 @@ def _key(engine: str, model: bytes, width: int) -> str:
 def _tried(engine: str, model: bytes, width: int, seconds: float) -> str:
     command = [sys.executable, "-m", "tinyvmaf.model.engines.trial", engine, str(width)]
     try:
-        done = subprocess.run(command, input=model, capture_output=True, timeout=seconds, check=False)
+        done = subprocess.run(
+            command, input=model, capture_output=True, timeout=seconds, check=False, process_group=children.group()
+        )
     except subprocess.TimeoutExpired:
         return f"has not loaded and run it within {seconds:g} seconds"
     return f"dies of {_words(done.returncode)} on it" if done.returncode else ""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import imageio_ffmpeg
 
+from tinyvmaf import children
 from tinyvmaf.errors import FFmpegNotFoundError
 
 ENV = "TINYVMAF_FFMPEG"
@@ -78,6 +79,7 @@ def _inspect(path: str, origin: str) -> FFmpeg:
             stdin=subprocess.DEVNULL,
             timeout=_PROBE_TIMEOUT_S,
             check=False,
+            process_group=children.group(),
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise FFmpegNotFoundError(f"{origin}: {path} cannot be run: {error}") from error

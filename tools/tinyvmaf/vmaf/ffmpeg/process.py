@@ -2,7 +2,6 @@
 
 import re
 import subprocess
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from tinyvmaf import children, scratch
 from tinyvmaf.errors import FFmpegError
 from tinyvmaf.vmaf.ffmpeg.feed import Feeder
 from tinyvmaf.vmaf.ffmpeg.find import FFmpeg
@@ -93,10 +93,12 @@ def _running(
     if stop is not None and stop.stopped:
         raise FFmpegError("FFmpeg was not started: the caller was stopped")
     # stderr goes to a file: FFmpeg would block on a full pipe.
-    with tempfile.TemporaryFile() as stderr:
+    with scratch.nameless() as stderr:
         try:
             stdin = subprocess.DEVNULL if feed is None else subprocess.PIPE
-            process = subprocess.Popen(command, cwd=cwd, stdin=stdin, stdout=subprocess.PIPE, stderr=stderr)
+            process = subprocess.Popen(
+                command, cwd=cwd, stdin=stdin, stdout=subprocess.PIPE, stderr=stderr, process_group=children.group()
+            )
         except OSError as error:
             raise FFmpegError(f"{ffmpeg.path} cannot be run: {error}") from error
 

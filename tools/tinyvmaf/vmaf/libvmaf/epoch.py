@@ -6,12 +6,12 @@ at the left edge, then one at the right. With the fix both give the same motion.
 by the ratio of the filter weights on the column.
 """
 
-import tempfile
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
+from tinyvmaf import scratch
 from tinyvmaf.errors import LogError
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.libvmaf.score import score_pair
@@ -36,7 +36,7 @@ def motion_epoch(ffmpeg: FFmpeg) -> tuple[str, str]:
     Raises:
         LogError: an unknown epoch, for which there are no published values.
     """
-    with tempfile.TemporaryDirectory(prefix="tinyvmaf-") as folder:
+    with scratch.folder() as folder:
         path = Path(folder, "edges.yuv")
         path.write_bytes(_edges())
         table = score_pair(

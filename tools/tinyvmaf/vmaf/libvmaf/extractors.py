@@ -1,11 +1,11 @@
 """The features that libvmaf computes, as `--feature` names them, and their columns in its log."""
 
 import difflib
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
+from tinyvmaf import scratch
 from tinyvmaf.errors import FFmpegError, TinyvmafError
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, run
 from tinyvmaf.vmaf.libvmaf.request import LibvmafRequest
@@ -83,7 +83,7 @@ def require_features(features: Iterable[str], ffmpeg: FFmpeg) -> None:
 def _tried(feature: str, ffmpeg: FFmpeg) -> FFmpegError | None:
     """How FFmpeg failed to compute a feature of one small frame; None: it did not."""
     source = ["-f", "lavfi", "-i", "color=s=64x64:d=0.04,format=yuv420p"]
-    with tempfile.TemporaryDirectory(prefix="tinyvmaf-") as folder:
+    with scratch.folder() as folder:
         libvmaf = LibvmafRequest(features=(feature,)).filter_options(Path(folder), "log.json", 1)
         try:
             run(ffmpeg, [*source, *source, "-lavfi", f"libvmaf={libvmaf}", "-f", "null", "-"], cwd=Path(folder))

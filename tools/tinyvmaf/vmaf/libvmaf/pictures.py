@@ -1,11 +1,11 @@
 """Frames of a pair as pictures, as libvmaf sees them."""
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tinyvmaf import scratch
 from tinyvmaf.errors import FFmpegError
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, run
 from tinyvmaf.vmaf.media import OpenedPair, frames_graph
@@ -48,7 +48,7 @@ def frame_pictures(
     graph = f"{frames_graph(pair, (0, 1))};{_pictures_graph(pair, wanted)}"
     errors = pair.options.allow_errors
     inputs = [word for one in (pair.reference, pair.distorted) for word in one.input_arguments(allow_errors=errors)]
-    with tempfile.TemporaryDirectory(prefix="tinyvmaf-") as name:
+    with scratch.folder() as name:
         arguments = [*inputs, "-noauto_conversion_filters", "-filter_complex", graph]
         for side in _SIDES:
             arguments += ["-map", f"[{side}]", *_JPEG, "-frames:v", str(len(wanted)), f"{side}%d.jpg"]

@@ -2,11 +2,11 @@
 
 import os
 import re
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from tinyvmaf import scratch
 from tinyvmaf.errors import FFmpegError, LogError, MediaError, NotComparableError
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, find_ffmpeg, run, tail
 from tinyvmaf.vmaf.libvmaf.extractors import CHROMA, EXTRACTORS, nearest
@@ -96,7 +96,7 @@ def score_opened(
         raise ValueError("pairs of several references")
     inputs = [*(pair.distorted for pair in pairs), reference]
     logs = [f"log{number}.json" for number in range(len(pairs))]
-    with tempfile.TemporaryDirectory(prefix="tinyvmaf-") as name:
+    with scratch.folder() as name:
         folder = Path(name)
         # Without this, FFmpeg inserts scalers and pixel format converters.
         errors = any(pair.options.allow_errors for pair in pairs)

@@ -1,10 +1,10 @@
 """How many frames FFmpeg decodes of a video."""
 
 import re
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+from tinyvmaf import scratch
 from tinyvmaf.errors import FFmpegError, MediaError
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, run
 from tinyvmaf.vmaf.media.probe import PROBE_TIMEOUT_S
@@ -21,7 +21,7 @@ def count_by_decoding(video: Video, ffmpeg: FFmpeg, *, allow_errors: bool = Fals
     if video.exact:
         return video
     arguments = [*video.input_arguments(allow_errors=allow_errors), "-map", f"0:{video.stream}", "-f", "null", "-"]
-    with tempfile.TemporaryDirectory(prefix="tinyvmaf-") as folder:
+    with scratch.folder() as folder:
         try:
             stderr = run(ffmpeg, arguments, cwd=Path(folder), timeout=PROBE_TIMEOUT_S, stop_at_errors=not allow_errors)
         except FFmpegError as error:

@@ -1,12 +1,12 @@
 """Asks FFmpeg once what a file holds: streams, the first frame, and every packet's time and size."""
 
 import re
-import tempfile
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
+from tinyvmaf import scratch
 from tinyvmaf.errors import FFmpegError, MediaError
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, file_url, run
 from tinyvmaf.vmaf.media.bitrate import bits_per_second
@@ -113,7 +113,7 @@ def _look(path: Path, ffmpeg: FFmpeg, opened: list[str], wanted: str, strict: bo
     arguments = ["-export_side_data", "film_grain", *opened]
     arguments += ["-map", wanted, "-vf", "showinfo", "-frames:v", "1", "-f", "null", "-"]
     arguments += ["-map", wanted, "-c", "copy", "-f", "framecrc", _PACKETS]
-    with tempfile.TemporaryDirectory(prefix="tinyvmaf-") as folder:
+    with scratch.folder() as folder:
         try:
             stderr = run(ffmpeg, arguments, cwd=Path(folder), timeout=PROBE_TIMEOUT_S, stop_at_errors=strict)
             return stderr, Path(folder, _PACKETS).read_text(errors="replace").splitlines()

@@ -1,9 +1,9 @@
 """Looks at the samples of a video where its tags do not decide."""
 
 import re
-import tempfile
 from pathlib import Path
 
+from tinyvmaf import scratch
 from tinyvmaf.errors import FFmpegError, MediaError
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, run
 from tinyvmaf.vmaf.media.probe import PROBE_TIMEOUT_S
@@ -28,7 +28,7 @@ def opaque(video: Video, ffmpeg: FFmpeg) -> bool:
 def _measured(video: Video, ffmpeg: FFmpeg, filters: str, options: tuple[str, ...]) -> dict[str, list[int]]:
     arguments = [*video.input_arguments(), "-map", f"0:{video.stream}"]
     arguments += ["-vf", f"{filters},metadata=print:file=levels.txt", *options, "-f", "null", "-"]
-    with tempfile.TemporaryDirectory(prefix="tinyvmaf-") as folder:
+    with scratch.folder() as folder:
         try:
             run(ffmpeg, arguments, cwd=Path(folder), timeout=PROBE_TIMEOUT_S)
             text = Path(folder, "levels.txt").read_text()
