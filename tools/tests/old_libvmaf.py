@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-REQUIREMENT = "imageio-ffmpeg==0.6.0"
+REQUIREMENTS = Path(__file__).parents[2] / "locks/old-ffmpeg.txt"
 
 
 def main(folder: Path) -> int:
@@ -17,7 +17,8 @@ def main(folder: Path) -> int:
         return 0
     # The constraints pin the other version of the same package.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PIP_CONSTRAINT")}
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder), REQUIREMENT]
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
+    command += ["--target", str(folder), "-r", str(REQUIREMENTS)]
     return subprocess.run(command, env=environment, check=False).returncode
 
 

@@ -106,36 +106,6 @@ def test_the_golden_gate_never_installs_torch() -> None:
     assert not [name for name in required if name.startswith("torch")]
 
 
-def test_everything_that_is_installed_is_pinned() -> None:
-    project = tomllib.loads((home() / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    pinned = {
-        line.split("==")[0].lower().replace("_", "-")
-        for line in (home() / "constraints.txt").read_text(encoding="utf-8").splitlines()
-        if "==" in line
-    }
-    wanted = [*project["dependencies"], *(r for extra in project["optional-dependencies"].values() for r in extra)]
-    assert {re.split(r"[>=<\[]", name)[0].lower() for name in wanted} <= pinned
-
-
-@pytest.mark.parametrize("workflow", sorted((home() / ".github/workflows").glob("*.yml")), ids=lambda path: path.stem)
-def test_workflows_run_what_tox_runs(workflow: Path) -> None:
-    """What a merge waits for can be run at home: nothing but tox, and what shows or keeps its results."""
-    text = workflow.read_text(encoding="utf-8")
-    lines = re.findall(r"^ *- run: (.*)$|^ +run: ([^|].*)$", text, re.MULTILINE)
-    lines = [one or other for one, other in lines]
-    lines += [line.strip() for block in re.findall(r"run: \|\n((?: {10}.*\n)+)", text) for line in block.splitlines()]
-    known = set(re.findall(r"^\[testenv:(\w+)\]", (home() / "tox.ini").read_text(encoding="utf-8"), re.MULTILINE))
-    ran = []
-    for line in lines:
-        if found := re.match(r"python -m tox (?:exec )?-e (\w+)\b", line):
-            ran.append(found[1])
-        else:
-            shows = ("python -m pip install -c constraints.txt tox", "cat report/", "gh pr comment")
-            assert line.startswith(shows), line
-    assert ran
-    assert set(ran) <= known
-
-
 def test_what_is_to_be_installed_is_there_to_be_installed() -> None:
     """The package is on no index: an extra comes from a checkout, and by a name that it has."""
     project = tomllib.loads((home() / "pyproject.toml").read_text(encoding="utf-8"))["project"]
