@@ -5,9 +5,6 @@ from pathlib import Path
 
 import pytest
 
-# The checkout that is tested, not a copy that may be installed: set before anything of tinyvmaf looks for it.
-os.environ.setdefault("TINYVMAF_HOME", str(Path(__file__).parent))
-
 from tinyvmaf.app.cli import main
 from tinyvmaf.data import dataset
 from tinyvmaf.data.corpus import Corpus, data_root, scan
@@ -23,9 +20,14 @@ from tinyvmaf.judge.options import declare_for_pytest
 from tinyvmaf.judge.selection import asked_subjects, leave_out, runs_suite, subjects_of
 from tinyvmaf.model import engines
 from tinyvmaf.model.subject import Subject
+from tinyvmaf.project import project
 from tinyvmaf.terminal import shown
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, find_ffmpeg
 from tinyvmaf.vmaf.teacher import DEFAULT
+
+# The checkout that is tested, not a copy that may be installed.
+if "TINYVMAF_HOME" not in os.environ and not home().samefile(Path(__file__).parent):
+    os.environ["TINYVMAF_HOME"] = str(Path(__file__).parent)
 
 pytest_plugins = ["tinyvmaf.judge.plugin"]
 
@@ -63,7 +65,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """What a report needs to say where it comes from."""
     named = (f"{name}={os.environ[name]}" for name in _VARIABLES if name in os.environ)
-    lines = [f"tinyvmaf home: {home()}", *named]
+    lines = [f"tinyvmaf home: {home()}", *([] if project().is_home else [f"project: {project().root}"]), *named]
     try:
         lines.append(str(find_ffmpeg(config.getoption("--ffmpeg"))))
     except TinyvmafError as error:

@@ -10,6 +10,7 @@ import pytest
 from tinyvmaf.data.corpus import Corpus
 from tinyvmaf.data.dataset import Dataset
 from tinyvmaf.errors import CouldNotRunError
+from tinyvmaf.judge import report_folder
 from tinyvmaf.judge.bounds import Bound, Bounds
 from tinyvmaf.judge.loso_shown import WITHOUT_RECIPE, write_report
 from tinyvmaf.judge.plugin import NotChecked
@@ -110,7 +111,7 @@ def recipe(trial: Trial, not_checked: NotChecked) -> Recipe:
 @pytest.fixture
 def report(trial: Trial, pytestconfig: pytest.Config) -> LosoReport:
     """What the models score on the sources that they have not seen; also as JSON under --report."""
-    return write_report(trial, Path(pytestconfig.rootpath, pytestconfig.getoption("--report")) / "loso")
+    return write_report(trial, report_folder.of(pytestconfig) / "loso")
 
 
 @pytest.fixture

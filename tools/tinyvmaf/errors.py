@@ -1,6 +1,7 @@
 """The errors that users see: what is wrong, where, and what to do."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class TinyvmafError(Exception):
@@ -19,7 +20,9 @@ class TinyvmafError(Exception):
 
 
 def install(extra: str) -> str:
-    """The hint that installs an extra of tinyvmaf. tinyvmaf is on no package index, so it needs a checkout."""
+    """The hint that installs an extra of tinyvmaf."""
+    if not Path(__file__).parents[2].joinpath("constraints.txt").is_file():  # from a wheel
+        return f"pip install 'tinyvmaf[{extra}]'"
     return f"in a checkout: pip install -c constraints.txt -e '.[{extra}]'"
 
 
@@ -74,3 +77,7 @@ class GoldenError(TinyvmafError):
 
 class CouldNotRunError(TinyvmafError):
     """A gate lacks something it needs, so it neither passed nor failed."""
+
+
+class ProjectError(CouldNotRunError):
+    """The settings of a project are wrong, or there is no project to write to."""

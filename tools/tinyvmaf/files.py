@@ -25,8 +25,18 @@ def cache_folder() -> Path:
     return user_cache_path("tinyvmaf")
 
 
+_PACKAGE: Final = Path(__file__).resolve().parent
+
+
+def shipped_home(folder: Path) -> bool:
+    """Whether a home is the copy inside an installed wheel."""
+    return folder.resolve() == _PACKAGE / "_home"
+
+
 def home() -> Path:
-    """The folder that holds `model/`, `fixtures/` and `gates.toml`.
+    """What tinyvmaf brings: the folder that holds `suites/`, `gates.toml`, `fixtures/` and its own `model/`.
+
+    What belongs to a user lies in `project.project()`.
 
     `$TINYVMAF_HOME`, else the checkout that contains this package, else the copy inside an installed wheel.
 
@@ -37,8 +47,7 @@ def home() -> Path:
     if override:
         candidates = [Path(override)]
     else:
-        package = Path(__file__).resolve().parent
-        candidates = [package.parents[1], package / "_home"]
+        candidates = [_PACKAGE.parents[1], _PACKAGE / "_home"]
     for folder in candidates:
         if (folder / "gates.toml").is_file():
             return folder

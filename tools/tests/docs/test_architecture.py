@@ -17,6 +17,7 @@ SHARED = {
     "extensions.py",
     "files.py",
     "futures.py",
+    "project.py",
     "scratch.py",
     "terminal.py",
     "validation.py",

@@ -24,6 +24,7 @@ from tinyvmaf.data.imported.teachers import TeacherOf
 from tinyvmaf.data.store import Store, key_of
 from tinyvmaf.errors import CouldNotRunError, TinyvmafError
 from tinyvmaf.files import home, sha256
+from tinyvmaf.project import project
 
 ENV: Final = "TINYVMAF_EXTERNAL"
 BESIDE: Final = Path("shared", "avt")
@@ -44,7 +45,8 @@ class SetFile:
 
 
 def find_sets(named: Sequence[str | Path] = ()) -> list[SetFile]:
-    """The sets of the named files and folders, of those of `$TINYVMAF_EXTERNAL`, and of `../shared/avt`.
+    """The sets of the named files and folders, of those of `$TINYVMAF_EXTERNAL`, of the project, and of
+    `../shared/avt`.
 
     A place that was named and has no set is listed with its fault. Nothing is read yet.
     """
@@ -144,7 +146,7 @@ def as_corpus(named: Sequence[str | Path]) -> dataset.Dataset:
 
 
 def _places(named: Sequence[str | Path]) -> list[Path]:
-    places = [Path(one) for one in named]
+    places = [*map(Path, named), *project().corpora]
     places += [Path(one) for one in os.environ.get(ENV, "").split(os.pathsep) if one.strip()]
     beside = home().resolve().parent / BESIDE
     return [*places, beside] if beside.is_dir() else places

@@ -9,16 +9,17 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from tinyvmaf.errors import CouldNotRunError, RegistryError
 from tinyvmaf.files import home
-from tinyvmaf.judge.gates import GATES, SELECTORS, Gate
+from tinyvmaf.judge.gates import GATES, PLACES, SELECTORS, Gate
 from tinyvmaf.judge.kinds import kinds
 from tinyvmaf.model import registry
 from tinyvmaf.model.contract import TIERS
 from tinyvmaf.model.engines import all_engines
 from tinyvmaf.model.subject import Subject
+from tinyvmaf.project import Project, project
 from tinyvmaf.train.recipes import PROMISES
 from tinyvmaf.validation import read_toml
 from tinyvmaf.vmaf.teacher import KNOWN
@@ -60,12 +61,63 @@ class Bound:
     def __str__(self) -> str:
         return self.gate.words(self.value)
 
+    def is_looser(self, other: "Bound") -> bool:
+        """Whether it accepts what another bound of the gate does not."""
+        more_is_looser = self.gate.direction == "at most" and self.gate.unit != PLACES
+        return self.value > other.value if more_is_looser else self.value < other.value
+
+    def may_meet(self, other: "Bound") -> bool:
+        """Whether both may hold for one model and engine."""
+        theirs = dict(other.selectors)
+        return all(theirs.get(name, value) == value for name, value in self.selectors)
+
+
+class _Place(NamedTuple):
+    """Where tables of bounds stand."""
+
+    where: str
+    """For messages."""
+    name: str
+    source: str = ""
+    """Of a bound that names none; then its source is the file."""
+
+    def __str__(self) -> str:
+        return self.where
+
+    def table(self, gate: str) -> str:
+        """For reports."""
+        return f"{self.name} [{gate}]" if not self.source else f"{self.name.removesuffix(']')}.{gate}]"
+
 
 class Bounds:
-    """The bounds of one gates.toml."""
+    """The bounds of gates.toml, and those of a project in their places."""
 
-    def __init__(self, bounds: Mapping[str, list[Bound]]) -> None:
+    def __init__(self, bounds: Mapping[str, list[Bound]], looser: Iterable[tuple[Bound, Bound]] = ()) -> None:
         self._bounds = dict(bounds)
+        self.looser = list(looser)
+        """Bounds of the project that are looser than one of tinyvmaf that may hold for the same model, and that one."""
+
+    def with_those_of(self, whose: Project) -> "Bounds":
+        """These, and those of a project in their places. What holds for models that tinyvmaf brings does not hold for
+        the project's, whatever their ids.
+
+        Raises:
+            CouldNotRunError: a table is not a bound of a known gate, or a checkout of tinyvmaf has bounds beside its
+                gates.toml.
+        """
+        if whose.is_home and whose.settings.bounds:
+            raise CouldNotRunError(f"{whose.file}: bounds of tinyvmaf itself stand in gates.toml")
+        if whose.is_home or not whose.own:
+            return self
+        name, every = whose.bounds_file, dict[str, list[Bound]]()
+        own = _tables(_Place(f"{whose.file}: bounds", name, str(whose.file)), whose.settings.bounds)
+        looser = []
+        for gate, brought in self._bounds.items():
+            general = [one for one in brought if "model" not in dict(one.selectors)]
+            taken = {one.selectors for one in own.get(gate, ())}
+            every[gate] = [*own.get(gate, ()), *(one for one in general if one.selectors not in taken)]
+            looser += [(one, ours) for one in own.get(gate, ()) for ours in general if one.may_meet(ours)]
+        return Bounds(every, [(one, ours) for one, ours in looser if one.is_looser(ours)])
 
     def __iter__(self) -> Iterator[Bound]:
         return (bound for each in self._bounds.values() for bound in each)
@@ -108,28 +160,35 @@ class Bounds:
 
 
 def load_bounds(path: Path | None = None) -> Bounds:
-    """Every bound of gates.toml.
+    """Every bound of gates.toml; None: with those of the project in their places.
 
     Raises:
         CouldNotRunError: the file is missing, or a table is not a bound of a known gate.
     """
-    path = path or home() / "gates.toml"
+    if path is None:
+        return load_bounds(home() / "gates.toml").with_those_of(project())
     try:
         content = read_toml(path.read_bytes())
     except (OSError, ValueError) as error:
         raise CouldNotRunError(f"{path}: {error}") from error
-    found: dict[str, list[Bound]] = {}
-    for suite, gates in content.items():
-        for name, table in gates.items() if isinstance(gates, dict) else ():
-            full = f"{suite}.{name}"
-            if full not in GATES:
-                raise CouldNotRunError(f"{path}: no gate {full}{_nearest(full, GATES)}")
-            found[full] = list(_bounds(path, GATES[full], table, ()))
-        if not isinstance(gates, dict) or not gates:
-            raise CouldNotRunError(f"{path}: {suite} is not a table of gates")
+    found = _tables(_Place(str(path), path.name), content)
     if lacking := [name for name in GATES if name not in found]:
         raise CouldNotRunError(f"{path}: no bound for {', '.join(lacking)}")
     return Bounds(found)
+
+
+def _tables(place: _Place, content: Mapping[str, Any]) -> dict[str, list[Bound]]:
+    """Bounds by gate, of tables as in gates.toml."""
+    found: dict[str, list[Bound]] = {}
+    for suite, gates in content.items():
+        for gate, table in gates.items() if isinstance(gates, dict) else ():
+            full = f"{suite}.{gate}"
+            if full not in GATES:
+                raise CouldNotRunError(f"{place}: no gate {full}{_nearest(full, GATES)}")
+            found[full] = list(_bounds(place, GATES[full], table, ()))
+        if not isinstance(gates, dict) or not gates:
+            raise CouldNotRunError(f"{place}: {suite} is not a table of gates")
+    return found
 
 
 def for_no_model(bounds: Iterable[Bound]) -> list[str]:
@@ -161,7 +220,7 @@ def promise(name: str, value: float, model_id: str) -> Bound:
     return Bound(gate, value, f"{model_id} promises it", f"model/{model_id}.json", f"model/{model_id}.json [promised]")
 
 
-def _bounds(path: Path, gate: Gate, table: Any, selectors: tuple[tuple[str, str], ...]) -> Iterator[Bound]:
+def _bounds(path: _Place, gate: Gate, table: Any, selectors: tuple[tuple[str, str], ...]) -> Iterator[Bound]:
     where = ".".join((gate.name, *(word for pair in selectors for word in pair)))
     if not isinstance(table, dict) or not table:
         raise CouldNotRunError(f"{path}: [{where}] is not a table with {', '.join(_KEYS)}")
@@ -197,16 +256,16 @@ def _why_unknown(key: str, gate: Gate, selectors: tuple[tuple[str, str], ...]) -
 
 
 def _bound(
-    path: Path, gate: Gate, table: Mapping[str, Any], selectors: tuple[tuple[str, str], ...], where: str
+    path: _Place, gate: Gate, table: Mapping[str, Any], selectors: tuple[tuple[str, str], ...], where: str
 ) -> Bound:
-    if lacking := [key for key in _KEYS if key not in table]:
+    if lacking := [key for key in _KEYS if key not in table and not (key == "source" and path.source)]:
         raise CouldNotRunError(f"{path}: [{where}] has no {', '.join(lacking)}")
     if fault := gate.fault(table["value"]):
         raise CouldNotRunError(f"{path}: [{where}]: {fault}")
-    reason, source = table["reason"], table["source"]
+    reason, source = table["reason"], table.get("source", path.source)
     if not all(isinstance(text, str) and text.strip() for text in (reason, source)):
         raise CouldNotRunError(f"{path}: [{where}]: reason and source are sentences")
-    return Bound(gate, float(table["value"]), reason, source, f"{path.name} [{where}]", selectors)
+    return Bound(gate, float(table["value"]), reason, source, path.table(where), selectors)
 
 
 def _known(selector: str) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import pytest
 
+from tinyvmaf.judge import suites_run
 from tinyvmaf.judge.options import OPTIONS
 from tinyvmaf.judge.properties import COULD_NOT_RUN, OUTCOME, model_of, values
 from tinyvmaf.judge.selection import subjects_of
@@ -23,6 +24,7 @@ _TELLING: Final = "test_a_score_does_not_depend_on_its_batch"
 
 def repeated(command: str, config: pytest.Config, model: str | None) -> str:
     """A command that shows something again, with the model and the options of this run; it can be pasted."""
+    command = suites_run.command(command)
     subject = subjects_of(config).get(model) if model is not None else None
     words = [] if subject is None or subject.registered else [f"--model={subject.path.absolute()}"]
     words += [word for one in OPTIONS if one.name not in _NOT_REPEATED for word in one.words(config.option)]

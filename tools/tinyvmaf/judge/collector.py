@@ -22,7 +22,7 @@ from filelock import FileLock
 from tinyvmaf import __version__
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.files import write_atomic
-from tinyvmaf.judge import causes, doubts, kinds, reasons, report_folder, results, verdict
+from tinyvmaf.judge import causes, doubts, kinds, own_bounds, reasons, report_folder, results, verdict
 from tinyvmaf.judge.asked import Asked
 from tinyvmaf.judge.bounds import for_no_model, load_bounds
 from tinyvmaf.judge.properties import (
@@ -225,7 +225,8 @@ class Collector:
         stopped = self._stopped or (exitstatus in broken_off and not self._collection_failed)
         self._doubt(stopped=stopped)
         with suppress(TinyvmafError):  # gates.toml cannot be read, and each test that asks for a bound says so
-            for text in for_no_model(load_bounds()):
+            bounds = load_bounds()
+            for text in [*own_bounds.told(bounds), *for_no_model(bounds)]:
                 self._say("not_checked", None, text)
         selected = bool(doubts.selections(self._config))
         part = self._config.getoption("--part", default=None)
@@ -298,7 +299,7 @@ class Collector:
     def _folder(self) -> Path | None:
         named = self._config.getoption("--report", default=None)
         none = named is None or self._config.getoption("--part", default=None) is not None
-        return None if none else Path(self._config.rootpath, named or "report")
+        return None if none else report_folder.of(self._config)
 
     def _command(self) -> str:
         return shlex.join(["pytest", *map(str, self._config.invocation_params.args)])

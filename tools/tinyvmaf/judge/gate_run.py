@@ -1,7 +1,6 @@
 """One run of the gate: the suites side by side, then latency alone, and one verdict over both."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from typing import Any, Final
 from tinyvmaf import children, scratch
 from tinyvmaf.data.store import Store
 from tinyvmaf.errors import TinyvmafError
-from tinyvmaf.judge import foreign, results, selftest_cache
+from tinyvmaf.judge import foreign, results, selftest_cache, suites_run
 from tinyvmaf.judge.verdict import EXIT, FAIL, PASS, SUITES
 from tinyvmaf.terminal import say_lines
 
@@ -25,7 +24,7 @@ _NOT_TYPED: Final = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTHONOPTIMIZE")
 
 
 class GateRun:
-    """Every suite of a checkout, in two runs of pytest."""
+    """Every suite that tinyvmaf brings, in two runs of pytest, on the models of the project."""
 
     interrupted = False
     """Whether Ctrl-C ended it."""
@@ -54,12 +53,13 @@ class GateRun:
         """
         there = {path.parent.name for path in checkout.glob("suites/*/conftest.py")}
         if not there:
-            raise TinyvmafError(f"{checkout} has no suites", hint="run the gate in a checkout, not from a wheel")
+            raise TinyvmafError(f"{checkout} has no suites", hint="install tinyvmaf anew")
         self._checkout, self._there = checkout, there
         self._suites = sorted(there | set(SUITES))  # a suite that was removed is missed
         self._options, self._jobs, self._command, self._strict = list(options), jobs, command, strict
         self._quiet = quiet
         self._notes: list[dict[str, Any]] = []
+        self._not_checked: list[dict[str, Any]] = []
         self._excused: list[str] = []
         self._store: Store | None = None
         self._key = ""
@@ -71,6 +71,12 @@ class GateRun:
         self._excused.append(suite)
         text = f"the gates' own tests were left out: {why}. tox -e selftest runs them"
         self._notes.append(results.finding(suite, None, None, text))
+
+    def leave_out(self, suite: str, why: str) -> None:
+        """Leave out a suite that judges no model of the project: NOT CHECKED."""
+        self._suites.remove(suite)
+        self._excused.append(suite)
+        self._not_checked.append(results.finding(suite, None, None, f"{suite}: {why}"))
 
     def use_selftest_cache(self, store: Store, ffmpeg: str, *, fresh: bool) -> None:
         """Leave out the gates' own tests if these gates passed them before; else remember that they did.
@@ -97,9 +103,7 @@ class GateRun:
             for number, (what, arguments) in enumerate(self._runs()):
                 part = Path(private, f"{number}.json")
                 log = Path(private, f"{number}.log") if self._quiet else None
-                status = _pytest(
-                    self._checkout, [f"--basetemp={private}/{number}", *arguments, "--part", str(part)], log
-                )
+                status = _pytest([f"--basetemp={private}/{number}", *arguments, "--part", str(part)], log)
                 found = _read(part)
                 if log is not None and (status not in _ORDERLY or (found is None and status != _NO_TESTS)):
                     say_lines(log.read_text(encoding="utf-8", errors="replace"), file=sys.stderr)
@@ -119,15 +123,16 @@ class GateRun:
 
     def _runs(self) -> Iterator[tuple[str, list[str]]]:
         side_by_side = ["-n", str(self._jobs), "--dist", "worksteal"] if self._jobs > 1 else []
-        together = [f"suites/{name}" for name in self._suites if name in self._there and name != "latency"]
+        together = suites_run.arguments(name for name in self._suites if name in self._there and name != "latency")
         options = [*foreign.left_out(foreign.installed()), *self._options]
         yield "the suites that run side by side", [*together, *side_by_side, *options]
-        yield "latency", ["suites/latency", "--benchmark-quiet", *options]
+        yield "latency", [*suites_run.arguments(["latency"]), "--benchmark-quiet", *options]
 
     def _joined(self, parts: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
         whole = results.join([part["record"] for part in parts])
         whole["command"] = self._command
         whole["notes"] += self._notes
+        whole["not_checked"] += self._not_checked
         evidence: dict[str, Any] = {}
         for part in parts:
             results.merge(evidence, part["evidence"])
@@ -139,15 +144,15 @@ class GateRun:
         return finished, {"schema": 1, "models": evidence}
 
 
-def _pytest(checkout: Path, arguments: Sequence[str], log: Path | None) -> int:
+def _pytest(arguments: Sequence[str], log: Path | None) -> int:
     """Run pytest to its end. At Ctrl-C pytest gets the signal itself, and still says what it has found."""
-    variables = {name: value for name, value in os.environ.items() if name not in _NOT_TYPED}
-    command = children.python("pytest", *arguments)
+    variables = {name: value for name, value in suites_run.environment().items() if name not in _NOT_TYPED}
+    command, folder = children.python("pytest", *arguments), suites_run.folder()
     if log is None:
-        process = subprocess.Popen(command, cwd=checkout, env=variables)
+        process = subprocess.Popen(command, cwd=folder, env=variables)
     else:
         with log.open("wb") as file:
-            process = subprocess.Popen(command, cwd=checkout, env=variables, stdout=file, stderr=subprocess.STDOUT)
+            process = subprocess.Popen(command, cwd=folder, env=variables, stdout=file, stderr=subprocess.STDOUT)
     while True:
         try:
             return process.wait()

@@ -19,6 +19,7 @@ from tinyvmaf.model.proof_records import ProofRecord, proof_path, read_proof
 from tinyvmaf.model.sidecar import TeacherOf
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.model.third_party import FeedOptions
+from tinyvmaf.project import project
 from tinyvmaf.vmaf.teacher import Teacher
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ def record(subject: Subject, teacher: Teacher, found: "Found") -> Path:
         hardest=int(found.boxes_of.max()),
     )
     folder = subject.path.parent
+    if folder == registry.brought_folder() and not project().is_home:
+        raise RegistryError(f"{subject.id} comes with tinyvmaf", hint="register it in your project first")
     path, card = proof_path(subject.id, folder), subject.file.with_suffix(".md")
     with all_or_nothing((path, *registry.files_of(subject), folder / registry.REGISTRY)):
         write_atomic(path, made.text())

@@ -12,8 +12,8 @@ import numpy as np
 from tinyvmaf.data.embedded import embedded_corpus
 from tinyvmaf.data.golden import load_rows
 from tinyvmaf.errors import ModelError, RegistryError
-from tinyvmaf.files import all_or_nothing, file_sha256, home, write_atomic
-from tinyvmaf.judge import kinds
+from tinyvmaf.files import all_or_nothing, file_sha256, write_atomic
+from tinyvmaf.judge import kinds, suites_run
 from tinyvmaf.judge.bounds import load_bounds
 from tinyvmaf.judge.opened import faults
 from tinyvmaf.judge.outcomes import compare
@@ -24,7 +24,9 @@ from tinyvmaf.model.engines import OnnxRuntimeCpu
 from tinyvmaf.model.golden_records import record_path, write_record
 from tinyvmaf.model.proof_records import proof_path
 from tinyvmaf.model.subject import Subject
-from tinyvmaf.train.recipes import PROMISES, Recipe, read_recipe, recipe_folder
+from tinyvmaf.project import FILE as PROJECT_FILE
+from tinyvmaf.project import project, writable
+from tinyvmaf.train.recipes import PROMISES, Recipe, read_recipe, recipe_folders
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _ROWS: Final = 500  # of the corpus, to compare an adopted file with its original
@@ -95,11 +97,12 @@ def register_candidate(
         raise RegistryError(
             f"{card}: {error.strerror}", hint="write a card: Markdown that describes the model"
         ) from error
-    target = (folder or registry.model_folder()) / "recipes"
+    target = writable().recipes if folder is None else folder / "recipes"
     copied = _recipe(subject, target, recipe)
     if subject.training is not None:
         name = f"{subject.training.recipe}.toml"
-        places = [recipe, subject.path.with_name(name), target / name, recipe_folder() / name]
+        places = [recipe, subject.path.with_name(name), target / name]
+        places += [each / name for each in recipe_folders()]
         own = [path for path in places if path is not None and path.is_file()]
         fitting = [path for path in own if file_sha256(path) == subject.training.recipe_sha256]
         if fitting and (looser := looser_promises(subject.promised, read_recipe(fitting[0]))):
@@ -138,7 +141,7 @@ def missing(subject: Subject) -> Iterator[Missing]:
             f"tinyvmaf train --recipe {recipe} --out DIR",
         )
     if "golden" in suites and not _is_recorded(subject):
-        yield Missing("its golden record", "tox -e golden -- --record")
+        yield Missing("its golden record", suites_run.command("tox -e golden -- --record"))
     if "latency" in suites and subject.id not in latency.baselines():
         yield Missing("its latency baseline", f"tinyvmaf bench baseline --accept {subject.id} --reason 'first version'")
 
@@ -150,11 +153,11 @@ def unregister(model_id: str, folder: Path | None = None) -> tuple[list[Path], l
     Returns:
         What was removed, and what is left: sentences.
     """
-    subject = registry.find(model_id, folder)
+    subject = registry.find(model_id, writable().models if folder is None else folder)
     gone = list(registry.files_of(subject))
     gone.append(proof_path(model_id, folder or registry.model_folder()))
     if folder is None:
-        gone += [record_path(model_id), registry.model_folder() / "baseline" / f"{model_id}.onnx"]
+        gone += [record_path(model_id), project().baselines / f"{model_id}.onnx"]
     gone = [path for path in gone if path.exists()]
     recipe = _recipe_of(subject)
     with _undone_on_failure(subject, folder):
@@ -163,7 +166,8 @@ def unregister(model_id: str, folder: Path | None = None) -> tuple[list[Path], l
             record_path(model_id).unlink(missing_ok=True)
             latency.forget(model_id)
     left = [f"its recipe, model/recipes/{recipe}.toml"] if recipe else []
-    named = [home() / name for name in ("gates.toml", "waivers.toml", "README.md")]
+    root = project().root
+    named = [root / name for name in ("gates.toml", PROJECT_FILE, "README.md")] + [project().waivers]
     left += [f"{path.name} names it" for path in named if path.is_file() and model_id in path.read_text("utf-8")]
     return gone, left
 
@@ -173,15 +177,16 @@ def _completed(subject: Subject) -> Iterator[str]:
         yield f"{record_path(subject.id)}: its golden record"
     if "latency" in suites and subject.id not in latency.baselines():
         latency.accept([subject.id], "first version")
-        yield f"{registry.model_folder() / 'baseline' / subject.id}.onnx: its latency baseline"
+        yield f"{project().baselines / subject.id}.onnx: its latency baseline"
 
 
 @contextmanager
 def _undone_on_failure(subject: Subject, folder: Path | None) -> Iterator[None]:
     """If what is done inside fails or is interrupted, model, recipe, record and baseline are as before."""
-    own, baseline = folder or registry.model_folder(), registry.model_folder() / "baseline"
+    own, baseline = folder or registry.model_folder(), project().baselines
+    recipes = project().recipes if folder is None else folder / "recipes"
     files = [own / f"{subject.id}{suffix}" for suffix in (".onnx", ".json", ".md")]
-    files += [own / registry.REGISTRY, own / "recipes" / f"{_recipe_of(subject)}.toml", record_path(subject.id)]
+    files += [own / registry.REGISTRY, recipes / f"{_recipe_of(subject)}.toml", record_path(subject.id)]
     files.append(proof_path(subject.id, own))
     with all_or_nothing([*files, *baseline.glob("*"), baseline / f"{subject.id}.onnx", baseline / FILE]):
         yield
@@ -221,7 +226,7 @@ def _recipe(subject: Subject, folder: Path, given: Path | None) -> list[tuple[Pa
     if not _NAME.fullmatch(training.recipe):
         raise RegistryError(f"{subject.path}: recipe {training.recipe[:80]!r} is not a valid name")
     target = folder / f"{training.recipe}.toml"
-    there = [path for path in (target, recipe_folder() / target.name) if path.is_file()]
+    there = [path for path in (target, *(each / target.name for each in recipe_folders())) if path.is_file()]
     if any(file_sha256(path) == training.recipe_sha256 for path in there):
         return []
     if there:

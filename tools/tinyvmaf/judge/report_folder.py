@@ -6,7 +6,7 @@ One run at a time: a run locks its folder until it has ended.
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from filelock import FileLock, Timeout
 
@@ -14,6 +14,10 @@ from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.files import write_atomic
 from tinyvmaf.judge import verdict
 from tinyvmaf.measure import environment
+from tinyvmaf.project import project
+
+if TYPE_CHECKING:
+    import pytest
 
 UNFINISHED: Final = "unfinished.txt"
 """Lies in the folder while a run of suites goes on, and where one was killed."""
@@ -25,6 +29,12 @@ _HINT: Final = "--report DIR: where the report goes"
 
 class FolderInUseError(TinyvmafError):
     """Another run of suites writes its report to this folder."""
+
+
+def of(config: "pytest.Config") -> Path:
+    """The folder of a run of pytest: that of `--report`, in the project."""
+    root = config.rootpath if project().is_home else project().root
+    return root / (config.getoption("--report") or "report")
 
 
 def begin(folder: Path, command: str) -> FileLock:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from tinyvmaf.errors import TinyvmafError
+from tinyvmaf.judge import own_bounds
 from tinyvmaf.judge.gates import GATES
 from tinyvmaf.judge.reasons import once
 from tinyvmaf.judge.verdict import COULD_NOT_RUN, EXIT, FAIL, PASS, STOPPED, SUITES, Verdict
@@ -112,6 +113,8 @@ def finish(
     chosen = "chosen tests of " if selected else ""
     partial = f"; {chosen}{_names(whole['suites'])} only, without {_names(left_out)}"
     partial = partial if whole["suites"] and left_out else "; chosen tests only" if selected else ""
+    if looser := own_bounds.named(whole["not_checked"]):
+        partial += f"; looser bounds than tinyvmaf's: {', '.join(looser)}"
     summary = f"none, stopped after {judged}" if stopped else f"{word} ({found}){partial}"
     ordered = whole | {
         "verdict": word,

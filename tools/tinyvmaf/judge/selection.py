@@ -14,6 +14,7 @@ from tinyvmaf.judge.properties import NOT_CHECKED
 from tinyvmaf.model import registry
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.model.third_party import FeedOptions
+from tinyvmaf.project import project
 from tinyvmaf.train.recipes import read_recipe, recipe_ids
 
 _SUBJECTS: Final = pytest.StashKey[dict[str, Subject]]()
@@ -25,7 +26,7 @@ def subjects_of(config: pytest.Config) -> dict[str, Subject]:
     Those of third parties are adopted into a folder that goes when the run ends.
 
     Raises:
-        pytest.UsageError: options that exclude each other.
+        pytest.UsageError: options that exclude each other, or wrong settings of the project.
     """
     if _SUBJECTS not in config.stash:
         config.stash[_SUBJECTS] = {one.id: one for one in _find(config)}
@@ -102,6 +103,10 @@ def gate_asked(nodeid: str) -> str:
 
 
 def _find(config: pytest.Config) -> Iterable[Subject]:
+    try:
+        project()
+    except TinyvmafError as error:
+        raise pytest.UsageError(str(error)) from error
     options = FeedOptions.of(lambda name: config.getoption(f"--{name}"))
     named = config.getoption("--model") or ()
     if not all(path.strip() for path in named):

@@ -1,6 +1,6 @@
 """Known, dated exceptions: a model may miss a bound for a while, if somebody says why, and until when.
 
-`waivers.toml` at the top of the checkout, or the file of `--waivers`. A waiver names one model and one gate, so it
+`waivers.toml` of the project, or the file of `--waivers`. A waiver names one model and one gate, so it
 hides nothing else; one that has expired, or that nothing needed, fails the run that it is meant for.
 """
 
@@ -12,11 +12,10 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from tinyvmaf.errors import CouldNotRunError
-from tinyvmaf.files import home
 from tinyvmaf.judge.gates import GATES
+from tinyvmaf.project import project
 from tinyvmaf.validation import Strict, parse, read_toml
 
-FILE: Final = "waivers.toml"
 OF_MODELS: Final = ("backends", "contract", "external", "golden", "latency", "loso", "sidecar")
 """How the names of gates begin that are about a model; `sidecar` is what one promises itself, which `loso` judges."""
 
@@ -69,12 +68,12 @@ def read_waivers(path: Path | None = None) -> list[Waiver]:
     """The waivers of a file.
 
     Args:
-        path: None for `waivers.toml` in the checkout, which need not be there.
+        path: None for the project's, which need not be there.
 
     Raises:
         CouldNotRunError: the file that was named is missing, an entry is not a waiver, or two name one model and gate.
     """
-    named, path = path is not None, path or home() / FILE
+    named, path = path is not None, path or project().waivers
     if not named and not path.exists():
         return []
     try:

@@ -7,25 +7,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyvmaf.data.golden.published import golden_folder
 from tinyvmaf.data.golden.rows import GoldenRows
 from tinyvmaf.errors import GoldenError
 from tinyvmaf.files import write_atomic
 from tinyvmaf.model.engines import OnnxRuntimeCpu
 from tinyvmaf.model.subject import Subject
+from tinyvmaf.project import project, writable
 from tinyvmaf.vmaf.features import CANONICAL
 
-HINT = "record it deliberately: tox -e golden -- --record (that run fails), look at the change, commit it"
+HINT = (
+    "record it deliberately: tox -e golden -- --record, or pytest --pyargs tinyvmaf.suites.golden --record (that run "
+    "fails), look at the change, commit it"
+)
 
 
 def record_path(model_id: str) -> Path:
     """The record file of a model."""
-    return golden_folder() / "records" / f"{model_id}.json"
+    return project().records / f"{model_id}.json"
 
 
 def recorded_ids() -> list[str]:
     """The ids of all models that have a record."""
-    return sorted(path.stem for path in (golden_folder() / "records").glob("*.json"))
+    return sorted(path.stem for path in project().records.glob("*.json"))
 
 
 def load_record(model_id: str) -> dict[str, NDArray[np.float64]]:
@@ -70,7 +73,7 @@ def write_record(subject: Subject, rows: GoldenRows) -> bool:
     text = (
         f'{{\n  "model": {json.dumps(subject.id)},\n  "sha256": "{subject.sha256}",\n  "scores": {{\n{body}\n  }}\n}}\n'
     )
-    path = record_path(subject.id)
+    path = writable().records / f"{subject.id}.json"
     if path.is_file() and path.read_text(encoding="utf-8") == text:
         return False
     write_atomic(path, text)

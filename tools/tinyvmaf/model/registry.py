@@ -17,6 +17,7 @@ from tinyvmaf.model.contract import tier
 from tinyvmaf.model.proof_records import ProofRecord, proof_path, read_proof, with_proof
 from tinyvmaf.model.sidecar import ModelId, Sidecar, graph_facts, read_sidecar, sidecar_faults
 from tinyvmaf.model.subject import Subject
+from tinyvmaf.project import project, writable
 from tinyvmaf.validation import Items, Sha256, Strict, Version1, parse, read_json
 
 REGISTRY: Final = "registry.json"
@@ -34,7 +35,12 @@ class _Registry(Strict):
 
 
 def model_folder() -> Path:
-    """The folder with the registry and the models."""
+    """The folder with the registry and the models of the project."""
+    return project().models
+
+
+def brought_folder() -> Path:
+    """The folder with the models that tinyvmaf brings."""
     return home() / "model"
 
 
@@ -47,17 +53,24 @@ def subjects(folder: Path | None = None) -> list[Subject]:
     path = (folder or model_folder()) / REGISTRY
     found = _read(path)
     if not found:
-        raise RegistryError(f"{path} lists no model", hint="register one: tinyvmaf export-teacher")
+        raise RegistryError(f"{path} lists no model", hint="register one: tinyvmaf register MODEL.onnx --all")
     return found
 
 
 def find(model_id: str, folder: Path | None = None) -> Subject:
     """The registered model of that id.
 
+    Args:
+        folder: its registry; None: that of the project, then that of the models that tinyvmaf brings.
+
     Raises:
         RegistryError: it is not registered; lists those that are.
     """
-    known = {one.id: one for one in subjects(folder)}
+    if folder is None and model_folder() != brought_folder():
+        listed = _read(model_folder() / REGISTRY) if (model_folder() / REGISTRY).exists() else []
+        known = {one.id: one for one in [*subjects(brought_folder()), *listed]}
+    else:
+        known = {one.id: one for one in subjects(folder)}
     if model_id not in known:
         raise RegistryError(f"no model {model_id!r} is registered", hint=known_hint(model_id, known, "registered"))
     return known[model_id]
@@ -111,7 +124,7 @@ def register(model_id: str, data: bytes, claims: Mapping[str, Any], card: str, f
     Raises:
         RegistryError: they do not make a sidecar.
     """
-    folder = folder or model_folder()
+    folder = folder or writable().models
     proof = proof_path(model_id, folder)
     proven = _proven(model_id, folder, sha256(data))
     claimed = {"proven_everywhere_points": None if proven is None else proven.bound_points}

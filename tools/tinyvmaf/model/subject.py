@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tinyvmaf.errors import CouldNotRunError, RegistryError, TinyvmafError
-from tinyvmaf.files import file_sha256, home
+from tinyvmaf.files import file_sha256
 from tinyvmaf.model import contract
 from tinyvmaf.model.certificate import ExactnessCertificate, certify
 from tinyvmaf.model.sidecar import Sidecar, Training, read_sidecar
+from tinyvmaf.project import project
 
 if TYPE_CHECKING:
     from tinyvmaf.model.third_party.wrap import AdoptedModel
@@ -150,10 +151,11 @@ class Subject:
             claims = {}
         original = self.adopted.original if self.adopted else None
         readable = self.fault is None and self.path.is_file() and self.path.stat().st_size < contract.LARGEST
-        inside = self.registered and self.path.is_relative_to(home())
+        root = project().root
+        inside = self.registered and self.path.is_relative_to(root)
         return {
             "id": self.id,
-            "path": str(self.path.relative_to(home()) if inside else self.path),
+            "path": str(self.path.relative_to(root) if inside else self.path),
             "sha256": file_sha256(self.path) if readable else None,
             "bytes": original.size if original else self.path.stat().st_size if readable else None,
             "tier": claims.get("tier"),

@@ -16,11 +16,12 @@ from tinyvmaf.app.cli.common import Commands, add_command, feed_of, positive_int
 from tinyvmaf.data.store import Store, default_folder
 from tinyvmaf.errors import TinyvmafError, install
 from tinyvmaf.files import home
-from tinyvmaf.judge import report, report_folder, results, verdict
+from tinyvmaf.judge import report, report_folder, results, suites_run, verdict
 from tinyvmaf.judge.failed import failed
 from tinyvmaf.judge.gate_run import GateRun
 from tinyvmaf.judge.options import OPTIONS, declare_for_gate, handed_on
 from tinyvmaf.model.third_party import FeedOptions
+from tinyvmaf.project import project
 from tinyvmaf.terminal import say_lines, shown, shown_lines
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 
@@ -85,7 +86,7 @@ def _run(arguments: argparse.Namespace) -> int:
             raise TinyvmafError(f"{path}: {'not a regular file' if path.exists() else 'no such file'}")
     if missing := [name for name in ("pytest", "xdist", "pytest_benchmark") if find_spec(name) is None]:
         raise TinyvmafError(f"not installed: {', '.join(missing)}", hint=install("gate"))
-    folder = Path(arguments.report).absolute() if arguments.report else home() / "report"
+    folder = Path(arguments.report).absolute() if arguments.report else project().root / "report"
     command = " ".join(["tinyvmaf", *sys.argv[1:]])
     lock = report_folder.begin(folder, command)
     try:
@@ -105,8 +106,13 @@ def _run_into(folder: Path, arguments: argparse.Namespace, command: str) -> int:
     )
     if arguments.model:
         run.leave_out_selftest("they judge no model")
+    elif not project().is_home:
+        run.leave_out_selftest("they are tests of tinyvmaf itself, for a checkout of it")
     elif not (arguments.k or arguments.pytest):
         run.use_selftest_cache(Store(default_folder()), str(find_ffmpeg(arguments.ffmpeg)), fresh=arguments.fresh)
+    for suite in ("corpus", "mcp") if not project().is_home else ():
+        if lacking := suites_run.lacking(suite):
+            run.leave_out(suite, f"it judges no model of a project, and needs {', '.join(lacking)}: {install(suite)}")
     try:
         if {"--collect-only", "--co"}.intersection(arguments.pytest):
             text = "--collect-only lists tests: no run to give a verdict on"

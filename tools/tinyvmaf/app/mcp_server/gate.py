@@ -22,6 +22,7 @@ from tinyvmaf.app.mcp_server.limits import MAX_ENTRIES, LimitError
 from tinyvmaf.app.mcp_server.results import GateResult
 from tinyvmaf.errors import CouldNotRunError, TinyvmafError, install, known_hint
 from tinyvmaf.files import home
+from tinyvmaf.judge import suites_run
 from tinyvmaf.judge.verdict import COULD_NOT_RUN, FAIL, PASS, STOPPED, VERDICT_FILE
 from tinyvmaf.model.third_party import FeedOptions
 
@@ -54,16 +55,15 @@ async def run_suite(
         raise TinyvmafError(f"the suite {suite} judges no model", hint="leave out `model`")
     if feed and not (model or "").endswith(".onnx"):
         raise TinyvmafError("`feed` says how an .onnx file is fed", hint="name one as `model`, or leave out `feed`")
-    checkout = home()
-    if not (checkout / "suites" / suite).is_dir():
-        raise CouldNotRunError(f"{checkout} has no suite {suite}", hint="start the server from a checkout")
+    if not (home() / "suites" / suite).is_dir():
+        raise CouldNotRunError(f"{home()} has no suite {suite}", hint="install tinyvmaf anew")
     if find_spec("pytest") is None:
         raise CouldNotRunError("pytest is not installed", hint=install("gate"))
     with scratch.folder() as private:
         command = [*_command(suite, model, Path(private)), *(feed.words() if feed else ())]
         started, output = time.monotonic(), ""
         with anyio.move_on_after(seconds) as limit:
-            output = await _run(command, checkout, reporter)
+            output = await _run(command, suites_run.folder(), reporter)
         if limit.cancelled_caught:
             raise LimitError(f"{suite}: ended after {time.monotonic() - started:.0f} s, the time limit of a gate")
         try:
@@ -79,13 +79,13 @@ def _command(suite: str, model: str | None, scratch: Path) -> list[str]:
         [] if model is None else [f"--model={model}"] if model.endswith(".onnx") else ["-k", model, "--allow=selection"]
     )
     plain = ["-v", "--color=no", "-p", "no:cacheprovider", f"--report={scratch}", f"--basetemp={scratch}/tests"]
-    return [*children.python("pytest", f"suites/{suite}"), *plain, *_OPTIONS.get(suite, ()), *chosen]
+    return [*children.python("pytest", *suites_run.arguments([suite])), *plain, *_OPTIONS.get(suite, ()), *chosen]
 
 
 async def _run(command: Sequence[str], cwd: Path, reporter: Reporter) -> str:
     """Run the command and return the end of its output. A cancelled one is killed with all that it started."""
     output = ""
-    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    environment = suites_run.environment() | {"PYTHONUNBUFFERED": "1"}
     # A session of its own, so that its workers and FFmpegs can be killed with it. Our own stdout carries the protocol.
     process = await anyio.open_process(
         command, cwd=cwd, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT, env=environment, start_new_session=True

@@ -14,6 +14,7 @@ from typing import Final
 from tinyvmaf.errors import RegistryError, TinyvmafError
 from tinyvmaf.files import sha256, write_atomic
 from tinyvmaf.model import registry
+from tinyvmaf.project import project, writable
 
 FILE: Final = "baseline.json"
 
@@ -92,7 +93,7 @@ def accept(model_ids: Sequence[str], reason: str, folder: Path | None = None) ->
     now = datetime.now(UTC).date().isoformat()
     moved = []
     for model_id in model_ids:
-        subject = registry.find(model_id)
+        subject = registry.find(model_id, writable().models)
         if wrong := registry.faults(subject):
             raise RegistryError(f"{model_id} is not what was registered: {wrong[0]}")
         moved.append(Baseline(model_id, subject.sha256, now, reason.strip()))
@@ -111,6 +112,7 @@ def forget(model_id: str, folder: Path | None = None) -> None:
 
 def _write(kept: Mapping[str, Baseline], folder: Path | None) -> None:
     """Write the list, and remove the files of all others."""
+    folder = folder or writable().baselines
     content = [asdict(kept[name]) for name in sorted(kept)]
     write_atomic(_folder(folder) / FILE, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     for path in _folder(folder).glob("*.onnx"):
@@ -119,7 +121,7 @@ def _write(kept: Mapping[str, Baseline], folder: Path | None) -> None:
 
 
 def _folder(folder: Path | None) -> Path:
-    return folder or registry.model_folder() / "baseline"
+    return folder or project().baselines
 
 
 def _hint(model_id: str) -> str:

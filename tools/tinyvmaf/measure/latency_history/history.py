@@ -7,21 +7,22 @@ from typing import Final
 from filelock import FileLock, Timeout
 
 from tinyvmaf.errors import TinyvmafError
-from tinyvmaf.files import home, write_atomic
+from tinyvmaf.files import write_atomic
 from tinyvmaf.measure.latency_history.run import Run, from_line, to_line
+from tinyvmaf.project import project
 
 ENV: Final = "TINYVMAF_HISTORY"
 _SECONDS: Final = 60.0
 
 
 def default_path() -> Path:
-    """`$TINYVMAF_HISTORY`, or `.benchmarks/history.jsonl` in the checkout.
+    """`$TINYVMAF_HISTORY`, or `.benchmarks/history.jsonl` in the project.
 
     Raises:
         TinyvmafError: neither exists.
     """
     override = os.environ.get(ENV)
-    return Path(override) if override else home() / ".benchmarks" / "history.jsonl"
+    return Path(override) if override else project().root / ".benchmarks" / "history.jsonl"
 
 
 def read(path: Path) -> list[Run]:

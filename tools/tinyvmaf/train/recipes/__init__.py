@@ -8,6 +8,7 @@ from tinyvmaf.train.recipes.file import (
     named_recipes,
     read_recipe,
     recipe_folder,
+    recipe_folders,
     recipe_ids,
 )
 from tinyvmaf.train.recipes.recipe import MOST_POOLING, Method, Mos, Optimiser, Recipe, Validation
@@ -26,5 +27,6 @@ __all__ = [
     "named_recipes",
     "read_recipe",
     "recipe_folder",
+    "recipe_folders",
     "recipe_ids",
 ]

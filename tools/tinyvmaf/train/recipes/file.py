@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field
 
 from tinyvmaf.errors import TinyvmafError, known_hint
 from tinyvmaf.files import home, sha256
+from tinyvmaf.project import project
 from tinyvmaf.train.recipes.contradictions import contradiction
 from tinyvmaf.train.recipes.recipe import Count, Method, Mos, Optimiser, Positive, Recipe, Validation
 from tinyvmaf.train.students import ARCHITECTURES, Grid, StudentError, architecture
@@ -63,28 +64,33 @@ class RecipeFile(Strict):
 
 
 def recipe_folder() -> Path:
-    """Where the recipes lie that tinyvmaf brings."""
-    return home() / "model" / "recipes"
+    """Where the project's recipes lie."""
+    return project().recipes
+
+
+def recipe_folders() -> list[Path]:
+    """Where recipes are looked for: those of the project go before those that tinyvmaf brings."""
+    return list(dict.fromkeys((recipe_folder(), home() / "model" / "recipes")))
 
 
 def recipe_ids() -> list[str]:
     """The names of those recipes, sorted."""
-    return sorted(path.stem for path in recipe_folder().glob("*.toml"))
+    return sorted({path.stem for folder in recipe_folders() for path in folder.glob("*.toml")})
 
 
 def named_recipes(names: Iterable[str]) -> list[str]:
-    """The names, each once; `all` stands for every recipe that tinyvmaf brings."""
+    """The names, each once; `all` stands for every recipe that has a name."""
     return list(dict.fromkeys(one for name in names for one in (recipe_ids() if name == "all" else [name])))
 
 
 def find_recipe(name: str | Path) -> Path:
-    """The file of a recipe: a path, or the name of one that tinyvmaf brings.
+    """The file of a recipe: a path, or the name of one that the project has or tinyvmaf brings.
 
     Raises:
-        RecipeError: there is none; lists those that tinyvmaf brings.
+        RecipeError: there is none; lists those that have a name.
     """
     path = Path(name)
-    for candidate in (path, recipe_folder() / f"{name}.toml"):
+    for candidate in (path, *(folder / f"{name}.toml" for folder in recipe_folders())):
         if candidate.suffix == ".toml" and candidate.is_file():
             return candidate
     raise RecipeError(f"no recipe {str(name)!r}", hint=known_hint(str(name), recipe_ids(), "a TOML file, or one of"))
