@@ -75,6 +75,10 @@ class GoldenError(TinyvmafError):
     """A golden file, row or record is missing or wrong."""
 
 
+class ClusterError(TinyvmafError):
+    """A Dask cluster is lost, or has a worker that would measure other numbers."""
+
+
 class CouldNotRunError(TinyvmafError):
     """A gate lacks something it needs, so it neither passed nor failed."""
 

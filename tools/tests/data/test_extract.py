@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +19,6 @@ from tinyvmaf.data import dataset
 from tinyvmaf.data.corpus import Corpus, scan
 from tinyvmaf.data.embedded import embedded_corpus
 from tinyvmaf.data.extract import FULL, ExtractionRequest, extract, measure
-from tinyvmaf.data.extract.dask import dask_cluster
 from tinyvmaf.data.extract.job import Job, MeasuredClip
 from tinyvmaf.data.store import Store
 from tinyvmaf.errors import MediaError, TinyvmafError
@@ -345,65 +343,6 @@ def test_a_missing_or_damaged_dataset_is_an_error(spoil: str, tmp_path: Path) ->
         dataset.read(path)
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a real scheduler with two worker processes; it restarts one that is killed."""
-    from distributed import LocalCluster
-
-    with LocalCluster(
-        n_workers=2,
-        threads_per_worker=1,
-        processes=True,
-        host="127.0.0.1",
-        dashboard_address=None,
-        local_directory=str(tmp_path_factory.mktemp("dask")),
-    ) as running:
-        yield running.scheduler_address
-
-
-def test_the_command_gives_the_same_file_on_a_cluster(
-    address: str, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert main(command(root, tmp_path / "here.parquet")[3:]) == 0
-    monkeypatch.setenv("TINYVMAF_CACHE", str(tmp_path / "another"))
-    assert main(command(root, tmp_path / "there.parquet", "--dask", address)[3:]) == 0
-    assert (tmp_path / "here.parquet").read_bytes() == (tmp_path / "there.parquet").read_bytes()
-
-
-def test_a_cluster_gives_the_same_table_even_if_a_worker_is_killed(
-    address: str, corpus: Corpus, store: Store, ffmpeg: FFmpeg, tmp_path: Path
-) -> None:
-    here = extract(corpus, ExtractionRequest(), store, ffmpeg, jobs=2)
-    from distributed import Client
-
-    with Client(address, set_as_default=False) as client:
-        pids = list(client.run(os.getpid).values())
-    killed: list[int] = []
-
-    def kill_one(done: int, total: int, frames: int) -> None:
-        del total, frames
-        if done >= 2 and not killed:
-            killed.append(pids[0])
-            os.kill(pids[0], signal.SIGKILL)
-
-    with dask_cluster(address) as (run, slots):
-        there = extract(
-            corpus,
-            ExtractionRequest(),
-            Store(tmp_path / "other"),
-            ffmpeg,
-            jobs=slots,
-            run=run,
-            remote=True,
-            on_clip=kill_one,
-        )
-    assert killed
-    assert not there.failures
-    assert there.computed == 9
-    assert here.table is not None
-    assert here.table.equals(there.table)
-
-
 def test_a_worker_without_the_data_root_or_the_same_ffmpeg_is_an_error(
     corpus: Corpus, store: Store, ffmpeg: FFmpeg, tmp_path: Path
 ) -> None:
@@ -418,19 +357,6 @@ def test_a_worker_without_the_data_root_or_the_same_ffmpeg_is_an_error(
         measure(replace(jobs[0], root=tmp_path / "elsewhere"))
     with pytest.raises(TinyvmafError, match="has another build of FFmpeg"):
         measure(replace(jobs[0], ffmpeg_digest="0"))
-
-
-def test_an_unreachable_cluster_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tinyvmaf.data.extract.dask._CONNECT_TIMEOUT_S", 0.5)
-    with pytest.raises(TinyvmafError, match="no Dask scheduler answers at"), dask_cluster("tcp://127.0.0.1:9"):
-        pass
-
-
-def test_without_dask_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(TinyvmafError, match="Dask is not installed") as caught, dask_cluster("tcp://127.0.0.1:9"):
-        pass
-    assert caught.value.hint == "in a checkout: pip install -c constraints.txt -e '.[dask]'"
 
 
 def test_warnings_of_a_clip_stay_with_it(corpus: Corpus, store: Store, ffmpeg: FFmpeg) -> None:

@@ -96,14 +96,18 @@ def _run(arguments: argparse.Namespace) -> int:
     started = time.perf_counter()
     with ExitStack() as stack:
         more: dict[str, Any] = {}
+        refused: dict[str, str] = {}
         jobs = arguments.jobs or os.cpu_count() or 1
         if arguments.dask:
             from tinyvmaf.data.extract.dask import dask_cluster
 
-            run, slots = stack.enter_context(dask_cluster(arguments.dask))
-            more, jobs = {"run": run, "remote": True}, arguments.jobs or slots
+            cluster = stack.enter_context(dask_cluster(arguments.dask, ffmpeg.path))
+            more, jobs = {"run": cluster.measure, "remote": True}, arguments.jobs or cluster.slots
+            refused = cluster.refused
         report = stack.enter_context(clip_bar("extract"))
         result = extract(corpus, request, store, ffmpeg, jobs=jobs, on_clip=report, **more)
+    for address, why in refused.items():
+        say_lines(f"tinyvmaf: worker {address} gave no rows: {why}", file=sys.stderr)
     _finish(arguments, corpus, request, store, ffmpeg, result, time.perf_counter() - started)
     return int(bool(result.failures or any(fault.spoils for fault in corpus.faults)))
 

@@ -65,6 +65,8 @@ class Job:
     ffmpeg: Path | None
     """The executable; None: find one on the machine that runs the job."""
     ffmpeg_digest: str
+    files: tuple[tuple[Path, str], ...] = ()
+    """Files whose content another machine must find the same, with their BLAKE3 digests."""
 
 
 Columns = dict[str, NDArray[np.float64]]
@@ -89,7 +91,8 @@ def measure(job: Job) -> MeasuredClip:
     """Measure one clip on this machine.
 
     Raises:
-        TinyvmafError: as `score_pair`; or this machine lacks the data root or has another FFmpeg build.
+        TinyvmafError: as `score_pair`; or this machine lacks the data root, has other files there, or another FFmpeg
+            build.
     """
     if not job.root.is_dir():
         raise MediaError(
@@ -97,9 +100,14 @@ def measure(job: Job) -> MeasuredClip:
             hint="workers read the files themselves: mount the data root at the same path everywhere",
         )
     ffmpeg = find_ffmpeg(job.ffmpeg)
-    status = ffmpeg.path.stat()
-    if _executable_digest(ffmpeg.path, status.st_size, status.st_mtime_ns) != job.ffmpeg_digest:
+    if executable_digest(ffmpeg.path) != job.ffmpeg_digest:
         raise TinyvmafError(f"{platform.node()} has another build of FFmpeg: {ffmpeg}")
+    for path, digest in job.files:
+        if file_blake3(path) != digest:
+            raise MediaError(
+                f"{path}: {platform.node()} has another file there",
+                hint="workers read the files themselves: mount the same data root at the same path everywhere",
+            )
     size, pix_fmt = job.geometry or (None, None)
     pair: list[Video] = []
     try:
@@ -155,8 +163,14 @@ def _check(feature: str) -> None:
         )
 
 
+def executable_digest(path: Path) -> str:
+    """BLAKE3 of an executable, computed again only when its size or modification time changes."""
+    status = path.stat()
+    return _digest(path, status.st_size, status.st_mtime_ns)
+
+
 @lru_cache(maxsize=4)
-def _executable_digest(path: Path, size: int, mtime_ns: int) -> str:
-    """Digest of an executable. `size` and `mtime_ns` are part of the cache key."""
+def _digest(path: Path, size: int, mtime_ns: int) -> str:
+    """`size` and `mtime_ns` are part of the cache key."""
     del size, mtime_ns
     return file_blake3(path)

@@ -8,6 +8,7 @@ from tinyvmaf import __version__
 from tinyvmaf.data.corpus import Corpus
 from tinyvmaf.data.extract.job import ExtractionRequest
 from tinyvmaf.data.extract.run import Extraction
+from tinyvmaf.data.measured_with import measured_with
 from tinyvmaf.data.store import Store, key_of
 from tinyvmaf.files import file_sha256
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
@@ -32,6 +33,7 @@ def provenance_of(
     teachers = " ".join(f"--teacher {name}" for name in request.teachers)
     return {
         "tinyvmaf": __version__,
+        "measured_with": measured_with(),
         "libvmaf": result.libvmaf,
         "motion_epoch": _epoch(store, ffmpeg),
         "ffmpeg": ffmpeg.version,
@@ -47,7 +49,7 @@ def provenance_of(
 
 def _epoch(store: Store, ffmpeg: FFmpeg) -> str:
     """The motion epoch; measured once per FFmpeg build, then kept in the store."""
-    key = key_of({"measurement": "motion epoch", "ffmpeg": store.digest(ffmpeg.path)})
+    key = key_of({"measurement": "motion epoch", "ffmpeg": store.digest(ffmpeg.path), **measured_with()})
     known = store.about(key)
     if not known:
         known = {"motion_epoch": motion_epoch(ffmpeg)[0]}

@@ -4,14 +4,16 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
 
 from tinyvmaf.data.corpus import Clip, Corpus
 from tinyvmaf.data.extract.job import ExtractionRequest, Job, Measure, measure
+from tinyvmaf.data.measured_with import measured_with
 from tinyvmaf.data.store import Store, key_of
-from tinyvmaf.errors import TinyvmafError
+from tinyvmaf.errors import ClusterError, MediaError, TinyvmafError
 from tinyvmaf.futures import finished
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, Stop
 from tinyvmaf.vmaf.frame_features import FRAME_FEATURES, version_of
@@ -60,6 +62,9 @@ def extract(
 
     Ctrl-C ends the running jobs and keeps the finished ones.
 
+    Raises:
+        ClusterError: as `Cluster.measure`.
+
     Args:
         jobs: clips to measure at a time.
         run: measures one job, here or on another machine.
@@ -82,6 +87,8 @@ def extract(
                     tables[clip.id], computed = future.result()
                     result.computed += computed
                     frames += tables[clip.id].num_rows
+                except ClusterError:
+                    raise  # no other clip would fare better
                 except (TinyvmafError, OSError) as error:
                     result.failures.append(FailedClip(clip.id, str(error)))
                 if on_clip is not None:
@@ -136,10 +143,13 @@ class _ClipWork:
             if table is not None:
                 return table, False
             with self.stop.watching():
-                found = self._run(self._job(clip))
+                found = self._run(self._job(clip, fields))
+            for path, before in self._files(clip, fields):
+                if self._store.digest(path) != before:
+                    raise MediaError(f"{path}: the file changed while it was measured", hint="extract again")
             table = pa.table({name: pa.array(values, from_pandas=True) for name, values in found.columns.items()})
             told = {"libvmaf": found.version, "frames": table.num_rows, "warnings": list(found.warnings)}
-            about = {"clip": clip.id, **told, **fields}
+            about = {"clip": clip.id, **told, **fields, "paths": [str(clip.reference), str(clip.path)]}
             self._store.put(key, table, about)
             # Read back, so that a measured table and a stored one are the same.
             table = self._store.get(key)
@@ -174,9 +184,10 @@ class _ClipWork:
             "features": list(self._request.features),
             "everything": self._request.everything,
             "ffmpeg": self._ffmpeg_digest,
+            "measured_with": measured_with(),
         } | ({"frame_features": own} if own else {})
 
-    def _job(self, clip: Clip) -> Job:
+    def _job(self, clip: Clip, fields: dict[str, Any]) -> Job:
         with self._mutex:
             if self._teachers is None:
                 self._teachers = tuple(load_built_in(self._ffmpeg, name) for name in self._request.teachers)
@@ -188,7 +199,12 @@ class _ClipWork:
             self._teachers,
             None if self._remote else self._ffmpeg.path,
             self._ffmpeg_digest,
+            self._files(clip, fields) if self._remote else (),
         )
+
+    @staticmethod
+    def _files(clip: Clip, fields: dict[str, Any]) -> tuple[tuple[Path, str], ...]:
+        return ((clip.reference, fields["reference"]), (clip.path, fields["distorted"]))
 
 
 def _with_names(clip: Clip, table: pa.Table) -> pa.Table:
