@@ -2,13 +2,13 @@
 
 import json
 import platform
-import tempfile
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
+from tinyvmaf import scratch
 from tinyvmaf.data.extract.job import Job, executable_digest, measure
 from tinyvmaf.data.extract.loaded_code import loaded_code
 from tinyvmaf.data.extract.probe_clip import SIZE, write_probe_clip
@@ -61,8 +61,8 @@ def fingerprint(job: Job) -> Fingerprint:
         ffmpeg = find_ffmpeg(job.ffmpeg)
         version = (ffmpeg.version, executable_digest(ffmpeg.path))
         if version[1] == job.ffmpeg_digest:
-            with tempfile.TemporaryDirectory(prefix="tinyvmaf-probe-") as folder:
-                request, path = replace(job.request, timeout=_TIMEOUT_S), Path(folder)
+            with scratch.folder() as path:
+                request = replace(job.request, timeout=_TIMEOUT_S)
                 probe = replace(job, clip=write_probe_clip(path), root=path, geometry=SIZE, request=request, files=())
                 found = measure(probe).columns
             columns = {name: [float(value).hex() for value in found[name]] for name in sorted(found)}
