@@ -126,6 +126,8 @@ def test_examples_of_the_help_are_commands_that_work(command: argparse.ArgumentP
         (["score", "a.mp4", "b.mp4", "--scale", "lanczos"], "invalid choice"),
         (["score", "a.mp4", "b.mp4", "--jso"], "unrecognized arguments: --jso; did you mean --json?"),
         (["gate", "--modle=a.onnx"], "unrecognized arguments: --modle=a.onnx; did you mean --model?"),
+        (["prove", "--jbos", "2"], "tinyvmaf prove: error: unrecognized arguments: --jbos; did you mean --jobs?"),
+        (["store", "prune", "--dayz", "3"], "one of the arguments --days --all is required"),
         (["bench", "hisotry"], "; did you mean history?"),
         (["score", "a.mp4", "b.mp4", "--scale", "bicubi"], "; did you mean bicubic?"),
         (["golden", "fetch", "--to", "x", "no.yuv"], "unknown file no.yuv; known: src01_hrc00"),
@@ -224,3 +226,19 @@ def test_each_command_of_the_top_help_is_declared_by_its_module() -> None:
         assert ended.value.code == 0
     declared = next(a for a in parser()._actions if isinstance(a, argparse._SubParsersAction)).choices
     assert set(declared) == set(COMMANDS_BY_NAME)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--engine", "onnxruntime-cpq"], "unknown engine 'onnxruntime-cpq'\n  hint: did you mean onnxruntime-cpu?"),
+        (["--require-engine", "torch"], "unknown engine 'torch'\n  hint: did you mean torch-"),
+        (["--model", "tinyvmaf_nano"], "--model takes an ONNX file; registered models are judged without it"),
+    ],
+)
+def test_the_gate_refuses_at_once_what_it_cannot_judge(
+    options: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, _, err = run(capsys, "gate", *options)
+    assert status == 10
+    assert message in err

@@ -14,12 +14,13 @@ from rich.text import Text
 
 from tinyvmaf.app.cli.common import Commands, add_command, feed_of, positive_int
 from tinyvmaf.data.store import Store, default_folder
-from tinyvmaf.errors import TinyvmafError, install
+from tinyvmaf.errors import TinyvmafError, install, known_hint
 from tinyvmaf.files import home
 from tinyvmaf.judge import report, report_folder, results, suites_run, verdict
 from tinyvmaf.judge.failed import failed
 from tinyvmaf.judge.gate_run import GateRun
 from tinyvmaf.judge.options import OPTIONS, declare_for_gate, handed_on
+from tinyvmaf.model.engines import all_engines
 from tinyvmaf.model.third_party import FeedOptions
 from tinyvmaf.project import project
 from tinyvmaf.terminal import say_lines, shown, shown_lines
@@ -81,9 +82,16 @@ def _run(arguments: argparse.Namespace) -> int:
         raise TinyvmafError(f"{', '.join(behind)} after --", hint="options of the gate come before --")
     if feed_of(arguments) and not arguments.model:
         raise TinyvmafError(f"{FeedOptions.listed()} need --model PATH")
-    for path in map(Path, arguments.model or ()):  # at once: else every suite would run, to say it of every test
+    # At once: else every suite would run, to say it of every test.
+    for path in map(Path, arguments.model or ()):
         if not path.is_file():
-            raise TinyvmafError(f"{path}: {'not a regular file' if path.exists() else 'no such file'}")
+            hint = None if path.suffix else "--model takes an ONNX file; registered models are judged without it"
+            raise TinyvmafError(f"{path}: {'not a regular file' if path.exists() else 'no such file'}", hint=hint)
+    if asked := [*(arguments.engine or ()), *(arguments.require_engine or ())]:
+        names = [engine.name for engine in all_engines()]
+        for name in asked:
+            if name not in names:
+                raise TinyvmafError(f"unknown engine {name!r}", hint=known_hint(name, names))
     if missing := [name for name in ("pytest", "xdist", "pytest_benchmark") if find_spec(name) is None]:
         raise TinyvmafError(f"not installed: {', '.join(missing)}", hint=install("gate"))
     folder = Path(arguments.report).absolute() if arguments.report else project().root / "report"

@@ -14,7 +14,7 @@ from tinyvmaf.app.cli.common import (
     feed_of,
     print_listing,
 )
-from tinyvmaf.errors import TeacherError, known_hint
+from tinyvmaf.errors import RegistryError, TeacherError, known_hint
 from tinyvmaf.model import registry
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.terminal import say, say_lines
@@ -194,6 +194,8 @@ def _unregister(arguments: argparse.Namespace) -> int:
 
 def _file(path: Path) -> str:
     """A path, which `tinyvmaf.judge.opened` does not take for an id."""
+    if not path.exists():
+        raise RegistryError(f"{path}: no such file", hint=None if path.suffix else "name an ONNX file, not an id")
     return str(path.absolute()) if path.suffix != ".onnx" else str(path)
 
 

@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from tinyvmaf.app.cli.tasks import COMMANDS, TASKS
 from tinyvmaf.terminal import shown
@@ -45,6 +45,16 @@ class Parser(argparse.ArgumentParser):
                     found |= parser._options()
         return found
 
+    def _named(self, words: Iterable[str]) -> argparse.ArgumentParser:
+        """The parser of the command that words name: this one, or one below it."""
+        found: argparse.ArgumentParser = self
+        for word in words:
+            inner = [one.choices for one in found._actions if isinstance(one, argparse._SubParsersAction)]
+            if not inner or word not in inner[0]:
+                break
+            found = inner[0][word]
+        return found
+
 
 class TopParser(Parser):
     """The parser of `tinyvmaf` itself, whose help shows the commands by task, also those that were not declared."""
@@ -67,8 +77,15 @@ class TopParser(Parser):
         formatter.add_text(self.epilog)
         return formatter.format_help()
 
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As the base class; it remembers the words, so that an error names the command that they are for."""
+        self._words = list(args or ())
+        return super().parse_args(args, namespace)
+
     def error(self, message: str) -> NoReturn:
-        """As `Parser`, with every command as a choice."""
+        """As `Parser`, with every command as a choice. What a command does not know, that command reports."""
+        if _UNKNOWN.search(message) and (command := self._named(self._words)) is not self:
+            command.error(message)
         if choice := _CHOICE.search(message):
             known = ", ".join(map(repr, COMMANDS))
             message = message[: choice.start(0)] + f"invalid choice: {choice[1]!r} (choose from {known})"
