@@ -47,10 +47,12 @@ _OPTIONS = {
     "q.gif": PairOptions(distorted=Reading(matrix="bt601"), chroma="420"),
     "r.yuv": PairOptions(distorted=Reading(size="128x96", pix_fmt="yuv420p")),
 }
+_LOUD_THREADS = ["-thread_type", "frame"]
+"""With a thread for each slice, FFmpeg conceals damage of MPEG-2 without a word, and differently in each run."""
 _RAW = ["-f", "rawvideo", "-s", "128x96", "-pix_fmt", "yuv420p"]
 _LOUD = re.compile(r"\[(warning|error|fatal|panic)\]")
-_HARMLESS = re.compile("Estimating duration from bitrate|ignoring invalid SAR")
-"""Said of every raw file, and of a shape of pixels that no score depends on."""
+_HARMLESS = re.compile("Estimating duration from bitrate|ignoring invalid SAR|The tags at index")
+"""Said of every raw file, of a shape of pixels and of tags: no score depends on them."""
 _TIMEOUT_S = 30.0
 
 
@@ -152,16 +154,29 @@ def bare_score(ffmpeg: FFmpeg, reference: Path, path: Path) -> list[float] | Non
     each = "scale=in_range=full:out_range=full,settb=1/25,setpts=N"
     graph = f"[0:V:0]{each}[d];[1:V:0]{each}[r];[d][r]libvmaf=shortest=1:log_fmt=json"
     log = path.with_name("bare.json")
-    raw = _RAW if path.suffix == ".yuv" else []
-    command = [str(ffmpeg.path), "-hide_banner", "-nostdin", "-loglevel", "error", *raw, "-i", str(path)]
+    command = [str(ffmpeg.path), "-hide_banner", "-nostdin", "-loglevel", "error", *_input(path)]
     command += ["-i", str(reference), "-lavfi", f"{graph}:log_path={log}", "-f", "null", "-"]
     subprocess.run(command, check=True, timeout=_TIMEOUT_S)
     return [frame["metrics"]["vmaf"] for frame in json.loads(log.read_text())["frames"]]
 
 
+def _input(path: Path) -> list[str]:
+    return [*_LOUD_THREADS, *(_RAW if path.suffix == ".yuv" else []), "-i", str(path)]
+
+
 def complaints(ffmpeg: FFmpeg, path: Path) -> list[str]:
     """What FFmpeg alone says against the file when it decodes it."""
     command = [str(ffmpeg.path), "-hide_banner", "-nostdin", "-loglevel", "level+warning", "-err_detect", "explode"]
-    command += [*(_RAW if path.suffix == ".yuv" else []), "-i", str(path), "-map", "0:V:0", "-f", "null", "-"]
+    command += [
+        *_LOUD_THREADS,
+        *(_RAW if path.suffix == ".yuv" else []),
+        "-i",
+        str(path),
+        "-map",
+        "0:V:0",
+        "-f",
+        "null",
+        "-",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=_TIMEOUT_S, check=False)
     return [line for line in done.stderr.splitlines() if _LOUD.search(line) and not _HARMLESS.search(line)]

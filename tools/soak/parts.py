@@ -4,7 +4,7 @@ from importlib import import_module
 
 from .part import Part
 
-PARTS = {"video": "soak.video", "y4m": "soak.y4m", "matroska": "soak.matroska"}
+PARTS = {"video": "soak.video", "y4m": "soak.y4m", "matroska": "soak.matroska", "rpc": "soak.rpc"}
 """The module of each; its `PART` is the part."""
 
 

@@ -100,12 +100,16 @@ def test_errors_that_threads_hide_are_damage() -> None:
         "[mp2 @ 0x1] [error] Header missing",
         "[in#0/mpegts @ 0x1] [warning] Packet corrupt (stream = 0, dts = 126000).",
         "[in#0/mpegts @ 0x1] [warning] Packet corrupt (stream = 1, dts = 126000).",
+        '[h264 @ 0x1] [warning] Failed to parse header of NALU (type 0): "Invalid data". Skipping NALU.',
+        "[vist#0:1/h264 @ 0x1] [warning] DTS 601295421443, next:120000 st:1 invalid dropping",
     ]
     geometry = Geometry(128, 96, pixel_format("yuv420p"))
     inputs = [Video(Path("v.ts"), "container", geometry, 4, exact=False, decoders=("h264",), stream=1)]
     assert damage("\n".join(lines), inputs) == {
         "[h264] concealing 12 DC, 12 AC, 12 MV errors in B frame": {0},
         "[in#0/mpegts] Packet corrupt (stream = 1, dts = 126000).": {0},
+        '[h264] Failed to parse header of NALU (type 0): "Invalid data". Skipping NALU.': {0},
+        "[vist#0:1/h264] DTS 601295421443, next:120000 st:1 invalid dropping": {0},
     }
 
 

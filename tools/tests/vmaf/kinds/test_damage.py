@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from soak.damage import FILES, damaged, judge, make_files, score
+from soak.damage import FILES, complaints, damaged, judge, make_files, score
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 
 from ...effort import tries
@@ -53,6 +53,17 @@ def test_no_score_of_a_damaged_file_without_a_warning(
     assert sum(count.values()) == len(range(fold, CASES, FOLDS))
     print(*sorted(count.items()), sep="\n")
     assert sum(n for (_, name), n in count.items() if name == "unseen") < sum(count.values()) / 4
+
+
+def test_damage_of_mpeg2_that_threads_conceal_is_refused(
+    files: tuple[Path, dict[str, bytes]], ffmpeg: FFmpeg, tmp_path: Path
+) -> None:
+    """With a thread for each slice, FFmpeg says nothing of this bit, and decodes the rest differently each time."""
+    reference, data = files
+    path = tmp_path / "s.mpg"
+    path.write_bytes(data["s.mpg"][:14231] + b"\2" + data["s.mpg"][14232:])
+    assert complaints(ffmpeg, path)
+    assert judge(ffmpeg, reference, path, None).name == "refused"
 
 
 def test_damage_is_the_same_in_each_run() -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from tinyvmaf.errors import MediaError
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
@@ -13,6 +14,9 @@ from tinyvmaf.vmaf.media.ranges import RANGES
 from tinyvmaf.vmaf.media.samples import levels, opaque
 from tinyvmaf.vmaf.media.video import WHITELIST, Timing, Video
 
+# With a thread for each slice, these conceal damage without a word, and differently in each run.
+_SILENT: Final = frozenset({"mpeg1video", "mpeg2video"})
+_ONE_SLICE: Final = ("-thread_type", "frame")
 CONTAINER = Opener("container", WHITELIST)
 
 
@@ -51,7 +55,10 @@ def open_with(opener: Opener, path: Path, ffmpeg: FFmpeg, reading: Reading, *, a
         coded=found.coded,
         turn=turn,
         film_grain=found.film_grain,
-        input_options=("-export_side_data", "film_grain") if found.film_grain and reading.film_grain == "off" else (),
+        input_options=(
+            *(("-export_side_data", "film_grain") if found.film_grain and reading.film_grain == "off" else ()),
+            *(_ONE_SLICE if _SILENT.intersection(found.stream.decoders) else ()),
+        ),
         demuxer=opener.options,
         strict=opener.strict,
         url=opener.url,

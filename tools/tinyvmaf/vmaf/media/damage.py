@@ -21,7 +21,8 @@ _SHOWN: Final = 10
 # A decoder that hides errors says so at level `info`; only with one thread does it count them as errors as well.
 _DAMAGE: Final = re.compile(
     r"^((?:\[[^\]]*\] )+)\[(?:error|fatal)\] (.*)|"
-    r"^((?:\[[^\]]*\] )+)\[(?:info|warning)\] ((?:concealing \d+ DC|[Pp]acket corrupt|corrupt (?:decoded|input)).*)",
+    r"^((?:\[[^\]]*\] )+)\[(?:info|warning)\] ((?:concealing \d+ DC|[Pp]acket corrupt|corrupt (?:decoded|input)|"
+    r"Failed to parse header of NALU|[DP]TS -?\d+, next:-?\d+).*)",
     re.MULTILINE,
 )
 # What decoders say of frames before the first key frame, which are not shown, and of what they do not need.
