@@ -19,6 +19,8 @@ from typing import Any
 
 import psutil
 
+from tinyvmaf import children
+
 from .part import BAD, Part, Result, Trial, Verdict
 
 GRACE_S = 2.0
@@ -56,6 +58,7 @@ def run(part: Part, seed: int, numbers: range, seconds: float, count: Count) -> 
     begun = time.monotonic()
     try:
         with _private() as (folder, scratch), part.opened(folder) as trial:
+            children.group()  # the guard of all programs, which stays
             before = _children(), _files(scratch)
             for number in numbers:
                 if time.monotonic() - begun >= seconds or (part.cases is not None and number >= part.cases):
@@ -133,18 +136,18 @@ def _left(before: tuple[dict[int, str], set[str]], scratch: Path) -> Result | No
     """What is still there after the grace."""
     end = time.monotonic() + GRACE_S
     while True:
-        children = {pid: line for pid, line in _children().items() if pid not in before[0]}
+        processes = {pid: line for pid, line in _children().items() if pid not in before[0]}
         files = _files(scratch) - before[1]
-        if not children and not files:
+        if not processes and not files:
             return None
         if time.monotonic() >= end:
             break
         time.sleep(0.05)
-    for pid in children:  # so that the next trial is not blamed
+    for pid in processes:  # so that the next trial is not blamed
         with suppress(OSError):
             os.kill(pid, signal.SIGKILL)
     before[1].update(files)
-    return Result("any", Verdict.LEFT, f"processes {children}, files {sorted(files)}")
+    return Result("any", Verdict.LEFT, f"processes {processes}, files {sorted(files)}")
 
 
 def _report(part: Part, seed: int, number: int, result: Result) -> None:
