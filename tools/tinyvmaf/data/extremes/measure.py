@@ -13,6 +13,7 @@ from tinyvmaf import __version__, scratch
 from tinyvmaf.data.dataset import INDEX, Dataset
 from tinyvmaf.data.extremes.spec import ExtremeCase, Extremes
 from tinyvmaf.data.ladder import LadderSource, package_file
+from tinyvmaf.data.measured_with import measured_with
 from tinyvmaf.data.store import Store, key_of
 from tinyvmaf.errors import FFmpegError, TinyvmafError
 from tinyvmaf.files import file_sha256
@@ -66,6 +67,7 @@ def measure_extremes(
 
     def one(case: ExtremeCase) -> tuple[pa.Table, str]:
         about = {"layout": _LAYOUT, "extreme": _about(case, files), "teachers": TEACHERS, "ffmpeg": tool}
+        about |= {"measured_with": measured_with()}
         key = key_of(about)
         table = store.get(key)
         if table is None:

@@ -9,13 +9,12 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from tinyvmaf.data.measured_with import measured_with
 from tinyvmaf.data.pairs.plan import AskedPair
 from tinyvmaf.files import sha256
-from tinyvmaf.vmaf import features
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.libvmaf import FrameTable, LibvmafRequest
 
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 # A file that changed this recently may change again without new times.
 _RACY_NS: Final = 2_000_000_000
 _LOG, _PRECISE = "log:", "precise:"
-_ROOMS: Final = ("ffmpeg", "libvmaf", "media")
 
 
 def identity(path: Path) -> tuple[str, int, int, int, int] | None:
@@ -48,7 +46,7 @@ def key_fields(pair: AskedPair, request: LibvmafRequest, program: FFmpeg) -> dic
         return None
     return {
         "measurement": "pair",
-        "code": _code(),
+        "measured_with": measured_with(),
         "files": files,
         "options": asdict(pair.options),
         "models": {model.id: sha256(model.json or b"") for model in request.models},
@@ -90,11 +88,3 @@ def from_arrow(stored: "pa.Table", about: Mapping[str, Any], pair: AskedPair) ->
             distorted=replace(seen.distorted, path=str(pair.distorted)),
         )
     return FrameTable(rest["version"], those(_LOG), rest["pooled"], those(_PRECISE), tuple(rest["command"]), seen)
-
-
-@lru_cache(maxsize=1)
-def _code() -> str:
-    """A hash of the code that reads and measures pairs: another version of it may give other tables."""
-    wing = Path(features.__file__).parent
-    files = [wing / "features.py", *(path for room in _ROOMS for path in sorted((wing / room).glob("*.py")))]
-    return sha256(b"".join(path.read_bytes() for path in files))
