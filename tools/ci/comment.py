@@ -6,7 +6,7 @@ FOLDER holds `summary.md` and `number`, the pull request's. Both may come from a
 nothing in them is trusted: the number is digits and names an open pull request of this repository whose head is
 $HEAD_SHA; the text is short, plain, and leads nowhere. Status 0: it stands; 1: one sentence on stderr says why.
 
-Environment: GITHUB_API_URL, GITHUB_REPOSITORY, GH_TOKEN, HEAD_SHA. Standard library only: nothing is installed before.
+Environment: GITHUB_API_URL, GITHUB_REPOSITORY, GH_TOKEN, HEAD_SHA, COMMENT_NAME. Standard library only.
 """
 
 import json
@@ -20,9 +20,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-MARK: Final = "<!-- tinyvmaf gate -->"
 LIMIT: Final = 65_536
 """The characters that GitHub takes in a comment."""
+NAMES: Final = r"[A-Za-z0-9._-]{1,40}"
+"""Names of a comment: a pull request has one of each."""
 _DECIDES: Final = "What may merge is decided by the check itself."
 _AUTHOR: Final = "github-actions[bot]"
 _PAGES: Final = 30
@@ -64,9 +65,16 @@ def read(folder: Path, name: str, most: int) -> str:
         raise RefusedError(f"{name} is not UTF-8") from None
 
 
-def body(folder: Path, head: str) -> str:
+def mark(name: str) -> str:
+    """What the comment begins with, which nobody sees; raises RefusedError."""
+    if not re.fullmatch(NAMES, name):
+        raise RefusedError("COMMENT_NAME is not 1 to 40 letters, digits, dots, dashes and underscores")
+    return f"<!-- tinyvmaf gate: {name} -->"
+
+
+def body(folder: Path, head: str, name: str) -> str:
     """The comment's text."""
-    intro = f"{MARK}\n_Written by the code of this pull request, at {head[:12]}. {_DECIDES}_"
+    intro = f"{mark(name)}\n_Written by the code of this pull request, at {head[:12]}. {_DECIDES}_"
     text = f"{intro}\n\n{safe(read(folder, 'summary.md', 4 * LIMIT))}"
     if len(text) > LIMIT:
         raise RefusedError(f"summary.md makes a comment of more than {LIMIT:,} characters")
@@ -102,12 +110,12 @@ class GitHub:
         if pull["head"]["sha"] != head:
             raise RefusedError(f"pull request {number} is not at {head[:12]}, which was judged")
 
-    def standing(self, number: int) -> int | None:
+    def standing(self, number: int, mark: str) -> int | None:
         """Id of the comment that earlier runs wrote."""
         for page in range(1, _PAGES + 1):
             comments = self.call("GET", f"/issues/{number}/comments?per_page=100&page={page}")
             for comment in comments:
-                if comment["user"]["login"] == _AUTHOR and comment["body"].startswith(MARK):
+                if comment["user"]["login"] == _AUTHOR and comment["body"].startswith(mark):
                     return int(comment["id"])
             if len(comments) < 100:
                 break
@@ -122,9 +130,10 @@ def comment(folder: Path, environment: Mapping[str, str]) -> str:
     found = re.fullmatch(r"([1-9][0-9]{0,9})\n?", read(folder, "number", 16), re.ASCII)
     if found is None:
         raise RefusedError("number is not the number of a pull request")
-    text, github, number = body(folder, head), GitHub(environment), int(found[1])
+    name = environment.get("COMMENT_NAME", "tinyvmaf")
+    text, github, number = body(folder, head, name), GitHub(environment), int(found[1])
     github.check(number, head, environment["GITHUB_REPOSITORY"])
-    standing = github.standing(number)
+    standing = github.standing(number, mark(name))
     if standing is None:
         github.call("POST", f"/issues/{number}/comments", {"body": text})
         return f"commented on pull request {number}"

@@ -18,6 +18,7 @@ ROOT: Final = Path(__file__).parents[2]
 CONSTRAINTS: Final = ROOT / "constraints.txt"
 ALL: Final = ROOT / "locks/all.txt"
 BOOTSTRAP: Final = ROOT / "locks/tox.txt"
+PIP: Final = ROOT / "locks/pip.txt"
 ELSEWHERE: Final = ROOT / "locks/elsewhere.txt"
 _HEADER: Final = "# Written by tox -e lock from constraints.txt. Do not edit.\n"
 # What the unit tests install beside the pins: an FFmpeg of libvmaf's earlier motion epoch (tools/tests/old_libvmaf.py).
@@ -84,6 +85,7 @@ def renew() -> None:
     # tox alone, for a job that wants hashes from its first install on. Markers do not matter: all of it is pure Python.
     bootstrap = pins(re.sub(r" ;[^\\\n]*", "", _uv("tox\n", "-c", str(CONSTRAINTS))))
     _write(BOOTSTRAP, bootstrap, files)
+    _write(PIP, {"pip": version["pip"]}, files)
     _write(OLD_FFMPEG, pins(_OLD_FFMPEG_PIN), hashes(_uv(_OLD_FFMPEG_PIN, "--no-deps")))
 
 
@@ -91,7 +93,7 @@ def wrong() -> list[str]:
     """What does not fit between constraints.txt and the locks, one sentence each."""
     version = pins(CONSTRAINTS.read_text(encoding="utf-8"))
     found = []
-    for path in (ALL, BOOTSTRAP):
+    for path in (ALL, BOOTSTRAP, PIP):
         text = path.read_text(encoding="utf-8")
         locked = pins(text)
         found += [f"{path.name}: {name} has no hash" for name, files in hashes(text).items() if not files]

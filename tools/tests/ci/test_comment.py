@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 from markdown_it import MarkdownIt
 
-from ci.comment import LIMIT, MARK, safe
+from ci.comment import LIMIT, mark, safe
 from ci.lock import ROOT
 
 HEAD = "5fce1c74e1c5f8f2a2a9d1b0a4c37c3f4e2b1a09"
 REPOSITORY = "someone/tinyvmaf"
+MARK = mark("tinyvmaf")
 
 
 class FakeHub(ThreadingHTTPServer):

@@ -28,7 +28,7 @@ def test_the_locks_are_those_of_the_constraints() -> None:
     assert not lock.wrong()
     assert locked() == lock.pins(lock.CONSTRAINTS.read_text(encoding="utf-8"))
     assert locked(lock.OLD_FFMPEG) == {"imageio-ffmpeg": "0.6.0"}
-    for path in (lock.ALL, lock.BOOTSTRAP, lock.OLD_FFMPEG):
+    for path in (lock.ALL, lock.BOOTSTRAP, lock.PIP, lock.OLD_FFMPEG):
         files = lock.hashes(path.read_text(encoding="utf-8"))
         assert files.keys() == locked(path).keys()
         assert all(files.values()), path

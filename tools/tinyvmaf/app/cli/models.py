@@ -85,7 +85,7 @@ def add_commands(commands: Commands) -> None:
         exit_status="0 no faults, 1 a model has faults or is unknown, 2 wrong use",
     )
     verify.add_argument(
-        "model", nargs="?", metavar="MODEL", help="id of a registered model, or an ONNX file (default: all registered)"
+        "models", nargs="*", metavar="MODEL", help="id of a registered model, or an ONNX file (default: all registered)"
     )
     verify.add_argument("--json", action="store_true", help="print a JSON array with an object a model")
     add_feed_options(verify)
@@ -219,7 +219,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     from tinyvmaf.judge.opened import faults, found
 
     verified = []
-    for name in [arguments.model] if arguments.model else [one.id for one in registry.subjects()]:
+    for name in arguments.models or [one.id for one in registry.subjects()]:
         with found(name, feed_of(arguments)) as subject:
             listed = faults(subject)
             good = "as registered" if subject.registered else "keeps the contract"
