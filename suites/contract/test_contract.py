@@ -106,7 +106,7 @@ def test_files_are_the_registered_ones(looked_at: Subject, evidence: Evidence) -
     """Model file and sidecar have the registered hashes, agree with each other, and have a card."""
     evidence({"certificate": certificate(looked_at)})
     if looked_at.adopted:
-        found = adoption_faults(looked_at.adopted, looked_at.path)
+        found = adoption_faults(looked_at.adopted)
     else:
         found = registry.faults(looked_at)
     if found:

@@ -15,6 +15,8 @@ class Verdict(enum.Enum):
     """One sentence, and status 1."""
     SAME = "same"
     """What it gives without the attack."""
+    ACCEPTED = "accepted"
+    """What was attacked is sound all the same, and does what it says."""
     WARNED = "warned"
     """Another result, with a warning."""
     UNSEEN = "unseen"

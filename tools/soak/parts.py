@@ -4,7 +4,13 @@ from importlib import import_module
 
 from .part import Part
 
-PARTS = {"video": "soak.video", "y4m": "soak.y4m", "matroska": "soak.matroska", "rpc": "soak.rpc"}
+PARTS = {
+    "video": "soak.video",
+    "onnx": "soak.onnx_files",
+    "y4m": "soak.y4m",
+    "matroska": "soak.matroska",
+    "rpc": "soak.rpc",
+}
 """The module of each; its `PART` is the part."""
 
 

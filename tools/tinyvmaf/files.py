@@ -1,7 +1,9 @@
 """Where models and fixtures are, atomic writes, and digests of files."""
 
+import errno
 import hashlib
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -55,6 +57,52 @@ def home() -> Path:
         f"no gates.toml in {' or '.join(map(str, candidates))}",
         hint="set TINYVMAF_HOME to a tinyvmaf checkout (the folder that holds gates.toml, model/ and fixtures/)",
     )
+
+
+class NotRegularError(OSError):
+    """A folder, a device, a socket or a pipe stands where a file should be: reading it may never end."""
+
+
+class TooLargeError(OSError):
+    """A file is not read because it is too large; `size` is in bytes."""
+
+    def __init__(self, size: int, path: Path) -> None:
+        super().__init__(errno.EFBIG, f"{size} bytes are too many", str(path))
+        self.size = size
+
+
+_ONCE: Final = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC", "O_BINARY"))
+
+
+def read_bounded(path: Path, most: int) -> bytes:
+    """The content of a regular file of fewer than `most` bytes. It is opened once, so it cannot be exchanged meanwhile.
+
+    Raises:
+        NotRegularError: it is something else; opening it does not wait.
+        TooLargeError: it has `most` bytes or more; it is not read.
+        OSError: it cannot be read.
+    """
+    try:
+        handle = os.open(path, _ONCE)
+    except ValueError as error:  # a NUL in the name
+        raise OSError(errno.EINVAL, str(error), repr(path)) from error
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # a socket
+            raise NotRegularError(errno.EINVAL, "not a regular file", str(path)) from error
+        raise
+    try:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            raise NotRegularError(errno.EINVAL, "not a regular file", str(path))
+        if status.st_size >= most:
+            raise TooLargeError(status.st_size, path)
+        with os.fdopen(os.dup(handle), "rb") as file:
+            data = file.read(most)
+    finally:
+        os.close(handle)
+    if len(data) >= most:  # it has grown
+        raise TooLargeError(len(data), path)
+    return data
 
 
 def write_named(path: Path, data: bytes | str, option: str) -> None:

@@ -14,6 +14,7 @@ from tinyvmaf.errors import ModelError
 from tinyvmaf.model import contract
 from tinyvmaf.model.engines import OnnxRuntimeCpu
 from tinyvmaf.model.third_party import describe_feed
+from tinyvmaf.model.third_party.held import hold
 from tinyvmaf.model.third_party.normalisation import graph_normalises
 from tinyvmaf.model.third_party.original import input_names, read_original
 from tinyvmaf.model.third_party.wrap import AdoptedModel, adopt, original_scorer
@@ -66,7 +67,7 @@ def write(
 
 
 def adopted(path: Path) -> AdoptedModel:
-    feed = describe_feed(path, lambda _: CANONICAL_FEATURES, None, input_names(path))
+    feed = describe_feed(path, lambda _: CANONICAL_FEATURES, None, input_names(hold(path)))
     return adopt(read_original(path, len(feed.features)), feed, CANONICAL)
 
 

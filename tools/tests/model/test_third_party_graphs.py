@@ -15,6 +15,7 @@ from tinyvmaf.errors import ModelError
 from tinyvmaf.model import contract
 from tinyvmaf.model.engines import OnnxRuntimeCpu, find
 from tinyvmaf.model.third_party import describe_feed
+from tinyvmaf.model.third_party.held import hold
 from tinyvmaf.model.third_party.newer import NEWER
 from tinyvmaf.model.third_party.original import input_names, read_original
 from tinyvmaf.model.third_party.wrap import AdoptedModel, adopt, original_scorer, original_uncertainty
@@ -54,7 +55,7 @@ def graph(
 def adopted(tmp_path: Path, model: ModelProto, sidecar: dict[str, Any] | None = None) -> AdoptedModel:
     """The adopted file, which keeps the contract, and gives the scores of the original by two engines."""
     path = write(tmp_path, model, PLAIN if sidecar is None else sidecar)
-    feed = describe_feed(path, lambda _: CANONICAL_FEATURES, None, input_names(path))
+    feed = describe_feed(path, lambda _: CANONICAL_FEATURES, None, input_names(hold(path)))
     one = adopt(read_original(path, len(feed.features)), feed, CANONICAL)
     assert contract.faults(one.data) == []
     truth = original_scorer(one, CANONICAL)(ROWS)

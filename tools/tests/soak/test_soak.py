@@ -18,7 +18,7 @@ from soak.__main__ import main
 from soak.part import Part, Result, Trial, Verdict
 from soak.parts import PARTS, load
 
-SHORT = {"video": 3, "y4m": 5, "matroska": 5, "rpc": 2}
+SHORT = {"onnx": 2, "video": 3, "y4m": 5, "matroska": 5, "rpc": 2}
 """Trials of each part here."""
 
 

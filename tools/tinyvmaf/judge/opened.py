@@ -6,10 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from tinyvmaf import scratch
-from tinyvmaf.errors import ModelError, RegistryError
-from tinyvmaf.judge.kinds import kind_of
+from tinyvmaf.errors import CouldNotRunError, ModelError, RegistryError
+from tinyvmaf.judge.kinds import OURS, kind_of
 from tinyvmaf.judge.subjects import adoption_faults, features_by, of_file, of_known_kind
 from tinyvmaf.model import contract, registry
+from tinyvmaf.model.door import check_file
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.model.third_party import FeedOptions, UndescribedError
 from tinyvmaf.model.third_party.sidecars import sidecar_of
@@ -43,6 +44,7 @@ def found(
         one = of_file(path, Path(folder), features_by(ffmpeg), options or FeedOptions())
         if isinstance(one.fault, UndescribedError) and not (needs_feed or options or sidecar_of(path)):
             one = Subject(path.stem, path, registered=False)
+            one.__dict__["data"] = check_file(path)
         yield one
 
 
@@ -75,15 +77,25 @@ def faults(subject: Subject, *, card: bool = True) -> list[str]:
     """
     if subject.fault is not None:
         return [str(subject.fault)]
-    try:
-        wrong = kind_of(subject).file_faults(subject.file)
-    except RegistryError:  # the sidecar cannot be read
-        wrong = contract.file_faults(subject.file)
+    wrong = _contract_faults(subject)
     if subject.adopted is not None:
-        return [*wrong, *adoption_faults(subject.adopted, subject.path)]
+        return [*wrong, *adoption_faults(subject.adopted)]
     if not subject.registered and (wrong or not subject.sidecar_path.is_file()):
         return wrong
     return [*registry.faults(subject, card=card), *wrong]
+
+
+def _contract_faults(subject: Subject) -> list[str]:
+    try:
+        kind = kind_of(subject)
+        if kind.name not in OURS:
+            return kind.file_faults(subject.file)
+    except RegistryError:  # the sidecar cannot be read
+        pass
+    try:
+        return contract.faults(subject.data)  # of the bytes that run
+    except CouldNotRunError:
+        return contract.file_faults(subject.file)
 
 
 def path_of(name: str) -> Path | None:
@@ -106,5 +118,5 @@ def read_whole(name: str, options: FeedOptions | None = None, ffmpeg: str | None
     """
     with opened(name, options, ffmpeg) as one:
         whole = one if one.registered else replace(one, id=one.path.stem)
-        _ = whole.data, whole.sidecar
+        whole.__dict__.update(data=one.data, sidecar=one.sidecar)  # those that were checked
     return whole

@@ -1,22 +1,24 @@
 """Finds the models that a run judges: the registered ones, or the files of `--model`."""
 
+import os
 import re
-import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tinyvmaf.errors import CouldNotRunError, ModelError, RegistryError, TinyvmafError
-from tinyvmaf.files import file_sha256, sha256
+from tinyvmaf.files import sha256, write_atomic
 from tinyvmaf.judge.kinds import find, kind_of
-from tinyvmaf.model import contract, registry
+from tinyvmaf.model import contract, door, registry
+from tinyvmaf.model.content import content as content_of
 from tinyvmaf.model.contract.words import in_one_line, quoted
 from tinyvmaf.model.engines.choose import engines_of, exact_in_words, needs_of
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.model.third_party import FeedOptions, describe_feed
 from tinyvmaf.model.third_party.feed import Features
 from tinyvmaf.model.third_party.sidecars import UndescribedError, read_sidecar, sidecar_of
+from tinyvmaf.validation import brief
 from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, load_built_in
@@ -115,32 +117,49 @@ def _own(path: Path, folder: Path, options: FeedOptions) -> Subject | None:
         raise UndescribedError(
             f"{path} has a tinyvmaf sidecar, which says how the model is fed", hint="leave out the options"
         )
-    name, copy = str(content.get("id")), None
+    name, copy = str(content.get("id", "")), None
     if not _ID.fullmatch(name):
-        raise UndescribedError(f"{sidecar}: id {name[:80]!r} is not a valid model id")
+        raise UndescribedError(f"{sidecar}: id {brief(name)} is not a valid model id")
+    data = content_of(path)
+    digest = content.get("sha256")
+    if digest != sha256(data):
+        raise ModelError(
+            f"{path}: the sidecar {sidecar.name} is of another file: it says sha256 {brief(digest)}, the file has "
+            f"{sha256(data)}",
+            hint="put the model's own sidecar beside it",
+        )
+    door.check_bearable(path, data)
+    beside = content_of(sidecar, contract.LARGEST_SIDECAR)
     if name != path.stem or sidecar != path.with_suffix(".json"):  # a registry finds files by the id
-        if wrong := contract.file_faults(path):  # before it is copied
+        if wrong := contract.faults(data):  # before it is copied
             raise ModelError(f"{path}: {'; '.join(wrong[:3])}")
-        folder.mkdir(parents=True, exist_ok=True)
-        for source, suffix in ((path, "onnx"), (sidecar, "json"), (path.with_suffix(".md"), "md")):
-            if source.is_file():
-                shutil.copyfile(source, folder / f"{name}.{suffix}")
         copy = folder / f"{name}.onnx"
-    digest = str(content.get("sha256"))
-    return Subject(name, path, registered=False, sha256=digest, sidecar_sha256=file_sha256(sidecar), copy=copy)
+        write_atomic(copy, data)
+        write_atomic(copy.with_suffix(".json"), beside)
+        if os.path.lexists(card := path.with_suffix(".md")):
+            write_atomic(copy.with_suffix(".md"), content_of(card, contract.LARGEST_SIDECAR))
+    found = Subject(name, path, registered=False, sha256=digest, sidecar_sha256=sha256(beside), copy=copy)
+    found.__dict__["data"] = data  # what was tried is what runs
+    return found
 
 
 def _adopted(path: Path, folder: Path, features_of: Features, options: FeedOptions) -> Subject:
     # These import onnx, which is slow; judging registered models does not need them.
     from tinyvmaf.judge.feeding import fed_as_meant
+    from tinyvmaf.model.third_party.held import hold
     from tinyvmaf.model.third_party.original import input_names, read_original
 
     if not path.is_file():
         raise CouldNotRunError(f"{path}: {'not a regular file' if path.exists() else 'no such file'}")
-    name = _id(path)
-    feed = describe_feed(path, features_of, options, input_names(path))
+    name, held = _id(path), hold(path)
+    feed = describe_feed(path, features_of, options, input_names(held))
+    if feed.sha256 is not None and feed.sha256.lower() != held.sha256:
+        raise ModelError(
+            f"{path}: the sidecar is of another file: it says sha256 {quoted(feed.sha256)}, the file has {held.sha256}"
+        )
+    door.check_bearable(path, held.data)
     features = CANONICAL if feed.teacher == DEFAULT else tuple(one.name for one in features_of(feed.teacher))
-    adopted = fed_as_meant(read_original(path, len(feed.features)), feed, features)
+    adopted = fed_as_meant(read_original(path, len(feed.features), held), feed, features)
     fitting = engines_of(adopted.data)
     if fitting is not None and len(fitting) < 2:
         raise ModelError(
@@ -191,12 +210,9 @@ Licence: unknown. Its maker knows it.
 """
 
 
-def adoption_faults(one: "AdoptedModel", path: Path) -> list[str]:
-    """Where a third-party sidecar and its file disagree."""
+def adoption_faults(one: "AdoptedModel") -> list[str]:
+    """Where a third-party sidecar and its file disagree, but for the hash, which was compared when it was adopted."""
     found, content = [], one.feed.sidecar
-    actual = sha256(path.read_bytes())
-    if one.feed.sha256 is not None and one.feed.sha256.lower() != actual:
-        found.append(f"the sidecar is of another file: it says sha256 {quoted(one.feed.sha256)}, the file has {actual}")
     for key, value in (
         ("opset", one.original.opset),
         ("input_name", one.original.inputs[0] if len(one.original.inputs) == 1 else None),

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from pydantic import Field
 
-from tinyvmaf.errors import RegistryError, known_hint
-from tinyvmaf.files import all_or_nothing, home, sha256, write_atomic
-from tinyvmaf.model.contract import tier
+from tinyvmaf.errors import CouldNotRunError, RegistryError, known_hint
+from tinyvmaf.files import all_or_nothing, home, read_bounded, sha256, write_atomic
+from tinyvmaf.model.contract import LARGEST_SIDECAR
 from tinyvmaf.model.proof_records import ProofRecord, proof_path, read_proof, with_proof
 from tinyvmaf.model.sidecar import ModelId, Sidecar, graph_facts, read_sidecar, sidecar_faults
 from tinyvmaf.model.subject import Subject
@@ -84,17 +84,14 @@ def faults(subject: Subject, *, card: bool = True) -> list[str]:
     """
     found, path, beside = [], subject.file, subject.sidecar_path
     try:
-        tier(path.stat().st_size)  # before anything reads it
-        data = path.read_bytes()
-    except OSError as error:
-        return [f"{path}: {error.strerror}"]
-    except RegistryError as error:
-        return [f"{path.name}: {error.message}"]
+        data = subject.data
+    except CouldNotRunError as error:
+        return [error.message]
     actual = sha256(data)
     if actual != subject.sha256:
         found.append(f"{path.name}: sha256 is {actual}, registered {subject.sha256}")
     try:
-        written = sha256(beside.read_bytes())
+        written = sha256(read_bounded(beside, LARGEST_SIDECAR))
         sidecar = read_sidecar(beside)
     except OSError as error:
         return [*found, f"{beside.name}: {error.strerror}"]

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from tinyvmaf.errors import ModelError, RegistryError
-from tinyvmaf.files import sha256
+from tinyvmaf.files import read_bounded, sha256
 from tinyvmaf.model.certificate import certify
-from tinyvmaf.model.contract import Tier, tier
+from tinyvmaf.model.contract import LARGEST_SIDECAR, Tier, tier
 from tinyvmaf.validation import Items, Sha256, Strict, Version1, parse, read_json, unique
 
 if TYPE_CHECKING:  # slow to import, and most commands do not need it
@@ -118,7 +118,7 @@ def read_sidecar(path: Path) -> Sidecar:
         RegistryError: missing, not JSON, or not a sidecar; says where.
     """
     try:
-        content = read_json(path.read_bytes())
+        content = read_json(read_bounded(path, LARGEST_SIDECAR))
     except FileNotFoundError as error:
         raise RegistryError(f"no sidecar {path}", hint=f"put {path.name} beside the model") from error
     except (OSError, ValueError) as error:

@@ -1,13 +1,14 @@
 """A model: one ONNX file, how it is fed, and what its sidecar and the registry say of it."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tinyvmaf.errors import CouldNotRunError, RegistryError, TinyvmafError
-from tinyvmaf.files import file_sha256
+from tinyvmaf.files import read_bounded, sha256
 from tinyvmaf.model import contract
 from tinyvmaf.model.certificate import ExactnessCertificate, certify
 from tinyvmaf.model.sidecar import Sidecar, Training, read_sidecar
@@ -49,7 +50,8 @@ class Subject:
         """
         sidecar = path.with_suffix(".json")
         claims = read_sidecar(sidecar)
-        found = cls(claims.id, path, registered=False, sha256=claims.sha256, sidecar_sha256=file_sha256(sidecar))
+        digest = sha256(read_bounded(sidecar, contract.LARGEST_SIDECAR))
+        found = cls(claims.id, path, registered=False, sha256=claims.sha256, sidecar_sha256=digest)
         found.__dict__["sidecar"] = claims
         return found
 
@@ -67,9 +69,9 @@ class Subject:
 
     @cached_property
     def data(self) -> bytes:
-        """The bytes of that file, as they were when they were first asked for."""
+        """The bytes of that file, as they were when they were first asked for: what is checked is what runs."""
         try:
-            return self.file.read_bytes()
+            return read_bounded(self.file, contract.LARGEST)
         except OSError as error:
             raise CouldNotRunError(f"{self.file}: {error.strerror}") from error
 
@@ -150,14 +152,16 @@ class Subject:
         except (CouldNotRunError, RegistryError):
             claims = {}
         original = self.adopted.original if self.adopted else None
-        readable = self.fault is None and self.path.is_file() and self.path.stat().st_size < contract.LARGEST
+        content = None
+        with suppress(OSError):
+            content = read_bounded(self.path, contract.LARGEST) if self.fault is None else None
         root = project().root
         inside = self.registered and self.path.is_relative_to(root)
         return {
             "id": self.id,
             "path": str(self.path.relative_to(root) if inside else self.path),
-            "sha256": file_sha256(self.path) if readable else None,
-            "bytes": original.size if original else self.path.stat().st_size if readable else None,
+            "sha256": None if content is None else sha256(content),
+            "bytes": original.size if original else None if content is None else len(content),
             "tier": claims.get("tier"),
             "teacher": claims.get("teacher", {}).get("id"),
             "recipe": (claims.get("training") or {}).get("recipe"),

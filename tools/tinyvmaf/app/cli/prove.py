@@ -22,10 +22,13 @@ from tinyvmaf.app.cli.common import (
 from tinyvmaf.app.cli.progress import proof_bar
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.model import registry
+from tinyvmaf.model.contract.words import in_one_line
 from tinyvmaf.terminal import say, say_lines
 
 if TYPE_CHECKING:
     from tinyvmaf.measure.proof.proving import Found
+    from tinyvmaf.model.subject import Subject
+    from tinyvmaf.vmaf.teacher import Teacher
 
 _CORES = os.cpu_count() or 1
 _DESCRIPTION = """\
@@ -116,6 +119,7 @@ def _prove(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
         journal = proofs.journal_of(claim)
         if arguments.restart:
             journal.unlink(missing_ok=True)
+        _require_provable(subject, teacher)
         started = time.monotonic()
         try:
             with proof_bar(f"{subject.id} within {bound:g}") as tell:
@@ -159,6 +163,18 @@ def _prove(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
             if not arguments.json:
                 say(f"  recorded: {answer['record']}, with its sidecar, card and registry; commit them")
         return answer
+
+
+def _require_provable(subject: "Subject", teacher: "Teacher") -> None:
+    from tinyvmaf.measure.proof import NoProofError
+    from tinyvmaf.measure.proof.provable import provable
+
+    try:
+        provable(subject.data, teacher, subject.features)
+    except TinyvmafError:
+        raise
+    except Exception as error:  # of onnx, where it cannot compute the constants of a graph
+        raise NoProofError(f"its constants cannot be computed: {in_one_line(error)}") from error
 
 
 def _register(path: str) -> str:

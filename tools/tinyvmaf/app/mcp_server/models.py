@@ -27,7 +27,7 @@ def readable(name: str, roots: Roots) -> Iterator[str]:
     if not name.endswith(".onnx"):
         yield registry.find(name).id
         return
-    from tinyvmaf.model.third_party.original import external_files  # imported here: slow
+    from tinyvmaf.model.third_party.held import external_files  # imported here: slow
 
     with scratch.folder() as private:
         copy = Path(private, Path(name).name)

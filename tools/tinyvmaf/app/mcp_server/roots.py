@@ -95,9 +95,9 @@ class Roots:
         return data
 
     def exists(self, text: str) -> bool:
-        """Whether the path is a file below the roots."""
+        """Whether there is something at the path, below the roots; `read` refuses what is no file."""
         try:
-            return self._resolved(text).is_file()
+            return self._resolved(text).exists()
         except OutsideError:
             return False
 

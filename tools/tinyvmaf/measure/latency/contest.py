@@ -15,7 +15,7 @@ from tinyvmaf.measure.latency.cost import features_of
 from tinyvmaf.measure.latency.lanes import ANY_SCORE, SESSIONS, Expected, FloorLane, ModelLane
 from tinyvmaf.measure.latency.race import REPEATS, Race
 from tinyvmaf.measure.latency.references import floor_model, teacher_model
-from tinyvmaf.model import contract
+from tinyvmaf.model.door import check_file
 from tinyvmaf.model.engines import EngineError, OnnxRuntimeCpu
 from tinyvmaf.model.third_party.wrap import AsItCame
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
@@ -55,10 +55,11 @@ def opponents(model_id: str, teacher: Teacher, expected: Expected, baseline: Pat
     Raises:
         BaselineError: the baseline does not keep the contract, or takes other features.
     """
-    if baseline is not None and (wrong := contract.file_faults(baseline)):
-        raise BaselineError(f"{baseline} does not keep the contract, so it is not run: {wrong[0]}")
     stored = baselines().get(model_id) if baseline is None else None
-    before = stored.data() if stored else baseline.read_bytes() if baseline else None
+    try:
+        before = stored.data() if stored else check_file(baseline) if baseline else None
+    except ModelError as error:
+        raise BaselineError(error.message, hint=error.hint) from error
     if before is not None and (takes := features_of(before)) != len(teacher.features):
         raise BaselineError(f"the baseline of {model_id} takes {takes} features, not {len(teacher.features)}")
     return Opponents(teacher, expected, before)

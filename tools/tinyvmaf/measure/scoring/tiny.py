@@ -126,6 +126,7 @@ def tiny_scores(model: "Subject", table: FrameTable, teachers: Sequence[Teacher]
         ModelError: the model cannot be loaded.
         LogError: one of its features was not measured.
     """
+    from tinyvmaf.model.door import ROWS, check_bearable
     from tinyvmaf.model.engines import OnnxRuntimeCpu
 
     features = table.features(model.features)
@@ -134,6 +135,8 @@ def tiny_scores(model: "Subject", table: FrameTable, teachers: Sequence[Teacher]
     domain, rows = Domain(tuple(known[name] for name in ranged)), table.features(ranged or CANONICAL)
     outside = domain.distance(rows) if domain.features else np.zeros(len(rows))
     furthest = domain.excess_in_words(rows[outside.argmax()]) if outside.any() else ""
+    if not model.registered and len(features) > ROWS:
+        check_bearable(model.path, model.data, len(features))
     session = OnnxRuntimeCpu(model.data)
     scores = run(model, features, session)
     some = np.unique(np.linspace(0, len(features) - 1, _ALONE).astype(int)).tolist()

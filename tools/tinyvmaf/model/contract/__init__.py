@@ -6,11 +6,11 @@ float32 `[N, 1]` with the same symbolic N. A candidate may be hostile: what cann
 cost of every check is linear in the size of the file.
 """
 
-import stat
 from pathlib import Path
 from typing import Final, Literal
 
 from tinyvmaf.errors import RegistryError
+from tinyvmaf.files import NotRegularError, TooLargeError, read_bounded
 
 OPSET: Final = 17
 IR_VERSIONS: Final = range(4, 11)
@@ -44,6 +44,8 @@ TIERS: Final[tuple[tuple[Tier, int], ...]] = (("nano", 10_000), ("tiny", 100_000
 """Size tiers and their limits in bytes, exclusive. A model belongs to the first one that it fits."""
 LARGEST: Final = TIERS[-1][1]
 """Limit of the file size in bytes, exclusive. So no tensor in the file can have as many elements."""
+LARGEST_SIDECAR: Final = 1_000_000
+"""Limit of a sidecar or a card in bytes, exclusive."""
 MAX_NODES: Final = 500
 """Limit for nodes, initializers, attributes and declared values each. The largest student has about twenty nodes.
 40,000 would fit into the largest tier; that is no bound on the time to optimise a graph or to score a frame."""
@@ -63,16 +65,13 @@ def file_faults(path: Path) -> list[str]:
     Checks the size before it reads, and reads no more than the largest tier allows. Never raises.
     """
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            return ["it is not a regular file, so reading it may never end"]
-        if status.st_size >= LARGEST:
-            return [f"{_too_large(status.st_size)}; it was not read"]
-        with path.open("rb") as file:
-            data = file.read(LARGEST)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        return [f"it cannot be read: {getattr(error, 'strerror', None) or error}"]
-    return faults(data)
+        return faults(read_bounded(path, LARGEST))
+    except NotRegularError:
+        return ["it is not a regular file, so reading it may never end"]
+    except TooLargeError as error:
+        return [f"{_too_large(error.size)}; it was not read"]
+    except OSError as error:
+        return [f"it cannot be read: {error.strerror}"]
 
 
 def faults(data: bytes) -> list[str]:

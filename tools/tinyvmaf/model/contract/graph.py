@@ -9,8 +9,8 @@ from onnx import AttributeProto, GraphProto, ModelProto, NodeProto
 
 from tinyvmaf.model.contract import IR_VERSIONS, LARGEST, MAX_NODES, OPERATORS, OPSET, OUTPUTS, ml
 from tinyvmaf.model.contract.shapes import interface_faults, value_faults
-from tinyvmaf.model.contract.tensors import elements, tensor_faults
-from tinyvmaf.model.contract.words import in_one_line, node_name, quoted
+from tinyvmaf.model.contract.tensors import TYPES, elements, tensor_faults
+from tinyvmaf.model.contract.words import in_one_line, node_name, quoted, type_name
 
 # Allowed fields. A field of a later ONNX version is refused until somebody has reviewed it. `tensors` has the list of
 # tensor fields.
@@ -144,6 +144,8 @@ def _operator_faults(node: NodeProto, where: str) -> Iterator[str]:
         yield f"{where} is not of an allowed operator; those are {', '.join(sorted(known))}"
     elif len(node.output) > OUTPUTS.get(node.op_type, 1) or _trains(node):
         yield f"{where} is of training: it has one output and no training_mode in a model for inference"
+    elif node.op_type == "Cast" and (strange := {one.i for one in node.attribute if one.name == "to"} - TYPES):
+        yield f"{where} casts to {type_name(strange.pop())}, which not every engine has"
     elif node.domain:
         try:
             ml.read(node)

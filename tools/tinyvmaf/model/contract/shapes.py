@@ -14,6 +14,7 @@ from tinyvmaf.model.contract.words import in_one_line, node_name, quoted, type_n
 # is one of frames.
 _ONE: Final = 1
 _MANY: Final = 100_003
+_FLOATS: Final = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)
 
 
 def interface_faults(graph: GraphProto) -> list[str]:
@@ -73,16 +74,33 @@ def value_faults(model: ModelProto) -> list[str]:
         return [f"its shapes fit some numbers of frames only: {in_one_line(error)}"]
     for i, node in enumerate(model.graph.node):
         for name in filter(None, node.output):
-            wrong = _growth(one.get(name), many.get(name))
+            wrong = _growth(
+                _shape(one.get(name)), _shape(many.get(name)), empty=node.op_type == "Constant" or name == OUTPUT
+            )
             if wrong:  # only the first: later ones follow from it
                 return [f"{node_name(i, node)}: {quoted(name)} {wrong}"]
-    if (one[OUTPUT], many[OUTPUT]) != ([_ONE, 1], [_MANY, 1]):
-        return [f"output {OUTPUT!r} comes out as {_listed(many[OUTPUT] or [])}, not as the [N, 1] that it declares"]
+        if node.op_type == "Div" and _may_crash(model.graph, node, one):
+            return [
+                f"{node_name(i, node)} divides integers by what may be 0 or -1, which ends the process of an engine"
+            ]
+    scores = [_shape(one[OUTPUT]), _shape(many[OUTPUT])]
+    if scores != [[_ONE, 1], [_MANY, 1]]:
+        return [f"output {OUTPUT!r} comes out as {_listed(scores[1] or [])}, not as the [N, 1] that it declares"]
     return []
 
 
-def _inferred(model: ModelProto, rows: int) -> dict[str, list[int | str] | None]:
-    """The shapes of all values for this many rows: axes are a length, a symbol, or '?'; None for an unknown rank."""
+def _may_crash(graph: GraphProto, node: NodeProto, known: dict[str, ValueInfoProto]) -> bool:
+    """Whether a division is one of integers, and not by positive constants."""
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    made = known.get(node.output[0])
+    if made is None or made.type.tensor_type.elem_type in _FLOATS:
+        return False
+    divisor = constants.get(node.input[1])
+    return divisor is None or bool((numpy_helper.to_array(divisor) < 1).any())
+
+
+def _inferred(model: ModelProto, rows: int) -> dict[str, ValueInfoProto]:
+    """All values with their shapes for this many rows."""
     bare = ModelProto()
     bare.CopyFrom(model)
     without_ml(bare.graph)
@@ -92,7 +110,7 @@ def _inferred(model: ModelProto, rows: int) -> dict[str, list[int | str] | None]
     bare.graph.input[0].type.tensor_type.shape.dim[0].dim_value = rows
     # Without data_prop, which allocates constants: a Reshape to 2**47 rows made it allocate as much memory.
     inferred = onnx.shape_inference.infer_shapes(bare, check_type=True, strict_mode=True).graph
-    return {value.name: _shape(value) for value in [*inferred.value_info, *inferred.output]}
+    return {value.name: value for value in [*inferred.value_info, *inferred.output]}
 
 
 def without_ml(graph: GraphProto) -> None:
@@ -132,21 +150,28 @@ def without_ml(graph: GraphProto) -> None:
     graph.node.extend(nodes)
 
 
-def _shape(value: ValueInfoProto) -> list[int | str] | None:
-    kind = value.type.tensor_type
-    if not kind.HasField("shape"):
+def _shape(value: ValueInfoProto | None) -> list[int | str] | None:
+    """Axes are a length, a symbol, or '?'; None for an unknown rank."""
+    if value is None or not value.type.tensor_type.HasField("shape"):
         return None
+    kind = value.type.tensor_type
     return [d.dim_value if d.HasField("dim_value") else d.dim_param or "?" for d in kind.shape.dim]
 
 
-def _growth(one: list[int | str] | None, many: list[int | str] | None) -> str:
-    """What is wrong with the size of a value, given its shapes for one and for many rows; empty if nothing."""
+def _growth(one: list[int | str] | None, many: list[int | str] | None, *, empty: bool) -> str:
+    """What is wrong with the size of a value, given its shapes for one and for many rows; '' if nothing.
+
+    Args:
+        empty: whether it may have no element.
+    """
     if one is None or many is None or len(one) != len(many):
         return "has a shape that is unknown before it runs"
     lengths = [[axis for axis in shape if isinstance(axis, int)] for shape in (one, many)]
     if min(map(len, lengths)) < len(many):
         return f"is {_listed(many)}, with an axis whose length is unknown before it runs"
     a_row, all_rows = map(math.prod, lengths)
+    if not (a_row or empty):
+        return f"is {_listed(many)}: it has no element, and engines differ in what they make of nothing"
     if all_rows == a_row * _MANY**2 > 0:
         return f"is {_listed(many)}: its size grows with the square of the number of frames"
     if all_rows not in (a_row, a_row * _MANY):

@@ -25,6 +25,8 @@ _TYPES: Final[dict[int, tuple[int, str, str | None]]] = {
     TensorProto.UINT8: (1, "int32_data", None),
     TensorProto.BOOL: (1, "int32_data", None),
 }
+TYPES: Final = frozenset(_TYPES)
+"""Element types that every engine has, by ONNX's numbers."""
 _ALLOWED: Final = {"dims", "data_type", "name", "doc_string", "raw_data", "data_location", "metadata_props"}
 
 

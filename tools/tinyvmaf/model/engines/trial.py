@@ -11,6 +11,7 @@ import platform
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -57,36 +58,39 @@ def check_survives(engine: str, model: bytes, width: int, *, seconds: float = SE
 @functools.lru_cache(maxsize=256)
 def _death(engine: str, model: bytes, width: int, seconds: float) -> str:
     """How an engine ends on a model; empty if it survives, which is remembered in the store."""
-    key = _key(engine, model, width)
+    about = {
+        "kind": "trial",
+        "engine": [engine, find(engine).available().version],
+        "model": sha256(model),
+        "width": width,
+    }
+    command = [sys.executable, "-m", "tinyvmaf.model.engines.trial", engine, str(width)]
+    return remembered(about, Path(__file__).parent, lambda: ended(command, model, seconds))
+
+
+def remembered(about: Mapping[str, object], code: Path, tried: Callable[[], str]) -> str:
+    """How a trial ends; empty if what is tried survives it, which the store remembers.
+
+    Args:
+        about: what it depends on, beside the machine, Python, and this package's code.
+        code: the folder with that code.
+        tried: makes the trial.
+    """
+    machine = [*platform.uname()[:1], *platform.uname()[2:]]
+    digests = {path.relative_to(code).as_posix(): file_sha256(path) for path in sorted(code.rglob("*.py"))}
+    key = key_of({**about, "code": digests, "python": platform.python_version(), "machine": machine})
     with suppress(OSError):
         if Store(default_folder()).get(key) is not None:
             return ""
-    if how := _tried(engine, model, width, seconds):
+    if how := tried():
         return how  # of a busy machine, perhaps: it is tried again in the next run
     with suppress(OSError):  # the store cannot be written
-        about = {"kind": "trial", "engine": engine, "model": sha256(model)}
         Store(default_folder()).put(key, pa.table({"survived": [True]}), about)
     return ""
 
 
-def _key(engine: str, model: bytes, width: int) -> str:
-    """What it depends on whether an engine survives a model: both, this package's code of engines, and the machine."""
-    here = Path(__file__).parent
-    return key_of(
-        {
-            "kind": "trial",
-            "engine": [engine, find(engine).available().version],
-            "model": sha256(model),
-            "width": width,
-            "code": {path.name: file_sha256(path) for path in sorted(here.glob("*.py"))},
-            "python": platform.python_version(),
-            "machine": [*platform.uname()[:1], *platform.uname()[2:]],
-        }
-    )
-
-
-def _tried(engine: str, model: bytes, width: int, seconds: float) -> str:
-    command = [sys.executable, "-m", "tinyvmaf.model.engines.trial", engine, str(width)]
+def ended(command: Sequence[str], model: bytes, seconds: float) -> str:
+    """How a process that is given a model ends, for a sentence; empty if with status 0."""
     try:
         done = subprocess.run(
             command, input=model, capture_output=True, timeout=seconds, check=False, process_group=children.group()

@@ -1,11 +1,15 @@
 """Functions that a file defines for itself, such as torch's exporter writes: the nodes that they stand for."""
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from onnx import FunctionProto, ModelProto, NodeProto, inliner
 
 from tinyvmaf.errors import ModelError
 from tinyvmaf.model.contract import MAX_NODES
+
+_CALLS: Final = 2
+"""Nodes and calls together, per node that is allowed: onnx follows calls of empty functions too."""
 
 
 def inlined(model: ModelProto) -> bool:
@@ -23,8 +27,8 @@ def inlined(model: ModelProto) -> bool:
     nodes = [*model.graph.node, *(node for one in model.functions for node in one.node)]
     if not functions or any(a.HasField("g") or a.graphs for node in nodes for a in node.attribute):
         return False
-    if _count(model.graph.node, functions, {}) > MAX_NODES:
-        raise ModelError(f"its functions stand for more than {MAX_NODES} nodes")
+    if len(nodes) > MAX_NODES * _CALLS or _count(model.graph.node, functions, {}) > MAX_NODES * _CALLS:
+        raise ModelError(f"its functions stand for more than {MAX_NODES} nodes, or as many calls")
     model.CopyFrom(inliner.inline_local_functions(model))
     return True
 
@@ -34,7 +38,7 @@ def _count(
     functions: Mapping[tuple[str, str], FunctionProto],
     known: dict[tuple[str, str], int | None],
 ) -> int:
-    """How many nodes they are without functions; a function may be called millions of times by few others."""
+    """How many nodes and calls they stand for; a function may be called millions of times by few others."""
     total = 0
     for node in nodes:
         name = (node.domain, node.op_type)
@@ -47,5 +51,5 @@ def _count(
         count = known[name]
         if count is None:
             raise ModelError(f"function {node.op_type[:40]!r} calls itself")
-        total += count
+        total += 1 + count
     return total

@@ -1,20 +1,21 @@
-"""Reads a third-party file. Nothing in it runs, and no file outside its folder is read."""
+"""Makes of a third-party file one graph that can be adopted. Nothing in it runs."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import Final
 
 import onnx
-from onnx import GraphProto, ModelProto, TensorProto
+from onnx import GraphProto, ModelProto
 
 from tinyvmaf.errors import ModelError
-from tinyvmaf.model.contract import IR_VERSIONS, LARGEST, MAX_NODES, OPSET, ml
+from tinyvmaf.model.contract import IR_VERSIONS, MAX_NODES, OPSET, ml
 from tinyvmaf.model.contract.graph import graph_faults
-from tinyvmaf.model.contract.words import in_one_line, quoted
+from tinyvmaf.model.contract.words import quoted
 from tinyvmaf.model.third_party import bfloat16, reshaping
 from tinyvmaf.model.third_party.functions import inlined
+from tinyvmaf.model.third_party.held import Held, hold, parsed, refused
 from tinyvmaf.model.third_party.interface import (
     fixed_batch,
     free_axes,
@@ -64,17 +65,6 @@ class Original:
 
 
 @contextmanager
-def refused(path: Path) -> Iterator[None]:
-    """Turn any error inside into a ModelError: what protobuf and onnx raise on hostile bytes is not documented."""
-    try:
-        yield
-    except ModelError:
-        raise
-    except Exception as error:
-        raise ModelError(f"{path}: it cannot be inspected: {in_one_line(error)}") from error
-
-
-@contextmanager
 def _of(path: Path) -> Iterator[None]:
     """Put the file in front of what a ModelError inside says."""
     try:
@@ -83,26 +73,25 @@ def _of(path: Path) -> Iterator[None]:
         raise ModelError(f"{path}: {error.message}", hint=error.hint) from error
 
 
-def read_original(path: Path, width: int) -> Original:
+def read_original(path: Path, width: int, held: Held | None = None) -> Original:
     """Read a third-party file and its external data.
 
     Args:
         width: the number of features in its description.
+        held: the file, if it was read before.
 
     Raises:
         ModelError: the file cannot be a candidate, with the reason.
     """
     with refused(path):
-        return _read_original(path, width)
+        return _read_original(held or hold(path), width)
 
 
-def _read_original(path: Path, width: int) -> Original:
-    data = _bytes(path, LARGEST)
-    model = _parsed(path, data)
+def _read_original(held: Held, width: int) -> Original:
+    path, model = held.path, parsed(held.path, held.data)
     with _of(path):
         changes = {"its own functions written out": inlined(model)}
     opset = _opset(path, model)
-    external = _read_in(path, model, len(data))
     graph = model.graph
     free_axes(graph)
     taken = inputs_of(path, graph)
@@ -143,44 +132,24 @@ def _read_original(path: Path, width: int) -> Original:
         type_out,
         len(shape),
         opset,
-        len(data) + sum(size for _, size in external),
-        tuple(name for name, _ in external),
+        held.size,
+        held.external,
         tuple(sentence for sentence, made in changes.items() if made),
     )
 
 
-def input_names(path: Path) -> tuple[str, ...]:
+def input_names(held: Held) -> tuple[str, ...]:
     """The names of the inputs of a third-party file; none if they are not a candidate's, which `read_original` reports.
 
     Raises:
         ModelError: it is not an ONNX file.
     """
-    model = _parsed(path, _bytes(path, LARGEST))
+    model = parsed(held.path, held.data)
     try:
-        with refused(path):
-            return tuple(one.name for one in inputs_of(path, model.graph))
+        with refused(held.path):
+            return tuple(one.name for one in inputs_of(held.path, model.graph))
     except ModelError:
         return ()
-
-
-def _parsed(path: Path, data: bytes) -> ModelProto:
-    if not data:
-        raise ModelError(f"{path}: the file is empty")
-    try:
-        return onnx.load_model_from_string(data)
-    except Exception as error:  # protobuf's DecodeError has no stable home
-        raise ModelError(f"{path}: it is not an ONNX file, or not all of one: {in_one_line(error)}") from error
-
-
-def _bytes(path: Path, most: int) -> bytes:
-    try:
-        if not path.is_file():
-            raise ModelError(f"no such file: {path}")
-        if path.stat().st_size >= most:
-            raise ModelError(f"{path}: {path.stat().st_size} bytes; a candidate has fewer than {LARGEST}")
-        return path.read_bytes()
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _opset(path: Path, model: ModelProto) -> int:
@@ -240,59 +209,3 @@ def _sort(graph: GraphProto) -> None:
         waiting = later
     del graph.node[:]
     graph.node.extend(ordered)
-
-
-def _read_in(path: Path, model: ModelProto, length: int) -> list[tuple[str, int]]:
-    """Move external data into the model; returns the names and sizes of their files."""
-    files: dict[str, bytes] = {}
-    for tensor in model.graph.initializer:
-        if not tensor.external_data and tensor.data_location == TensorProto.DEFAULT:
-            continue
-        entries = {entry.key: entry.value for entry in tensor.external_data}
-        where = f"{path}: initializer {quoted(tensor.name)}"
-        location = entries.get("location", "")
-        if location not in files:
-            files[location] = _external(where, path, location, LARGEST - length - sum(map(len, files.values())))
-        try:
-            offset = int(entries.get("offset", 0))
-            count = int(entries.get("length", len(files[location]) - offset))
-        except ValueError as error:
-            raise ModelError(f"{where}: offset or length of its external data is not a number") from error
-        if min(offset, count) < 0 or offset + count > len(files[location]):
-            raise ModelError(
-                f"{where}: bytes {offset} to {offset + count} of {quoted(location)}, which has {len(files[location])}"
-            )
-        tensor.ClearField("external_data")
-        tensor.ClearField("data_location")
-        tensor.raw_data = files[location][offset : offset + count]
-    return [(name, len(content)) for name, content in files.items()]
-
-
-def external_files(path: Path) -> list[str]:
-    """The files with the external data of a third-party file, inside its folder and relative to it.
-
-    None if it cannot be read, which `read_original` reports.
-    """
-    try:
-        with refused(path):
-            tensors = _parsed(path, _bytes(path, LARGEST)).graph.initializer
-    except ModelError:
-        return []
-    found = (entry.value for tensor in tensors for entry in tensor.external_data if entry.key == "location")
-    return [location for location in dict.fromkeys(found) if _inside(location)]
-
-
-def _inside(location: str) -> bool:
-    """Whether the name of a file leads out of its folder on no system, links aside."""
-    parts = {*PurePosixPath(location).parts, *PureWindowsPath(location).parts}
-    anchored = PurePosixPath(location).is_absolute() or bool(PureWindowsPath(location).anchor)
-    return bool(location) and not anchored and ".." not in parts and "\0" not in location
-
-
-def _external(where: str, path: Path, location: str, most: int) -> bytes:
-    if not _inside(location):
-        raise ModelError(f"{where} has external data in {quoted(location)}, which is not inside the model's folder")
-    folder = path.parent.resolve()
-    if folder not in (folder / location).resolve().parents:  # after following links
-        raise ModelError(f"{where} has external data in {quoted(location)}, which leads out of the model's folder")
-    return _bytes(folder / location, most)

@@ -1,12 +1,15 @@
 """Sidecars of other projects: their dialects, and what in them may change a score."""
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from tinyvmaf.errors import CouldNotRunError
+from tinyvmaf.files import TooLargeError, read_bounded
+from tinyvmaf.model.contract import LARGEST_SIDECAR
 from tinyvmaf.model.contract.words import quoted
 
 ORDER: Final = ("features", "feature_order", "feature_names", "input_features")
@@ -31,8 +34,6 @@ _RESULTS: Final = re.compile(
 # Keys of numbers that describe an architecture, however many there are.
 _SIZES: Final = re.compile(r"(.*_)?(hidden|layers|units|widths|sizes|shape|seeds)(_.*)?")
 
-_LARGEST: Final = 1_000_000  # bytes of a sidecar
-
 
 class UndescribedError(CouldNotRunError):
     """The description of how a model is fed is missing or contradicts itself."""
@@ -45,7 +46,7 @@ def sidecar_of(path: Path) -> Path | None:
         UndescribedError: both exist.
     """
     beside = [path.with_suffix(".json"), path.with_name(f"{path.name}.json")]
-    found = [one for one in beside if one.is_file()]
+    found = [one for one in beside if os.path.lexists(one)]  # also what is no file: `read_sidecar` refuses it
     if len(found) > 1:
         raise UndescribedError(f"{path} has two sidecars, {found[0].name} and {found[1].name}", hint="keep one of them")
     return found[0] if found else None
@@ -60,9 +61,11 @@ def read_sidecar(sidecar: Path | None) -> dict[str, Any]:
     if sidecar is None:
         return {}
     try:
-        if sidecar.stat().st_size > _LARGEST:
-            raise UndescribedError(f"{sidecar} has {sidecar.stat().st_size} bytes; a sidecar has at most {_LARGEST}")
-        content = json.loads(sidecar.read_text(encoding="utf-8-sig"))  # editors on Windows write a BOM
+        content = json.loads(read_bounded(sidecar, LARGEST_SIDECAR).decode("utf-8-sig"))  # Windows' editors write a BOM
+    except TooLargeError as error:
+        raise UndescribedError(
+            f"{sidecar} has {error.size} bytes; a sidecar has fewer than {LARGEST_SIDECAR}"
+        ) from error
     except (OSError, ValueError, RecursionError) as error:
         raise UndescribedError(f"{sidecar}: {getattr(error, 'strerror', None) or error}") from error
     if not isinstance(content, dict):

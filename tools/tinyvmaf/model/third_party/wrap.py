@@ -15,8 +15,9 @@ from tinyvmaf.model.contract.words import in_one_line
 from tinyvmaf.model.engines.onnxruntime_cpu import bare_session
 from tinyvmaf.model.engines.protocol import UnsupportedModelError
 from tinyvmaf.model.third_party.feed import FeedDescription
+from tinyvmaf.model.third_party.held import refused
 from tinyvmaf.model.third_party.newer import written_out
-from tinyvmaf.model.third_party.original import Original, refused
+from tinyvmaf.model.third_party.original import Original
 
 _IR: Final = 8
 _PREFIX: Final = "original/"
