@@ -4,6 +4,7 @@ import json
 import random
 import re
 import subprocess
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,15 +68,15 @@ class Verdict:
     detail: str = ""
 
 
-def make_files(ffmpeg: FFmpeg, folder: Path) -> dict[str, bytes]:
+def make_files(ffmpeg: FFmpeg, folder: Path, names: Collection[str] = FILES) -> dict[str, bytes]:
     """A reference (`reference.y4m`) in `folder`, and the bytes of an encode of it in each container."""
     reference = folder / "reference.y4m"
     base = [str(ffmpeg.path), "-v", "error", "-nostdin", "-y"]
     made = [*base, "-f", "lavfi", "-i", SOURCE, "-frames:v", str(FRAMES), "-pix_fmt", "yuv420p", str(reference)]
     subprocess.run(made, check=True, timeout=_TIMEOUT_S)
     files = {}
-    for name, options in FILES.items():
-        path = folder / name
+    for name in names:
+        path, options = folder / name, FILES[name]
         subprocess.run(
             [*base, "-i", str(reference), *options.split(), str(path)],
             check=True,

@@ -251,7 +251,7 @@ def hostile(data: bytes, chance: Random) -> tuple[str, bytes]:
 def opened(folder: Path) -> Iterator[Trial]:
     """Encodes of one reference, and what they score."""
     ffmpeg = find_ffmpeg(None)
-    data, reference = make_files(ffmpeg, folder), folder / "reference.y4m"
+    data, reference = make_files(ffmpeg, folder, _FILES), folder / "reference.y4m"
     whole = dict[str, list[float]]()
     for name in _FILES:
         (folder / name).write_bytes(b"".join(one.encoded() for one in without_checksums(data[name])))

@@ -10,11 +10,12 @@ PARTS = {
     "y4m": "soak.y4m",
     "matroska": "soak.matroska",
     "rpc": "soak.rpc",
+    "calls": "soak.calls",
 }
 """The module of each; its `PART` is the part."""
 
 
 def load(name: str) -> Part:
     """The part of a name."""
-    part: Part = import_module(PARTS[name]).PART
+    part: Part = import_module(f"soak.{name}").PART
     return part

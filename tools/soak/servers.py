@@ -44,6 +44,9 @@ class Server(Protocol):
     def ask(self, message: dict[str, Any]) -> dict[str, Any]:
         """The answer to a request that is in order."""
 
+    def ask_all(self, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The answers to requests that are sent at once, or over one connection."""
+
     def throw(self, data: bytes) -> None:
         """Send something that need not be in order, and await what the server says of it, if anything."""
 
@@ -91,19 +94,24 @@ class Stdio:
             raise SilentError(f"the server ended with {self.process.wait(LIMIT_S)}") from error
 
     def ask(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Other answers that come before are dropped; each must be JSON."""
-        self.throw(json.dumps(message).encode())
+        """The answer."""
+        return self.ask_all([message])[0]
+
+    def ask_all(self, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Other answers that come between are dropped; each must be JSON."""
+        self.throw(b"\n".join(json.dumps(message).encode() for message in messages))
+        wanted, found = {str(message["id"]) for message in messages}, dict[str, dict[str, Any]]()
         end = time.monotonic() + LIMIT_S
-        while True:
+        while wanted - found.keys():
             try:
                 line = self._lines.get(timeout=max(0.01, end - time.monotonic()))
             except Empty:
-                raise SilentError(f"no answer to {message['method']} in {LIMIT_S:.0f} s") from None
+                raise SilentError(f"no answer to {messages[0]['method']} in {LIMIT_S:.0f} s") from None
             if not line:
                 raise SilentError(f"the server ended with {self.process.wait(LIMIT_S)}")
             answer: dict[str, Any] = json.loads(line)
-            if answer.get("id") == message["id"]:
-                return answer
+            found[str(answer.get("id"))] = answer
+        return [found[str(message["id"])] for message in messages]
 
     def close(self) -> None:
         """End it."""
@@ -171,8 +179,24 @@ class Http:
             self.post(data, self.session)
 
     def ask(self, message: dict[str, Any]) -> dict[str, Any]:
-        """The answer is an event of a stream."""
+        """The answer."""
         status, _, body = self.post(json.dumps(message).encode(), self.session)
+        return self._answer(message, status, body)
+
+    def ask_all(self, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The answers, over one connection."""
+        connection, found = http.client.HTTPConnection(self.host, self.port, timeout=LIMIT_S), []
+        try:
+            for message in messages:
+                connection.request("POST", "/mcp", json.dumps(message), ACCEPT | self.headers | self.session)
+                answer = connection.getresponse()
+                found.append(self._answer(message, answer.status, answer.read()))
+        finally:
+            connection.close()
+        return found
+
+    def _answer(self, message: dict[str, Any], status: int, body: bytes) -> dict[str, Any]:
+        """It is an event of a stream."""
         for line in body.splitlines():
             if line.startswith(b"data: {"):
                 answer: dict[str, Any] = json.loads(line[6:])

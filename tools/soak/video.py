@@ -10,20 +10,22 @@ from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 from .damage import FILES, damaged, judge, make_files, score
 from .part import Part, Result, Trial, Verdict
 
+NAMES = tuple(sorted(FILES))
+
 
 @contextmanager
 def opened(folder: Path) -> Iterator[Trial]:
     """Encodes of one reference."""
     ffmpeg = find_ffmpeg(None)
-    data, reference, names = make_files(ffmpeg, folder), folder / "reference.y4m", sorted(FILES)
+    data, reference = make_files(ffmpeg, folder, NAMES), folder / "reference.y4m"
     whole = dict[str, list[float]]()
-    for name in names:
+    for name in NAMES:
         (folder / name).write_bytes(data[name])
         whole[name], loud = score(ffmpeg, reference, folder / name)
         assert not loud, f"{name} is whole, and yet: {loud}"
 
     def trial(number: int, chance: Random) -> Result:
-        name = names[number % len(names)]
+        name = NAMES[number % len(NAMES)]
         path = folder / name
         path.write_bytes(damaged(data[name], chance))
         verdict = judge(ffmpeg, reference, path, whole[name])

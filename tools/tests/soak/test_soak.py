@@ -18,15 +18,20 @@ from soak.__main__ import main
 from soak.part import Part, Result, Trial, Verdict
 from soak.parts import PARTS, load
 
-SHORT = {"onnx": 2, "video": 3, "y4m": 5, "matroska": 5, "rpc": 2}
-"""Trials of each part here."""
+SHORT = {"video": (0, 3), "y4m": (0, 4), "matroska": (0, 4), "rpc": (1, 1), "calls": (0, 1), "onnx": (0, 2)}
+"""The first trial and the number of trials of each part here."""
 
 
 @pytest.mark.parametrize("name", sorted(PARTS))
-def test_a_few_trials_of_each_part(name: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_few_trials_of_each_part(
+    name: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("soak.calls.CALLS", 50)
+    monkeypatch.setattr("soak.video.NAMES", ("a.mp4", "r.yuv", "s.mpg"))
+    first, trials = SHORT[name]
     assert load(name).name == name
-    assert main([name, "--seed", "20", "--trials", str(SHORT[name])]) == 0, capfd.readouterr()
-    assert f"{name}: {SHORT[name]} trials in " in capfd.readouterr().out
+    assert main([name, "--seed", "20", "--first", str(first), "--trials", str(trials)]) == 0, capfd.readouterr()
+    assert f"{name}: {trials} trials in " in capfd.readouterr().out
 
 
 def part(trial: Trial, limit_s: float = 60.0) -> Part:
