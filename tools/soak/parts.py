@@ -17,5 +17,5 @@ PARTS = {
 
 def load(name: str) -> Part:
     """The part of a name."""
-    part: Part = import_module(f"soak.{name}").PART
+    part: Part = import_module(PARTS[name]).PART
     return part
