@@ -2,11 +2,14 @@
 
 import os
 import re
-from collections.abc import Iterable
+import subprocess
+from collections.abc import Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Final
 
+from tinyvmaf import children
+from tinyvmaf.errors import CouldNotRunError
 from tinyvmaf.files import home, shipped_home
 from tinyvmaf.project import project
 
@@ -52,3 +55,35 @@ def _is_installed(name: str) -> bool:
         return bool(distribution(name))
     except PackageNotFoundError:
         return False
+
+
+def by_name(names: Sequence[str], words: Sequence[str]) -> int:
+    """Run suites that are named as `tinyvmaf.suites.golden`, also `tinyvmaf.suites.golden.test_models::test_x`.
+
+    Args:
+        words: the rest of pytest's command line.
+
+    Returns:
+        pytest's exit status.
+
+    Raises:
+        CouldNotRunError: there is no such suite.
+    """
+    here = home()
+    command = [f"-c={here / 'pyproject.toml'}", *(_path(here / "suites", name) for name in names), *words]
+    process = subprocess.Popen(children.python("pytest", "-pno:cacheprovider", *command), env=environment())
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:  # pytest gets the signal itself
+            continue
+
+
+def _path(suites: Path, name: str) -> str:
+    module, colons, test = name.partition("::")
+    path = suites.joinpath(*module.split(".")[2:])
+    path = path if path.is_dir() else path.with_suffix(".py")
+    if not path.exists():
+        known = sorted(one.parent.name for one in suites.glob("*/conftest.py"))
+        raise CouldNotRunError(f"no suite {name}", hint=f"known: {', '.join(f'{PYARGS}.{one}' for one in known)}")
+    return f"{path}{colons}{test}"

@@ -32,6 +32,7 @@ TASKS: Final = {
         "adopt": TopCommand("models", "make a third-party file one that can be registered"),
     },
     "keep models": {
+        "init": TopCommand("init", "make the current folder a project"),
         "models": TopCommand("models", "list models"),
         "verify": TopCommand("models", "check models against their contract and hashes"),
         "register": TopCommand("models", "add a model to the registry"),
