@@ -37,10 +37,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _is_given(metafunc: pytest.Metafunc) -> bool:
-    marks = metafunc.definition.iter_markers("parametrize")
-    if any(
-        _MODEL in (one.args[0] if isinstance(one.args[0], list | tuple) else one.args[0].split(",")) for one in marks
-    ):
+    named = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize") if mark.args]
+    if any(_MODEL in (one.replace(" ", "").split(",") if isinstance(one, str) else one) for one in named):
         return True
     own = getattr(metafunc, "_arg2fixturedefs", {}).get(_MODEL, ())  # somebody's own fixture of that name
     return bool(own) and own[-1].func.__module__ != __name__

@@ -4,6 +4,7 @@ It gives the fixtures of `users_fixtures`, and `pytest --pyargs tinyvmaf.suites.
 other run is as it would be without it.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,13 @@ _GATES: Final = "tinyvmaf.judge.plugin"
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     """Declare the options of the suites, if they are asked for: nobody else's run has them."""
+    # pytest rewrites every module of a package that brings a plugin, at each import that finds no cache.
+    for name in ("_must_rewrite", "_marked_for_rewrite_cache"):
+        marked = getattr(getattr(pluginmanager, "rewrite_hook", None), name, None)
+        if isinstance(marked, set):
+            marked.discard("tinyvmaf")
+        elif isinstance(marked, dict):
+            marked.clear()
     config = pluginmanager.get_plugin("pytestconfig")
     if isinstance(config, pytest.Config) and _suites(map(str, config.invocation_params.args)):
         from tinyvmaf.judge import options
@@ -41,12 +49,16 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
         return None
     if others := [str(word) for word in config.args if str(word) not in asked]:
         raise pytest.UsageError(f"{', '.join(others)} beside {asked[0]}: run the suites by themselves")
+    from tinyvmaf.errors import TinyvmafError
     from tinyvmaf.judge import suites_run
 
-    return suites_run.by_name(asked, [word for word in words if word not in asked and word != "--pyargs"])
+    try:
+        return suites_run.by_name(asked, [word for word in words if word not in asked and word != "--pyargs"])
+    except TinyvmafError as error:
+        raise pytest.UsageError(str(error)) from error
 
 
-def _suites(words: "map[str] | list[str]") -> list[str]:
+def _suites(words: Iterable[str]) -> list[str]:
     """The words that name suites; none without --pyargs, and none where a folder is called so."""
     every = list(words)
     named = [word for word in every if word.split("::")[0].split(".")[:2] == SUITES.split(".")]
