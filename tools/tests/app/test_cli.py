@@ -40,6 +40,7 @@ def test_it_runs_as_a_process(way: list[str]) -> None:
 COMMANDS = [
     "",
     "gate",
+    "init",
     "score",
     "info",
     "export-teacher",

@@ -25,6 +25,7 @@ CALLS: dict[tuple[str, str], Callable[[str], list[str]]] = {
     ("bench run", "model"): lambda model: ["bench", "run", model],
     ("adopt", "model"): lambda model: ["adopt", model, "--out", f"{model}.out"],
     ("certify", "models"): lambda model: ["certify", model],
+    ("init", "model"): lambda model: ["init", "--model", model],
     ("models", "models"): lambda model: ["models", model],
     ("prove", "models"): lambda model: ["prove", model, "--seconds", "1"],
     ("register", "model"): lambda model: ["register", model, "--into", f"{model}.out"],
@@ -62,8 +63,10 @@ def test_each_argument_that_takes_a_model_is_known_here() -> None:
 
 
 @pytest.fixture
-def hostile(tmp_path: Path) -> Path:
-    """An empty folder, for a model and its sidecar."""
+def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, for a model and its sidecar, below one that is no project."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TINYVMAF_HOME", raising=False)
     folder = tmp_path / "theirs"
     folder.mkdir()
     return folder
