@@ -5,4 +5,4 @@ from those before it: `vmaf`, `data`, `model`, `train`, `measure`, `judge`, `app
 through them. pytest leaves it as it is, and its asserts are its own: PYTEST_DONT_REWRITE.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
