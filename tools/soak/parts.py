@@ -11,6 +11,7 @@ PARTS = {
     "matroska": "soak.matroska",
     "rpc": "soak.rpc",
     "calls": "soak.calls",
+    "killed": "soak.killed",
 }
 """The module of each; its `PART` is the part."""
 

@@ -40,25 +40,32 @@ class _Guard:
 
     def group(self) -> int | None:
         with self.lock:
-            if self.shell is None or not _serves(self.shell):
+            if self.shell is not None and not _serves(self.shell):
+                self._leave(self.shell)
+            if self.shell is None:
                 self.shell = _shell()
             return None if self.shell is None else self.shell.pid
 
     def end(self) -> None:
         with self.lock:
-            if self.shell is not None and self.shell.poll() is None:
-                os.killpg(self.shell.pid, signal.SIGKILL)
-                self.shell.wait()
-            self.shell = None
+            if self.shell is not None:
+                if self.shell.poll() is None:
+                    os.killpg(self.shell.pid, signal.SIGKILL)
+                    self.shell.wait()
+                self._leave(self.shell)
 
     def forget(self) -> None:
         """In a fork: the guard is that of the parent, and the parent's end of the pipe must be the only one."""
         self.lock = threading.Lock()
         if self.shell is not None:
-            assert self.shell.stdin is not None
-            self.shell.stdin.close()
-            self.shell.returncode = 0
-            self.shell = None
+            self.shell.returncode = 0  # it is no child of the fork
+            self._leave(self.shell)
+
+    def _leave(self, shell: subprocess.Popen[bytes]) -> None:
+        """Close the pipe: a guard that runs kills its group, unless another process has the pipe, too."""
+        assert shell.stdin is not None
+        shell.stdin.close()
+        self.shell = None
 
 
 def _shell() -> subprocess.Popen[bytes] | None:

@@ -47,9 +47,11 @@ def folder(beside: Path | None = None) -> Iterator[Path]:
         try:
             handle = os.open(made.name, _FLAGS) if fcntl else -1
         except FileNotFoundError:  # swept at once
+            made.cleanup()
             continue
         if _locked(handle, Path(made.name)):
             break
+        made.cleanup()
     try:
         yield Path(made.name)
     finally:
@@ -126,6 +128,8 @@ def _remove_left(path: Path) -> None:
             return
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # BlockingIOError: its owner lives
         if stat.S_ISDIR(status.st_mode):
+            for folder, _, _ in os.walk(path):
+                Path(folder).chmod(0o700)  # tests make read-only ones
             shutil.rmtree(path, ignore_errors=True)
         elif stat.S_ISREG(status.st_mode):
             path.unlink()

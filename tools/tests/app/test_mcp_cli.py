@@ -112,7 +112,7 @@ def test_a_signal_ends_server_and_ffmpeg_in_the_middle_of_a_call(number: signal.
             process.stdin.flush()
         assert '"serverInfo"' in process.stdout.readline()
         assert '"notifications/progress"' in process.stdout.readline()
-        (ffmpeg,) = psutil.Process(process.pid).children(recursive=True)
+        (ffmpeg,) = [one for one in psutil.Process(process.pid).children(recursive=True) if "ffmpeg" in one.name()]
         process.send_signal(number)
         assert process.wait(LIMIT_S) == 128 + number
         assert not ffmpeg.is_running()

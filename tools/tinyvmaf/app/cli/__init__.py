@@ -7,10 +7,10 @@ import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from types import FrameType
 from typing import Final
 
 from tinyvmaf import __version__
+from tinyvmaf.app.cli import ending
 from tinyvmaf.app.cli.parser import Parser, TopParser
 from tinyvmaf.app.cli.progress import hide
 from tinyvmaf.app.cli.tasks import COMMANDS
@@ -61,14 +61,7 @@ def parser(command: str | None = None) -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
-
-    def ended(number: int, frame: FrameType | None) -> None:
-        del frame
-        raise SystemExit(128 + number)  # unwinds, so that child processes are ended and temporary files removed
-
-    signal.signal(signal.SIGTERM, ended)
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it
-        signal.signal(signal.SIGHUP, ended)  # the terminal was closed
+    ending.heed()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")  # a path may have bytes that are no UTF-8
     words = sys.argv[1:] if argv is None else argv

@@ -6,9 +6,10 @@ import signal
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
+from tinyvmaf import children
+from tinyvmaf.app.cli import ending
 from tinyvmaf.app.cli.common import Commands, add_command, add_ffmpeg_option
 from tinyvmaf.errors import TinyvmafError, install
 from tinyvmaf.terminal import say
@@ -76,21 +77,16 @@ def _run(arguments: argparse.Namespace) -> int:
     from tinyvmaf.app.mcp_server.server import serve  # imported here: slow, and optional
 
     http = _http(arguments)
-    signal.signal(signal.SIGINT, _interrupted)
+    signal.signal(signal.SIGINT, ending.end)  # replaces asyncio's handler, which waits for stdin, too
     try:
         serve(arguments.root, ffmpeg=arguments.ffmpeg, http=http)
     except SystemExit as ended:
         # Every call has been cancelled and has cleaned up. Only a thread that reads stdin is left, and a normal exit
         # would wait for it.
         sys.stderr.flush()
+        children.end_all()
         os._exit(ended.code if isinstance(ended.code, int) else 1)
     return 0
-
-
-def _interrupted(number: int, frame: FrameType | None) -> None:
-    # Replaces asyncio's handler, which waits for stdin too.
-    del frame
-    raise SystemExit(128 + number)
 
 
 def _http(arguments: argparse.Namespace) -> "Address | None":
