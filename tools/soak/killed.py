@@ -64,15 +64,16 @@ class Place:
 
     def start(self, *words: str) -> subprocess.Popen[bytes]:
         """`tinyvmaf words`, in a session of its own."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "tinyvmaf", *words],
-            env=self.environment,
-            cwd=self.folder,
-            stdin=subprocess.PIPE,
-            stdout=(self.folder / "stdout").open("wb"),
-            stderr=(self.folder / "stderr").open("wb"),
-            start_new_session=True,
-        )
+        with (self.folder / "stdout").open("wb") as out, (self.folder / "stderr").open("wb") as errors:
+            return subprocess.Popen(
+                [sys.executable, "-m", "tinyvmaf", *words],
+                env=self.environment,
+                cwd=self.folder,
+                stdin=subprocess.PIPE,
+                stdout=out,
+                stderr=errors,
+                start_new_session=True,
+            )
 
     def printed(self) -> str:
         """What the last one wrote to stdout."""

@@ -7,16 +7,18 @@ import time
 
 import pytest
 
-START = "import time\nfrom tinyvmaf.app.cli import ending\nending.heed()\nprint(flush=True)\n"
+START = "import time\nfrom tinyvmaf.app.cli import ending\nending.heed()\n"
 DEAF = """
 while True:
     try:
+        print(flush=True)
         time.sleep(60)
     except SystemExit:
         print("swallowed", flush=True)
 """
 CLEANING = """
 try:
+    print(flush=True)
     time.sleep(60)
 finally:
     time.sleep(0.5)
@@ -40,7 +42,7 @@ def ended(code: str, *numbers: signal.Signals) -> tuple[int, str, float]:
 
 def test_a_command_that_swallows_the_exception_ends_all_the_same() -> None:
     status, printed, seconds = ended(DEAF, signal.SIGTERM)
-    assert (status, printed) == (128 + signal.SIGTERM, "swallowed\n")
+    assert (status, printed) == (128 + signal.SIGTERM, "swallowed\n\n")
     assert 1.4 < seconds < 10
 
 

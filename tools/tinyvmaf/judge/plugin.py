@@ -42,7 +42,14 @@ from tinyvmaf.terminal import shown_lines
 if TYPE_CHECKING:
     from tinyvmaf.data.dataset import Dataset
 
-_PARENT: Final = "tinyvmaf_parent"
+_PATH: Final = Path(children.__file__).parents[1]
+_END_WITH_PARENT: Final = """
+import sys
+sys.path.insert(0, {path!r})
+from tinyvmaf import children
+del sys.path[0]
+children.end_with_parent({pid})
+"""
 Judge = Callable[..., None]
 NotChecked = Callable[[str], NoReturn]
 Note = Callable[[str], None]
@@ -199,11 +206,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[WAIVERS] = waivers.read_waivers(None if named is None else Path(named))
     except TinyvmafError as error:
         fault = str(error)
-    worker = getattr(config, "workerinput", None)
-    if worker is not None:
-        if (parent := worker.get(_PARENT)) == os.getppid():  # else it is on another machine
-            children.end_with_parent(parent)
-    else:
+    if not hasattr(config, "workerinput"):
         collector = Collector(config)
         config.pluginmanager.register(collector, COLLECTOR)
         if fault:
@@ -212,8 +215,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Tell a worker of xdist whose child it is."""
-    node.workerinput[_PARENT] = os.getpid()
+    """Have a worker of xdist end with this process, before it imports anything that takes long."""
+    if node.gateway.spec.popen:  # else it is no child of this process
+        node.gateway.remote_exec(_END_WITH_PARENT.format(pid=os.getpid(), path=str(_PATH))).waitclose()
 
 
 def _waiver(config: pytest.Config, model: str | None, gate: str) -> Waiver | None:
