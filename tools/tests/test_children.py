@@ -114,7 +114,7 @@ assert children.group() == group
 
 STARTS = {"Popen", "run", "call", "check_call", "check_output", "create_subprocess_exec", "open_process"}
 FORKS = {"fork", "forkpty", "posix_spawn", "posix_spawnp", "system", "popen", "create_subprocess_shell", "run_process"}
-WATCHED = {"judge/gate_run.py", "app/mcp_server/gate.py"}
+WATCHED = {"judge/gate_run.py", "judge/suites_run.py", "app/mcp_server/gate.py"}
 """They start what `children.python` gives, which ends with its parent by itself."""
 MAY_START = re.compile(r"subprocess|anyio|asyncio|multiprocessing|concurrent|distributed|\bos\b")
 POOLS = {"data/imported/run.py", "judge/scoreboard/measure.py"}

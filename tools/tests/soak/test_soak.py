@@ -18,7 +18,15 @@ from soak.__main__ import main
 from soak.part import Part, Result, Trial, Verdict
 from soak.parts import PARTS, load
 
-SHORT = {"video": (0, 3), "y4m": (0, 4), "matroska": (0, 4), "rpc": (1, 1), "calls": (0, 1), "onnx": (0, 2), "killed": 1}
+SHORT = {
+    "video": (0, 3),
+    "y4m": (0, 4),
+    "matroska": (0, 4),
+    "rpc": (1, 1),
+    "calls": (0, 1),
+    "onnx": (0, 2),
+    "killed": (0, 1),
+}
 """The first trial and the number of trials of each part here."""
 
 
