@@ -79,6 +79,10 @@ class ClusterError(TinyvmafError):
     """A Dask cluster is lost, or has a worker that would measure other numbers."""
 
 
+class MachineError(TinyvmafError):
+    """This machine lacks room, memory, open files or a permission; no input is at fault."""
+
+
 class CouldNotRunError(TinyvmafError):
     """A gate lacks something it needs, so it neither passed nor failed."""
 

@@ -119,10 +119,16 @@ def write_named(path: Path, data: bytes | str, option: str) -> None:
 
 
 def write_atomic(path: Path, data: bytes | str) -> None:
-    """Write `data` (text as UTF-8) to `path`, whole or not at all, even if interrupted."""
+    """Write `data` (text as UTF-8) to `path`, whole or not at all, even if interrupted.
+
+    A new file gets the permissions that the umask leaves; another keeps its own.
+    """
     payload = data.encode() if isinstance(data, str) else data
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch.write(path, payload, 0o644)
+    try:
+        scratch.write(path, payload)
+    except OSError as error:  # of a file that the caller does not know
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 @contextmanager

@@ -8,6 +8,7 @@ when the first of these is made there. Links are not followed.
 
 import os
 import re
+import secrets
 import shutil
 import stat
 import tempfile
@@ -19,6 +20,8 @@ from pathlib import Path
 from platform import node
 from typing import IO, Final
 
+from tinyvmaf import machine
+
 try:
     import fcntl
 except ImportError:  # not POSIX: nothing is locked, and nothing that was left is removed
@@ -27,7 +30,7 @@ except ImportError:  # not POSIX: nothing is locked, and nothing that was left i
 # Locks of some network file systems hold on one machine only.
 _PREFIX: Final = f"tinyvmaf-{zlib.crc32(node().encode(errors='replace')):08x}-"
 _OURS: Final = re.compile(rf"\.?{_PREFIX}[a-z0-9_]{{8}}")
-_FLAGS: Final = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC"))
+_FLAGS: Final = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC"))
 
 _swept = set[Path]()
 _mutex = threading.Lock()
@@ -54,6 +57,10 @@ def folder(beside: Path | None = None) -> Iterator[Path]:
         made.cleanup()
     try:
         yield Path(made.name)
+    except OSError as error:
+        if error.errno in machine.FULL and machine.full_folder(Path(made.name)):
+            raise machine.no_room(place, error) from error
+        raise
     finally:
         try:
             made.cleanup()
@@ -62,22 +69,26 @@ def folder(beside: Path | None = None) -> Iterator[Path]:
                 os.close(handle)
 
 
-def write(path: Path, data: bytes, mode: int) -> None:
+def write(path: Path, data: bytes) -> None:
     """Write a file whole or not at all, even if this process is killed.
 
-    Args:
-        mode: its permissions.
+    A new file gets the permissions that the umask leaves; another keeps its own.
     """
     _sweep(path.parent)
     while True:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{_PREFIX}")
+        name = str(path.parent / f".{_PREFIX}{secrets.token_hex(4)}")
+        try:  # not mkstemp: its files are the user's alone, whatever the umask
+            handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS, 0o666)
+        except FileExistsError:
+            continue
         if _locked(handle, Path(name)):
             break
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
-            Path(name).chmod(mode)
+            with suppress(FileNotFoundError):
+                Path(name).chmod(stat.S_IMODE(path.stat().st_mode))
             if fcntl is None:  # Windows moves no open file
                 file.close()
             Path(name).replace(path)  # still locked: nobody has swept it

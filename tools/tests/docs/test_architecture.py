@@ -17,6 +17,7 @@ SHARED = {
     "extensions.py",
     "files.py",
     "futures.py",
+    "machine.py",
     "project.py",
     "scratch.py",
     "terminal.py",

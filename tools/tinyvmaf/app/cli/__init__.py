@@ -1,13 +1,11 @@
 """The command line: thin shells around the package, one file per group of commands."""
 
 import argparse
-import errno
 import io
 import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Final
 
 from tinyvmaf import __version__
 from tinyvmaf.app.cli import ending
@@ -15,15 +13,10 @@ from tinyvmaf.app.cli.parser import Parser, TopParser
 from tinyvmaf.app.cli.progress import hide
 from tinyvmaf.app.cli.tasks import COMMANDS
 from tinyvmaf.errors import TinyvmafError
-from tinyvmaf.terminal import say, say_lines, typed
+from tinyvmaf.machine import lacking
+from tinyvmaf.terminal import say_lines, typed
 
 _INTERRUPTED = 128 + signal.SIGINT
-_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-# What a user mends; anything else is a mistake of ours, and shows its traceback.
-_OF_THE_MACHINE: Final = (
-    *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP),
-    *(errno.ENAMETOOLONG, errno.EMFILE, errno.ENFILE, errno.EIO, *_FULL),
-)
 _DESCRIPTION = """\
 May this small ONNX model stand in for Netflix's VMAF?
 
@@ -82,11 +75,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader is gone (`| head`): Python must not flush into the closed pipe at exit.
         sys.stdout = None
         return 1
-    except OSError as error:
-        if error.errno not in _OF_THE_MACHINE or (error.filename is None and error.errno not in _FULL):
+    except (OSError, MemoryError, ImportError, RuntimeError) as error:
+        if (sentence := lacking(error)) is None:
             raise
-        if error.filename is None:
+        if isinstance(error, OSError) and error.filename is None:
             sys.stdout = None  # it may be the output that is full: Python must not flush into it at exit
-        say(f"tinyvmaf: {error.filename or 'the output cannot be written'}: {error.strerror}", file=sys.stderr)
+        say_lines(f"tinyvmaf: {sentence}", file=sys.stderr)
         return 1
     return status

@@ -13,7 +13,7 @@ from tinyvmaf.data.corpus import Clip, Corpus
 from tinyvmaf.data.extract.job import ExtractionRequest, Job, Measure, measure
 from tinyvmaf.data.measured_with import measured_with
 from tinyvmaf.data.store import Store, key_of
-from tinyvmaf.errors import ClusterError, MediaError, TinyvmafError
+from tinyvmaf.errors import ClusterError, MachineError, MediaError, TinyvmafError
 from tinyvmaf.futures import finished
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, Stop
 from tinyvmaf.vmaf.frame_features import FRAME_FEATURES, version_of
@@ -64,6 +64,7 @@ def extract(
 
     Raises:
         ClusterError: as `Cluster.measure`.
+        MachineError: this machine, or the store, has no room; finished clips are kept.
 
     Args:
         jobs: clips to measure at a time.
@@ -87,7 +88,7 @@ def extract(
                     tables[clip.id], computed = future.result()
                     result.computed += computed
                     frames += tables[clip.id].num_rows
-                except ClusterError:
+                except (ClusterError, MachineError):
                     raise  # no other clip would fare better
                 except (TinyvmafError, OSError) as error:
                     result.failures.append(FailedClip(clip.id, str(error)))

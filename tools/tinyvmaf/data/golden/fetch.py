@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from tinyvmaf.data.golden.published import PublishedFile
-from tinyvmaf.errors import GoldenError
+from tinyvmaf.errors import GoldenError, MachineError
+from tinyvmaf.machine import FULL
 
 DEFAULT_SOURCE: Final = "https://raw.githubusercontent.com/Netflix/vmaf_resource/master/python/test/resource/yuv"
 _CHUNK: Final = 1 << 16
@@ -59,6 +60,8 @@ def fetch(
         HTTPException,
         ValueError,
     ) as error:  # URLError and timeouts are OSErrors; ValueError: not a URL
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise MachineError(f"{part}: {error.strerror}", hint="make room, then run it again to continue") from error
         raise GoldenError(f"{where}: {error}", hint="run it again to continue") from error
     if size < file.bytes:
         raise GoldenError(

@@ -12,7 +12,7 @@ from typing import Final
 from tinyvmaf.data.pairs.plan import AskedPair, PairBatch, plan
 from tinyvmaf.data.pairs.stored import from_arrow, identity, key_fields, settled, to_arrow
 from tinyvmaf.data.store import Store, key_of
-from tinyvmaf.errors import MediaError, TinyvmafError
+from tinyvmaf.errors import MachineError, MediaError, TinyvmafError
 from tinyvmaf.futures import finished
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, Stop
 from tinyvmaf.vmaf.libvmaf import FrameTable, LibvmafRequest, score_opened
@@ -102,18 +102,24 @@ class PairRun:
             try:
                 opened[number] = open_pair(pair.reference, pair.distorted, pair.options, self._ffmpeg, opened=reference)
                 reference = opened[number].reference
+            except MachineError:
+                raise
             except (TinyvmafError, OSError) as error:
                 found.append(self._failed(number, error))
         if len(opened) > 1 and not any(_is_large(pair.reference) for pair in opened.values()):
             try:
                 tables = self._score(opened, batch.threads)
                 return found + [self._kept(pairs[n], n, table, before[n]) for n, table in tables.items()]
+            except MachineError:
+                raise  # no pair is at fault
             except (TinyvmafError, OSError):
                 pass  # one of them is at fault: each is measured alone, which says which, and why
         for number, one in opened.items():
             try:
                 tables = self._score({number: one}, batch.threads * len(opened))
                 found.append(self._kept(pairs[number], number, tables[number], before[number]))
+            except MachineError:
+                raise
             except (TinyvmafError, OSError) as error:
                 found.append(self._failed(number, error))
         return found
@@ -166,7 +172,7 @@ class PairRun:
             columns, about = to_arrow(table)
             known = {"clip": pair.distorted.name, "libvmaf": table.version, "frames": len(table)}
             known |= {"teachers": [model.id for model in self._request.models]}
-            with suppress(OSError):  # a store that is full costs no score
+            with suppress(OSError, MachineError):  # a store that is full costs no score
                 self._store.put(key_of(fields), columns, known | about | fields)
         return MeasuredPair(number, table)
 

@@ -9,9 +9,14 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+from tinyvmaf.errors import MachineError
+from tinyvmaf.files import CACHE_ENV
+from tinyvmaf.machine import writing
+
 _SCHEMA: Final = "path text primary key, size integer, mtime_ns integer, digest text"
 # A file that changed this recently may change again without a new modification time.
 _RACY_NS: Final = 2_000_000_000
+HINT: Final = f"make room there, or name another folder with {CACHE_ENV[0]}; what is done is kept"
 _Row = tuple[int, int, str]
 """Size, modification time in ns, digest."""
 
@@ -55,11 +60,15 @@ class Digests:
         with self._mutex:
             assert self._rows is not None
             self._rows[name] = row
-            with closing(self._connect()) as connection, connection:
-                connection.execute("insert or replace into digests values (?, ?, ?, ?)", (name, *row))
+            try:
+                with closing(self._connect()) as connection, connection:
+                    connection.execute("insert or replace into digests values (?, ?, ?, ?)", (name, *row))
+            except sqlite3.OperationalError as error:
+                raise MachineError(f"{self._path} cannot be written: {error}", hint=HINT) from error
 
     def _connect(self) -> sqlite3.Connection:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with writing(f"the store {self._path.parent}", HINT):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(self._path, timeout=60)
         try:
             connection.execute(f"create table if not exists digests ({_SCHEMA})")
@@ -72,8 +81,8 @@ class Digests:
         try:
             with closing(self._connect()) as connection:
                 rows = connection.execute("select path, size, mtime_ns, digest from digests").fetchall()
-        except sqlite3.OperationalError:
-            raise  # locked for a minute, or the folder is read-only: the user must act
+        except sqlite3.OperationalError as error:  # locked for a minute, full or read-only: the user must act
+            raise MachineError(f"{self._path} cannot be used: {error}", hint=HINT) from error
         except sqlite3.DatabaseError:
             self._path.unlink(missing_ok=True)  # damaged; every digest can be computed again
             return {}

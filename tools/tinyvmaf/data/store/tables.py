@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tinyvmaf import scratch
-from tinyvmaf.data.store.digests import Digests
+from tinyvmaf.data.store.digests import HINT, Digests
 from tinyvmaf.files import CACHE_ENV, cache_folder, file_blake3, write_atomic
+from tinyvmaf.machine import writing
 
 if TYPE_CHECKING:  # both take long to import, and `score` needs neither before it has scores
     import pyarrow as pa
@@ -110,14 +111,17 @@ class Store:
         with pa.ipc.new_stream(sink, table.schema) as writer:
             writer.write_table(table)
         payload = sink.getvalue().to_pybytes()
-        write_atomic(self._path(key), _seal(payload))
+        with writing(f"the store {self.folder}", HINT):
+            write_atomic(self._path(key), _seal(payload))
 
     def lock(self, key: str) -> "FileLock":
         """A lock between processes for the work on one table; it is released when its process ends."""
         from filelock import FileLock
 
         folder = self.folder / "locks"
-        folder.mkdir(parents=True, exist_ok=True)
+        with writing(f"the store {self.folder}", HINT):
+            folder.mkdir(parents=True, exist_ok=True)
+            folder.joinpath(f"{key[:3]}.lock").touch()
         # Many keys share a file, to keep the folder small; an unneeded wait costs little.
         return FileLock(folder / f"{key[:3]}.lock")
 

@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from tinyvmaf import children
 from tinyvmaf.data.store import Store, default_folder, key_of
+from tinyvmaf.errors import MachineError
 from tinyvmaf.files import file_sha256, sha256
 from tinyvmaf.model.engines import find
 from tinyvmaf.model.engines.protocol import EngineError, Settings
@@ -79,12 +80,12 @@ def remembered(about: Mapping[str, object], code: Path, tried: Callable[[], str]
     machine = [*platform.uname()[:1], *platform.uname()[2:]]
     digests = {path.relative_to(code).as_posix(): file_sha256(path) for path in sorted(code.rglob("*.py"))}
     key = key_of({**about, "code": digests, "python": platform.python_version(), "machine": machine})
-    with suppress(OSError):
+    with suppress(OSError, MachineError):
         if Store(default_folder()).get(key) is not None:
             return ""
     if how := tried():
         return how  # of a busy machine, perhaps: it is tried again in the next run
-    with suppress(OSError):  # the store cannot be written
+    with suppress(OSError, MachineError):  # the store cannot be written
         Store(default_folder()).put(key, pa.table({"survived": [True]}), about)
     return ""
 

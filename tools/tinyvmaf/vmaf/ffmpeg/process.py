@@ -1,6 +1,8 @@
 """Runs FFmpeg and always leaves it ended: after an error, a time limit, a stop or Ctrl-C."""
 
+import errno
 import re
+import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -10,7 +12,8 @@ from pathlib import Path
 from typing import IO
 
 from tinyvmaf import children, scratch
-from tinyvmaf.errors import FFmpegError
+from tinyvmaf.errors import FFmpegError, MachineError
+from tinyvmaf.machine import lacking, require_room
 from tinyvmaf.vmaf.ffmpeg.feed import Feeder
 from tinyvmaf.vmaf.ffmpeg.find import FFmpeg
 from tinyvmaf.vmaf.ffmpeg.stop import CURRENT_STOP, RUNNING
@@ -100,6 +103,8 @@ def _running(
                 command, cwd=cwd, stdin=stdin, stdout=subprocess.PIPE, stderr=stderr, process_group=children.group()
             )
         except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.EACCES, errno.ENOEXEC) and (of_machine := lacking(error)):
+                raise of_machine from error
             raise FFmpegError(f"{ffmpeg.path} cannot be run: {error}") from error
 
         def kill_late() -> None:
@@ -134,6 +139,9 @@ def _running(
             feeder.require_success()
         stderr.seek(0)
         running.stderr = stderr.read().decode(errors="replace")
+        require_room(stderr.fileno())
+    if hasattr(signal, "SIGXFSZ") and process.returncode == -signal.SIGXFSZ:
+        raise MachineError("FFmpeg may not write files as large as it must", hint="raise ulimit -f")
     if expired.is_set() or process.returncode != 0:
         if expired.is_set():
             failed = FFmpegError(f"FFmpeg ran past the time limit of {timeout:g} s and was ended")
@@ -144,7 +152,10 @@ def _running(
 
 
 def _how_it_ended(status: int) -> str:
-    return f"was killed by signal {-status}" if status < 0 else f"ended with exit status {status}"
+    if status >= 0:
+        return f"ended with exit status {status}"
+    more = " (memory may have run out)" if -status == signal.SIGKILL else ""
+    return f"was killed by signal {-status}{more}"
 
 
 def tail(stderr: str) -> str:
