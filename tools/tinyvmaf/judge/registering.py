@@ -12,14 +12,14 @@ import numpy as np
 from tinyvmaf.data.embedded import embedded_corpus
 from tinyvmaf.data.golden import load_rows
 from tinyvmaf.errors import ModelError, RegistryError
-from tinyvmaf.files import all_or_nothing, file_sha256, write_atomic
+from tinyvmaf.files import all_or_nothing, file_sha256, read_bounded, write_atomic
 from tinyvmaf.judge import kinds, suites_run
 from tinyvmaf.judge.bounds import load_bounds
 from tinyvmaf.judge.opened import faults
 from tinyvmaf.judge.outcomes import compare
 from tinyvmaf.measure import latency
 from tinyvmaf.measure.latency.baseline import FILE
-from tinyvmaf.model import registry
+from tinyvmaf.model import contract, registry
 from tinyvmaf.model.engines import OnnxRuntimeCpu
 from tinyvmaf.model.golden_records import record_path, write_record
 from tinyvmaf.model.proof_records import proof_path
@@ -92,10 +92,11 @@ def register_candidate(
     _require_sound(subject)
     card = subject.file.with_suffix(".md")
     try:
-        text = card.read_text(encoding="utf-8")
-    except OSError as error:
+        text = read_bounded(card, contract.LARGEST_SIDECAR).decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
         raise RegistryError(
-            f"{card}: {error.strerror}", hint="write a card: Markdown that describes the model"
+            f"{card}: {getattr(error, 'strerror', None) or error}",
+            hint="write a card: Markdown that describes the model",
         ) from error
     target = writable().recipes if folder is None else folder / "recipes"
     copied = _recipe(subject, target, recipe)

@@ -120,14 +120,7 @@ def _own(path: Path, folder: Path, options: FeedOptions) -> Subject | None:
     name, copy = str(content.get("id", "")), None
     if not _ID.fullmatch(name):
         raise UndescribedError(f"{sidecar}: id {brief(name)} is not a valid model id")
-    data = content_of(path)
-    digest = content.get("sha256")
-    if digest != sha256(data):
-        raise ModelError(
-            f"{path}: the sidecar {sidecar.name} is of another file: it says sha256 {brief(digest)}, the file has "
-            f"{sha256(data)}",
-            hint="put the model's own sidecar beside it",
-        )
+    data, digest = content_of(path), str(content.get("sha256"))
     door.check_bearable(path, data)
     beside = content_of(sidecar, contract.LARGEST_SIDECAR)
     if name != path.stem or sidecar != path.with_suffix(".json"):  # a registry finds files by the id
@@ -153,10 +146,6 @@ def _adopted(path: Path, folder: Path, features_of: Features, options: FeedOptio
         raise CouldNotRunError(f"{path}: {'not a regular file' if path.exists() else 'no such file'}")
     name, held = _id(path), hold(path)
     feed = describe_feed(path, features_of, options, input_names(held))
-    if feed.sha256 is not None and feed.sha256.lower() != held.sha256:
-        raise ModelError(
-            f"{path}: the sidecar is of another file: it says sha256 {quoted(feed.sha256)}, the file has {held.sha256}"
-        )
     door.check_bearable(path, held.data)
     features = CANONICAL if feed.teacher == DEFAULT else tuple(one.name for one in features_of(feed.teacher))
     adopted = fed_as_meant(read_original(path, len(feed.features), held), feed, features)
@@ -211,8 +200,11 @@ Licence: unknown. Its maker knows it.
 
 
 def adoption_faults(one: "AdoptedModel") -> list[str]:
-    """Where a third-party sidecar and its file disagree, but for the hash, which was compared when it was adopted."""
+    """Where a third-party sidecar and its file disagree."""
     found, content = [], one.feed.sidecar
+    actual = one.original.sha256
+    if one.feed.sha256 is not None and one.feed.sha256.lower() != actual:
+        found.append(f"the sidecar is of another file: it says sha256 {quoted(one.feed.sha256)}, the file has {actual}")
     for key, value in (
         ("opset", one.original.opset),
         ("input_name", one.original.inputs[0] if len(one.original.inputs) == 1 else None),

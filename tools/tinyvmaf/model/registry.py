@@ -89,7 +89,8 @@ def faults(subject: Subject, *, card: bool = True) -> list[str]:
         return [error.message]
     actual = sha256(data)
     if actual != subject.sha256:
-        found.append(f"{path.name}: sha256 is {actual}, registered {subject.sha256}")
+        other = "registered" if subject.registered else "and the sidecar is of another file: it says"
+        found.append(f"{path.name}: sha256 is {actual}, {other} {subject.sha256}")
     try:
         written = sha256(read_bounded(beside, LARGEST_SIDECAR))
         sidecar = read_sidecar(beside)

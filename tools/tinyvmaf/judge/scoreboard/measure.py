@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tinyvmaf import children, scratch
 from tinyvmaf.data.embedded import embedded_corpus
 from tinyvmaf.errors import CouldNotRunError, ModelError, TinyvmafError
+from tinyvmaf.judge.opened import faults
 from tinyvmaf.judge.opponents import opponents_of
 from tinyvmaf.judge.scoreboard.line import Line
 from tinyvmaf.judge.subjects import named
@@ -189,6 +190,8 @@ def _measure(parent: int, path: Path, ffmpeg: Path | None, report: Connection) -
             (subject,) = named([path], Path(folder), lambda teacher: teacher_of(teacher).features, FeedOptions())
             if subject.fault is not None:
                 raise subject.fault
+            if wrong := faults(subject, card=False):
+                raise ModelError("; ".join(wrong[:3]))
             line.figures["bytes"] = subject.adopted.original.size if subject.adopted else len(subject.data)
             bench = _Bench(subject, teacher_of(subject.teacher_id), tool, line)
         except TinyvmafError as error:

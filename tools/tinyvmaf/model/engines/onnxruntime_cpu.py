@@ -23,7 +23,7 @@ from tinyvmaf.model.engines.session import CheckedSession, Rows
 DISTRIBUTIONS: Final = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml")
 CONFIG: Final = {"session.intra_op.allow_spinning": "0"}
 _CPU: Final = "CPUExecutionProvider"
-_ERRORS_ONLY: Final = 3
+_FATAL_ONLY: Final = 4  # an error is raised as well; printed, it would have names of the file as they are
 
 
 class OnnxRuntimeSession(CheckedSession):
@@ -160,7 +160,7 @@ def _options(ort: Any, settings: Settings, config: Mapping[str, str]) -> Any:
     options.graph_optimization_level = _level(ort, settings.optimisation)
     for key, value in config.items():
         options.add_session_config_entry(key, value)
-    options.log_severity_level = _ERRORS_ONLY
+    options.log_severity_level = _FATAL_ONLY
     return options
 
 

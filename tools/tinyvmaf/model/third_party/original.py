@@ -52,6 +52,8 @@ class Original:
     rank: int
     """Of the score, 1 or 2."""
     opset: int
+    sha256: str
+    """Of the file."""
     size: int
     """Bytes of the file and its external data."""
     external: tuple[str, ...]
@@ -132,6 +134,7 @@ def _read_original(held: Held, width: int) -> Original:
         type_out,
         len(shape),
         opset,
+        held.sha256,
         held.size,
         held.external,
         tuple(sentence for sentence, made in changes.items() if made),
