@@ -122,7 +122,7 @@ def order(chance: Random, segment: Element) -> None:
         chance.shuffle(parent.children)
     else:
         nested = parent.children[at]
-        for _ in range(chance.choice((1, 5, 300))):
+        for _ in range(chance.choice((1, 5, 60))):
             nested = Element(chance.choice((parent.id, VOID, TAGS)), children=[nested])
         parent.children[at] = nested
 

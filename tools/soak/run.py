@@ -26,6 +26,9 @@ from .part import BAD, Part, Result, Trial, Verdict
 GRACE_S = 2.0
 """How long a process may take to end."""
 
+_DEPTH = 6
+"""How much of a traceback is shown."""
+
 
 class HangError(BaseException):
     """A trial took too long. No trial may catch it, so it is no Exception."""
@@ -85,9 +88,9 @@ def _tried(part: Part, trial: Trial, number: int, chance: Random) -> Result:
     try:
         return trial(number, chance)
     except HangError:
-        return Result("any", Verdict.HANG, f"over {part.limit_s:.0f} s\n{traceback.format_exc()}")
+        return Result("any", Verdict.HANG, f"over {part.limit_s:.0f} s\n{traceback.format_exc(-_DEPTH)}")
     except Exception:
-        return Result("any", Verdict.CRASH, traceback.format_exc())
+        return Result("any", Verdict.CRASH, traceback.format_exc(-_DEPTH))
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, was)
