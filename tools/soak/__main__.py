@@ -9,6 +9,7 @@ python -m soak rpc --seed 20 --trials 2000
 import argparse
 import os
 import secrets
+import signal
 import sys
 
 from .parts import PARTS, load
@@ -38,6 +39,8 @@ def main(words: list[str] | None = None) -> int:
     seconds = float("inf") if endless else 60.0 * (MINUTES if options.minutes is None else options.minutes)
     print(f"seed {seed}, process {os.getpid()}", flush=True)
     counts = list[Count]()
+    for one in (signal.SIGINT, signal.SIGTERM):  # also where it was started with Ctrl-C ignored, as by nohup
+        signal.signal(one, signal.default_int_handler)
     try:
         for name in options.parts or PARTS:
             counts.append(Count(name, seed))

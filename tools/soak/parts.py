@@ -12,6 +12,8 @@ PARTS = {
     "rpc": "soak.rpc",
     "calls": "soak.calls",
     "killed": "soak.killed",
+    "disk": "soak.disk",
+    "clock": "soak.clock",
 }
 """The module of each; its `PART` is the part."""
 

@@ -26,6 +26,8 @@ SHORT = {
     "calls": (0, 1),
     "onnx": (0, 2),
     "killed": (0, 1),
+    "disk": (0, 1),
+    "clock": (0, 1),
 }
 """The first trial and the number of trials of each part here."""
 
@@ -35,6 +37,7 @@ def test_a_few_trials_of_each_part(
     name: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("soak.calls.CALLS", 50)
+    monkeypatch.setattr("soak.clock._RUNS", 1)
     monkeypatch.setattr("soak.video.NAMES", ("a.mp4", "r.yuv", "s.mpg"))
     first, trials = SHORT[name]
     assert load(name).name == name
