@@ -87,7 +87,7 @@ def test_nothing_else_is_removed_and_links_are_not_followed_keeps(
     others = ["tinyvmaf-abcdefgh", "tinyvmaf-00000000-abcdefgh", f"{ours}.txt", f"x{ours}", ours[:-1]]
     for name in others:
         (tmp / name).mkdir()
-    (tmp_path / "away").mkdir()
+    (tmp_path / "away").mkdir(0o755)
     (tmp / f"{ours[:-1]}0").symlink_to(tmp_path / "away", target_is_directory=True)
     os.mkfifo(tmp / f"{ours[:-1]}1")
     (tmp / f"{ours[:-1]}2").mkdir()
@@ -103,7 +103,7 @@ def test_nothing_else_is_removed_and_links_are_not_followed_keeps(
         left = {path.name for path in tmp.iterdir()}
         assert f"{ours[:-1]}2" not in left
         assert {*others, f"{ours[:-1]}0", f"{ours[:-1]}1"} <= left
-    assert (tmp_path / "away").is_dir()
+    assert stat.S_IMODE((tmp_path / "away").stat().st_mode) == 0o755
 
 
 def test_a_file_is_written_whole_or_not_at_all_and_its_rest_is_removed(tmp_path: Path) -> None:
