@@ -79,14 +79,20 @@ def test_a_digest_is_computed_once(store: Store, tmp_path: Path) -> None:
     assert store.digest(path, file_sha256) != first
 
 
-@pytest.mark.parametrize("way", ["size", "mtime"])
+@pytest.mark.parametrize("way", ["size", "mtime", "neither", "replaced"])
 def test_a_changed_file_has_a_new_digest(way: str, store: Store, tmp_path: Path) -> None:
     path = old(tmp_path / "f", b"content")
     first = store.digest(path)
     if way == "size":
         old(path, b"content and more")
-    else:
+    elif way == "mtime":
         path.write_bytes(b"CONTENT")
+    else:  # as by `cp -p` and `rsync -t`
+        times = path.stat().st_atime_ns, path.stat().st_mtime_ns
+        if way == "replaced":
+            path.unlink()
+        path.write_bytes(b"CONTENT")
+        os.utime(path, ns=times)
     assert store.digest(path) != first
 
 

@@ -1,4 +1,4 @@
-"""Digests of files, kept in a database: a file is hashed again only when its size or modification time changes."""
+"""Digests of files, kept in a database: a file is hashed again only when its size, inode or times change."""
 
 import os
 import sqlite3
@@ -13,12 +13,12 @@ from tinyvmaf.errors import MachineError
 from tinyvmaf.files import CACHE_ENV
 from tinyvmaf.machine import writing
 
-_SCHEMA: Final = "path text primary key, size integer, mtime_ns integer, digest text"
+_SCHEMA: Final = "path text primary key, stamp text, digest text"
 # A file that changed this recently may change again without a new modification time.
 _RACY_NS: Final = 2_000_000_000
 HINT: Final = f"make room there, or name another folder with {CACHE_ENV[0]}; what is done is kept"
-_Row = tuple[int, int, str]
-"""Size, modification time in ns, digest."""
+_Row = tuple[str, str]
+"""Stamp, digest."""
 
 
 class Digests:
@@ -37,9 +37,8 @@ class Digests:
             return known
         value = algorithm(path)
         after = path.stat()
-        unchanged = (status.st_size, status.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
-        if unchanged and time.time_ns() - status.st_mtime_ns > _RACY_NS:
-            self._add(_name(path, algorithm), (status.st_size, status.st_mtime_ns, value))
+        if _stamp(status) == _stamp(after) and time.time_ns() - status.st_mtime_ns > _RACY_NS:
+            self._add(_name(path, algorithm), (_stamp(status), value))
         return value
 
     def has(self, path: Path, algorithm: Callable[[Path], str]) -> bool:
@@ -53,8 +52,8 @@ class Digests:
         with self._mutex:
             if self._rows is None:
                 self._rows = self._load()
-            size, mtime_ns, value = self._rows.get(_name(path, algorithm), (-1, -1, ""))
-        return value if (size, mtime_ns) == (status.st_size, status.st_mtime_ns) else None
+            stamp, value = self._rows.get(_name(path, algorithm), ("", ""))
+        return value if stamp == _stamp(status) else None
 
     def _add(self, name: str, row: _Row) -> None:
         with self._mutex:
@@ -62,7 +61,7 @@ class Digests:
             self._rows[name] = row
             try:
                 with closing(self._connect()) as connection, connection:
-                    connection.execute("insert or replace into digests values (?, ?, ?, ?)", (name, *row))
+                    connection.execute("insert or replace into stamped values (?, ?, ?)", (name, *row))
             except sqlite3.OperationalError as error:
                 raise MachineError(f"{self._path} cannot be written: {error}", hint=HINT) from error
 
@@ -71,7 +70,7 @@ class Digests:
             self._path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(self._path, timeout=60)
         try:
-            connection.execute(f"create table if not exists digests ({_SCHEMA})")
+            connection.execute(f"create table if not exists stamped ({_SCHEMA})")
         except sqlite3.Error:
             connection.close()
             raise
@@ -80,13 +79,18 @@ class Digests:
     def _load(self) -> dict[str, _Row]:
         try:
             with closing(self._connect()) as connection:
-                rows = connection.execute("select path, size, mtime_ns, digest from digests").fetchall()
+                rows = connection.execute("select path, stamp, digest from stamped").fetchall()
         except sqlite3.OperationalError as error:  # locked for a minute, full or read-only: the user must act
             raise MachineError(f"{self._path} cannot be used: {error}", hint=HINT) from error
         except sqlite3.DatabaseError:
             self._path.unlink(missing_ok=True)  # damaged; every digest can be computed again
             return {}
-        return {path: (size, mtime_ns, value) for path, size, mtime_ns, value in rows}
+        return {path: (stamp, value) for path, stamp, value in rows}
+
+
+def _stamp(status: os.stat_result) -> str:
+    """What changes with the content, also where the modification time is set back, as by `cp -p` and `rsync -t`."""
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
 
 
 def _name(path: Path, algorithm: Callable[[Path], str]) -> str:
