@@ -49,9 +49,11 @@ def folder(beside: Path | None = None) -> Iterator[Path]:
         made = tempfile.TemporaryDirectory(dir=place, prefix=_PREFIX if beside is None else f".{_PREFIX}")
         try:
             handle = os.open(made.name, _FLAGS) if fcntl else -1
-        except FileNotFoundError:  # swept at once
+        except OSError as error:
             made.cleanup()
-            continue
+            if isinstance(error, FileNotFoundError):  # swept at once
+                continue
+            raise
         if _locked(handle, Path(made.name)):
             break
         made.cleanup()
