@@ -104,6 +104,11 @@ def nameless(place: Path | None = None) -> IO[bytes]:
     return tempfile.TemporaryFile(dir=place)
 
 
+def is_ours(path: Path) -> bool:
+    """Whether the name is that of a temporary folder or file of this project."""
+    return _OURS.fullmatch(path.name) is not None
+
+
 def _locked(handle: int, path: Path) -> bool:
     """Lock what was made just now; False, with the handle closed, if another process took it for left behind."""
     if handle < 0:
@@ -128,7 +133,7 @@ def _sweep(place: Path) -> None:
         _swept.add(place)
     with suppress(OSError):
         for entry in list(os.scandir(place)):
-            if _OURS.fullmatch(entry.name):
+            if is_ours(Path(entry.name)):
                 with suppress(OSError):
                     _remove_left(Path(entry.path))
 

@@ -4,6 +4,7 @@ import errno
 import re
 import signal
 import subprocess
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ from tinyvmaf.vmaf.ffmpeg.stop import CURRENT_STOP, RUNNING
 _TAIL_LINES = 12
 # How FFmpeg and libvmaf mark warnings and errors.
 _WARNING_OR_ERROR = re.compile(r"\[(warning|error|fatal|panic)\]|libvmaf (WARNING|ERROR)")
+_DISK_FULL = re.compile(r"\[error\].*: No space left on device$", re.MULTILINE)
+_FULL_STATUS = 256 - errno.ENOSPC
 
 
 @dataclass
@@ -142,6 +145,10 @@ def _running(
         require_room(stderr.fileno())
     if hasattr(signal, "SIGXFSZ") and process.returncode == -signal.SIGXFSZ:
         raise MachineError("FFmpeg may not write files as large as it must", hint="raise ulimit -f")
+    if process.returncode == _FULL_STATUS or (process.returncode != 0 and _DISK_FULL.search(running.stderr)):
+        place = cwd.parent if scratch.is_ours(cwd) else cwd
+        more = ", or set TMPDIR to another folder" if place == Path(tempfile.gettempdir()) else ""
+        raise MachineError(f"{place}: no space is left for the files of FFmpeg", hint=f"make room there{more}")
     if expired.is_set() or process.returncode != 0:
         if expired.is_set():
             failed = FFmpegError(f"FFmpeg ran past the time limit of {timeout:g} s and was ended")
