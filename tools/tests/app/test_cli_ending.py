@@ -43,7 +43,7 @@ def ended(code: str, *numbers: signal.Signals) -> tuple[int, str, float]:
 def test_a_command_that_swallows_the_exception_ends_all_the_same() -> None:
     status, printed, seconds = ended(DEAF, signal.SIGTERM)
     assert (status, printed) == (128 + signal.SIGTERM, "swallowed\n\n")
-    assert 1.4 < seconds < 10
+    assert 0.9 < seconds < 10
 
 
 def test_a_second_signal_does_not_end_the_cleaning_up() -> None:

@@ -7,7 +7,7 @@ import time
 from types import FrameType
 from typing import Final, NoReturn
 
-_PATIENCE_S: Final = 1.5
+_PATIENCE_S: Final = 1.0
 _HEEDED: Final = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
@@ -21,8 +21,8 @@ def heed() -> None:
 def end(number: int, frame: FrameType | None) -> NoReturn:
     """Handle a signal: unwind, so that programs are ended and temporary files removed.
 
-    Code that swallows exceptions may swallow this one, and some code takes long. So the process ends by itself after
-    1.5 seconds. What it started ends with it then, and the next run removes its files: `children`, `scratch`.
+    Code that swallows exceptions may swallow this one, and some code takes long. So the process ends by itself after a
+    second. What it started ends with it then, and the next run removes its files: `children`, `scratch`.
     """
     del frame
     for other in _HEEDED:  # a second signal must not end the cleaning up
