@@ -117,6 +117,8 @@ def _class(name: str, node: ast.ClassDef) -> str:
                 parts.append(_item(f"{one}: {ast.unparse(definition.annotation)}", about))
             case _:
                 pass
+    if len(parts) > 3:
+        parts.insert(3, "**Members:**\n")
     return "\n".join([*parts, ""])
 
 
@@ -143,7 +145,7 @@ def _markdown(text: str) -> str:
         if head in ("Args:", "Returns:", "Yields:", "Raises:"):
             entries = textwrap.dedent(rest).replace("\n    ", " ").splitlines()
             parts.append(f"**{head}**\n\n" + "\n".join(f"- {prose(entry)}" for entry in entries))
-        elif all(line.startswith("    ") for line in paragraph.splitlines() if line):
+        elif paragraph.startswith("    "):
             parts.append(f"```text\n{textwrap.dedent(paragraph)}\n```")
         else:
             parts.append(prose(paragraph))

@@ -55,22 +55,17 @@ def _tests(suite: str, tests: Mapping[str, Any]) -> list[str]:
 def _gate(gate: Gate, values: Mapping[str, Any]) -> str:
     suite, _, name = gate.name.partition(".")
     entry = values[suite][name]
-    rows = [["`" + label + "`", *_cells(gate, one)] for label, one in _tables(gate.name, entry)]
+    metric = cell(f"{gate.metric[0].upper()}{gate.metric[1:]}.")
+    bounds = [_bound(gate, label, one) for label, one in _tables(gate.name, entry)]
     allowed = f"{gate.lowest:g} to {gate.highest:g} {gate.unit}".rstrip()
-    for_some = ", ".join(gate.selectors) or "nothing: it holds for everything"
-    return "\n".join(
-        [
-            f"### {gate.name}\n",
-            f"{cell(gate.metric)}.\n".capitalize() if gate.metric[0].islower() else f"{cell(gate.metric)}.\n",
-            table(["table", "bound", "reason", "source"], rows),
-            f"A bound may be {allowed}{', a whole number' if gate.whole and gate.unit != PLACES else ''}. "
-            f"It can be set for: {for_some}.\n",
-        ]
-    )
+    whole = ", a whole number" if gate.whole and gate.unit != PLACES else ""
+    some = f" It can be set for a {' or '.join(gate.selectors)}." if gate.selectors else ""
+    return "\n".join([f"### {gate.name}\n", f"{metric} A bound is {allowed}{whole}.{some}\n", *bounds, ""])
 
 
-def _cells(gate: Gate, entry: Mapping[str, Any]) -> list[str]:
-    return [cell(gate.words(entry["value"])), cell(entry["reason"]), cell(entry["source"])]
+def _bound(gate: Gate, label: str, entry: Mapping[str, Any]) -> str:
+    words = cell(gate.words(entry["value"]))
+    return f"- `{label}`: **{words}**: {cell(entry['reason'])}. Source: {cell(entry['source'])}."
 
 
 def _tables(name: str, entry: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

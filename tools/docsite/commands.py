@@ -21,7 +21,7 @@ Made from the parser of `tinyvmaf` when this site was built. `tinyvmaf COMMAND -
 def page() -> str:
     """Every command with all its options."""
     top = parser()
-    parts = [_INTRODUCTION, fenced(top.format_usage().strip(), "text")]
+    parts = [_INTRODUCTION, fenced(_usage(top), "text")]
     found = dict(below(top))
     for task, commands in TASKS.items():
         parts.append(f"## {task[0].upper()}{task[1:]}\n")
@@ -41,13 +41,21 @@ def below(one: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.Argument
 
 
 def _command(name: str, one: argparse.ArgumentParser) -> str:
-    parts = [f"### {name}\n", prose(one.description or "") + "\n"]
-    usage = re.sub(r"^usage: ", "", one.format_usage().strip())
-    parts += [fenced(re.sub(r"\n {7}", "\n", usage), "text"), f"```{{program}} {name}\n```\n"]
+    parts = [f"### {name}\n", _words(one.description or "") + "\n"]
+    parts += [fenced(_usage(one), "text"), f"```{{program}} {name}\n```\n"]
     parts += [_option(one, action) for action in one._actions if action.help != argparse.SUPPRESS]
     if one.epilog:
         parts.append(fenced(one.epilog, "text"))
     return "\n".join(parts)
+
+
+def _words(text: str) -> str:
+    """Text of the help; options in it are code."""
+    return prose(re.sub(r"(?<![\w`-])--[a-z][a-z-]*(?: [A-Z]{3,}\b)?", r"`\g<0>`", text))
+
+
+def _usage(one: argparse.ArgumentParser) -> str:
+    return re.sub(r"^usage: |(?<=\n) {7}", "", one.format_usage().strip())
 
 
 def _option(one: argparse.ArgumentParser, action: argparse.Action) -> str:
@@ -60,4 +68,4 @@ def _option(one: argparse.ArgumentParser, action: argparse.Action) -> str:
     words = formatter._expand_help(action) if action.help else ""
     if isinstance(action, argparse._SubParsersAction):
         words = f"one of {', '.join(f'`{name}`' for name in action.choices)}"
-    return f"````{{option}} {names}\n\n{prose(words)}\n````\n"
+    return f"````{{option}} {names}\n\n{_words(words)}\n````\n"

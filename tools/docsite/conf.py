@@ -10,6 +10,7 @@ html_theme = "furo"
 html_title = f"tinyvmaf {__version__}"
 html_copy_source = html_show_sourcelink = False
 html_show_copyright = False
+smartquotes = False  # options begin with two hyphens
 highlight_language = "text"
 myst_heading_anchors = 4
 myst_enable_extensions = ["colon_fence"]

@@ -69,7 +69,7 @@ def test_every_gate_and_bound_is_in_the_reference() -> None:
         assert f"### {gate.name}\n" in page
     for bound in (one for of in load_bounds(home() / "gates.toml")._bounds.values() for one in of):
         table = bound.table.partition("[")[2].removesuffix("]").replace('"', "")
-        (row,) = [line for line in page.splitlines() if line.startswith(f"| `{table}` |")]
+        (row,) = [line for line in page.splitlines() if line.startswith(f"- `{table}`:")]
         assert cell(bound.gate.words(bound.value)) in row
         assert cell(bound.reason) in row
 
