@@ -14,11 +14,12 @@ from tinyvmaf.model.registry import subjects
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.libvmaf import motion_epoch
 
-# Hidden folders belong to tools and hold environments and caches; report/ is what a run says.
+# Hidden folders hold environments and caches of tools. report/ and build/ are what a run and tox -e docs make.
 PAGES = sorted(
     path
     for path in home().rglob("*.md")
-    if not any(part.startswith(".") for part in path.relative_to(home()).parts) and path.parent != home() / "report"
+    if not any(part.startswith(".") for part in path.relative_to(home()).parts)
+    and path.relative_to(home()).parts[0] not in ("build", "report")
 )
 
 
