@@ -45,7 +45,8 @@ def lacking(error: BaseException) -> MachineError | None:
             return no_room(full, error)
         return MachineError(f"{name or 'the output cannot be written: '}{error.strerror}", hint=hint)
     if error.errno in _OF_A_FILE and name:
-        return MachineError(f"{name}{error.strerror}")
+        more = "choose a folder that can be written" if error.errno == errno.EROFS else None
+        return MachineError(f"{name}{error.strerror}", hint=more)
     if isinstance(error, FileNotFoundError) and "temporary directory" in str(error):
         return MachineError(f"no folder for temporary files can be written: {error.args[-1]}", hint="set TMPDIR to one")
     return None
@@ -74,9 +75,9 @@ def require_room(handle: int) -> None:
 
 
 def _write_page(handle: int) -> None:
-    at = os.lseek(handle, 0, os.SEEK_END)
-    if os.pwrite(handle, _PAGE, at) < len(_PAGE):  # a disk that is nearly full takes a part of it
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    at, end = os.lseek(handle, 0, os.SEEK_END), 0
+    while end < len(_PAGE):  # what is nearly full takes a part of it
+        end += os.pwrite(handle, _PAGE[end:], at + end)
 
 
 def no_room(folder: Path, error: OSError) -> MachineError:

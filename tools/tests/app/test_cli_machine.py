@@ -11,8 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from tinyvmaf import scratch
 from tinyvmaf.app.cli import main
+from tinyvmaf.errors import MachineError
 from tinyvmaf.files import home, write_atomic
+from tinyvmaf.machine import require_room
 
 from ..effort import THOROUGH
 from ..fixture_types import Clip, Encode
@@ -167,6 +170,18 @@ def test_streams_may_be_closed_or_full(redirection: str, status: int, tmp_path: 
     done = subprocess.run(["sh", "-c", command], env=environment, capture_output=True, check=False, timeout=60)
     assert done.returncode == status
     assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("room", [0, 100, 4096 + 100])
+def test_a_file_of_temporary_files_that_is_cut_off_shows(room: int) -> None:
+    """FFmpeg does not say so when its messages do not fit."""
+    with scratch.nameless() as file:
+        file.write(bytes(room))
+        file.flush()
+        with limit(resource.RLIMIT_FSIZE, room + 50), pytest.raises(MachineError, match="File too large") as caught:
+            require_room(file.fileno())
+        assert caught.value.hint == "raise ulimit -f"
+        require_room(file.fileno())
 
 
 @pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])

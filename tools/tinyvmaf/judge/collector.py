@@ -232,7 +232,11 @@ class Collector:
         part = self._config.getoption("--part", default=None)
         if part is not None:  # `tinyvmaf gate` gives the verdict
             payload = {"record": self._record(), "evidence": self._evidence, "stopped": stopped, "selected": selected}
-            write_atomic(Path(part), json.dumps(payload, allow_nan=False))
+            try:
+                write_atomic(Path(part), json.dumps(payload, allow_nan=False))
+            except OSError as error:
+                why = f"{part}: {error.strerror}; make room there, or set TMPDIR to another folder"
+                pytest.exit(why, returncode=code.INTERNAL_ERROR)
         whole = self._finish(stopped=stopped, selected=selected)
         terminal = session.config.pluginmanager.get_plugin("terminalreporter")
         if terminal is not None and part is None:
