@@ -3,6 +3,7 @@
 import _thread
 import os
 import signal
+import sys
 import time
 from types import FrameType
 from typing import Final, NoReturn
@@ -34,4 +35,7 @@ def end(number: int, frame: FrameType | None) -> NoReturn:
 
 def _at_last(status: int) -> None:
     time.sleep(_PATIENCE_S)
+    if "multiprocessing" in sys.modules:  # its processes look for the parent themselves, when they get to it
+        for process in sys.modules["multiprocessing"].active_children():
+            process.kill()
     os._exit(status)
