@@ -14,6 +14,7 @@ PARTS = {
     "killed": "soak.killed",
     "disk": "soak.disk",
     "clock": "soak.clock",
+    "gates": "soak.gates",
 }
 """The module of each; its `PART` is the part."""
 
