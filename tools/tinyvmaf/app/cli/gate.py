@@ -94,6 +94,10 @@ def _run(arguments: argparse.Namespace) -> int:
                 raise TinyvmafError(f"unknown engine {name!r}", hint=known_hint(name, names))
     if missing := [name for name in ("pytest", "xdist", "pytest_benchmark") if find_spec(name) is None]:
         raise TinyvmafError(f"not installed: {', '.join(missing)}", hint=install("gate"))
+    if not project().is_home and project().settings.bounds:
+        from tinyvmaf.judge.bounds import load_bounds  # imported here: slow
+
+        load_bounds()  # at once: else every test would say what is wrong
     folder = Path(arguments.report).absolute() if arguments.report else project().root / "report"
     command = " ".join(["tinyvmaf", *sys.argv[1:]])
     lock = report_folder.begin(folder, command)
