@@ -8,6 +8,7 @@ import sys
 import time
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,7 +31,8 @@ def torch_made(path: Path) -> None:
     data = embedded_corpus().read()
     rows, scores = (torch.tensor(data.columns(*names).astype(np.float32)) for names in (CANONICAL, ["vmaf_v0.6.1"]))
     torch.manual_seed(0)
-    net = torch.nn.Sequential(torch.nn.BatchNorm1d(6), torch.nn.Linear(6, 16), torch.nn.Tanh(), torch.nn.Linear(16, 1))
+    last = torch.nn.Linear(16, 1)
+    net = torch.nn.Sequential(torch.nn.BatchNorm1d(6), torch.nn.Linear(6, 16), torch.nn.Tanh(), last)
     optimiser = torch.optim.Adam(net.parameters(), 0.02)
     for _ in range(300):
         optimiser.zero_grad()
@@ -39,13 +41,13 @@ def torch_made(path: Path) -> None:
         optimiser.step()
     net.eval()
     with torch.no_grad():
-        net[3].weight *= 30
-        net[3].bias.mul_(30).add_(60)
-    named = {"input_names": ["features"], "output_names": ["score"]}
+        last.weight *= 30
+        last.bias.mul_(30).add_(60)
+    options: dict[str, Any] = {"input_names": ["features"], "output_names": ["score"], "opset_version": 17}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the exporter that needs no other package
         axes = {"features": {0: "N"}, "score": {0: "N"}}
-        torch.onnx.export(net, (rows[:2],), str(path), dynamic_axes=axes, dynamo=False, opset_version=17, **named)
+        torch.onnx.export(net, (rows[:2],), str(path), dynamic_axes=axes, dynamo=False, **options)
 
 
 @pytest.fixture(scope="module")
@@ -92,8 +94,8 @@ def listed(folder: Path) -> dict[str, tuple[int, int]]:
     }
 
 
-def verdict(folder: Path) -> dict[str, object]:
-    found: dict[str, object] = json.loads((folder / "report" / "verdict.json").read_text(encoding="utf-8"))
+def verdict(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "report" / "verdict.json").read_text(encoding="utf-8"))
     return found
 
 
@@ -106,7 +108,7 @@ def test_from_torch_to_a_verdict(world: Path, tmp_path: Path) -> None:
     found = verdict(tmp_path)
     assert found["verdict"] in ("PASS", "FAIL"), text
     assert found["could_not_run"] == []
-    assert [one["id"] for one in found["models"]] == ["mine"]  # type: ignore[attr-defined]
+    assert [one["id"] for one in found["models"]] == ["mine"]
     assert (tmp_path / "report" / "index.html").stat().st_size > 10_000
     again, warm, cpu = run(world, tmp_path, "tinyvmaf", "gate", ok=(0, 1))
     assert again.splitlines()[-1].split(" (")[0] == text.splitlines()[-1].split(" (")[0]
