@@ -30,8 +30,6 @@ MARK = "TINYVMAF_SOAK_MARK"
 """A variable of a command and of all that it starts."""
 JUDGED, SCORED = 2, 3
 """Numbers of the calls of a server."""
-THEIRS = ".ses"
-"""ONNX Runtime keeps one file of this name in the temporary folder, for all processes."""
 ORDER = ("score", "extract", "mcp", "train", "score", "extract", "mcp", "train", "extract", "gate")
 SIGNALS = (signal.SIGKILL, signal.SIGHUP, signal.SIGTERM)
 SIZE = (128, 96)
@@ -91,8 +89,7 @@ class Place:
     def left(self) -> list[str]:
         """Temporary files and folders, also hidden ones beside outputs."""
         hidden = [*self.out.rglob(".*tinyvmaf-*"), *(self.folder / "cache").rglob(".*tinyvmaf-*")]
-        temporary = [path for path in self.temporary.iterdir() if path.name != THEIRS]
-        return sorted(str(path.relative_to(self.folder)) for path in [*temporary, *hidden])
+        return sorted(str(path.relative_to(self.folder)) for path in [*self.temporary.iterdir(), *hidden])
 
 
 def guards(pids: set[int]) -> dict[int, str]:

@@ -139,3 +139,13 @@ def test_what_another_process_swept_just_now_is_made_again(monkeypatch: pytest.M
     with scratch.folder() as folder:
         assert folder.is_dir()
         assert [str(folder)] != swept
+
+
+def test_onnx_runtime_writes_no_files(tmp_path: Path) -> None:
+    """Its telemetry puts some into $TMPDIR and $HOME as it is imported."""
+    code = "from tinyvmaf.model.engines.onnxruntime_cpu import import_onnxruntime as found\nfound().InferenceSession"
+    variables = {"TMPDIR": str(tmp_path / "tmp"), "HOME": str(tmp_path / "home")}
+    (tmp_path / "home").mkdir()
+    others = {name: value for name, value in os.environ.items() if not name.startswith(("ORT_", "XDG_"))}
+    subprocess.run([sys.executable, "-c", code], env=others | variables, check=True)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]

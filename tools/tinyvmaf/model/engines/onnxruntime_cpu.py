@@ -5,6 +5,7 @@ Observed: a row's result changes with the batch size only if the matrix product 
 not each result in between is rounded to float16.
 """
 
+import os
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -128,11 +129,8 @@ ENGINE: Final = OnnxRuntimeCpuEngine()
 
 
 def import_onnxruntime() -> Any:
-    """ONNX Runtime with telemetry disabled.
-
-    The import itself already writes files into the temporary folder or the user's cache. So import it only to run a
-    model or to list the providers.
-    """
+    """ONNX Runtime with telemetry disabled: else the import alone writes files into $TMPDIR and the user's cache."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 
     onnxruntime.disable_telemetry_events()
