@@ -144,3 +144,18 @@ def test_a_registered_model_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(door, "_tried", lambda *_: "was tried")
     assert read_whole("tinyvmaf_nano").data == (home() / "model" / "tinyvmaf_nano.onnx").read_bytes()
+
+
+def test_what_adoption_would_take_is_tried() -> None:
+    """It forgives what the contract refuses: another name of ONNX's domain, and weights that are inputs as well."""
+    assert not door._refused_by_looking(dumps(linear()))
+    named = linear()
+    named.graph.node[0].domain = "ai.onnx"
+    older = linear()
+    older.graph.input.append(onnx.helper.make_tensor_value_info("w", 1, [4, 1]))
+    for model in (named, older):
+        assert faults(dumps(model))
+        assert not door._refused_by_looking(dumps(model))
+    loop = linear()
+    loop.graph.node[0].op_type = "Loop"
+    assert door._refused_by_looking(dumps(loop))

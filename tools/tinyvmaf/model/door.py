@@ -75,18 +75,19 @@ def check_file(path: Path) -> bytes:
 
 
 def _refused_by_looking(data: bytes) -> bool:
-    """Whether a look at the parsed file, without onnx's own C++, shows that it will be refused."""
-    from tinyvmaf.model.contract.graph import graph_faults  # imported here: slow
-    from tinyvmaf.model.third_party.held import parsed, too_many
-    from tinyvmaf.model.third_party.newer import NEWER, OF_THE_QUANTISER
+    """Whether it will be refused, as a model of ours and as a third-party one, before onnx's own C++ sees it."""
+    from tinyvmaf.model.contract.graph import looked_at  # imported here: slow
+    from tinyvmaf.model.third_party.held import Held, parsed, too_many
+    from tinyvmaf.model.third_party.original import refused_by_looking
 
+    path = Path("model")
     try:
-        model = parsed(Path(), data)
+        model = parsed(path, data)
+        return bool(too_many(model) or (looked_at(model) and refused_by_looking(Held(path, data, "", len(data)))))
     except ModelError:
         return True
-    if too_many(model):
-        return True
-    return not model.functions and bool(graph_faults(model.graph, newer=NEWER | OF_THE_QUANTISER | {"Shape"}))
+    except Exception:  # whatever protobuf raises on hostile bytes: the trial will tell
+        return False
 
 
 @functools.lru_cache(maxsize=64)

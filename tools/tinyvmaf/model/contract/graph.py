@@ -58,6 +58,11 @@ def inspect(data: bytes) -> list[str]:
         model = onnx.load_model_from_string(data)
     except Exception as error:  # protobuf's DecodeError has no stable home
         return [f"it is not an ONNX file, or not all of one: {in_one_line(error)}"]
+    return looked_at(model) or _checker_faults(model) or value_faults(model)
+
+
+def looked_at(model: ModelProto) -> list[str]:
+    """The faults that are seen without onnx's own C++."""
     graph = model.graph
     for name, count in (
         ("nodes", len(graph.node)),
@@ -67,8 +72,7 @@ def inspect(data: bytes) -> list[str]:
     ):
         if count > MAX_NODES:  # so that the loops below are bounded
             return [f"the graph has {count} {name}; at most {MAX_NODES} are allowed"]
-    found = [*_model_faults(model), *graph_faults(graph), *interface_faults(graph)]
-    return found or _checker_faults(model) or value_faults(model)
+    return [*_model_faults(model), *graph_faults(graph), *interface_faults(graph)]
 
 
 def _field_faults(message: Any, where: str, more: Collection[str] = ()) -> list[str]:

@@ -29,6 +29,7 @@ from tinyvmaf.model.third_party.newer import MICROSOFT, NEWER, OF_THE_QUANTISER
 
 OPSETS: Final = range(7, onnx.defs.onnx_opset_version() + 1)
 _OWN: Final = ("", "ai.onnx")
+_ALLOWED: Final = NEWER | OF_THE_QUANTISER | {"Shape"}
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,23 @@ def read_original(path: Path, width: int, held: Held | None = None) -> Original:
         return _read_original(held or hold(path), width)
 
 
+def refused_by_looking(held: Held) -> bool:
+    """Whether `read_original` will refuse the file before anything but protobuf and Python have looked at it.
+
+    Raises:
+        ModelError: as `read_original`; it will.
+    """
+    with refused(held.path):
+        model = parsed(held.path, held.data)
+        if model.functions:
+            return False
+        _opset(held.path, model)
+        taken = inputs_of(held.path, model.graph)
+        del model.graph.value_info[:], model.graph.output[:], model.graph.input[:]
+        model.graph.input.extend(taken)
+        return bool(graph_faults(model.graph, newer=_ALLOWED))
+
+
 def _read_original(held: Held, width: int) -> Original:
     path, model = held.path, parsed(held.path, held.data)
     with _of(path):
@@ -103,7 +121,7 @@ def _read_original(held: Held, width: int) -> Original:
     del graph.value_info[:], graph.output[:], graph.input[:]
     graph.input.extend(taken)
     _sort(graph)
-    if found := graph_faults(graph, newer=NEWER | OF_THE_QUANTISER | {"Shape"}):
+    if found := graph_faults(graph, newer=_ALLOWED):
         raise ModelError(f"{path}: {found[0]}" + (f"; and {len(found) - 1} more" if len(found) > 1 else ""))
     graph.output.append(score)
     with _of(path):
