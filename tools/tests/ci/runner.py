@@ -120,7 +120,7 @@ class Runner:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=600,
+            timeout=3000,
             check=False,
         )
         lines = files["GITHUB_OUTPUT"].read_text(encoding="utf-8").splitlines()

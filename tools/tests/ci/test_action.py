@@ -85,8 +85,10 @@ def test_a_model_elsewhere_is_judged(tmp_path: Path, hub: FakeHub) -> None:
 def test_the_action_installs_itself_and_judges(tmp_path: Path, hub: FakeHub) -> None:
     """All steps, from nothing, by the files whose hashes are locked; a run for a push has no pull request."""
     job = runner(tmp_path, hub)
-    for suffix in (".onnx", ".json"):
-        shutil.copy(ROOT / f"model/tinyvmaf_nano{suffix}", job.workspace / f"models/mine{suffix}")
+    shutil.copy(ROOT / "model/tinyvmaf_nano.onnx", job.workspace / "models/mine.onnx")
+    sidecar = (ROOT / "model/tinyvmaf_nano.json").read_text(encoding="utf-8")
+    sidecar = sidecar.replace('"id": "tinyvmaf_nano"', '"id": "mine"')
+    (job.workspace / "models/mine.json").write_text(sidecar, encoding="utf-8")
     given = {"model": "models/mine.onnx", "arguments": "-k\ncontract\n--allow\nselection", "extras": "gate,engines"}
     status = job.run(given, {})
     text = "\n".join(f"== {step.name}: {step.status}\n{step.text}" for step in job.ran)

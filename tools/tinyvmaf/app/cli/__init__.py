@@ -12,11 +12,13 @@ from tinyvmaf.app.cli import ending
 from tinyvmaf.app.cli.parser import Parser, TopParser
 from tinyvmaf.app.cli.progress import hide
 from tinyvmaf.app.cli.tasks import COMMANDS
-from tinyvmaf.errors import TinyvmafError
+from tinyvmaf.errors import TinyvmafError, install
 from tinyvmaf.machine import lacking
 from tinyvmaf.terminal import say_lines, typed
 
 _INTERRUPTED = 128 + signal.SIGINT
+_OF_DATA = ("pyarrow", "scipy")
+"""What the core does without; the extra `data` brings it."""
 _DESCRIPTION = """\
 May this small ONNX model stand in for Netflix's VMAF?
 
@@ -67,6 +69,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stdout.flush()  # here a full disk is a sentence, not a traceback
     except TinyvmafError as error:
         say_lines(f"tinyvmaf: {error}", file=sys.stderr)
+        return 1
+    except ModuleNotFoundError as missing:
+        if missing.name not in _OF_DATA:
+            raise
+        extra = "gate" if words[:1] == ["gate"] else "data"
+        text = f"this needs {missing.name}, which is not installed\n  hint: {install(extra)}"
+        say_lines(f"tinyvmaf: {text}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("tinyvmaf: interrupted", file=sys.stderr)

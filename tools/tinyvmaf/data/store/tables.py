@@ -5,7 +5,9 @@ files that are written whole or not at all, each with a checksum. Journals of pr
 """
 
 import contextlib
+import functools
 import hashlib
+import importlib.util
 import json
 import os
 import time
@@ -48,8 +50,16 @@ def default_folder() -> Path:
     return cache_folder()
 
 
+@functools.cache
+def tables_here() -> bool:
+    """Whether tables can be kept: pyarrow is there, which the core of tinyvmaf does without."""
+    return importlib.util.find_spec("pyarrow") is not None
+
+
 def usable_store(folder: Path) -> "tuple[Store | None, str]":
-    """The store in a folder; None, and a sentence that says why, if it cannot be written."""
+    """The store in a folder; None, and a sentence that says why, if it cannot be written; none without pyarrow."""
+    if not tables_here():
+        return None, ""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with scratch.nameless(folder) as file:

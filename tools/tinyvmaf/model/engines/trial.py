@@ -17,10 +17,9 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import pyarrow as pa
 
 from tinyvmaf import children
-from tinyvmaf.data.store import Store, default_folder, key_of
+from tinyvmaf.data.store import Store, default_folder, key_of, tables_here
 from tinyvmaf.errors import MachineError
 from tinyvmaf.files import file_sha256, sha256
 from tinyvmaf.model.engines import find
@@ -77,6 +76,10 @@ def remembered(about: Mapping[str, object], code: Path, tried: Callable[[], str]
         code: the folder with that code.
         tried: makes the trial.
     """
+    if not tables_here():
+        return tried()
+    import pyarrow as pa  # here: the core does without
+
     machine = [*platform.uname()[:1], *platform.uname()[2:]]
     digests = {path.relative_to(code).as_posix(): file_sha256(path) for path in sorted(code.rglob("*.py"))}
     key = key_of({**about, "code": digests, "python": platform.python_version(), "machine": machine})
