@@ -25,7 +25,7 @@ from tinyvmaf.data.store import Store
 from tinyvmaf.errors import ClusterError, TinyvmafError
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 
-from ..effort import tries
+from ..effort import THOROUGH
 from ..fixture_types import Clip
 
 DIMS = "128x96"
@@ -262,7 +262,9 @@ def test_a_cluster_gives_the_same_table_even_if_a_worker_is_killed(
     assert here.table.equals(there.table)
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP][: tries(1, 2)])
+@pytest.mark.fuzz
+@pytest.mark.skipif(not THOROUGH, reason="takes two more processes: tox -e fuzz")
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
 def test_a_scheduler_that_dies_or_hangs_ends_the_run_with_a_sentence(
     how: signal.Signals, corpus: Corpus, store: Store, ffmpeg: FFmpeg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
