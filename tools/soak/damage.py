@@ -52,8 +52,11 @@ _LOUD_THREADS = ["-thread_type", "frame"]
 """With a thread for each slice, FFmpeg conceals damage of MPEG-2 without a word, and differently in each run."""
 _RAW = ["-f", "rawvideo", "-s", "128x96", "-pix_fmt", "yuv420p"]
 _LOUD = re.compile(r"\[(warning|error|fatal|panic)\]")
-_HARMLESS = re.compile("Estimating duration from bitrate|ignoring invalid SAR|The tags at index")
-"""Said of every raw file, of a shape of pixels and of tags: no score depends on them."""
+_HARMLESS = re.compile(
+    "Estimating duration from bitrate|ignoring invalid SAR|The tags at index|creation time before 1970|"
+    "Could not find codec parameters for stream [1-9]"
+)
+"""Said of every raw file, of a shape of pixels, of tags, of a date, of another stream: no score depends on them."""
 _TIMEOUT_S = 30.0
 
 

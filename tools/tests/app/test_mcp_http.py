@@ -20,7 +20,7 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from tinyvmaf.app.cli import main
-from tinyvmaf.app.mcp_server.http import MAX_SESSIONS, Address, is_loopback, plain, read_token
+from tinyvmaf.app.mcp_server.http import MAX_BODY, MAX_SESSIONS, Address, is_loopback, plain, read_token
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.vmaf.ffmpeg import Stop
 from tinyvmaf.vmaf.media.y4m import open_y4m
@@ -79,6 +79,8 @@ def test_only_its_own_names_and_no_web_page_on_the_loopback(bind: str, tmp_path:
         where = (plain(bind), port)
         hosts_are_checked(where, where[0], {})
         hosts_are_checked(where, "localhost", {})
+        assert asked(where, {}, INITIALIZE + " " * (MAX_BODY - len(INITIALIZE))) == 200
+        assert asked(where, {}, INITIALIZE + " " * MAX_BODY) == 413
         assert lines == []
 
 

@@ -19,6 +19,8 @@ SESSION_SECONDS: Final = 900.0
 """A session of an older client without any request for so long is ended."""
 MAX_SESSIONS: Final = 256
 """Open sessions; a further one is refused with status 503. One takes about 40 kB."""
+MAX_BODY: Final = 1 << 18
+"""Bytes of a request: many times the largest call. It takes seconds to say what is wrong with a megabyte of brackets."""
 _LOCAL: Final = ("localhost", "127.0.0.1", "[::1]")
 _HOST: Final = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]]+)(:[0-9]{1,5})?")
 _SHORTEST_TOKEN, _LONGEST_TOKEN = 16, 4096
@@ -192,6 +194,7 @@ def serve_http(server: Any, address: Address) -> None:
         host=address.host,
         session_idle_timeout=SESSION_SECONDS,
         max_sessions=MAX_SESSIONS,
+        max_request_body_size=MAX_BODY,
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),  # `Guard` does it
     )
     config = uvicorn.Config(
