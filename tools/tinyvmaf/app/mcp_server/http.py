@@ -20,7 +20,7 @@ SESSION_SECONDS: Final = 900.0
 MAX_SESSIONS: Final = 256
 """Open sessions; a further one is refused with status 503. One takes about 40 kB."""
 MAX_BODY: Final = 1 << 18
-"""Bytes of a request: many times the largest call. It takes seconds to say what is wrong with a megabyte of brackets."""
+"""Bytes of a request: many times the largest call. To say what is wrong with a megabyte of brackets takes seconds."""
 _LOCAL: Final = ("localhost", "127.0.0.1", "[::1]")
 _HOST: Final = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]]+)(:[0-9]{1,5})?")
 _SHORTEST_TOKEN, _LONGEST_TOKEN = 16, 4096
