@@ -22,6 +22,7 @@ from pathlib import Path
 from random import Random
 from typing import IO, Final
 
+from tinyvmaf import children
 from tinyvmaf.files import home
 from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
@@ -132,6 +133,7 @@ def _child(lines: dict[str, list[str]], there: int, *, slow: bool) -> None:
                 sound |= name == "verify" and ended[0] == 0
                 os.write(there, f"{json.dumps(ended)}\n".encode())
     finally:
+        children.end_all()
         os._exit(0)
 
 

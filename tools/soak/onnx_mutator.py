@@ -169,10 +169,7 @@ PARTS: Final = {one.__name__[1:]: one for one in _OF_PARTS}
 def mutated(data: bytes, chance: Random) -> tuple[str, bytes]:
     """The name of a kind of mutation, and the file with one to three of that kind."""
     if not chance.randrange(4):
-        name = chance.choice(sorted(BYTES))
-        changed = bytearray(data)
-        BYTES[name](changed, chance)
-        return name, bytes(changed)
+        return _of_bytes(data, chance)
     name = chance.choice(sorted(PARTS))
     model = onnx.load_model_from_string(data)
     for _ in range(chance.choice((1, 1, 1, 2, 3))):
@@ -180,4 +177,13 @@ def mutated(data: bytes, chance: Random) -> tuple[str, bytes]:
             PARTS[name](model, chance)
         except (IndexError, ValueError, TypeError, OverflowError):  # nothing of that kind is left, or it cannot be
             continue
+    if model == onnx.load_model_from_string(data):  # it has no weights, for example
+        return _of_bytes(data, chance)
     return name, bytes(model.SerializeToString())
+
+
+def _of_bytes(data: bytes, chance: Random) -> tuple[str, bytes]:
+    name = chance.choice(sorted(BYTES))
+    changed = bytearray(data)
+    BYTES[name](changed, chance)
+    return name, bytes(changed)
