@@ -100,13 +100,14 @@ def test_the_workflow_uses_the_actions_of_our_own() -> None:
 def test_a_suite_judges_the_projects_models(folder: Path) -> None:
     """By its name from anywhere; the report goes to the project."""
     assert main(["init", *FED]) == 0
-    (folder / "conftest.py").write_text("raise SystemExit(9)  # of their own tests", encoding="utf-8")
-    (folder / "onnx.py").write_text("raise SystemExit(9)", encoding="utf-8")
     (folder / "tests").mkdir()
+    (folder / "tests" / "conftest.py").write_text("", encoding="utf-8")  # theirs
+    for name in ("onnx.py", "tinyvmaf.py"):
+        (folder / "tests" / name).write_text("raise SystemExit(9)", encoding="utf-8")
     bounds = '[bounds.golden.svr_frame]\nvalue = 0.0009\nreason = "ours"\n'
     (folder / "tinyvmaf.toml").write_text(bounds, encoding="utf-8")
     plugin = ["-p", "tinyvmaf.judge.users_plugin"]  # by its entry point, where tinyvmaf was installed anew since
-    command = [sys.executable, "-m", "pytest", *plugin, "--pyargs", "tinyvmaf.suites.golden"]
+    command = [sys.executable, "-P", "-m", "pytest", *plugin, "--pyargs", "tinyvmaf.suites.golden"]
     done = subprocess.run(command, cwd=folder / "tests", capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "looser bound: golden.svr_frame" in done.stdout

@@ -116,7 +116,8 @@ def test_from_torch_to_a_verdict(world: Path, tmp_path: Path) -> None:
     assert cpu < WARM_S
     assert warm < WARM_S or os.getloadavg()[0] > 2
     assert listed(world / "env") == installed
-    assert listed(world / "home") == {}
+    # ONNX Runtime and matplotlib have a cache of their own.
+    assert [name for name in listed(world / "home") if not name.startswith(".cache/")] == []
     assert listed(world / "tmp") == {}
     top = {path.name for path in tmp_path.iterdir()}
     assert top <= {"mine.onnx", "tinyvmaf.toml", ".github", "model", "report", ".benchmarks"}

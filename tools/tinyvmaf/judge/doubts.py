@@ -216,6 +216,9 @@ def _modules(config: pytest.Config, known: Manifest) -> Iterator[str]:
                 yield f"{name} ({path})"
         elif path.startswith(begins) and not (_is_installed(path) or _is_ours(path, config, known)):
             yield f"module {name} ({path})"
+    if sys.flags.safe_path:  # then a folder is no place to import from, unless something put it there
+        on_path = {Path(one).resolve() for one in sys.path if one}
+        places = [place for place in places if place.resolve() in on_path]
     for path in (path for place in set(places) for path in (*place.glob("*.py"), *place.glob("*/__init__.py"))):
         name = path.parent.name if path.name == "__init__.py" else path.stem
         there = getattr(sys.modules.get(name), "__file__", None)  # it may have put the package's in its own place
