@@ -1,6 +1,7 @@
 """Leave-one-source-out: a student must score sources that it has not seen as its teacher does."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from tinyvmaf.data.dataset import Dataset
 from tinyvmaf.errors import CouldNotRunError
 from tinyvmaf.judge.bounds import Bound, promise
-from tinyvmaf.judge.loso_shown import pictures, summary
+from tinyvmaf.judge.loso_shown import pictures, places, summary
 from tinyvmaf.judge.outcomes import hold
 from tinyvmaf.judge.plugin import Evidence, Judge, NotChecked, Note
 from tinyvmaf.judge.registering import looser_promises
@@ -90,18 +91,21 @@ def test_no_frame_is_far_off(
     judge: Judge,
     not_checked: NotChecked,
     evidence: Evidence,
+    request: pytest.FixtureRequest,
 ) -> None:
     """Correlation is blind to offset and scale; this is not. Of the folds, and of the registered file itself."""
     if "frame" not in against_teacher.pooled:
         not_checked(f"{trial.id}: max error of a frame: it has scores of clips only")
-    evidence(pictures(trial))
+    baseline = request.config.getoption("--baseline")
+    evidence(pictures(trial, None if baseline is None else Path(baseline)))
     errors = {
         f"{who}, {fold.held_out}, seed {fold.seed}": fold.agreements["frame"].max_error
         for who, each in trial.reports.items()
         for fold in each.folds
     }
     details = "\n".join(f"{who}: {each.not_finite}" for who, each in trial.reports.items() if each.not_finite)
-    judge(hold(bound("loso.frame_max_error"), trial.id, errors, reproduce=reproduce(trial), details=details))
+    where, again = places(trial.reports), reproduce(trial)
+    judge(hold(bound("loso.frame_max_error"), trial.id, errors, reproduce=again, details=details, places=where))
 
 
 @pytest.mark.usefixtures("registered")

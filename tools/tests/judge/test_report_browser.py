@@ -38,7 +38,7 @@ def test_it_fits_and_no_texts_of_a_chart_overlap(browser: Browser, folder: Path,
         charts = page.evaluate(
             "() => [...document.querySelectorAll('svg.chart')].map(c => c.getBoundingClientRect().toJSON())"
         )
-        assert len(charts) == 2 * 6
+        assert len(charts) == 2 * 7
         assert all(chart["width"] > 280 and chart["height"] > 100 for chart in charts)
         assert colours(page.screenshot()) > 50
         shown = page.locator("#model-0 svg.chart")

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinyvmaf.judge import results
+from tinyvmaf.judge.failed import causes
 from tinyvmaf.judge.report import summary
 from tinyvmaf.judge.report.markdown import LIMIT
 
@@ -31,7 +32,9 @@ def test_verdict_question_table_failures_and_what_was_not_checked() -> None:
     assert table["tinyvmaf_exact"][3] == "✓ pass, 1 not checked"
     titles = ["### What failed", "### Not checked", "### Waivers"]
     assert [text.index(title) for title in titles] == sorted(text.index(title) for title in titles)
-    assert text.count("<details>") == text.count("</details>") == len(run["failures"])
+    assert text.count("<details>") == text.count("</details>") == len(causes(run))
+    assert "RMSE" not in text
+    assert "1 of 4 models fails. tinyvmaf\\_nano: worst frame" in text
     assert "waits for the next runtime" in text
 
 

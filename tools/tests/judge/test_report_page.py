@@ -73,26 +73,29 @@ def test_the_verdict_comes_first_then_what_failed(failing: Parsed) -> None:
     parts = [
         "Do these 4 models pass backends, contract, corpus, golden, latency, loso, selftest?",
         "FAIL",
+        "1 of 4 models fails. tinyvmaf_nano: worst frame",
+        "Not checked: 4 (backends 4).",
+        "Suite by suite",
+        "Each bound",
         "What failed",
         "What was not checked",
         "Waivers 1",
-        "Suite by suite",
         "Against the teacher",
         "Every outcome",
         "Of no single model",
         "The run",
     ]
     text = failing.text.partition("Skip to the models")[2]
-    places = [text.index(one, text.index("What was not checked") if n > 3 else 0) for n, one in enumerate(parts)]
+    places = [text.index(one, text.index("Suite by suite") if n > 4 else 0) for n, one in enumerate(parts)]
     assert places == sorted(places)
 
 
 @pytest.mark.parametrize(
     ("run", "sentence"),
     [
-        (sample(failing=False, frames=2)[0], "Everything that was judged is within its bound."),
-        (sample(frames=2)[0], "Something that was judged is outside its bound."),
-        (of_nothing(could_not_run="no FFmpeg"), "Nothing is outside a bound, but a gate lacked what it needs"),
+        (sample(failing=False, frames=2)[0], "All 4 models: worst frame"),
+        (sample(frames=2)[0], "1 of 4 models fails. tinyvmaf_nano: worst frame"),
+        (of_nothing(could_not_run="no FFmpeg"), "No FFmpeg."),
         (of_nothing(stopped=True), "The run was stopped before its end, so there is no verdict."),
     ],
     ids=lambda value: value["verdict"] if isinstance(value, dict) else "",
@@ -159,8 +162,9 @@ def test_each_chart_has_its_points() -> None:
     run, evidence = sample(MODELS[:1])
     source = page(run, evidence)
     charts = re.findall(r'<svg[^>]*role="img" aria-label="([^"]*)"', source)
-    assert len(charts) == 6
-    assert "6,912 frames" in charts[0]
+    assert len(charts) == 7
+    assert charts[0].startswith("How much of its bound each of ")
+    assert "6,912 frames" in charts[1]
     clouds = re.findall(r'<path d="([^"]*)"[^>]*stroke="var\(--s(\d)\)"[^>]*><title>([^<]*)</title>', source)
     assert [(int(n), name) for _, n, name in clouds] == [*enumerate(SOURCES)] * 2
     # Those on one pixel are drawn once: on the diagonal there are many.

@@ -178,6 +178,7 @@ def test_the_text_says_everything_once_and_the_verdict_last() -> None:
         "  two lines\nof it",
         "NOT CHECKED:",
         "  - two lines",
+        "Largest score for any finite features: 50, must be at most 100 VMAF points",
         "VERDICT: PASS (1 outcomes on 1 values, 0 failed)",
     ]
 

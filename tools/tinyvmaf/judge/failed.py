@@ -1,8 +1,9 @@
-"""What failed, for the terminal: a line for each cause, not for each test. The report has each test."""
+"""What failed: each cause once, not each test. A line for the terminal, a block for the report."""
 
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from tinyvmaf.judge.reasons import AS
@@ -15,8 +16,47 @@ _MOST: Final = 240  # characters of a reason
 Entry = Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class Cause:
+    """One thing that failed, in however many tests."""
+
+    suite: str | None
+    model: str | None
+    title: str
+    """What was measured, or the reason."""
+    value: str
+    """What was measured and what it must be; empty where there is a reason only."""
+    on: str
+    """Engines and pairs, where they are not the model."""
+    detail: str
+    tests: Sequence[str]
+    outcomes: Sequence[Entry]
+    """Those that are outside, the worst first."""
+    texts: Sequence[str]
+    """What pytest says of each test."""
+
+    @property
+    def gates(self) -> list[str]:
+        """Of what is outside."""
+        return list(dict.fromkeys(one["gate"] for one in self.outcomes))
+
+    def line(self) -> str:
+        """For a terminal."""
+        if not self.outcomes:
+            names = f"{self.suite}: {self.title}; {_tests(self.tests)}" if len(self.tests) > 1 else ""
+            return names or f"{self.tests[0]}: {self.title}"
+        who = self.model or self.outcomes[0]["subject"]
+        parts = [f"{self.suite}: {who}: {self.title}: {self.value}", f"on {self.on}" if self.on else "", self.detail]
+        return "; ".join(filter(None, [*parts, _tests(one["test"] for one in self.outcomes)]))
+
+
 def failed(record: Entry) -> list[str]:
     """Each cause once: what was measured of a model, how far it is off, why, on which engines, and in which tests."""
+    return [cause.line() for cause in causes(record) if cause.tests]
+
+
+def causes(record: Entry) -> list[Cause]:
+    """Each cause once; those outside of any test last."""
     outside: dict[str, list[Entry]] = {}
     for one in record["outcomes"]:
         if one["status"] == "fail" and (one["type"] != "assertion" or one["details"]):
@@ -24,29 +64,39 @@ def failed(record: Entry) -> list[str]:
     texts = {entry["test"]: entry["text"] for entry in record["failures"]}
     measured: dict[tuple[Any, ...], list[Entry]] = {}
     reasons: dict[tuple[Any, ...], list[str]] = {}
+    alone: list[Cause] = []
     for entry in record["failures"]:
         test, of = entry["test"], (entry["suite"], entry["model"])
         for one in outside.get(test, ()):
             measured.setdefault((*of, one["metric"]), []).append(one)
-        if test is not None and test not in outside:
+        if test is None:
+            alone.append(Cause(*of, entry["text"].partition("\n")[0], "", "", "", (), (), [entry["text"]]))
+        elif test not in outside:
             text = texts.get(entry["text"].removeprefix(AS), entry["text"])
             reasons.setdefault((*of, _without_engines(text)), []).append(test)
-    found = [_measured(suite, model, metric, ones) for (suite, model, metric), ones in measured.items()]
-    for (suite, _, text), tests in reasons.items():
+    found = [_measured(suite, model, metric, ones, texts) for (suite, model, metric), ones in measured.items()]
+    for (suite, model, text), tests in reasons.items():
         raised = _RAISED.search(text)
         why = (raised[1] if raised else text.partition("\n")[0])[:_MOST]
-        found.append(f"{suite}: {why}; {_tests(tests)}" if len(tests) > 1 else f"{tests[0]}: {why}")
-    return found
+        found.append(Cause(suite, model, why, "", "", "", tests, (), [texts[test] for test in tests]))
+    return [*found, *alone]
 
 
-def _measured(suite: str, model: str | None, metric: str, found: Sequence[Entry]) -> str:
+def _measured(suite: str, model: str | None, metric: str, found: Sequence[Entry], texts: Mapping[str, str]) -> Cause:
     subjects = dict.fromkeys(str(one["subject"]).rpartition(" on ")[2] for one in found)
-    on = ", ".join(one for one in subjects if one != model)
-    worst = max(found, key=_distance)
-    parts = [f"{suite}: {model or worst['subject']}: {metric}: {_value(worst)}", f"on {on}" if on else ""]
     details = [one["details"].partition("\n")[0][:_MOST] for one in found]
-    parts += [next((one for one in details if one and not one.startswith(_OF_A_VALUE)), "")]
-    return "; ".join(filter(None, [*parts, _tests(one["test"] for one in found)]))
+    order = sorted(found, key=_distance, reverse=True)
+    return Cause(
+        suite,
+        model,
+        metric,
+        _value(order[0]),
+        ", ".join(one for one in subjects if one != model),
+        next((one for one in details if one and not one.startswith(_OF_A_VALUE)), ""),
+        list(dict.fromkeys(one["test"] for one in found)),
+        order,
+        [texts[test] for test in dict.fromkeys(one["test"] for one in found)],
+    )
 
 
 def _distance(one: Entry) -> float:

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -9,7 +10,9 @@ import numpy as np
 
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.files import write_atomic
+from tinyvmaf.judge.against_baseline import compared
 from tinyvmaf.judge.bounds import Bound
+from tinyvmaf.judge.rows import Place
 from tinyvmaf.measure.agreement import cluster_bootstrap
 from tinyvmaf.measure.loso import LosoReport, Trial, shown
 
@@ -51,8 +54,12 @@ def summary(report: LosoReport, reading: str, preferred: Bound) -> str:
     )
 
 
-def pictures(trial: Trial) -> dict[str, object]:
-    """What the report draws of a model: every frame, and each source with its interval."""
+def pictures(trial: Trial, baseline: Path | None = None) -> dict[str, object]:
+    """What the report draws of a model: every frame, each source with its interval, and its baseline beside it.
+
+    Args:
+        baseline: the file of `--baseline`; None for the accepted one of the same id.
+    """
     report = trial.shown
     frames = report.frames
     assert frames is not None
@@ -91,4 +98,21 @@ def pictures(trial: Trial) -> dict[str, object]:
             "got": finite,
         },
         "sources": each,
+        "baseline": compared(trial, baseline),
     }
+
+
+def places(reports: Mapping[str, LosoReport]) -> dict[str, Place]:
+    """The frame of the largest error of each fold, under the name of the fold."""
+    found = {}
+    for who, each in reports.items():
+        if each.frames is None:
+            continue
+        for fold in each.folds:
+            part = each.frames.of(fold.held_out)
+            error = np.abs(part.got - part.expected)
+            worst = int(np.where(np.isfinite(error), error, np.inf).argmax())
+            place = Place(source=fold.held_out, clip=str(part.clip[worst]), frame=int(part.frame[worst]))
+            if fold.seed == each.folds[0].seed:  # the frames are of the first seed
+                found[f"{who}, {fold.held_out}, seed {fold.seed}"] = place
+    return found

@@ -10,59 +10,25 @@ new field is added to one class here, and shows in all of them.
 
 import math
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import Field
 from pydantic.fields import FieldInfo
 
 from tinyvmaf.errors import CouldNotRunError
 from tinyvmaf.judge.bounds import Bound
 from tinyvmaf.judge.gates import Direction
+from tinyvmaf.judge.rows import ComparedRow, LimitRow, Number, Place, Row, Shown
 
 WORST_ROWS: Final = 10
 
 Status = Literal["pass", "fail", "waived"]
-Number = Annotated[float | None, BeforeValidator(lambda value: _finite(value))]
-"""A number in JSON; None where it is not finite."""
 
 
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-class _Shown(BaseModel):
-    """A record whose fields are shown under their titles."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Row(_Shown):
-    """One value that was judged."""
-
-    label: str = Field(title="value", description="what was measured")
-    accepted: bool = Field(title="", description="whether it is within the bound; `<` marks a value outside")
-
-
-class ComparedRow(Row):
-    """A value against the one that was expected."""
-
-    expected: Number = Field(title="expected", description="the value that it should have")
-    got: Number = Field(title="got", description="the value that it has")
-    difference: Number = Field(
-        title="|d|", description="distance from the expected value", json_schema_extra={"format": ".2e"}
-    )
-
-
-class LimitRow(Row):
-    """A value against a bound."""
-
-    value: Number = Field(title="got", description="the value that it has")
-    margin: Number = Field(title="margin", description="how far it is inside the bound; negative outside")
-
-
-class Outcome(_Shown):
+class Outcome(Shown):
     """What a gate found on one subject."""
 
     heading: ClassVar[frozenset[str]] = frozenset(
@@ -218,14 +184,18 @@ def columns(found: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
         return [], []
     row = TYPES[found["type"]].row.model_fields
     names = sorted(row, key=lambda name: name == "accepted")  # the mark stands last
+    if not any(one.get("place") for one in found["worst"]):
+        names.remove("place")
     return [row[name].title or "" for name in names], [
-        [_cell(one[name], row[name]) for name in names] for one in found["worst"]
+        [_cell(one.get(name), row[name]) for name in names] for one in found["worst"]
     ]
 
 
 def _cell(value: Any, field: FieldInfo) -> str:
     if isinstance(value, bool):
         return "" if value else "<"
+    if field.annotation == Place | None:
+        return str(value["source"]) if value else ""
     extra = field.json_schema_extra
     style = str(extra["format"]) if isinstance(extra, dict) and "format" in extra else ".9g"
     return f"{value:{style}}" if isinstance(value, float) else "not finite" if value is None else str(value)
@@ -291,8 +261,19 @@ def compare(
     )
 
 
-def hold(bound: Bound, subject: str, measured: Mapping[str, float], *, reproduce: str, details: str = "") -> Limit:
+def hold(
+    bound: Bound,
+    subject: str,
+    measured: Mapping[str, float],
+    *,
+    reproduce: str,
+    details: str = "",
+    places: Mapping[str, Place | None] = MappingProxyType({}),
+) -> Limit:
     """Hold measured values, under their labels, against a bound.
+
+    Args:
+        places: of values that are of a frame, under the same labels.
 
     Raises:
         CouldNotRunError: nothing was measured.
@@ -303,7 +284,7 @@ def hold(bound: Bound, subject: str, measured: Mapping[str, float], *, reproduce
     found = [(bound.margin(value), label, float(value)) for label, value in measured.items()]
     found.sort(key=lambda one: (True, one[0], rising * one[2]) if math.isfinite(one[0]) else (False, 0.0, 0.0))
     rows = [
-        LimitRow(label=label, accepted=bound.accepts(value), value=value, margin=margin)
+        LimitRow(label=label, place=places.get(label), accepted=bound.accepts(value), value=value, margin=margin)
         for margin, label, value in found[:WORST_ROWS]
     ]
     failures = sum(not bound.accepts(value) for _, _, value in found)

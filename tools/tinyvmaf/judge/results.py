@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from tinyvmaf.errors import TinyvmafError
-from tinyvmaf.judge import own_bounds
+from tinyvmaf.judge import answer, own_bounds
 from tinyvmaf.judge.gates import GATES
 from tinyvmaf.judge.reasons import once
 from tinyvmaf.judge.verdict import COULD_NOT_RUN, EXIT, FAIL, PASS, STOPPED, SUITES, Verdict
@@ -125,6 +125,7 @@ def finish(
         "counts": counts,
         "models": models,
     }
+    ordered["answer"] = answer.answer(ordered)
     return {field.alias or name: ordered[field.alias or name] for name, field in Verdict.model_fields.items()}
 
 
@@ -137,7 +138,7 @@ def verdict(record: Mapping[str, Any], *, strict: bool = False) -> str:
 
 
 def as_text(record: Mapping[str, Any]) -> list[str]:
-    """What a person reads at the end of a run: notes, what could not run, what was not checked, the verdict last."""
+    """What a person reads at the end of a run: notes, what is lacking, the answer, and last the verdict."""
     lines = [f"  {text}" for text in dict.fromkeys(entry["text"] for entry in record["notes"])]
     waived = [
         f"{w['gate']} of {w['model']} until {w['expires']}, {w['owner']}: {w['reason']}"
@@ -153,7 +154,7 @@ def as_text(record: Mapping[str, Any]) -> list[str]:
     ):
         if entries:
             lines += [f"{title}:", *(f"  - {entry}" for entry in dict.fromkeys(entries))]
-    return [*lines, f"VERDICT: {record['summary']}"]
+    return [*lines, record["answer"], f"VERDICT: {record['summary']}"]
 
 
 def merge(into: dict[str, Any], more: Mapping[str, Any]) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 
 from tinyvmaf.judge.bounds import Bound
 from tinyvmaf.judge.outcomes import Limit, hold
+from tinyvmaf.judge.rows import Place
 from tinyvmaf.measure.charts.words import counted
 from tinyvmaf.measure.loso import LosoReport, Trial
 from tinyvmaf.measure.standing_in import (
@@ -34,6 +35,8 @@ class Told(NamedTuple):
     label: str
     value: float
     sentence: str
+    place: Place | None = None
+    """Of a frame or clip."""
 
 
 class Ask(NamedTuple):
@@ -55,6 +58,7 @@ class Ask(NamedTuple):
             {one.label: one.value for one in found},
             reproduce=self.reproduce,
             details=worst.sentence if worst else "",
+            places={one.label: one.place for one in found},
         )
 
 
@@ -75,6 +79,8 @@ def _frames(report: LosoReport, name: str) -> Scored:
         frames.got,
         lambda row: f"frame {frames.frame[row]} of {frames.clip[row]}",
         frames.clip,
+        frames.source,
+        frames.frame,
     )
 
 
@@ -142,8 +148,7 @@ def clip_outcomes(ask: Ask, report: LosoReport) -> list[Limit]:
 
 
 def _top(scored: Scored) -> Scored:
-    rows = np.flatnonzero(TOP.holds(scored.expected))
-    return Scored(scored.name, scored.expected[rows], scored.got[rows], lambda row: scored.where(rows[row]))
+    return scored.only(np.flatnonzero(TOP.holds(scored.expected)))
 
 
 def _worst(held: Sequence[Scored]) -> list[Told]:
@@ -152,10 +157,20 @@ def _worst(held: Sequence[Scored]) -> list[Told]:
             f"{band}, {scored.name}: {scored.where(row)}",
             abs(scored.got[row] - scored.expected[row]),
             f"{band}: {scored.both(row)}",
+            place_of(scored, row),
         )
         for scored in held
         for band, row in worst_rows(scored).items()
     ]
+
+
+def place_of(scored: Scored, row: int) -> Place | None:
+    """Where a row is from; None where rows are of no source."""
+    if scored.source is None:
+        return None
+    clip = None if scored.clip is None else str(scored.clip[row])
+    frame = None if scored.frame is None else int(scored.frame[row])
+    return Place(source=str(scored.source[row]), clip=clip, frame=frame)
 
 
 def order_outcomes(ask: Ask, held: Sequence[Scored], score_range: tuple[float, float]) -> list[Limit]:

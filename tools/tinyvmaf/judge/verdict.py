@@ -136,6 +136,8 @@ class Verdict(_Part):
     exit_status: int
     question: str
     summary: str
+    answer: str = ""
+    """What was found, in one sentence with its numbers."""
     started: str
     seconds: Finite = Field(ge=0)
     command: str

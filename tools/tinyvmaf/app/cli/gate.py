@@ -143,7 +143,7 @@ def _run_into(folder: Path, arguments: argparse.Namespace, command: str) -> int:
 
 def _print(whole: Mapping[str, Any], folder: Path, *, quiet: bool) -> None:
     console, colour = Console(highlight=False, soft_wrap=True), _COLOUR.get(whole["verdict"], "bold yellow")
-    *lines, last = results.as_text(whole)
+    *lines, found, last = results.as_text(whole)
     console.print(Text(f"\n{' verdict ':=^80}", style=colour))
     for model in whole["models"]:
         console.print(Text(shown(f"  {model['id']}: {model['verdict']}")))
@@ -153,4 +153,5 @@ def _print(whole: Mapping[str, Any], folder: Path, *, quiet: bool) -> None:
     for line in [] if quiet else lines:
         console.print(Text(shown_lines(line, "  ")))
     console.print(Text(shown(f"report: {folder / report.PAGE_FILE}")))
+    console.print(Text(shown(found)))
     console.print(Text(shown(last), style=colour))

@@ -56,6 +56,26 @@ def matrix(verdict: Mapping[str, Any]) -> list[tuple[str, list[Cell]]]:
     ]
 
 
+def tiles(verdict: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """How many checks there were, and how many ended in which way, which adds up to it."""
+    statuses = Counter(test["status"] for test in verdict["tests"])
+    known = {test["test"] for test in verdict["tests"]}
+    for status, entry in findings(verdict):
+        if entry["test"] not in known:  # what is outside of any test is a check of its own
+            statuses[status] += 1
+    words = ("pass", "passed"), ("fail", "failed"), ("waived",) * 2, ("could not run",) * 2, ("not checked",) * 2
+    return [("checks", sum(statuses.values())), *((word, statuses[status]) for status, word in words)]
+
+
+def unchecked(verdict: Mapping[str, Any]) -> str:
+    """How many checks were not made, and how many only in part."""
+    whole = dict(tiles(verdict))["not checked"]
+    made = {test["test"] for test in verdict["tests"] if test["status"] != "not checked"}
+    parts = len({entry["test"] for entry in verdict["not_checked"] if entry["test"] in made})
+    words = [f"{whole:,} check{'' if whole == 1 else 's'}"] if whole or not parts else []
+    return ", ".join([*words, *([f"parts of {parts:,} others"] if parts else [])])
+
+
 def suites(verdict: Mapping[str, Any]) -> list[str]:
     """Every suite that ran or is named by an entry, in the order of the run."""
     named = [*verdict["suites"], *(t["suite"] for t in verdict["tests"]), *(o["suite"] for o in verdict["outcomes"])]

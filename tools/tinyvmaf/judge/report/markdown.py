@@ -5,9 +5,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from tinyvmaf.judge.answer import answer, not_run, value_and_bound
+from tinyvmaf.judge.failed import Cause, causes
 from tinyvmaf.judge.report import digest
-from tinyvmaf.judge.report.words import SENTENCES, test_name
-from tinyvmaf.measure.charts.words import clean, counted, duration, first_line, line, number
+from tinyvmaf.measure.charts.words import clean, counted, duration, line, number
 
 LIMIT: Final = 65_536
 """The characters that GitHub takes. Bytes are counted here: there are never fewer."""
@@ -39,7 +40,7 @@ def summary(verdict: Mapping[str, Any]) -> str:
         paper.list(
             "", head, [_row([_text(m, 80), *(cell.words() for cell in c)]) for m, c in rows], "rows of the table"
         )
-    paper.list("What failed", "", map(_failure, verdict["failures"]), "failures")
+    paper.list("What failed", "", map(_failure, causes(verdict)), "failures")
     for title, kind in (("Could not run", "could_not_run"), ("Not checked", "not_checked")):
         grouped = digest.together(verdict[kind])
         paper.list(title, "", (_item(text, names) for text, names in grouped), f'texts under "{title}"')
@@ -98,18 +99,28 @@ def _head(verdict: Mapping[str, Any]) -> str:
         )
     )
     return (
-        f"## {_SIGNS[word]} VERDICT: {word}\n\n{_text(verdict['question'], 600)}\n\n{SENTENCES[word]}\n\n"
+        f"## {_SIGNS[word]} VERDICT: {word}\n\n"
+        f"{_text(verdict['question'], 600)}\n\n{_text(_sentence(verdict), 900)}\n\n"
         f"{numbers}. tinyvmaf {_text(version['version'], 40)}{commit}{changed}, "
         f"{_text(verdict['started'], 40)}, {duration(verdict['seconds'])}.\n"
     )
 
 
-def _failure(failure: Mapping[str, Any]) -> str:
-    name = f"{digest.who(failure)}: {test_name(failure['test'])}" if failure["test"] else digest.who(failure)
-    gates = f" ({', '.join(failure['gates'])})" if failure["gates"] else ""
+def _sentence(verdict: Mapping[str, Any]) -> str:
+    """The answer, and what was not run."""
+    found = verdict.get("answer") or answer(verdict)
+    return " ".join(filter(None, [found if found.endswith(".") else f"{found}.", not_run(verdict)]))
+
+
+def _failure(cause: Cause) -> str:
+    """What failed and by how much, and the text of its first test."""
+    what = f"{', '.join(filter(None, (cause.suite, cause.model))) or 'the run'}: {cause.title}"
+    figure = value_and_bound(cause.outcomes[0]) if cause.outcomes else cause.value
+    told = "; ".join(filter(None, [figure, f"on {cause.on}" if cause.on else "", cause.detail]))
+    text = cause.texts[0] if cause.texts else cause.title
     return (
-        f"<details><summary><b>{_html(line(name + gates))}</b><br>{_html(first_line(failure['text']))}</summary>\n\n"
-        f"{_pre(failure['text'])}\n\n</details>\n\n"
+        f"<details><summary><b>{_html(line(what))}</b>{'<br>' if told else ''}{_html(line(told))}</summary>\n\n"
+        f"{_pre(text)}\n\n</details>\n\n"
     )
 
 

@@ -4,9 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from tinyvmaf.judge.answer import of_model
 from tinyvmaf.judge.report import charts
+from tinyvmaf.judge.report.baseline import Beside, beside
 from tinyvmaf.judge.report.external import ExternalSet, external_sets
 from tinyvmaf.judge.report.frames import Frames
+from tinyvmaf.judge.report.lead import Lead, lead
 from tinyvmaf.judge.report.pictures import Picture, Speed, of_scores, speed
 from tinyvmaf.judge.report.suites import Entries, SuiteBlock
 from tinyvmaf.judge.report.ulp import UlpTable, ulp_table
@@ -33,6 +36,11 @@ class ModelView:
     source_rows: list[list[str]]
     external: list[ExternalSet]
     ulp: UlpTable | None
+    lead: Lead
+    """What explains the verdict."""
+    answer: str
+    """The same in a sentence with its numbers."""
+    baseline: Beside | None
     speed: Speed | None
     contract: Entries
     suites: list[SuiteBlock]
@@ -55,17 +63,22 @@ def view(
     if sources:
         about = "With 95 % intervals, where they were computed."
         pictures.append(Picture("RMSE by source", about, charts.bars(sources, order)))
+    distances = ulp_table(seen.get("ulp") or {}, seen.get("ulp_bound"))
+    first = lead(outcomes, frames, seen, distances)
     return ModelView(
         anchor=f"model-{n}",
         model=model,
         seen=seen,
         key_figures=_key_figures(frames, outcomes, seen),
         method=_method(seen["frames"], frames) if frames is not None else "",
-        accuracy=pictures,
+        accuracy=[one for one in pictures if one.title != (first.picture.title if first.picture else "")],
         legend=order if frames is not None else [],
         source_rows=[[name, *(_figure(key, row.get(key)) for key in _FIGURES)] for name, row in sources.items()],
         external=external_sets(seen.get("external") or {}),
-        ulp=ulp_table(seen.get("ulp") or {}, seen.get("ulp_bound")),
+        ulp=distances,
+        lead=first,
+        answer=of_model(model["id"], outcomes),
+        baseline=beside(seen, model["bytes"]),
         speed=speed(seen),
         contract=[test for test in tests if test["suite"] == _CONTRACT],
         suites=SuiteBlock.each(outcomes, tests, suites),

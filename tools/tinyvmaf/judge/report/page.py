@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from tinyvmaf.judge.answer import answer, not_run
+from tinyvmaf.judge.failed import causes
 from tinyvmaf.judge.report import digest
 from tinyvmaf.judge.report.model import ModelView, view
 from tinyvmaf.judge.report.rendering import render
 from tinyvmaf.judge.report.suites import SuiteBlock
-from tinyvmaf.judge.report.words import SENTENCES
 from tinyvmaf.measure.charts import INK, SOURCES
 from tinyvmaf.measure.charts.words import DASH
 
@@ -15,7 +16,6 @@ _MANY_MODELS: Final = 6
 """With more, the sections of models that pass are closed."""
 _MANY_OUTCOMES: Final = 1_000
 _WORST, _WORST_OF_MANY = 10, 3
-_OPEN_FAILURES: Final = 12
 _LISTED: Final = 12
 _SIGNS: Final = {
     "PASS": "M5 12.5l4.5 4.5L19 7.5",
@@ -44,20 +44,25 @@ def page(verdict: Mapping[str, Any], evidence: Mapping[str, Any]) -> str:
     """
     suites, matrix = digest.suites(verdict), digest.matrix(verdict)
     calm = ", ".join(text for key, text in _CALM.items() if not verdict[key])
+    sections, folded = _sections(verdict, evidence, suites), len(verdict["models"]) > _MANY_MODELS
     return render(
         "index.html",
         verdict=verdict,
-        sentence=SENTENCES[verdict["verdict"]],
+        sentence=verdict.get("answer") or answer(verdict),
+        left=not_run(verdict),
+        tiles=digest.tiles(verdict),
+        causes=causes(verdict),
+        unchecked=digest.unchecked(verdict),
         sign=_SIGNS[verdict["verdict"]],
         calm=f"{calm[:1].upper()}{calm[1:]}." if calm else "",
-        sections=_sections(verdict, evidence, suites),
+        sections=sections,
+        led=[one for one in sections if not folded or one.model["verdict"] != "PASS"],
         others=_others(verdict, suites),
         suites=suites,
         matrix=matrix,
         matrix_head=["model", *suites],
-        folded=len(verdict["models"]) > _MANY_MODELS,
+        folded=folded,
         worst=_WORST if len(verdict["outcomes"]) <= _MANY_OUTCOMES else _WORST_OF_MANY,
-        open_failures=_OPEN_FAILURES,
         listed=_LISTED,
         dash=DASH,
         ink=INK,

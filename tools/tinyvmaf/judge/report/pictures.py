@@ -35,7 +35,7 @@ class Speed:
 
 def of_scores(frames: Frames, outcomes: Sequence[Mapping[str, Any]]) -> list[Picture]:
     """Scores, errors and the worst clip, with the tightest bound on the error of a frame."""
-    bound, gate = _frame_bound(outcomes)
+    bound, gate = frame_bound(outcomes)
     if bound is None:
         held = "No bound was asked for in this run."
     elif charts.bound_is_seen(frames.largest, bound):
@@ -46,12 +46,12 @@ def of_scores(frames: Frames, outcomes: Sequence[Mapping[str, Any]]) -> list[Pic
     scatter, errors, worst = charts.scatter(frames), charts.errors(frames, bound), charts.worst_clip(frames, bound)
     return [
         Picture("Score against teacher", "A dot is a frame. On the line, both scores are equal.", scatter),
-        Picture("Error over score", held, errors),
+        Picture("Error over score", f"{held} The large dot is the worst frame.", errors),
         Picture("The worst clip", f"{line(frames.worst_clip()[0], 120)}, frame by frame.", worst),
     ]
 
 
-def _frame_bound(outcomes: Sequence[Mapping[str, Any]]) -> tuple[float | None, str]:
+def frame_bound(outcomes: Sequence[Mapping[str, Any]]) -> tuple[float | None, str]:
     """The tightest bound on the error of a frame that the model was held to, and its gate."""
     held = [
         (float(o["value"]), o["gate"])
@@ -73,11 +73,11 @@ def speed(seen: Mapping[str, Any]) -> Speed | None:
     if finite(seen.get("whole_path")):
         text += f"From two files to scores takes {number(seen['whole_path'])} times what libvmaf alone takes."
     now, before = charts.latency(batches), charts.history(runs, _ratio_bounds(batches))
-    about = "The newest last, and larger. Batch 1; the teacher's with the largest batch."
+    about = "The newest last, and larger, with 99 % intervals. Batch 1; the teacher's with the largest batch."
     return Speed(
         text.strip(),
         [
-            Picture("Latency ratios" if now else "Ratios of times", "With 95 % intervals.", now),
+            Picture("Latency ratios" if now else "Ratios of times", "With 99 % intervals.", now),
             Picture("Over the runs before" if before else "Runs before", about, before),
         ],
         ratios=now is not None,

@@ -7,15 +7,18 @@ from typing import Any, Final
 
 from jinja2 import Environment
 
+from tinyvmaf.judge.answer import value_and_bound
 from tinyvmaf.judge.outcomes import columns, fields
 from tinyvmaf.judge.report import digest
-from tinyvmaf.judge.report.words import MARKS, sentence_of, test_name
+from tinyvmaf.judge.report.words import MARKS, sentence_of
 from tinyvmaf.measure.charts import words
 from tinyvmaf.measure.charts.pages import environment
 
 _COLOURS: Final[Mapping[str, str]] = {
     "pass": "pass",
     "fail": "fail",
+    "passed": "pass",
+    "failed": "fail",
     "regressed": "fail",
     "expired": "fail",
     "waived": "waived",
@@ -49,14 +52,16 @@ def _environment() -> Environment:
     made.filters |= {
         "columns": columns,
         "fields": fields,
+        "figure": lambda cause: value_and_bound(cause.outcomes[0]) if cause.outcomes else cause.value,
         "kind": lambda word: _COLOURS.get(word.lower(), "grey"),
         "mark": lambda word: MARKS.get(word, ""),
         "measured": _measured,
         "row_groups": _row_groups,
         "sentence": sentence_of,
-        "test_name": test_name,
+        "sentence_case": lambda text: text[:1].upper() + text[1:],
         "together": digest.together,
         "who": digest.who,
+        "who_of": lambda cause: ", ".join(filter(None, (cause.suite, cause.model))) or "the run",
     }
     return made
 

@@ -1,5 +1,6 @@
 """What a run of the latency gate adds to the history, and what the history knows of its models."""
 
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from tinyvmaf.files import sha256
 from tinyvmaf.measure import environment, latency
 from tinyvmaf.measure.latency import BASELINE, FLOOR, MODEL, TEACHER, Measured, Race, cost
 from tinyvmaf.measure.latency_history.history import append, read
-from tinyvmaf.measure.latency_history.run import Batch, ModelRun, Run
+from tinyvmaf.measure.latency_history.run import Batch, ModelRun, Ratio, Run
 
 
 def model_run(measured: Measured) -> ModelRun | None:
@@ -52,16 +53,25 @@ def past(path: Path, models: Iterable[str]) -> dict[str, Any]:
 
 
 def _batch(race: Race) -> Batch:
-    baseline = race.ratio(MODEL, BASELINE).value if BASELINE in race.times else None
-    return Batch(race.median(MODEL), race.ratio(MODEL, FLOOR).value, race.ratio(MODEL, TEACHER).value, baseline)
+    found: dict[Ratio, latency.Ratio] = {"floor": race.ratio(MODEL, FLOOR), "svr": race.ratio(MODEL, TEACHER)}
+    if BASELINE in race.times:
+        found["baseline"] = race.ratio(MODEL, BASELINE)
+    # Of few passes an interval is 0 to infinity, which says nothing.
+    intervals = {to: (one.low, one.high) for to, one in found.items() if one.low > 0 and math.isfinite(one.high)}
+    baseline = found["baseline"].value if "baseline" in found else None
+    return Batch(race.median(MODEL), found["floor"].value, found["svr"].value, baseline, intervals or None)
 
 
 def _row(run: Run, name: str) -> dict[str, Any]:
     first, last = min(latency.BATCHES), max(latency.BATCHES)
+    asked: dict[str, tuple[int, Ratio]] = {
+        "floor": (first, "floor"),
+        "teacher": (last, "svr"),
+        "baseline": (first, "baseline"),
+    }
     return {
         "at": run.at,
         "commit": run.label(),
-        "floor": run.ratio(name, first, "floor"),
-        "teacher": run.ratio(name, last, "svr"),
-        "baseline": run.ratio(name, first, "baseline"),
+        **{kind: run.ratio(name, batch, to) for kind, (batch, to) in asked.items()},
+        "intervals": {kind: found for kind, one in asked.items() if (found := run.interval(name, *one))},
     }

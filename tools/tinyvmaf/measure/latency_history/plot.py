@@ -85,6 +85,9 @@ def _panel(axes: "Axes", here: Sequence[Series], shown: Sequence[int], colours: 
     for one, colour in zip(here, colours, strict=True):
         x = np.array([place[n] for n in one.at])
         axes.plot(x, one.values, "o", color=colour, markersize=2.6, markeredgewidth=0, zorder=4)
+        if one.intervals:
+            known = [place[n] for n in one.intervals]
+            axes.vlines(known, *zip(*one.intervals.values(), strict=True), color=colour, linewidth=0.8, alpha=0.7)
         for step in one.steps:
             ends = [x[step.start] - 0.4, x[step.stop - 1] + 0.4]
             axes.plot(ends, [step.level] * 2, color=INK["text"], linewidth=1.3, zorder=3)
@@ -92,7 +95,8 @@ def _panel(axes: "Axes", here: Sequence[Series], shown: Sequence[int], colours: 
             lines.append(
                 (float(x[change.index - 1] + x[change.index]) / 2, change.factor, change.mark.replace("-", "−"))
             )
-    low, high = min(float(one.values.min()) for one in here), max(float(one.values.max()) for one in here)
+    ends = [np.array([*one.values, *(end for pair in one.intervals.values() for end in pair)]) for one in here]
+    low, high = min(float(one.min()) for one in ends), max(float(one.max()) for one in ends)
     middle, half = (low + high) / 2, max((high - low) / 2, _LEAST_SPAN / 2 * (low + high) / 2)
     # Leave room above the values for each line of labels.
     heights = _heights([at for at, _, _ in sorted(lines)], len(shown))
@@ -149,7 +153,7 @@ def _note(runs: Sequence[Run], machines: Sequence[str], letters: int) -> list[st
         colour = f" ({_MACHINES[n % len(_MACHINES)]})" if len(machines) > 1 else ""
         lines += textwrap.wrap(f"machine {one.id}{colour}: {one.cpu}, {one.cores} cores, {one.os}", letters)
     method = (
-        "Dots are runs; both models took turns in one process. Lines are the levels of a piecewise-constant L1 fit; "
-        "+ marks a slower level, − a faster one."
+        "Dots are runs, with 99 % intervals where they are known; both models took turns in one process. Lines are the "
+        "levels of a piecewise-constant L1 fit; + marks a slower level, − a faster one."
     )
     return [*lines, *textwrap.wrap(method, letters)]

@@ -47,6 +47,8 @@ class Batch:
     svr: _Positive
     baseline: _Positive | None
     """None where no baseline of this id is stored."""
+    intervals: Mapping[Ratio, tuple[_Positive, _Positive]] | None = None
+    """The 99 % interval of each ratio that has one; None in lines of a tinyvmaf that did not keep them."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,12 @@ class Run:
         value: float | None = getattr(self.models[model].batches[batch], ratio)
         return value
 
+    def interval(self, model: str, batch: int, ratio: Ratio) -> tuple[float, float] | None:
+        """The 99 % interval of a ratio, or None if it is not known."""
+        if self.ratio(model, batch, ratio) is None:
+            return None
+        return (self.models[model].batches[batch].intervals or {}).get(ratio)
+
 
 _RUN: Final = TypeAdapter(Run)
 
@@ -104,7 +112,11 @@ def to_line(run: Run) -> str:
     Raises:
         ValueError: it is not a run; says where.
     """
-    line = json.dumps({"schema": 1, **_RUN.dump_python(run, mode="json")}, separators=(",", ":"))
+    content = _RUN.dump_python(run, mode="json")
+    for batch in (one for model in content["models"].values() for one in model["batches"].values()):
+        if batch["intervals"] is None:
+            del batch["intervals"]
+    line = json.dumps({"schema": 1, **content}, separators=(",", ":"))
     from_line(line)
     return line
 

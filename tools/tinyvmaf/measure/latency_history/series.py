@@ -1,7 +1,7 @@
 """Series of a history: one ratio of one model and batch size, over the runs of one machine."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, TypeVar
 
@@ -31,6 +31,8 @@ class Series:
     """Indices of the runs in the history, `[n]`."""
     values: NDArray[np.float64]
     """The ratios, float64 `[n]`."""
+    intervals: Mapping[int, tuple[float, float]] = field(default_factory=dict)
+    """The 99 % interval of each run that has one, by the run's index in the history."""
 
     @cached_property
     def steps(self) -> list[Step]:
@@ -80,7 +82,8 @@ def _series(runs: Sequence[Run], model: str, batch: int, ratio: Ratio, machine: 
     ratios = ((n, run.ratio(model, batch, ratio)) for n, run in enumerate(runs) if run.machine.id == machine)
     measured = [(n, value) for n, value in ratios if value is not None]
     values = np.array([value for _, value in measured], dtype=np.float64)
-    return Series(machine, model, batch, ratio, tuple(n for n, _ in measured), values)
+    known = {n: found for n, _ in measured if (found := runs[n].interval(model, batch, ratio))}
+    return Series(machine, model, batch, ratio, tuple(n for n, _ in measured), values, known)
 
 
 def _one(what: str, wanted: _T | None, known: Iterable[_T]) -> list[_T]:

@@ -56,6 +56,7 @@ def errors(frames: Frames, bound: float | None) -> Markup:
     axes.set_xlim(around(frames.expected, least=1.0, margin=0.03))
     _error_axis(axes, frames.error, bound)
     _clouds(chart, axes, frames, frames.error)
+    _worst_frame(chart, axes, frames)
     return drawn(
         chart,
         f"Error of the model over the score of the teacher: from {number(float(frames.error.min()), 3)} to "
@@ -86,8 +87,8 @@ def worst_clip(frames: Frames, bound: float | None) -> Markup:
     )
 
 
-def bars(sources: Mapping[str, Mapping[str, Any]], order: Sequence[str]) -> Markup:
-    """RMSE of each source with its interval."""
+def bars(sources: Mapping[str, Mapping[str, Any]], order: Sequence[str], bound: float | None = None) -> Markup:
+    """RMSE of each source with its interval; the bound, if there is one and it is near."""
     chart = Chart(WIDTH, TOP + ROW * len(sources) + BOTTOM)
     axes = named_rows(chart, _NAMES, TOP, [line(name, _LETTERS_OF_A_NAME) for name in sources])
     for n, (name, source) in enumerate(sources.items()):
@@ -100,6 +101,10 @@ def bars(sources: Mapping[str, Mapping[str, Any]], order: Sequence[str]) -> Mark
         interval(axes, n, low, high)
         value_of_row(chart, n, number(rmse, 3))
     values = finite_values(v for s in sources.values() for v in (s.get("rmse"), s.get("high"), s.get("low")))
+    if bound is not None and bound_is_seen(max([*values, 1e-9]), bound):
+        axes.axvline(bound, color=INK["bound"], linewidth=1.6, linestyle="--")
+        values.append(bound)
+        chart.write(VALUES, 13, f"bound {number(bound)}", "right", ink="bound")
     axes.set_xlim(0.0, max([*values, 1e-9]) * 1.04)
     chart.write(VALUES, chart.height - BOTTOM + 36, "RMSE, VMAF points", "right")
     return drawn(chart, f"RMSE of {counted(len(sources), 'source')} with 95 % intervals")
@@ -108,6 +113,17 @@ def bars(sources: Mapping[str, Mapping[str, Any]], order: Sequence[str]) -> Mark
 def bound_is_seen(largest: float, bound: float | None) -> bool:
     """Whether a chart of errors has room for the bound."""
     return bound is not None and bound <= _BOUND_IN_VIEW * largest
+
+
+def _worst_frame(chart: Chart, axes: "Axes", frames: Frames) -> None:
+    """A large dot for the frame of the largest error, and its name at the top."""
+    worst = int(np.abs(frames.error).argmax())
+    name, error = clean(frames.name(float(frames.source[worst]))), number(float(frames.error[worst]), 3)
+    at, colour = (frames.expected[worst], frames.error[worst]), SOURCES[int(frames.source[worst]) % len(SOURCES)]
+    (ring,) = axes.plot(*at, "o", color=INK["text"], mfc=colour, markersize=9, markeredgewidth=1.6)
+    frame = f"{frames.frame[worst]:g}"
+    chart.title(ring, [f"{name}, frame {frame}: {error} VMAF points"])
+    chart.write(WIDTH - 4, 13, f"worst: {line(name, 14)}, frame {frame}: {error}", "right")
 
 
 def _clouds(chart: Chart, axes: "Axes", frames: Frames, values: Floats) -> None:

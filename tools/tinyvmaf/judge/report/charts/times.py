@@ -103,16 +103,20 @@ def _history(chart: Chart, top: float, kind: str, runs: Sequence[Mapping[str, An
     axes = chart.panel(LEFT, top + TOP, RIGHT, top + TOP + _RUNS)
     chart.write(4, top + 13, RATIOS[kind])
     values = np.array([float(v) if finite(v := run.get(kind)) else np.nan for run in runs])
+    between = [_between(run, kind) for run in runs]
     axes.plot(values, color=SOURCES[0], linewidth=1.6)
+    for n, ends_of_run in enumerate(between):
+        if ends_of_run:
+            axes.plot([n, n], ends_of_run, color=INK["mute"], linewidth=1.3)
     known = np.flatnonzero(np.isfinite(values)).tolist()
     titles = [
-        f"{number(values[n])}, {clean(runs[n].get('at') or 'at an unknown time')}, commit "
+        f"{number(values[n])}{_words(between[n])}, {clean(runs[n].get('at') or 'at an unknown time')}, commit "
         f"{clean(runs[n].get('commit') or 'unknown')[:12]}"
         for n in known
     ]
     last = len(known) - 1 if known[-1] == len(runs) - 1 else None
     marked(chart, axes, np.array(known), values[known], titles, last, SOURCES[0])
-    ends = list(values[known])
+    ends = [*values[known], *(end for pair in between for end in pair)]
     if bound is not None and bound <= 2 * max(ends):
         ends.append(bound)
         bound_line(axes, bound, f"bound {number(bound)}")
@@ -121,3 +125,13 @@ def _history(chart: Chart, top: float, kind: str, runs: Sequence[Mapping[str, An
     axes.set_xticks([])
     ticks(axes, "y", 3)
     axes.grid(visible=True, axis="y", color=INK["grid"], linewidth=1.0)
+
+
+def _between(run: Mapping[str, Any], kind: str) -> list[float]:
+    """The ends of the 99 % interval of a run; none where they are not known."""
+    ends = finite_values((run.get("intervals") or {}).get(kind) or ())
+    return ends if len(ends) == 2 else []
+
+
+def _words(between: Sequence[float]) -> str:
+    return f" [{number(between[0])}, {number(between[1])}]" if between else ""
