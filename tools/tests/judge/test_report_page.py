@@ -164,7 +164,7 @@ def test_each_chart_has_its_points() -> None:
     charts = re.findall(r'<svg[^>]*role="img" aria-label="([^"]*)"', source)
     assert len(charts) == 7
     assert charts[0].startswith("How much of its bound each of ")
-    assert "6,912 frames" in charts[1]
+    assert "6,912 frames" in charts[2]
     clouds = re.findall(r'<path d="([^"]*)"[^>]*stroke="var\(--s(\d)\)"[^>]*><title>([^<]*)</title>', source)
     assert [(int(n), name) for _, n, name in clouds] == [*enumerate(SOURCES)] * 2
     # Those on one pixel are drawn once: on the diagonal there are many.

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from tinyvmaf.judge.reasons import by_reason
 from tinyvmaf.measure.charts.words import DASH, counted, finite, line, number
 
 _RMSE: Final = ("loso.rmse", "external.frame_rmse")
@@ -91,7 +92,9 @@ def of_the_bound(one: Entry) -> float:
     value, bound = one.get("worst_value", one.get("max_difference")), one["value"]
     if not finite(value) or not finite(bound):
         return float("inf") if one["failures"] else 0.0
-    if one["direction"] == "at least":
+    if one["direction"] == "at least" and bound <= 0:
+        used = 2.0 if value < bound else 0.0
+    elif one["direction"] == "at least":
         used = (1.0 - value) / (1.0 - bound) if 0 < bound < 1 else bound / value if value > 0 else float("inf")
     elif one["unit"] == "places":
         used = value / (0.5 * 10.0**-bound)
@@ -179,14 +182,14 @@ def _of_no_model(record: Entry) -> str:
 
 def _could_not(record: Entry) -> str:
     """The first thing that was lacking."""
-    reasons = [entry["text"] for entry in record["could_not_run"]] or [entry["text"] for entry in record["not_checked"]]
-    if not reasons:
+    groups = by_reason(record["could_not_run"]) or by_reason(record["not_checked"])
+    if not groups:
         return "Nothing was judged."
-    first = reasons[0].partition("\n")[0]
-    if "::" in first:  # a test's name is no reason
-        first = first.partition(": ")[2] or first
-    more = len({reason.partition(": ")[2] for reason in reasons}) - 1
-    return _capital(line(first, 240)) + ("." if not more else f"; {counted(more, 'more reason')} below.")
+    first, *others = groups[0]
+    reason = first["text"].removeprefix(f"{first['test']}: ").partition("\n")[0].partition(": test_")[0]
+    stopped = f" ({counted(len(others) + 1, 'check')})" if others else ""
+    more = f"; {counted(len(groups) - 1, 'more reason')} below" if groups[1:] else ""
+    return _capital(f"{line(reason.rstrip('.'), 240)}{stopped}{more}.")
 
 
 def _capital(text: str) -> str:

@@ -12,7 +12,7 @@ from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.files import write_atomic
 from tinyvmaf.judge.against_baseline import compared
 from tinyvmaf.judge.bounds import Bound
-from tinyvmaf.judge.rows import Place
+from tinyvmaf.judge.rows import Spot
 from tinyvmaf.measure.agreement import cluster_bootstrap
 from tinyvmaf.measure.loso import LosoReport, Trial, shown
 
@@ -102,7 +102,7 @@ def pictures(trial: Trial, baseline: Path | None = None) -> dict[str, object]:
     }
 
 
-def places(reports: Mapping[str, LosoReport]) -> dict[str, Place]:
+def places(reports: Mapping[str, LosoReport]) -> dict[str, Spot]:
     """The frame of the largest error of each fold, under the name of the fold."""
     found = {}
     for who, each in reports.items():
@@ -112,7 +112,7 @@ def places(reports: Mapping[str, LosoReport]) -> dict[str, Place]:
             part = each.frames.of(fold.held_out)
             error = np.abs(part.got - part.expected)
             worst = int(np.where(np.isfinite(error), error, np.inf).argmax())
-            place = Place(source=fold.held_out, clip=str(part.clip[worst]), frame=int(part.frame[worst]))
+            place = Spot(source=fold.held_out, clip=str(part.clip[worst]), frame=int(part.frame[worst]))
             if fold.seed == each.folds[0].seed:  # the frames are of the first seed
                 found[f"{who}, {fold.held_out}, seed {fold.seed}"] = place
     return found

@@ -21,7 +21,7 @@ from pydantic.fields import FieldInfo
 from tinyvmaf.errors import CouldNotRunError
 from tinyvmaf.judge.bounds import Bound
 from tinyvmaf.judge.gates import Direction
-from tinyvmaf.judge.rows import ComparedRow, LimitRow, Number, Place, Row, Shown
+from tinyvmaf.judge.rows import ComparedRow, LimitRow, Number, Row, Shown, Spot
 
 WORST_ROWS: Final = 10
 
@@ -194,7 +194,7 @@ def columns(found: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
 def _cell(value: Any, field: FieldInfo) -> str:
     if isinstance(value, bool):
         return "" if value else "<"
-    if field.annotation == Place | None:
+    if field.annotation == Spot | None:
         return str(value["source"]) if value else ""
     extra = field.json_schema_extra
     style = str(extra["format"]) if isinstance(extra, dict) and "format" in extra else ".9g"
@@ -268,7 +268,7 @@ def hold(
     *,
     reproduce: str,
     details: str = "",
-    places: Mapping[str, Place | None] = MappingProxyType({}),
+    places: Mapping[str, Spot | None] = MappingProxyType({}),
 ) -> Limit:
     """Hold measured values, under their labels, against a bound.
 

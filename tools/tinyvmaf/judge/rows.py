@@ -19,7 +19,7 @@ class Shown(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Place(Shown):
+class Spot(Shown):
     """The frame of a corpus that a value is of."""
 
     source: str
@@ -33,7 +33,7 @@ class Row(Shown):
     """One value that was judged."""
 
     label: str = Field(title="value", description="what was measured")
-    place: Place | None = Field(default=None, title="source", description="the source, clip and frame that it is of")
+    place: Spot | None = Field(default=None, title="source", description="the source, clip and frame that it is of")
     accepted: bool = Field(title="", description="whether it is within the bound; `<` marks a value outside")
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from tinyvmaf.judge.bounds import Bound
 from tinyvmaf.judge.outcomes import Limit, hold
-from tinyvmaf.judge.rows import Place
+from tinyvmaf.judge.rows import Spot
 from tinyvmaf.measure.charts.words import counted
 from tinyvmaf.measure.loso import LosoReport, Trial
 from tinyvmaf.measure.standing_in import (
@@ -35,7 +35,7 @@ class Told(NamedTuple):
     label: str
     value: float
     sentence: str
-    place: Place | None = None
+    place: Spot | None = None
     """Of a frame or clip."""
 
 
@@ -164,13 +164,13 @@ def _worst(held: Sequence[Scored]) -> list[Told]:
     ]
 
 
-def place_of(scored: Scored, row: int) -> Place | None:
+def place_of(scored: Scored, row: int) -> Spot | None:
     """Where a row is from; None where rows are of no source."""
     if scored.source is None:
         return None
     clip = None if scored.clip is None else str(scored.clip[row])
     frame = None if scored.frame is None else int(scored.frame[row])
-    return Place(source=str(scored.source[row]), clip=clip, frame=frame)
+    return Spot(source=str(scored.source[row]), clip=clip, frame=frame)
 
 
 def order_outcomes(ask: Ask, held: Sequence[Scored], score_range: tuple[float, float]) -> list[Limit]:

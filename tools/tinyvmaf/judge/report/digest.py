@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from tinyvmaf.judge.reasons import by_reason
 from tinyvmaf.judge.report.words import MARKS
 from tinyvmaf.measure.charts.words import DASH
 
@@ -88,13 +89,12 @@ def who(entry: Mapping[str, Any]) -> str:
 
 
 def together(entries: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[str]]]:
-    """Each text once, with all suites and models that it is about."""
+    """Each reason once, without the name of a test, with all suites and models that it is about."""
     grouped: dict[str, list[str]] = {}
-    for entry in entries:
-        names = grouped.setdefault(entry["text"], [])
-        if who(entry) not in names:
-            names.append(who(entry))
-    return list(grouped.items())
+    for first, *others in by_reason(entries):
+        names = grouped.setdefault(first["text"].removeprefix(f"{first['test']}: "), [])
+        names += [name for name in map(who, (first, *others)) if name not in names]
+    return [(text, list(dict.fromkeys(names))) for text, names in grouped.items()]
 
 
 def _worst(statuses: Sequence[str]) -> str:

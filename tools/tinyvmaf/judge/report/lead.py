@@ -9,7 +9,7 @@ import numpy as np
 from tinyvmaf.judge.answer import of_the_bound
 from tinyvmaf.judge.report import charts
 from tinyvmaf.judge.report.frames import Frames
-from tinyvmaf.judge.report.pictures import Picture, frame_bound
+from tinyvmaf.judge.report.pictures import Picture, errors_of
 from tinyvmaf.judge.report.ulp import UlpTable
 from tinyvmaf.measure.charts.words import finite, finite_values, line, number
 
@@ -29,8 +29,8 @@ class Lead:
     title: str
     picture: Picture | None
     """None where it is the table of distances between engines."""
-    bounds: Picture | None
-    """How much of each bound the model uses; None if it is the picture, or there is no bound."""
+    beside: Picture | None
+    """How much of each bound the model uses or, if that is the picture, its errors; None if there is nothing."""
 
 
 def lead(outcomes: Entries, frames: Frames | None, seen: Mapping[str, Any], ulp: UlpTable | None) -> Lead:
@@ -57,7 +57,8 @@ def lead(outcomes: Entries, frames: Frames | None, seen: Mapping[str, Any], ulp:
         return Lead("", None, None)
     nearest = found[0]
     used = number(100 * of_the_bound(nearest), 2)
-    return Lead(f"The nearest to its bound is {nearest['gate']}, at {used} % of it", bounds, None)
+    title = f"The nearest to its bound is {nearest['gate']}, at {used} % of it"
+    return Lead(title, bounds, None if frames is None else errors_of(frames, outcomes))
 
 
 def _of_scores(
@@ -72,9 +73,7 @@ def _of_scores(
         chart = charts.bars(sources, frames.sources, _bound(outcomes, "loso.rmse"))
         return Lead(title, Picture("RMSE by source", "With 95 % intervals, where they were computed.", chart), bounds)
     bias, error = float(frames.error.mean()), float((frames.error**2).mean() ** 0.5)
-    bound, _ = frame_bound(outcomes)
-    about = "A dot is a frame, above 0 where the model scores too high; the large dot is the worst."
-    picture = Picture("Error over score", about, charts.errors(frames, bound))
+    picture = errors_of(frames, outcomes)
     if abs(bias) > _ALL_MOVED * error:
         side = "high" if bias > 0 else "low"
         return Lead(f"Scores are too {side} everywhere, by {number(abs(bias), 3)} points on average", picture, bounds)

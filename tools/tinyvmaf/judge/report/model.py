@@ -71,7 +71,7 @@ def view(
         seen=seen,
         key_figures=_key_figures(frames, outcomes, seen),
         method=_method(seen["frames"], frames) if frames is not None else "",
-        accuracy=[one for one in pictures if one.title != (first.picture.title if first.picture else "")],
+        accuracy=[one for one in pictures if one.title not in {p.title for p in (first.picture, first.beside) if p}],
         legend=order if frames is not None else [],
         source_rows=[[name, *(_figure(key, row.get(key)) for key in _FIGURES)] for name, row in sources.items()],
         external=external_sets(seen.get("external") or {}),

@@ -56,7 +56,7 @@ def page(verdict: Mapping[str, Any], evidence: Mapping[str, Any]) -> str:
         sign=_SIGNS[verdict["verdict"]],
         calm=f"{calm[:1].upper()}{calm[1:]}." if calm else "",
         sections=sections,
-        led=[one for one in sections if not folded or one.model["verdict"] != "PASS"],
+        led=[one for one in sections if _tells(one) and (not folded or one.model["verdict"] != "PASS")],
         others=_others(verdict, suites),
         suites=suites,
         matrix=matrix,
@@ -68,6 +68,11 @@ def page(verdict: Mapping[str, Any], evidence: Mapping[str, Any]) -> str:
         ink=INK,
         colours=SOURCES,
     )
+
+
+def _tells(one: ModelView) -> bool:
+    """Whether anything was found of a model."""
+    return bool(one.lead.title or one.baseline or one.model["verdict"] == "FAIL")
 
 
 def _sections(verdict: Mapping[str, Any], evidence: Mapping[str, Any], suites: Sequence[str]) -> list[ModelView]:

@@ -35,6 +35,17 @@ class Speed:
 
 def of_scores(frames: Frames, outcomes: Sequence[Mapping[str, Any]]) -> list[Picture]:
     """Scores, errors and the worst clip, with the tightest bound on the error of a frame."""
+    bound, _ = frame_bound(outcomes)
+    scatter, worst = charts.scatter(frames), charts.worst_clip(frames, bound)
+    return [
+        Picture("Score against teacher", "A dot is a frame. On the line, both scores are equal.", scatter),
+        errors_of(frames, outcomes),
+        Picture("The worst clip", f"{line(frames.worst_clip()[0], 120)}, frame by frame.", worst),
+    ]
+
+
+def errors_of(frames: Frames, outcomes: Sequence[Mapping[str, Any]]) -> Picture:
+    """Errors over the score, with the worst frame."""
     bound, gate = frame_bound(outcomes)
     if bound is None:
         held = "No bound was asked for in this run."
@@ -43,12 +54,7 @@ def of_scores(frames: Frames, outcomes: Sequence[Mapping[str, Any]]) -> list[Pic
     else:
         times = number(bound / max(frames.largest, 1e-12), 2)
         held = f"The bound, ±{number(bound)} by {gate}, is outside of this chart: {times} times the largest error."
-    scatter, errors, worst = charts.scatter(frames), charts.errors(frames, bound), charts.worst_clip(frames, bound)
-    return [
-        Picture("Score against teacher", "A dot is a frame. On the line, both scores are equal.", scatter),
-        Picture("Error over score", f"{held} The large dot is the worst frame.", errors),
-        Picture("The worst clip", f"{line(frames.worst_clip()[0], 120)}, frame by frame.", worst),
-    ]
+    return Picture("Error over score", f"{held} The large dot is the worst frame.", charts.errors(frames, bound))
 
 
 def frame_bound(outcomes: Sequence[Mapping[str, Any]]) -> tuple[float | None, str]:
