@@ -1,4 +1,4 @@
-"""A picture for the README, of a report's head and models: `python tools/plots/report.py [PAGE.html] [OUT.png]`.
+"""A picture for the README, of a report's answer and first model: `python tools/plots/report.py [PAGE.html] [OUT.png]`.
 
 Needs Playwright (extra `tests`) and a Chromium: $TINYVMAF_CHROMIUM, or one on the path.
 """
@@ -8,14 +8,13 @@ import shutil
 import sys
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from tinyvmaf.files import home
 
-WIDTH, HEAD, BODY, MARGIN = 1280, 326, 1500, 16  # pixels
+WIDTH, HEIGHT = 1280, 1610  # pixels
 COLOURS = 96  # enough for a page of text, and a small file
 
 
@@ -27,17 +26,9 @@ def main(page: Path, out: Path) -> None:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         shown = browser.new_page(viewport={"width": WIDTH, "height": 1000})
         shown.goto(page.resolve().as_uri())
-        # Between the two is what was not checked, which is too long for the picture.
-        top = shown.screenshot(clip={"x": 0, "y": 0, "width": WIDTH, "height": HEAD})
-        box = shown.locator("#models").bounding_box()
-        assert box is not None, "the page has no models"
-        below: Any = {"x": 0, "y": box["y"] - MARGIN, "width": WIDTH, "height": BODY}
-        rest = shown.screenshot(full_page=True, clip=below)
+        picture = shown.screenshot(full_page=True, clip={"x": 0, "y": 0, "width": WIDTH, "height": HEIGHT})
         browser.close()
-    parts = [Image.open(BytesIO(part)).convert("RGB") for part in (top, rest)]
-    whole = Image.new("RGB", (WIDTH, HEAD + BODY))
-    whole.paste(parts[0], (0, 0))
-    whole.paste(parts[1], (0, HEAD))
+    whole = Image.open(BytesIO(picture)).convert("RGB")
     out.parent.mkdir(parents=True, exist_ok=True)
     whole.quantize(COLOURS).save(out, optimize=True)
 

@@ -9,6 +9,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,10 @@ CROWDED = """() => [...document.querySelectorAll('svg.chart')].flatMap(chart => 
   });
   return found;
 })"""
+# Boxes that hide a part of what they hold beyond an edge.
+HIDING = """() => [...document.querySelectorAll('.wide, pre, pre *, nav, .card, .model, td, dd, figure, summary')]
+  .filter(e => e.clientWidth > 0 && e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display !== 'inline')
+  .map(e => e.tagName + '.' + e.className + ': ' + e.textContent.trim().slice(0, 60))"""
 WIDTHS = "() => [document.scrollingElement.scrollWidth, innerWidth]"
 # Elements that are wider than the page and in no box that scrolls.
 TOO_WIDE = """() => [...document.querySelectorAll('main *')].filter(e => !e.closest('.wide, pre, svg, nav') &&
@@ -80,6 +85,13 @@ def opened(browser: Browser, path: Path, size: tuple[int, int], **how: Any) -> I
     context.close()
     assert errors == []
     assert requested == [address]
+
+
+def faults(page: Page) -> list[str]:
+    """What axe-core finds wrong: contrast, labels, headings, regions."""
+    page.evaluate((files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8"))
+    found = page.evaluate("() => axe.run(document, {resultTypes: ['violations']})")
+    return [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in found["violations"]]
 
 
 def colours(picture: bytes) -> int:

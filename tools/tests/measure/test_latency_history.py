@@ -81,6 +81,24 @@ def test_a_line_is_as_the_schema_is_published(tmp_path: Path) -> None:
     }
 
 
+def test_intervals_come_back_and_belong_to_their_series(path: Path, tmp_path: Path) -> None:
+    known = replace(run_of(1, baseline=0.99), models={"m": with_intervals(run_of(1, baseline=0.99))})
+    for run in (run_of(0), known):
+        append(path, run)
+    assert read(path) == [run_of(0), known]
+    (found,) = select(read(path), model="m", batch=1)
+    assert found.intervals == {1: (1.4, 1.6)}
+    assert select(read(path), model="tinyvmaf_nano", batch=1)[0].intervals == {}
+    latency_history.draw(tmp_path / "a.svg", read(path), [found])
+    assert "99 % intervals" in (tmp_path / "a.svg").read_text(encoding="utf-8")
+
+
+def with_intervals(run: Run) -> ModelRun:
+    model = run.models["tinyvmaf_nano"]
+    intervals = {"floor": (1.4, 1.6), "svr": (0.1, 0.2)}
+    return replace(model, batches={rows: replace(one, intervals=intervals) for rows, one in model.batches.items()})
+
+
 def test_the_path_comes_from_the_variable_or_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TINYVMAF_HISTORY", "/a/b.jsonl")
     assert latency_history.default_path() == Path("/a/b.jsonl")

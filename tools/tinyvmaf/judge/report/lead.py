@@ -56,7 +56,7 @@ def lead(outcomes: Entries, frames: Frames | None, seen: Mapping[str, Any], ulp:
     if not found:
         return Lead("", None, None)
     nearest = found[0]
-    used = number(100 * of_the_bound(nearest), 2)
+    used = number(100 * of_the_bound(nearest), 3)
     title = f"The nearest to its bound is {nearest['gate']}, at {used} % of it"
     return Lead(title, bounds, None if frames is None else errors_of(frames, outcomes))
 

@@ -144,7 +144,7 @@ class Trial:
 
     def of_the_file(self, data: bytes) -> LosoReport:
         """What a file that holds nothing out scores on every source; the report that is there is not made again."""
-        if [model.data for model in self.models] == [data]:
+        if "report" in self.__dict__ and [model.data for model in self.models] == [data]:
             return self.report
         return self._evaluated([FoldModel(None, self.file.seed, data)])
 
