@@ -23,6 +23,7 @@ from tinyvmaf.files import home
 from tinyvmaf.measure import environment, latency_history
 from tinyvmaf.measure.environment import Machine, Versions
 from tinyvmaf.measure.latency_history import Batch, ModelRun, Run, append, read, select
+from tinyvmaf.measure.latency_history.run import Ratio
 
 MACHINE = Machine("0123456789ab", "AMD EPYC", 2, "Linux x86_64")
 
@@ -95,7 +96,7 @@ def test_intervals_come_back_and_belong_to_their_series(path: Path, tmp_path: Pa
 
 def with_intervals(run: Run) -> ModelRun:
     model = run.models["tinyvmaf_nano"]
-    intervals = {"floor": (1.4, 1.6), "svr": (0.1, 0.2)}
+    intervals: dict[Ratio, tuple[float, float]] = {"floor": (1.4, 1.6), "svr": (0.1, 0.2)}
     return replace(model, batches={rows: replace(one, intervals=intervals) for rows, one in model.batches.items()})
 
 
