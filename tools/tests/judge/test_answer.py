@@ -59,7 +59,11 @@ def test_what_else_is_outside_is_said_and_counted() -> None:
     ],
 )
 def test_how_much_of_a_bound_is_used(gate: str, value: float, used: float) -> None:
-    assert of_the_bound(limit(gate, {"a": value})) == pytest.approx(used, rel=1e-6)
+    found = limit(gate, {"a": value})
+    assert of_the_bound(found) == pytest.approx(used, rel=1e-6)
+    assert (of_the_bound(found) > 1) == (found["failures"] > 0)
+    known_outside = found | {"failures": 1, "worst_value": found["value"]}
+    assert of_the_bound(known_outside) > 1  # also where rounding would say that it is on the bound
 
 
 def test_a_value_just_outside_is_not_rounded_to_its_bound() -> None:
