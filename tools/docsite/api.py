@@ -82,7 +82,7 @@ def _wing(wing: str) -> str:
     for room, path in rooms(wing).items():
         names = list(offered(path))
         if names:
-            parts += [f"## {room}\n", _markdown(_docstring(_parsed(path))), ""]
+            parts += [f"## {room.rpartition('.')[2]}\n", f"`{room}`\n", _markdown(_docstring(_parsed(path))), ""]
             parts += [_entry(name, node, about) for name, node, about in names]
     return "\n".join(parts)
 

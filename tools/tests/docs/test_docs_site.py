@@ -1,9 +1,12 @@
 """The documentation site, as far as it can be told without its builder: `tox -e docs` builds it."""
 
 import argparse
+import itertools
+import os
 import re
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
@@ -17,6 +20,9 @@ from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.files import home
 from tinyvmaf.judge.bounds import load_bounds
 from tinyvmaf.judge.gates import GATES
+
+if TYPE_CHECKING:  # slow to import
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +95,7 @@ def test_what_every_room_offers_is_in_the_reference() -> None:
     for wing in api.WINGS:
         for room, path in api.rooms(wing).items():
             for name, *_ in api.offered(path):
-                assert f"### `{name}`" in pages[f"reference/python/{wing}"].split(f"## {room}\n")[1]
+                assert f"### `{name}`" in pages[f"reference/python/{wing}"].split(f"\n`{room}`\n")[1]
                 count += 1
     assert count > 300
 
@@ -119,6 +125,25 @@ def test_a_page_that_loads_from_another_host_is_told(text: str, tmp_path: Path) 
     (tmp_path / "a" / "bad.html").write_text(good + text, encoding="utf-8")
     (found,) = foreign(tmp_path)
     assert found.startswith("a/bad.html: ")
+
+
+@pytest.mark.skipif(not os.environ.get("TINYVMAF_DOCS"), reason="tox -e docs builds the site")
+def test_built_pages_fit_and_are_quiet(browser: "Browser") -> None:
+    """At two widths, light and dark: nothing sticks out, nothing is logged, and no other host is asked."""
+    from tests.browser import DESKTOP, PHONE, WIDTHS
+
+    folder, found = home() / "build" / "docs" / "html", list[str]()
+    schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+    for (width, height), scheme in itertools.product((DESKTOP, PHONE), schemes):
+        page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+        page.on("request", lambda one: found.append(one.url) if not one.url.startswith(("file:", "data:")) else None)
+        page.on("console", lambda one: found.append(one.text))
+        for name in ("index", "tutorials/gate", "gates", *(one for names in GENERATED.values() for one in names)):
+            page.goto((folder / f"{name}.html").as_uri())
+            wide, inner = page.evaluate(WIDTHS)
+            assert wide <= inner, name
+        page.close()
+    assert found == []
 
 
 def test_the_reference_needs_no_builder() -> None:
