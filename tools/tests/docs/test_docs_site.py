@@ -5,6 +5,7 @@ import itertools
 import os
 import re
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -86,7 +87,8 @@ def test_every_command_and_option_is_in_the_reference() -> None:
         part = page.split(f"### {name}\n")[1].split("\n### ")[0]
         for action in one._actions:
             if action.help != argparse.SUPPRESS:
-                assert all(option in part for option in action.option_strings)
+                listed = [line for line in part.splitlines() if line.startswith("````{option}")]
+                assert all(any(option in line for line in listed) for option in action.option_strings or [""])
 
 
 def test_what_every_room_offers_is_in_the_reference() -> None:
@@ -98,6 +100,22 @@ def test_what_every_room_offers_is_in_the_reference() -> None:
                 assert f"### `{name}`" in pages[f"reference/python/{wing}"].split(f"\n`{room}`\n")[1]
                 count += 1
     assert count > 300
+
+
+@pytest.mark.parametrize("room", ["vmaf.libvmaf", "vmaf.media", "model.engines", "train.recipes", "judge.bounds"])
+def test_what_can_be_imported_from_a_room_is_offered(room: str) -> None:
+    """Classes and functions that Python itself finds; those of other rooms are told there."""
+    module = import_module(f"tinyvmaf.{room}")
+    found = {
+        name
+        for name, one in vars(module).items()
+        if name in getattr(module, "__all__", vars(module))
+        and not name.startswith("_")
+        and getattr(one, "__module__", "").startswith(module.__name__)
+    }
+    offered = {name for name, *_ in api.offered(Path(str(module.__file__)))}
+    assert found
+    assert found <= offered
 
 
 def test_every_schema_is_in_the_reference() -> None:
