@@ -59,8 +59,14 @@ def inside(folder: str) -> list[str]:
 def folder_page(folder: str) -> str:
     """The page that lists the pages of a folder."""
     pages = [source for source in sources() if source.startswith(f"{folder}/")]
-    lines = [f"- [{title(source)}](/{place(source)}.md)" for source in pages]
+    lines = [f"- [{_numbered(source)}](/{place(source)}.md)" for source in pages]
     return "\n".join([f"# {FOLDERS[folder]}", "", *lines, "", toctree(inside(folder))])
+
+
+def _numbered(source: str) -> str:
+    """The title of a page; that of a record begins with its number."""
+    number = re.match(r"\d{4}", source.rpartition("/")[2])
+    return title(source) if number is None else f"{number[0]}: {title(source).removeprefix(f'{number[0]}: ')}"
 
 
 def toctree(places: list[str], caption: str = "") -> str:
