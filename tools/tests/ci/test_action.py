@@ -89,7 +89,7 @@ def test_the_action_installs_itself_and_judges(tmp_path: Path, hub: FakeHub) -> 
     sidecar = (ROOT / "model/tinyvmaf_nano.json").read_text(encoding="utf-8")
     sidecar = sidecar.replace('"id": "tinyvmaf_nano"', '"id": "mine"')
     (job.workspace / "models/mine.json").write_text(sidecar, encoding="utf-8")
-    given = {"model": "models/mine.onnx", "arguments": "-k\ncontract\n--allow\nselection", "extras": "gate,engines"}
+    given = {"model": "models/mine.onnx", "arguments": "-k\nkeeps_the_contract or finite\n--allow\nselection"}
     status = job.run(given, {})
     text = "\n".join(f"== {step.name}: {step.status}\n{step.text}" for step in job.ran)
     assert (status, job.outputs["gate"]["verdict"]) == (0, "PASS"), text
