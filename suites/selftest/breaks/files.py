@@ -254,6 +254,13 @@ def git_lfs_pointer(made: Made) -> None:
     made.data = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 3107\n"
 
 
+@broken(FILE, "contract.files_are_the_registered_ones", says="the model file's metadata says")
+def two_features_swapped_in_the_sidecar(made: Made) -> None:
+    """The sidecar has two features in each other's place: the scores are 1.5 points off, and look right."""
+    order = made.sidecar["feature_order"]
+    order[3], order[4] = order[4], order[3]
+
+
 @broken(FILE, "contract.files_are_the_registered_ones", green="golden loso", says="sha256 is")
 def stale_hash_in_a_file(made: Made) -> None:
     """The sidecar has the sha256 of an earlier file."""

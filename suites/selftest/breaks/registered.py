@@ -101,8 +101,11 @@ def frame_0_made_perfect(made: Made) -> None:
 
 @broken(REGISTERED, "golden.record", green="contract")
 def feature_order_sorted(made: Made) -> None:
-    """The sidecar lists the features by the alphabet, the graph takes them as ever."""
+    """The sidecar lists the features by the alphabet, the graph takes them as ever, and its metadata is silent."""
     made.sidecar["feature_order"] = sorted(made.sidecar["feature_order"])
+    kept = [one for one in made.model.metadata_props if one.key != "feature_order"]
+    del made.model.metadata_props[:]
+    made.model.metadata_props.extend(kept)
 
 
 @broken(REGISTERED, "golden.record", green="contract")

@@ -106,6 +106,16 @@ def test_an_unknown_model_names_the_known_ones() -> None:
         (".json", lambda p: rewrite(p, opset=16), ["sha256 is", "opset is 16, the model file says 17"]),
         (".json", lambda p: rewrite(p, tier="nano"), ["sha256 is", "tier is 'nano', the model file says 'tiny'"]),
         (".json", lambda p: rewrite(p, feature_order=["a"]), ["sha256 is", "1 features, the graph takes 6"]),
+        (
+            ".json",
+            lambda p: rewrite(p, feature_order=json.loads(p.read_text(encoding="utf-8"))["feature_order"][::-1]),
+            ["feature_order is 'motion2,vif_scale3,.*, the model file's metadata says 'adm2,vif_scale0,"],
+        ),
+        (
+            ".json",
+            lambda p: rewrite(p, teacher={"id": "vmaf_v0.6.1neg", "sha256": "0" * 64}),
+            ["teacher is 'vmaf_v0.6.1neg', the model file's metadata says 'vmaf_v0.6.1'"],
+        ),
         (".json", lambda p: rewrite(p, colour="red"), ["unknown key colour"]),
         (
             ".json",

@@ -140,7 +140,22 @@ def sidecar_faults(sidecar: Sidecar, data: bytes) -> list[str]:
     width = facts["inputs"][0]["shape"][-1]
     if len(sidecar.feature_order) != width:
         found.append(f"{len(sidecar.feature_order)} features, the graph takes {width}")
+    # Another order gives wrong scores that look right; another teacher is what they are compared with.
+    written = {"feature_order": ",".join(sidecar.feature_order), "teacher": sidecar.teacher.id}
+    stated = metadata(data)
+    found += [
+        f"{key} is {own!r}, the model file's metadata says {stated[key]!r}"
+        for key, own in written.items()
+        if stated.get(key, own) != own
+    ]
     return found
+
+
+def metadata(data: bytes) -> dict[str, str]:
+    """What the metadata of an ONNX file says, by key; `tinyvmaf train` writes `feature_order` and `teacher`."""
+    import onnx
+
+    return {one.key: one.value for one in onnx.load_model_from_string(data).metadata_props}
 
 
 def graph_facts(data: bytes) -> dict[str, Any]:

@@ -85,7 +85,10 @@ def _adopt(original: Original, feed: FeedDescription, teacher_features: Sequence
     sets = [helper.make_opsetid("", OPSET), *others]
     whole = helper.make_model(adopted, opset_imports=sets, producer_name="tinyvmaf")
     whole.ir_version = _IR
-    whole.metadata_props.extend(original.model.metadata_props)
+    # The adopted graph takes its teacher's order.
+    whole.metadata_props.extend(
+        one for one in original.model.metadata_props if one.key not in ("feature_order", "teacher")
+    )
     changed += [
         f"{where} the original: {', '.join(node.op_type for node in nodes)}"
         for where, nodes in (("added before", before), ("added after", behind))
