@@ -178,6 +178,17 @@ def test_no_program_is_started_and_no_temporary_folder_made_elsewhere() -> None:
             assert name == "children.py" or not found, f"{name}: without process_group=children.group(): {found}"
 
 
+def test_no_python_of_ours_looks_for_modules_in_the_users_folder() -> None:
+    """Without -P, `python -m` imports a numpy.py that lies where the user is."""
+    starts = [
+        one
+        for path in (home() / "tools/tinyvmaf").rglob("*.py")
+        for one in re.findall(r"\[sys\.executable,[^\]]*", path.read_text(encoding="utf-8"))
+    ]
+    assert len(starts) >= 4
+    assert [one for one in starts if not one.startswith('[sys.executable, "-P", ')] == []
+
+
 def test_the_walk_sees_bare_starts() -> None:
     assert len(bare_starts("subprocess.run(['x'])\nsubprocess.Popen('x', process_group=0)\nos.fork()\nPopen('x')")) == 4
     assert bare_temporaries("with tempfile.TemporaryDirectory() as x")

@@ -137,7 +137,7 @@ def _watch(parent: int) -> None:
 
 def python(module: str, *arguments: str) -> list[str]:
     """The command for `python -m module arguments` in a process that ends with this one, and gets its Ctrl-C."""
-    return [sys.executable, "-m", __name__, str(os.getpid()), module, *arguments]
+    return [sys.executable, "-P", "-m", __name__, str(os.getpid()), module, *arguments]
 
 
 if __name__ == "__main__":

@@ -46,6 +46,15 @@ def test_a_model_that_keeps_the_contract_and_takes_a_gigabyte_is_refused(tmp_pat
         door.check_bearable(tmp_path / "m.onnx", dumps(WIDE))
 
 
+def test_a_trial_imports_nothing_from_the_users_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A `numpy.py` beside the model would run there, and could say that the model is sound."""
+    (tmp_path / "numpy.py").write_text("raise SystemExit(9)\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TINYVMAF_CACHE", str(tmp_path))
+    door._death.cache_clear()
+    door.check_bearable(tmp_path, dumps(linear()))
+
+
 @pytest.mark.parametrize(
     ("script", "how"),
     [

@@ -101,7 +101,7 @@ def _death(data: bytes, rows: int) -> str:
 
 
 def _tried(data: bytes, rows: int) -> str:
-    command = [sys.executable, "-m", "tinyvmaf.model.door", str(rows)]
+    command = [sys.executable, "-P", "-m", "tinyvmaf.model.door", str(rows)]
     how = ended(command, data, _WALL * rows / ROWS)
     for word, limit in ((f"status {_NO_MEMORY}", f"{_memory(rows)} MB"), ("SIGXCPU", f"{_cpu(rows)} s of CPU")):
         if how == f"dies of {word} on it":

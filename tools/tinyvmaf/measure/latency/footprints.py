@@ -47,7 +47,7 @@ def footprint(model: Path, features: int) -> Footprint:
         ModelError: the process failed.
         EngineError: the process did not end in time.
     """
-    command = [sys.executable, "-c", _CHILD, str(model), str(features)]
+    command = [sys.executable, "-P", "-c", _CHILD, str(model), str(features)]
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=_LIMIT_S, check=False, process_group=children.group()

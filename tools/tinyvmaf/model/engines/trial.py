@@ -64,7 +64,7 @@ def _death(engine: str, model: bytes, width: int, seconds: float) -> str:
         "model": sha256(model),
         "width": width,
     }
-    command = [sys.executable, "-m", "tinyvmaf.model.engines.trial", engine, str(width)]
+    command = [sys.executable, "-P", "-m", "tinyvmaf.model.engines.trial", engine, str(width)]
     return remembered(about, Path(__file__).parent, lambda: ended(command, model, seconds))
 
 
