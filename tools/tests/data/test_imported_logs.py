@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -223,6 +224,16 @@ def test_logs_are_found_in_folders_and_archives_compressed_or_not(tmp_path: Path
     (tmp_path / "in.tar.gz").write_bytes(b"")
     with pytest.raises(TinyvmafError, match="unpack it first"):
         find_logs([tmp_path / "in.tar.gz"])
+
+
+def test_a_pipe_and_a_device_are_refused(tmp_path: Path) -> None:
+    """Reading them waits for ever, or fills the memory."""
+    pipe, device = tmp_path / "a.json", tmp_path / "b.json"
+    os.mkfifo(pipe)
+    device.symlink_to("/dev/zero")
+    for path in (pipe, device):
+        with pytest.raises(TinyvmafError, match=r"\.json: neither a file nor a folder"):
+            find_logs([path])
 
 
 def test_a_damaged_compressed_log_is_damage(tmp_path: Path) -> None:

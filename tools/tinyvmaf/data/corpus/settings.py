@@ -7,9 +7,11 @@ from typing import Annotated, Any, Final
 from pydantic import BeforeValidator
 
 from tinyvmaf.errors import MediaError, TinyvmafError
+from tinyvmaf.files import read_bounded
 from tinyvmaf.validation import Strict, parse, read_toml
 from tinyvmaf.vmaf.media import Geometry, parse_size, pixel_format
 
+_MOST_BYTES: Final = 1 << 20
 SETTINGS: Final = "corpus.toml"
 
 
@@ -50,7 +52,7 @@ def read_settings(root: Path) -> tuple[dict[str, Geometry], Geometry]:
     """
     path = root / SETTINGS
     try:
-        content = read_toml(path.read_bytes()) if path.exists() else {}
+        content = read_toml(read_bounded(path, _MOST_BYTES)) if path.exists() else {}
     except (OSError, ValueError) as error:
         hint = 'it takes geometry = "WxH[:pix_fmt]", and [sources.NAME] with its own geometry'
         raise TinyvmafError(f"{path}: {error}", hint=hint) from error

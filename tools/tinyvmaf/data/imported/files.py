@@ -107,6 +107,8 @@ def find_logs(paths: Sequence[Path]) -> list[LogFile]:
     for path in paths:
         if not path.exists():
             raise TinyvmafError(f"no such file: {path}")
+        if not (path.is_file() or path.is_dir()):  # reading a pipe or a device may never end
+            raise TinyvmafError(f"{path}: neither a file nor a folder")
         for log in _below(path) if path.is_dir() else _one(path, asked=True):
             old = found.setdefault(str(log.path.absolute()) + "!" + (log.member or ""), log)
             if log.asked and not old.asked:

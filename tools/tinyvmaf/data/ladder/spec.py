@@ -9,11 +9,12 @@ from typing import Annotated, Any, Final, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from tinyvmaf.errors import MediaError, TinyvmafError
-from tinyvmaf.files import sha256
+from tinyvmaf.files import read_bounded, sha256
 from tinyvmaf.validation import Items, Strict, one_of, parse
 from tinyvmaf.vmaf.media import Geometry, parse_size, pixel_format
 
 # Each gives the same frames every time; `gradients` does not, whatever its seed.
+_MOST_BYTES: Final = 1 << 24
 GENERATORS: Final = ("cellauto", "color", "mandelbrot", "smptehdbars", "testsrc2", "zoneplate")
 # What keeps an encoder to one thread and, where it can, to the same decisions on every processor.
 CODECS: Final = {
@@ -150,7 +151,7 @@ def load_spec(path: Path) -> Spec:
     """
     hint = "compare it with fixtures/corpus/ladder9.toml"
     try:
-        data = path.read_bytes()
+        data = read_bounded(path, _MOST_BYTES)
         tables = parse(_Tables, tomllib.loads(data.decode()), str(path), TinyvmafError)
     except (OSError, ValueError, RecursionError) as error:
         raise TinyvmafError(f"{path}: {error.args[-1]}", hint=hint) from error
