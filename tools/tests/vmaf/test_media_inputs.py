@@ -114,6 +114,14 @@ def test_errors_that_threads_hide_are_damage() -> None:
 
 
 @pytest.mark.usefixtures("pair")
+def test_a_video_that_is_turned_by_no_quarter_is_refused(make: Make, ffmpeg: FFmpeg, tmp_path: Path) -> None:
+    """FFmpeg turns it, fills the corners with black, and warns."""
+    make("-display_rotation", "30", "-i", "dis.mp4", "-c", "copy", "turned.mp4")
+    with pytest.raises(MediaError, match=r"turned\.mp4: .*no quarter turn"):
+        score_pair(tmp_path / "src.mkv", tmp_path / "turned.mp4", ffmpeg=ffmpeg)
+
+
+@pytest.mark.usefixtures("pair")
 def test_pictures_and_sequences(make: Make, ffmpeg: FFmpeg, tmp_path: Path) -> None:
     (tmp_path / "10%d").mkdir()
     make("-i", "src.mkv", "-pix_fmt", "rgb24", "10%%d/p%03d.png")

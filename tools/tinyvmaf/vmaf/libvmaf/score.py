@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tinyvmaf import scratch
 from tinyvmaf.errors import FFmpegError, LogError, MediaError, NotComparableError
+from tinyvmaf.machine import no_room
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, find_ffmpeg, run, tail
 from tinyvmaf.vmaf.libvmaf.extractors import CHROMA, EXTRACTORS, nearest
 from tinyvmaf.vmaf.libvmaf.graph import pair_graph
@@ -201,6 +202,11 @@ def _complaints(stderr: str, inputs: Sequence[Video], *, allow_errors: bool) -> 
 
 def _read(log: Path, pair: OpenedPair, stderr: str) -> str:
     if not log.is_file():
+        try:
+            with scratch.nameless():  # as FFmpeg's stderr was there beside it
+                log.touch()
+        except OSError as error:  # FFmpeg ends with status 0 then
+            raise no_room(log.parent, error) from error
         raise LogError(
             f"libvmaf wrote no log for frames of {pair.reference.geometry}{tail(stderr)}",
             hint="some features, such as cambi and speed_chroma, need larger frames",

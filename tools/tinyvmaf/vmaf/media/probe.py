@@ -76,6 +76,11 @@ def probe(
     if asked is None and stream != next(one for one in streams if one.film):
         stderr, packets = _look(path, ffmpeg, opened, f"0:{stream.index}", strict)
     shown, coded, tags = _SHOWN.search(stderr), _CODED.search(stderr), _TAGS.search(stderr)
+    if "Odd rotation angle" in stderr:
+        raise MediaError(
+            f"{path}: it says that it is turned by an angle that is no quarter turn",
+            hint=f"if it is not: ffmpeg -display_rotation 0 -i {path} -c copy unturned.mkv",
+        )
     if shown is None or coded is None or tags is None:
         raise MediaError(f"{path}: FFmpeg decodes no frame of stream {stream.index}", hint="is the file cut short?")
     levels, matrix, primaries, transfer = tags.groups()
