@@ -25,7 +25,7 @@ from .part import Part, Result, Trial, Verdict
 
 _LIMIT_S: Final = 120.0
 PLACES: Final = ("tmp", "cache", "out")
-_DISK: Final = ("space", "disk", "too large", "full", "File size limit")
+_DISK: Final = ("space", "disk", "too large", "room", "full", "File size limit")
 # A small file system of its own where that is allowed, which is gone with the command: its content is copied.
 _SMALL: Final = """\
 mount -t tmpfs -o "size=$1,nr_inodes=$2" none "$3" || exit 99
