@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -98,6 +99,14 @@ def test_malformed_rows_are_refused(rows: list[object], message: str, ffmpeg: FF
 def test_an_unknown_id_is_an_error_with_the_known_ones(ffmpeg: FFmpeg) -> None:
     with pytest.raises(TeacherError, match=r"unknown teacher 'vmaf'\n  hint: known: vmaf_v0\.6\.1, "):
         load_built_in(ffmpeg, "vmaf")
+
+
+@pytest.mark.parametrize("device", ["a.json", "/dev/zero"])
+def test_a_pipe_and_a_device_are_no_teacher(device: str, tmp_path: Path) -> None:
+    """Reading them waits for ever, or fills the memory."""
+    os.mkfifo(tmp_path / "a.json")
+    with pytest.raises(TeacherError, match="not a regular file"):
+        load_json(tmp_path / device)
 
 
 def test_a_teacher_that_this_libvmaf_lacks_names_both_hashes(old_ffmpeg: FFmpeg) -> None:

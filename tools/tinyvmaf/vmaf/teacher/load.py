@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from tinyvmaf.errors import CouldNotRunError, TeacherError, known_hint
-from tinyvmaf.files import cache_folder, sha256, write_atomic
+from tinyvmaf.files import cache_folder, read_bounded, sha256, write_atomic
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.teacher.model import Teacher
 from tinyvmaf.vmaf.teacher.parse import parse
@@ -32,6 +32,8 @@ KNOWN: Final = {
 
 _STARTS: Final = (b'{\n    "param_dict": {', b'{\n    "0": {')
 _MAX_JSON_BYTES: Final = 1 << 20
+_MOST_BYTES: Final = 1 << 26
+"""Of a file that is named. All that libvmaf carries have 1.1 MB together."""
 
 
 def load_built_in(ffmpeg: FFmpeg, teacher_id: str = DEFAULT) -> Teacher:
@@ -81,7 +83,7 @@ def load_json(path: Path, *, expected_sha256: str | None = None) -> Teacher:
         TeacherError: unreadable, not a VMAF model, or another sha256 than expected; names both.
     """
     try:
-        raw = path.read_bytes()
+        raw = read_bounded(path, _MOST_BYTES)
     except OSError as error:
         raise TeacherError(f"{path}: {error.strerror}") from error
     actual = sha256(raw)
