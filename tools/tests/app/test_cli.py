@@ -243,3 +243,10 @@ def test_the_gate_refuses_at_once_what_it_cannot_judge(
     status, _, err = run(capsys, "gate", *options)
     assert status == 10
     assert message in err
+
+
+def test_a_closed_standard_output_is_said() -> None:
+    script = f'"{sys.executable}" -m tinyvmaf models >&-'
+    done = subprocess.run(["/bin/sh", "-c", script], stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert "tinyvmaf: standard output is closed" in done.stderr

@@ -172,3 +172,16 @@ def test_a_missing_root_is_an_error(tmp_path: Path, capfd: pytest.CaptureFixture
     out, err = capfd.readouterr()
     assert out == ""
     assert "none: not a folder" in err
+
+
+def test_a_port_in_use_is_said_before_a_token_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("0.0.0.0", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert main(["mcp", "--http", f"0.0.0.0:{port}"]) == 1
+    err = capsys.readouterr().err
+    assert f"tinyvmaf: 0.0.0.0:{port}: Address already in use\n  hint: choose another port" in err
+    assert "Bearer" not in err
+    assert main(["mcp", "--http", "192.0.2.1:8000"]) == 1
+    assert "name an address of this machine" in capsys.readouterr().err

@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tinyvmaf.errors import FFmpegError, FFmpegNotFoundError
-from tinyvmaf.vmaf.ffmpeg import ENV, FFmpeg, file_url, find_ffmpeg, run, tail
+from tinyvmaf.errors import FFmpegError, FFmpegNotFoundError, MachineError
+from tinyvmaf.vmaf.ffmpeg import ENV, FFmpeg, file_url, find_ffmpeg, run, stall, tail
 
 from ..fixture_types import Clip
 
@@ -147,3 +147,16 @@ def test_tail_prefers_warnings_and_errors() -> None:
 
 def test_file_url_leaves_no_character_special() -> None:
     assert file_url(Path("/a/b:c%03d?.yuv")) == "file:/a/b:c%03d?.yuv"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what a process does")
+def test_an_ffmpeg_that_stands_still_is_ended(ffmpeg: FFmpeg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here it waits for a pipe that nobody writes; one that works, and takes longer, is left alone."""
+    monkeypatch.setattr(stall, "_EVERY_S", 0.05)
+    monkeypatch.setattr(stall, "_LOOKS", 6)
+    pipe = tmp_path / "pipe.y4m"
+    os.mkfifo(pipe)
+    with pytest.raises(MachineError, match="FFmpeg stood still without an error and was ended"):
+        run(ffmpeg, ["-i", file_url(pipe), "-f", "null", "-"], cwd=tmp_path)
+    assert not running()
+    run(ffmpeg, ["-f", "lavfi", "-i", "testsrc2=size=1280x720:duration=12", "-f", "null", "-"], cwd=tmp_path)

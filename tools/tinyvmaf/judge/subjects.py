@@ -120,7 +120,7 @@ def _own(path: Path, folder: Path, options: FeedOptions) -> Subject | None:
     name, copy = str(content.get("id", "")), None
     if not _ID.fullmatch(name):
         raise UndescribedError(f"{sidecar}: id {brief(name)} is not a valid model id")
-    data, digest = content_of(path), str(content.get("sha256"))
+    data, digest = content_of(path), str(content.get("sha256", ""))
     door.check_bearable(path, data)
     beside = content_of(sidecar, contract.LARGEST_SIDECAR)
     if name != path.stem or sidecar != path.with_suffix(".json"):  # a registry finds files by the id

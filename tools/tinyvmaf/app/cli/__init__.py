@@ -63,6 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     typed(words)
     try:
         arguments = parser(words[0] if words else "").parse_args(words)
+        if sys.stdout is None and words[0] != "mcp":
+            raise TinyvmafError("standard output is closed", hint="send it to /dev/null if nobody is to read it")
         hide(arguments.quiet)
         status: int = arguments.run(arguments)
         if sys.stdout is not None:

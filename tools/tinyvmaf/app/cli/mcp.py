@@ -90,13 +90,14 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _http(arguments: argparse.Namespace) -> "Address | None":
-    from tinyvmaf.app.mcp_server.http import Address, is_loopback, new_token, plain, read_token
+    from tinyvmaf.app.mcp_server.http import Address, is_loopback, new_token, plain, read_token, require_free
 
     if arguments.http is None:
         if arguments.allow_host or arguments.allow_origin or arguments.token_file:
             raise TinyvmafError("--allow-host, --allow-origin and --token-file need --http [HOST:]PORT")
         return None
     host, port = arguments.http
+    require_free(plain(host), port)
     token = None if arguments.token_file is None else read_token(arguments.token_file)
     if token is None and not is_loopback(host):
         token = new_token()

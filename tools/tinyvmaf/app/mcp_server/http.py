@@ -1,5 +1,6 @@
 """The server over HTTP: who may ask it, how many sessions there are, and the end of a call whose client has gone."""
 
+import errno
 import hmac
 import ipaddress
 import json
@@ -67,6 +68,23 @@ def is_loopback(host: str) -> bool:
     except OSError:
         return False
     return bool(found) and all(ipaddress.ip_address(one.partition("%")[0]).is_loopback for one in found)
+
+
+def require_free(host: str, port: int) -> None:
+    """Hold that this process may listen there.
+
+    Raises:
+        TinyvmafError: the port is in use, or the address is not one of this machine.
+    """
+    try:
+        family, kind, number, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, number) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(place)
+            probe.listen()
+    except OSError as error:
+        hint = "choose another port" if error.errno == errno.EADDRINUSE else "name an address of this machine"
+        raise TinyvmafError(f"{host}:{port}: {error.strerror}", hint=hint) from error
 
 
 def new_token() -> str:

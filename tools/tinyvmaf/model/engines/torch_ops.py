@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyvmaf.errors import ModelError
+from tinyvmaf.files import cache_folder
 from tinyvmaf.model.engines.installed import nvidia_gpu, version
 from tinyvmaf.model.engines.model_file import parse
 from tinyvmaf.model.engines.protocol import Availability, EngineError, Settings
@@ -75,6 +76,8 @@ class TorchSession(CheckedSession):
         if engine.device == "cuda" and not self._torch.cuda.is_available():
             raise EngineError(f"{engine.name}: PyTorch {self._torch.__version__} finds no GPU that it can use")
         self._compiled, self._precision = engine.compiled, engine.settings[_PRECISION]
+        if engine.compiled:  # else PyTorch keeps what it compiled in $TMPDIR, for good
+            os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder() / "torchinductor"))
         program = Program(file, library)
         self._program = self._torch.compile(_own(program), fullgraph=True) if engine.compiled else program
         super().__init__("model", f"PyTorch {self._torch.__version__}", file.width)

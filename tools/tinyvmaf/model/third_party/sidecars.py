@@ -66,7 +66,9 @@ def read_sidecar(sidecar: Path | None) -> dict[str, Any]:
         raise UndescribedError(
             f"{sidecar} has {error.size} bytes; a sidecar has fewer than {LARGEST_SIDECAR}"
         ) from error
-    except (OSError, ValueError, RecursionError) as error:
+    except RecursionError:
+        raise UndescribedError(f"{sidecar}: nested too deeply") from None
+    except (OSError, ValueError) as error:
         raise UndescribedError(f"{sidecar}: {getattr(error, 'strerror', None) or error}") from error
     if not isinstance(content, dict):
         raise UndescribedError(f"{sidecar} is not a JSON object")

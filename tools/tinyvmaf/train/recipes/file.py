@@ -1,6 +1,5 @@
 """Recipes as TOML files: everything that decides what a student becomes. The same recipe gives the same model file."""
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -13,7 +12,7 @@ from tinyvmaf.project import project
 from tinyvmaf.train.recipes.contradictions import contradiction
 from tinyvmaf.train.recipes.recipe import Count, Method, Mos, Optimiser, Positive, Recipe, Validation
 from tinyvmaf.train.students import ARCHITECTURES, Grid, StudentError, architecture
-from tinyvmaf.validation import Items, Strict, one_of, parse, unique
+from tinyvmaf.validation import Items, Strict, one_of, parse, read_toml, unique
 from tinyvmaf.vmaf.teacher import KNOWN
 
 PROMISES: Final[Mapping[str, tuple[str, str, str]]] = {
@@ -105,8 +104,8 @@ def read_recipe(name: str | Path) -> Recipe:
     path = find_recipe(name)
     data = path.read_bytes()
     try:
-        content = tomllib.loads(data.decode())
-    except (ValueError, RecursionError) as error:
+        content = read_toml(data)
+    except ValueError as error:
         raise RecipeError(f"{path}: {error}") from error
     file = parse(RecipeFile, content, str(path), RecipeError)
     direct = {

@@ -17,12 +17,14 @@ from tinyvmaf.errors import FFmpegError, MachineError
 from tinyvmaf.machine import lacking, require_room
 from tinyvmaf.vmaf.ffmpeg.feed import Feeder
 from tinyvmaf.vmaf.ffmpeg.find import FFmpeg
+from tinyvmaf.vmaf.ffmpeg.stall import StallWatch
 from tinyvmaf.vmaf.ffmpeg.stop import CURRENT_STOP, RUNNING
 
 _TAIL_LINES = 12
 # How FFmpeg and libvmaf mark warnings and errors.
 _WARNING_OR_ERROR = re.compile(r"\[(warning|error|fatal|panic)\]|libvmaf (WARNING|ERROR)")
 _DISK_FULL = re.compile(r"\[error\].*: No space left on device$", re.MULTILINE)
+_LIMITS = "raise ulimit -u and ulimit -v, or give the machine or container more memory"
 _FULL_STATUS = 256 - errno.ENOSPC
 
 
@@ -59,7 +61,7 @@ def run(
     """
     strict = ["-xerror"] if stop_at_errors else []
     shown = ["-progress", "pipe:1", "-stats_period", "0.2"]
-    with _running(ffmpeg, [*strict, *shown, *arguments], cwd, timeout, feed) as running:
+    with _running(ffmpeg, [*strict, *shown, *arguments], cwd, timeout, feed, watch=feed is None) as running:
         for line in running.output:
             if on_frame is not None and line.startswith(b"frame="):
                 on_frame(int(line[6:]))
@@ -88,8 +90,14 @@ def _running(
     cwd: Path,
     timeout: float | None,
     feed: Callable[[IO[bytes]], None] | None = None,
+    *,
+    watch: bool = False,
 ) -> Iterator[_Running]:
-    """A running FFmpeg. It has ended when the block has, however the block ended."""
+    """A running FFmpeg. It has ended when the block has, however the block ended.
+
+    Args:
+        watch: whether nothing but itself can make it wait, so that one that stands still has to be ended.
+    """
     command = [
         str(ffmpeg.path),
         *("-hide_banner", "-nostdin", "-loglevel", "level+verbose", "-nostats"),
@@ -119,6 +127,7 @@ def _running(
             stop.add(process)
         feeder = None if feed is None else Feeder(process, feed)
         watchdog = threading.Timer(timeout, kill_late) if timeout is not None else None
+        stall = StallWatch(process) if watch else None
         try:
             if watchdog is not None:
                 watchdog.start()
@@ -130,6 +139,8 @@ def _running(
             # Also on Ctrl-C: FFmpeg must have ended before its folder is removed.
             if watchdog is not None:
                 watchdog.cancel()
+            if stall is not None:
+                stall.end()
             if process.poll() is None:
                 process.kill()
             process.wait()
@@ -149,6 +160,10 @@ def _running(
         place = cwd.parent if scratch.is_ours(cwd) else cwd
         more = ", or set TMPDIR to another folder" if place == Path(tempfile.gettempdir()) else ""
         raise MachineError(f"{place}: no space is left for the files of FFmpeg", hint=f"make room there{more}")
+    if stall is not None and stall.stalled:
+        raise MachineError("FFmpeg stood still without an error and was ended", hint=_LIMITS)
+    if process.returncode != 0 and "pthread_create() failed" in running.stderr:
+        raise MachineError("FFmpeg got no thread or no memory for it from the system", hint=_LIMITS)
     if expired.is_set() or process.returncode != 0:
         if expired.is_set():
             failed = FFmpegError(f"FFmpeg ran past the time limit of {timeout:g} s and was ended")
