@@ -257,7 +257,7 @@ def one_row(model: onnx.ModelProto, row: np.ndarray, op: str, of: float) -> byte
         (("-p", "no:benchmark"), "pytest-benchmark is not here, or was switched off"),
         (("--benchmark-skip",), "skipped without an account"),
         (("--model", "nowhere.onnx"), "nowhere.onnx: no such file"),
-        (("--baseline", "nowhere.onnx"), "nowhere.onnx does not keep the contract"),
+        (("--baseline", "nowhere.onnx"), "no such file: nowhere.onnx"),
     ],
 )
 def test_what_would_time_nothing_could_not_run(gate: Gate, options: tuple[str, ...], message: str) -> None:

@@ -458,7 +458,7 @@ def test_a_gate_without_what_it_needs_could_not_run(
 def test_a_recipe_that_cannot_be_judged_could_not_run(loso: Gate) -> None:
     status, text = loso("--recipe", "nosuch", "--recipe", "mos_clip")
     assert status == COULD_NOT_RUN, text
-    assert "COULD NOT RUN: no recipe 'nosuch'\n  hint: a TOML file, or one of a1, " in text
+    assert "COULD NOT RUN: no recipe 'nosuch'\n  hint: a TOML file, or one of: a1, " in text
     assert "COULD NOT RUN: recipe mos_clip fits opinions\n  hint: --mos FILE: clip,mos[,ci]" in text
 
 

@@ -37,7 +37,7 @@ class ProjectFile(Strict):
     waivers: _Name = "waivers.toml"
     corpora: Items[_Name] = ()
     """Files or folders of sets that others measured; the suite `external` judges them."""
-    bounds: Mapping[str, Any] = {}
+    bounds: Mapping[str, Any] = Field(default_factory=dict)
     """Tables as in gates.toml; each holds in place of the one of tinyvmaf."""
 
 

@@ -140,9 +140,10 @@ def heavy_noise(made: Made) -> None:
 
 @broken(FILE, "loso.frame_max_error", green="contract")
 def teacher_for_4k(made: Made) -> None:
-    """It is `vmaf_4k_v0.6.1`, and its sidecar says `vmaf_v0.6.1`."""
+    """It is `vmaf_4k_v0.6.1`; its sidecar and its metadata say `vmaf_v0.6.1`."""
     data = svr_model(load_built_in(find_ffmpeg(), "vmaf_4k_v0.6.1"), "teacher_for_4k")
     made.model.CopyFrom(onnx.load_model_from_string(data))
+    next(one for one in made.model.metadata_props if one.key == "teacher").value = made.sidecar["teacher"]["id"]
     made.sidecar["engines"] = engines_of(data)
 
 
