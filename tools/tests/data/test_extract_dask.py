@@ -54,8 +54,10 @@ def store(tmp_path: Path) -> Store:
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a real scheduler with two worker processes; it restarts one that is killed."""
+    import cloudpickle
     from distributed import LocalCluster
 
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import the tests
     with LocalCluster(
         n_workers=2,
         threads_per_worker=1,

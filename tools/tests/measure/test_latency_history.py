@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tinyvmaf import scratch
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.files import home
 from tinyvmaf.measure import environment, latency_history
@@ -240,7 +240,7 @@ def test_a_folder_that_is_closed_is_an_error(path: Path, monkeypatch: pytest.Mon
         raise PermissionError(13, "Permission denied")
 
     path.parent.mkdir()
-    monkeypatch.setattr(tempfile, "mkstemp", closed)
+    monkeypatch.setattr(scratch, "write", closed)
     with pytest.raises(TinyvmafError, match="cannot be written: Permission denied"):
         append(path, run_of(0))
 
