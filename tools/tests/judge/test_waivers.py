@@ -41,8 +41,8 @@ def test_it_is_for_nothing_else(model: str | None, gate: str, tmp_path: Path) ->
 @pytest.mark.parametrize(("days", "expired"), [(-1, True), (0, False), (1, False)])
 def test_it_holds_until_the_end_of_its_last_day(days: int, expired: bool) -> None:
     one = Waiver(model="m", gate="loso.plcc", reason="r", owner="o", expires=TODAY + timedelta(days=days))
-    assert one.expired() is expired
-    assert (waivers.find([one], "m", "loso.plcc") is None) is expired
+    assert one.expired(TODAY) is expired
+    assert (waivers.find([one], "m", "loso.plcc", today=TODAY) is None) is expired
 
 
 def test_no_file_is_no_waiver_and_a_named_one_must_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
