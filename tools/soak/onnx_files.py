@@ -27,7 +27,7 @@ from tinyvmaf.files import home
 from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 
-from .onnx_hostile import MAKERS
+from .hostile import MAKERS
 from .onnx_mutator import mutated
 from .part import Part, Result, Trial, Verdict
 

@@ -72,7 +72,7 @@ def test_what_cannot_be_measured_is_said_and_nothing_measured_is_no_pass(
     (tmp_path / "d.mkv").write_bytes(b"another")
     assert main(["store", "verify", "--recompute", "9"]) == 0
     text = capsys.readouterr().out
-    assert f"A_1_90_100: not measured: {tmp_path}/root/dis/A_1_90_100.yuv is gone\n" in text
+    assert f"A_1_90_100: not measured: {tmp_path / 'root' / 'dis' / 'A_1_90_100.yuv'} is gone\n" in text
     assert f"d.mkv: not measured: {tmp_path}/d.mkv has changed since\n" in text
     key = entry(measured, "A_2_96_200")
     found = measured.get_described(key)
