@@ -28,12 +28,18 @@ def install(extra: str) -> str:
 
 def known_hint(word: str, names: Iterable[str], what: str = "known") -> str:
     """The hint for a word that is none of `names`: the nearest one, if any is near, and all of them."""
+    names = list(names)
+    near = nearest(word, names)
+    return f"{f'did you mean {near}? ' if near else ''}{what}: {', '.join(names) or 'none'}"
+
+
+def nearest(word: str, names: Iterable[str]) -> str | None:
+    """The name that a misspelt word may mean: one of the same letters, else the most similar; None if none is near."""
     import difflib  # only when something was misspelt
 
     names = list(names)
     same = [one for one in names if sorted(one) == sorted(word)]
-    near = same or difflib.get_close_matches(word, names, n=1)
-    return f"{f'did you mean {near[0]}? ' if near else ''}{what}: {', '.join(names) or 'none'}"
+    return next(iter(same or difflib.get_close_matches(word, names, n=1)), None)
 
 
 class FFmpegNotFoundError(TinyvmafError):

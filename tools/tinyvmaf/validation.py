@@ -1,7 +1,6 @@
 """Content of files checked by pydantic models; what is wrong is told in sentences that name the key."""
 
 import dataclasses
-import difflib
 import json
 import math
 import re
@@ -14,7 +13,7 @@ from typing import Annotated, Any, Final, Literal, NoReturn, TypeVar, get_args
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from tinyvmaf.errors import TinyvmafError
+from tinyvmaf.errors import TinyvmafError, nearest
 
 _UNKNOWN: Final = ("extra_forbidden", "unexpected_keyword_argument")
 _MOST: Final = 3  # faults in one message
@@ -194,8 +193,8 @@ def _nearest(path: list[str], model_type: type, loc: tuple[int | str, ...]) -> s
         inside = [found for m in models for found in _models(_fields(m).get(str(part)))]
         models = inside or tagged or models
     known = list(dict.fromkeys(name for m in models for name in _fields(m)))
-    near = difflib.get_close_matches(path[-1], known, 1)
-    return f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
+    near = nearest(path[-1], known)
+    return f"did you mean {near}?" if near else f"known: {', '.join(known)}"
 
 
 def _fields(model: type) -> dict[str, object]:

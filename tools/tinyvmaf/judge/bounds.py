@@ -5,13 +5,12 @@ A table `[suite.gate]` holds for every model. A table below it holds for some, a
 of them, `[backends.ulp.model.tinyvmaf_tiny.engine.opencv]`. `SELECTORS` gives their order.
 """
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from tinyvmaf.errors import CouldNotRunError, RegistryError
+from tinyvmaf.errors import CouldNotRunError, RegistryError, nearest
 from tinyvmaf.files import home
 from tinyvmaf.judge.gates import GATES, PLACES, SELECTORS, Gate
 from tinyvmaf.judge.kinds import kinds
@@ -278,5 +277,5 @@ def _known(selector: str) -> list[str]:
 
 
 def _nearest(word: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, list(known), 1)
-    return f"; did you mean {near[0]}?" if near else ""
+    near = nearest(word, known)
+    return f"; did you mean {near}?" if near else ""

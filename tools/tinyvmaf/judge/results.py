@@ -4,12 +4,11 @@ A run of pytest makes one record. `tinyvmaf gate` joins the records of its two r
 A record is a dictionary with the fields of `tinyvmaf.judge.verdict.Verdict`, before they are all there.
 """
 
-import difflib
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from tinyvmaf.errors import TinyvmafError
+from tinyvmaf.errors import TinyvmafError, nearest
 from tinyvmaf.judge import answer, own_bounds
 from tinyvmaf.judge.gates import GATES
 from tinyvmaf.judge.reasons import once
@@ -218,8 +217,8 @@ def _mistyped(waiver: Mapping[str, Any], record: Mapping[str, Any]) -> str:
     models, gates = {one["id"] for one in record["models"]}, {*GATES, *(one["gate"] for one in record["outcomes"])}
     for what, word, judged in (("model", waiver["model"], models), ("gate", waiver["gate"], gates)):
         if word not in judged:
-            near = difflib.get_close_matches(word, judged, n=1)
-            words.append(f"no {what} {word} was judged" + (f"; did you mean {near[0]}?" if near else ""))
+            near = nearest(word, sorted(judged))
+            words.append(f"no {what} {word} was judged" + (f"; did you mean {near}?" if near else ""))
     return ", and ".join(words)
 
 

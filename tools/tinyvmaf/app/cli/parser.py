@@ -1,7 +1,6 @@
 """argparse's parser, which says what a mistyped command, option or choice may have meant."""
 
 import argparse
-import difflib
 import re
 import sys
 from collections.abc import Iterable
@@ -9,12 +8,12 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from tinyvmaf.app.cli.tasks import COMMANDS, TASKS
+from tinyvmaf.errors import nearest
 from tinyvmaf.terminal import shown
 
 _UNKNOWN: Final = re.compile(r"unrecognized arguments: (.*)", re.DOTALL)
 _CHOICE: Final = re.compile(r"invalid choice: '(.*?)' \(choose from (.*)\)", re.DOTALL)
 _NO_COMMAND: Final = "the following arguments are required: COMMAND"
-_NEAR: Final = 0.6
 
 
 class Parser(argparse.ArgumentParser):
@@ -93,6 +92,5 @@ class TopParser(Parser):
 
 
 def _near(word: str, known: Iterable[str]) -> list[str]:
-    """The nearest, at most one: that of the same letters, else that of difflib."""
-    close = difflib.get_close_matches(word, list(known), cutoff=_NEAR)
-    return [one for one in close if sorted(one) == sorted(word)][:1] or close[:1]
+    """The nearest, at most one."""
+    return [near] if (near := nearest(word, known)) else []
