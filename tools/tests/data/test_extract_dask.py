@@ -264,6 +264,40 @@ def test_a_cluster_gives_the_same_table_even_if_a_worker_is_killed(
     assert here.table.equals(there.table)
 
 
+def test_a_result_that_is_lost_with_its_worker_is_computed_again(
+    client: Any, corpus: Corpus, store: Store, ffmpeg: FFmpeg
+) -> None:
+    job = a_job(corpus, store, ffmpeg)
+    address, pid = next(iter(client.run(os.getpid).items()))
+    submitted: list[Any] = []
+
+    class OneWorker:
+        """The client, but the first job goes to the worker that ends, and its result is there before that."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(client, name)
+
+        def submit(self, *arguments: Any, workers: list[str], **named: Any) -> Any:
+            if submitted:
+                return client.submit(*arguments, workers=workers, **named)
+            future = client.submit(*arguments, workers=[address], allow_other_workers=True, **named)
+            submitted.append(future)
+            deadline = time.monotonic() + PATIENCE_S
+            while future.status != "finished":
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            os.kill(pid, signal.SIGKILL)
+            while future.status == "finished":
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            return future
+
+    cluster = Cluster(OneWorker(), client.scheduler.address, ffmpeg.path)
+    there, here = cluster.measure(job).columns, measure(job).columns
+    assert all((there[name] == here[name]).all() for name in here)
+    assert len(submitted) == 1
+
+
 @pytest.mark.fuzz
 @pytest.mark.skipif(not THOROUGH, reason="takes two more processes: tox -e fuzz")
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])

@@ -12,13 +12,14 @@ from typing import Any, Final, TypeVar
 
 from tinyvmaf.data.extract.fingerprint import Fingerprint, differences, fingerprint
 from tinyvmaf.data.extract.job import Job, MeasuredClip
-from tinyvmaf.data.extract.worker import measure_if_same, own_fingerprint
+from tinyvmaf.data.extract.worker import WorkerAnswer, measure_if_same, own_fingerprint
 from tinyvmaf.errors import ClusterError, TinyvmafError, install
 from tinyvmaf.vmaf.ffmpeg.stop import check_stop
 
 T = TypeVar("T")
 _CONNECT_TIMEOUT_S = 10.0
 _ANSWER_S = 30.0
+_FETCH_S: Final = 3.0
 _FINGERPRINT_S = 120.0
 _CLOSE_S = 5.0
 _LOOK_S: Final = 1.0
@@ -55,9 +56,9 @@ class Cluster:
             workers, own = self._good_workers(job)
             future = self._client.submit(measure_if_same, job, own.digest, workers=sorted(workers), pure=False)
             try:
-                if not self._finished(future, workers):
+                answer = self._fetched(future, workers)
+                if answer is None:
                     continue
-                answer = future.result(timeout=_ANSWER_S)
             except KilledWorker as error:
                 raise TinyvmafError(f"{job.clip.path}: workers ended while they measured it: {error}") from error
             except (CancelledError, CommClosedError, TimeoutError) as error:
@@ -73,9 +74,29 @@ class Cluster:
             self._refuse([answer.worker], "its code changed after it had proven itself")
         raise TinyvmafError(f"{job.clip.path}: {_DEATHS} times the workers ended that should measure it")
 
+    def _fetched(self, future: Any, workers: Collection[str]) -> WorkerAnswer | None:
+        """The answer to a job; None if none of its workers is left.
+
+        Dask asks a worker that has just ended for its result for 30 s; asked again, it knows that the result is lost.
+        """
+        deadline = time.monotonic() + _ANSWER_S
+        while self._finished(future, workers):
+            try:
+                answer: WorkerAnswer = future.result(timeout=_FETCH_S)
+            except TimeoutError:
+                if time.monotonic() > deadline:
+                    raise
+                self._workers_now()  # raises if it is the scheduler that does not answer
+            else:
+                return answer
+        return None
+
     def _finished(self, future: Any, workers: Collection[str]) -> bool:
-        """Wait for a job; False if none of its workers is left."""
-        while future.status == "pending":
+        """Wait for a job; False if none of its workers is left.
+
+        A result is "lost" if its worker ends before it is fetched. Dask then computes it again, if it has a worker for it.
+        """
+        while future.status in ("pending", "lost"):
             check_stop()
             if self._is_lost or self._client.status != "running":
                 raise self._lost()
@@ -84,7 +105,7 @@ class Cluster:
                     self._look()
                 finally:
                     self._mutex.release()
-            if self._proven.isdisjoint(workers) and future.status == "pending":
+            if self._proven.isdisjoint(workers) and future.status in ("pending", "lost"):
                 return False
             time.sleep(_POLL_S)
         return True
