@@ -94,7 +94,7 @@ class Cluster:
     def _finished(self, future: Any, workers: Collection[str]) -> bool:
         """Wait for a job; False if none of its workers is left.
 
-        A result is "lost" if its worker ends before it is fetched. Dask then computes it again, if it has a worker for it.
+        A result is "lost" if its worker ends before it is fetched: Dask then computes it again.
         """
         while future.status in ("pending", "lost"):
             check_stop()
