@@ -5,6 +5,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import onnx
 import pytest
 
 from tinyvmaf.errors import TinyvmafError
@@ -56,18 +57,38 @@ def test_the_method_is_the_code_without_its_words(old: str, new: str, same: bool
     assert (before == after) == same
 
 
-def test_the_method_counts_every_module_that_bounds_a_box() -> None:
-    counted = {path.stem for path in Path(claim.__file__).parent.glob("*.py")} - set(claim._NO_METHOD)
-    assert {"boxes", "branching", "curves", "fixed_point", "gaussians", "layers", "network", "pieces"} <= counted
-    assert {"polynomials", "reading", "smooth"} <= counted
-    assert all((Path(claim.__file__).parents[2] / name).is_file() for name in claim._ELSEWHERE)
+def test_the_method_counts_every_module_that_bounds_a_box(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    monkeypatch.setattr(claim, "_told", lambda path: str(read.append(path.stem)))  # type: ignore[func-returns-value]
+    claim.method.__wrapped__(False)
+    network = set(read)
+    assert {"boxes", "branching", "curves", "gaussians", "layers", "network", "pieces"} <= network
+    assert {"polynomials", "reading", "smooth", "sums", "svr", "teacher_domain"} <= network
+    claim.method.__wrapped__(True)
+    assert set(read) - network == {"fixed_point", "svr_exact"}
+    assert all((Path(claim.__file__).parents[2] / name).is_file() for name in (*claim._ELSEWHERE, *claim._FIXED_POINT))
+
+
+def test_only_the_exported_teacher_is_bounded_with_its_own_code(teacher: Teacher) -> None:
+    methods = {
+        name: Claim.of((MODEL / f"{name}.onnx").read_bytes(), teacher, 0.5, teacher.feature_names).method
+        for name in ("tinyvmaf_nano", "tinyvmaf_exact", "vmaf_v0.6.1_svr")
+    }
+    assert methods == {
+        "tinyvmaf_nano": claim.method(False),
+        "tinyvmaf_exact": claim.method(False),
+        "vmaf_v0.6.1_svr": claim.method(True),
+    }
+    assert claim.method(False) != claim.method(True)
 
 
 def test_another_model_bound_or_order_is_another_claim(teacher: Teacher) -> None:
     names = teacher.feature_names
+    other = onnx.load_model_from_string(nano())
+    other.doc_string = "other"
     claims = [
         Claim.of(nano(), teacher, 0.5, names),
-        Claim.of(nano() + b" ", teacher, 0.5, names),
+        Claim.of(other.SerializeToString(), teacher, 0.5, names),
         Claim.of(nano(), teacher, 0.4, names),
         Claim.of(nano(), teacher, 0.5, names[::-1]),
     ]

@@ -10,12 +10,15 @@ from typing import Final
 
 import tinyvmaf
 from tinyvmaf.files import sha256
+from tinyvmaf.measure.proof.fixed_point import read_fixed_point
 from tinyvmaf.vmaf.domain import Domain
 from tinyvmaf.vmaf.teacher import Teacher
 
 # Run a proof, keep it or check it, but say nothing about a box. A module that is not named here counts.
 _NO_METHOD: Final = ("__init__", "claim", "journal", "provable", "proving", "sampling", "second_opinion")
-_ELSEWHERE: Final = ("vmaf/domain/teacher_domain.py", "vmaf/teacher/svr.py", "model/writer/svr_exact.py")
+_ELSEWHERE: Final = ("vmaf/domain/teacher_domain.py", "vmaf/teacher/svr.py")
+# What counts only for the exported teacher: no other model's boxes are bounded with it.
+_FIXED_POINT: Final = ("measure/proof/fixed_point.py", "model/writer/svr_exact.py", "model/writer/svr.py")
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,8 @@ class Claim:
     @classmethod
     def of(cls, data: bytes, teacher: Teacher, bound: float, feature_order: Sequence[str]) -> "Claim":
         """About the bytes of an ONNX file."""
-        return cls(sha256(data), teacher.sha256, domain_digest(teacher), method(), bound, tuple(feature_order))
+        used = method(read_fixed_point(data, teacher) is not None)
+        return cls(sha256(data), teacher.sha256, domain_digest(teacher), used, bound, tuple(feature_order))
 
 
 def domain_digest(teacher: Teacher) -> str:
@@ -49,12 +53,16 @@ def domain_digest(teacher: Teacher) -> str:
 
 
 @cache
-def method() -> str:
-    """Of the code that bounds a box. Comments, docstrings and layout do not count."""
+def method(fixed_point: bool) -> str:
+    """Of the code that bounds a box. Comments, docstrings and layout do not count.
+
+    Args:
+        fixed_point: whether the model is the exported teacher.
+    """
     package = Path(tinyvmaf.__file__).parent
-    modules = [path for path in Path(__file__).parent.glob("*.py") if path.stem not in _NO_METHOD]
-    modules += [package / name for name in _ELSEWHERE]
-    told = {str(path.relative_to(package).as_posix()): _told(path) for path in modules}
+    own = {path.relative_to(package).as_posix() for path in Path(__file__).parent.glob("*.py")}
+    own -= {f"measure/proof/{name}.py" for name in _NO_METHOD} | set(_FIXED_POINT)
+    told = {name: _told(package / name) for name in (*own, *_ELSEWHERE, *(_FIXED_POINT if fixed_point else ()))}
     return sha256(json.dumps(told, sort_keys=True).encode())
 
 
