@@ -8,8 +8,11 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tinyvmaf.train.students import Architecture, Grid, GridStudent, Layer
+from tinyvmaf.train.students import Architecture, Grid, GridStudent, Layer, Silence
+from tinyvmaf.train.students.grid import ends as ends_of
+from tinyvmaf.train.students.silence import SILENT
 from tinyvmaf.vmaf.features import CANONICAL
+from tinyvmaf.vmaf.teacher import ChromaFromLuma
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -26,6 +29,8 @@ EXTREMES = (
     -F32.tiny,
     F32.smallest_subnormal,
     -F32.smallest_subnormal,
+    SILENT,
+    float(np.nextafter(np.float32(SILENT), np.float32(0.0))),
 )
 
 
@@ -52,6 +57,16 @@ def tight(rng: np.random.Generator, low: int, high: int, inputs: int, outputs: i
 
 
 @st.composite
+def silences(draw: st.DrawFn, features: int, exponents: tuple[int, ...], high: int, most: int) -> Silence | None:
+    """A rule for silent chroma, or none."""
+    factor = draw(st.sampled_from([None, 120.0, -3.0, 0.1, 7.3, 0.0]))
+    if factor is None or features < 2:
+        return None
+    chroma, luma = draw(st.permutations(range(features)))[:2]
+    return Silence.of(ChromaFromLuma(factor, chroma, luma), exponents, high, most)
+
+
+@st.composite
 def students(draw: st.DrawFn, bits: Sequence[int] = (24, 53)) -> GridStudent:
     """A random student on a grid, whose sums reach the bound of each layer or a part of it."""
     accumulator = draw(st.sampled_from(bits))
@@ -64,16 +79,20 @@ def students(draw: st.DrawFn, bits: Sequence[int] = (24, 53)) -> GridStudent:
     highest = draw(st.lists(st.floats(0.01, 100.0), min_size=features, max_size=features))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     exponents, high = grid.exponents(highest)
+    silence = draw(silences(features, exponents, high, grid.most))
+    lowest, farthest = ends_of(features, high, silence)
     layers = []
     for number, (a, b) in enumerate(itertools.pairwise((features, *hidden, 1))):
-        ends = (0, high) if number == 0 else (-grid.value if made is quadratic else 0, grid.value)
+        ends = (-grid.value if made is quadratic else 0, grid.value)
+        if number == 0:
+            ends = int(lowest.min()), int(farthest.max())
         most = max(grid.most >> draw(st.integers(0, 3)), max(map(abs, ends)))
         # Sums that are about as large as what they are clipped to: some inside, some beyond. Unclipped, none beyond.
         goal, least = (grid.level, -2 if made is quadratic else 0) if number < len(hidden) else (128, -2)
         steps = np.ceil(np.log2(most / goal)) + rng.integers(least, 3, b)
         layer = replace(tight(rng, *ends, a, b, min(most, grid.most)), steps=np.asarray(steps, np.int64))
         layers.append(replace(layer, bias=layer.bias >> draw(st.sampled_from([0, 6]))))
-    return GridStudent(made(hidden), CANONICAL[:features], grid, exponents, high, tuple(layers), (0.0, 100.0))
+    return GridStudent(made(hidden), CANONICAL[:features], grid, exponents, high, tuple(layers), (0.0, 100.0), silence)
 
 
 def rows(student: GridStudent, seed: int = 0) -> Rows:

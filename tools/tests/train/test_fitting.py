@@ -175,13 +175,20 @@ def test_what_the_search_for_a_grid_finds_is_of_the_domain(teacher: Teacher, mon
     assert largest > 0.0
 
 
-def test_a_teacher_that_corrects_chroma_has_no_grid_yet(ffmpeg: FFmpeg) -> None:
-    """Raised before any fit."""
-    modern, told = load_built_in(ffmpeg, "vmaf_v1.0.16_3d0h"), []
-    one = replace(on_domain(GRID), teacher=modern.id)
-    with pytest.raises(FitError, match=r"recipe quick: no grid yet for a teacher that corrects chroma, as vmaf_v1"):
-        fit(one, modern, progress=lambda *at: told.append(at))
-    assert not told
+@pytest.mark.usefixtures("quick_search")
+def test_a_grid_student_of_a_teacher_that_corrects_chroma_does_so_too(ffmpeg: FFmpeg) -> None:
+    """Silent rows are as near to the teacher as the others, on both sides of the jump."""
+    modern = load_built_in(ffmpeg, "vmaf_v1.0.16_3d0h")
+    one = replace(on_domain(GRID), teacher=modern.id, optimiser=LM.model_copy(update={"steps": 30, "batch": 500}))
+    (fitted,) = fit(one, modern)
+    assert isinstance(fitted.student, GridStudent)
+    rows = Domain(modern.features).sample(4000, 1).astype(np.float32)
+    off = fitted.student.predict(rows) - modern.predict(rows.astype(np.float64))
+    silent = rows[:, 1] == 0.0
+    assert 900 < silent.sum() < 1100
+    apart = np.abs(fitted.student.predict(rows[silent] + [0, 1e-20, 0, 0]) - fitted.student.predict(rows[silent]))
+    assert apart.mean() > 4.0 * np.abs(off[silent]).mean()
+    assert np.sqrt(np.square(off[silent]).mean()) < 1.5 * np.sqrt(np.square(off[~silent]).mean())
 
 
 @pytest.mark.parametrize("kind", ["B1", "B1f"])

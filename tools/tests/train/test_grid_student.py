@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tinyvmaf.model.engines import OnnxRuntimeCpu, Settings
 from tinyvmaf.train.export_student import grid_model
 from tinyvmaf.train.students import Architecture, Grid, GridStudent, Layer, StudentError
+from tinyvmaf.train.students.silence import SILENT
 
 from .grid_student_samples import Rows, quadratic, rows, squared, squares, students, wide
 
@@ -26,6 +27,8 @@ def exactly(student: GridStudent, row: Rows) -> float:
         floor(min(max(Fraction(value) * two**a, Fraction(0)), Fraction(student.high)))
         for value, a in zip(row.tolist(), student.exponents, strict=True)
     ]
+    if (rule := student.silence) is not None and row[rule.chroma] < SILENT:
+        x[rule.chroma] = floor(Fraction(rule.offset - rule.slope * x[rule.luma]) / two**rule.shift)
     for number, layer in enumerate(student.layers):
         sums = [
             (sum(int(w) * v for w, v in zip(column, x, strict=True)) + int(b)) * two ** -int(s)

@@ -17,7 +17,8 @@ from torch import Tensor
 
 from tinyvmaf.train.fitting.levenberg import Activate, draw, equations, flat, in_points, like, one_step, residuals
 from tinyvmaf.train.fitting.network import CENTRE, POINTS, quiet, squared_relu
-from tinyvmaf.train.students import Activation, Grid, GridStudent, Layer, Student
+from tinyvmaf.train.students import Activation, Grid, GridStudent, Layer, Silence, Student
+from tinyvmaf.train.students.grid import ends
 
 Array = NDArray[np.float64]
 Search = Callable[[Callable[[Array], Array]], tuple[Array, Array]]
@@ -59,8 +60,8 @@ def on_grid(
 
     Args:
         student: has an activation of `students.ON_GRID`.
-        highest: `[F]`, the maximum of each feature.
-        pool: rows, float64 `[N, F]`, with float32 values; and their target scores, VMAF points, clipped.
+        highest: `[F]`, the maximum of each feature, after the chroma correction.
+        pool: rows after the chroma correction, float64 `[N, F]`; and their target scores, VMAF points, clipped.
         batch: rows per step.
         search: finds more rows, after tuning. With 53 bits there is neither: the result is the student as it was.
         progress: called with the number of steps done.
@@ -93,6 +94,9 @@ class _Fit:
     ) -> None:
         self.student, self.grid, self.rng, self.batch, self._progress = student, grid, rng, batch, progress
         self.exponents, self.high = grid.exponents(highest)
+        rule = student.chroma
+        self.silence = None if rule is None else Silence.of(rule, self.exponents, self.high, grid.most)
+        self.ends = ends(len(student.features), self.high, self.silence)
         self.activate = _levels(student.architecture.activation, grid)
         self.parameters = self._scaled(student)
         self.rows, self.targets = self._steps(pool[0]), torch.tensor((pool[1] - CENTRE) / POINTS)
@@ -128,15 +132,15 @@ class _Fit:
         """The largest magnitude of any partial sum of a layer, `[out]`; never 0."""
         value = float(self.grid.value)
         least = -value if self.student.architecture.activation == "quadratic" else 0.0
-        low, high = (0.0, float(self.high)) if layer == 0 else (least, value)
-        ends = np.stack([low * w, high * w])
-        up = np.maximum(ends.max(axis=0), 0.0).sum(axis=0) + np.maximum(b, 0.0)
-        down = np.maximum(-ends.min(axis=0), 0.0).sum(axis=0) + np.maximum(-b, 0.0)
+        low, high = self.ends if layer == 0 else (np.full(len(w), least), np.full(len(w), value))
+        parts = np.stack([low[:, None] * w, high[:, None] * w])
+        up = np.maximum(parts.max(axis=0), 0.0).sum(axis=0) + np.maximum(b, 0.0)
+        down = np.maximum(-parts.min(axis=0), 0.0).sum(axis=0) + np.maximum(-b, 0.0)
         return np.asarray(np.maximum(np.maximum(up, down), 1e-30))
 
     def _steps(self, rows: Array) -> Tensor:
         x = np.ldexp(np.asarray(rows, dtype=np.float32).astype(np.float64), np.array(self.exponents))
-        return torch.tensor(np.floor(np.clip(x, 0.0, self.high)))
+        return torch.tensor(np.floor(np.clip(x, *self.ends)))
 
     def points(self, rows: Array) -> Array:
         """The scores of the student as it is now, VMAF points."""
@@ -249,7 +253,14 @@ class _Fit:
             layers.append(Layer(integers[0], integers[1], steps))
         student = self.student
         return GridStudent(
-            student.architecture, student.features, self.grid, self.exponents, self.high, tuple(layers), student.clip
+            student.architecture,
+            student.features,
+            self.grid,
+            self.exponents,
+            self.high,
+            tuple(layers),
+            student.clip,
+            self.silence,
         )
 
 

@@ -114,8 +114,6 @@ class _Steps:
 
 
 def _on_domain(recipe: Recipe, teacher: Teacher, seed: int, steps: _Steps) -> Student | GridStudent:
-    if recipe.grid is not None and teacher.svr.chroma is not None:
-        raise FitError(f"recipe {recipe.id}: no grid yet for a teacher that corrects chroma, as {teacher.id} does")
     samples = Samples.of(teacher, recipe.samples, seed)
     mean, std, parameters = _distilled(recipe, samples, seed, steps)
     student = _student(recipe, teacher, mean, std, parameters, 0)
@@ -124,7 +122,7 @@ def _on_domain(recipe: Recipe, teacher: Teacher, seed: int, steps: _Steps) -> St
     made = on_grid(
         student,
         recipe.grid,
-        samples.domain.bounds()[1],
+        samples.highest(),
         (samples.rows, samples.scores),
         seed=seed,
         batch=last_batch(recipe.optimiser.batch),

@@ -63,6 +63,13 @@ class Samples:
         rows = _rows(teacher, domain, cube)
         return cls(teacher, domain, cube, rows, teacher.svr.with_gradient(rows)[0])
 
+    def highest(self) -> Array:
+        """The maximum of each feature in the domain, after the chroma correction, float64 `[F]`."""
+        low, high = self.domain.bounds()
+        if (rule := self.teacher.svr.chroma) is not None:
+            high[rule.chroma] = max(high[rule.chroma], rule.factor * (1.0 - low[rule.luma]))
+        return high
+
     def worst(self, student: Points, seed: int) -> tuple[Array, Array, float]:
         """The rows on which a search finds a student furthest off, their scores, and the largest difference found.
 

@@ -1,7 +1,8 @@
 """Students on a grid: every number is a short integer times a power of two, so no operation rounds.
 
-A feature `x` becomes `floor(x 2^a)`, clipped to `[0, high]`. A hidden unit adds integers exactly and floors the sum.
-The result is its level `p`, in `[-m, m]`. The activation turns the level into the unit's value, in one of two ways:
+A feature `x` becomes `floor(x 2^a)`, clipped to `[0, high]`; silent chroma is then replaced (`silence`). A hidden unit
+adds integers exactly and floors the sum. The result is its level `p`, in `[-m, m]`. The activation turns the level into
+the unit's value, in one of two ways:
 
 - quadratic sigmoid on integers: the sum is clipped to `[-m, m]`; the value is `p (2m - |p|)`, floored to `value_bits`;
 - squared ReLU: the sum stays within `[-m, m]` for all features; the value is `max(p, 0)^2`.
@@ -22,6 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinyvmaf.train.students.architecture import ON_GRID, Architecture, Array, StudentError
+from tinyvmaf.train.students.silence import Silence
 
 Integers = NDArray[np.int64]
 
@@ -134,6 +136,8 @@ class GridStudent:
     layers: tuple[Layer, ...]
     clip: tuple[float, float]
     """Scores are clipped to this range, the teacher's."""
+    silence: Silence | None = None
+    """The teacher's rule for silent chroma."""
 
     def __post_init__(self) -> None:
         if self.architecture.kind != "mlp" or self.architecture.activation not in ON_GRID:
@@ -142,6 +146,12 @@ class GridStudent:
             raise StudentError(f"{self.architecture.name}: value_bits of a square must be twice level_bits")
         if len(self.exponents) != len(self.features) or self.high <= 0:
             raise StudentError("one exponent for each feature, and an upper end above 0")
+        if self.silence is not None and self.silence.reach(self.high) > self.grid.most:
+            raise StudentError(
+                f"the rule for silent chroma reaches {self.silence.reach(self.high):,} steps, more than "
+                f"{self.grid.most:,}",
+                hint="fewer input_bits",
+            )
         widths = (len(self.features), *self.architecture.hidden, 1)
         if len(self.layers) != len(widths) - 1:
             raise StudentError(f"{self.architecture.name}: {len(self.layers)} layers, not {len(widths) - 1}")
@@ -169,9 +179,10 @@ class GridStudent:
 
     def _range(self, number: int) -> tuple[Integers, Integers]:
         """The smallest and the largest input integers of a layer."""
+        if number == 0:
+            return ends(len(self.features), self.high, self.silence)
         width = len(self.layers[number].weights)
-        low, high = (0, self.high) if number == 0 else (-self.grid.value if self.clipped else 0, self.grid.value)
-        return np.full(width, low), np.full(width, high)
+        return np.full(width, -self.grid.value if self.clipped else 0), np.full(width, self.grid.value)
 
     def predict(self, rows: ArrayLike) -> Array:
         """Scores in float64, `[N]`, equal to those of the ONNX graph (with float64 inside: before its last cast).
@@ -180,7 +191,8 @@ class GridStudent:
             rows: `[N, F]`, finite, in the order of `features`; converted to float32.
         """
         x = np.asarray(rows, dtype=np.float32).astype(np.float64)
-        x = np.floor(np.clip(np.ldexp(x, np.array(self.exponents)), 0.0, self.high))
+        steps = np.floor(np.clip(np.ldexp(x, np.array(self.exponents)), 0.0, self.high))
+        x = steps if self.silence is None else self.silence(x, steps)
         *hidden, last = self.layers
         for layer in hidden:
             weights, bias = layer.real()
@@ -195,3 +207,12 @@ class GridStudent:
         m = self.grid.level
         p = np.floor(np.clip(sums, -m, m))
         return np.asarray(np.floor(np.ldexp(p * (2 * m - np.abs(p)), -self.grid.shift)))
+
+
+def ends(features: int, high: int, silence: Silence | None) -> tuple[Integers, Integers]:
+    """The smallest and the largest number of steps of each feature, `[F]`, after silent chroma was replaced."""
+    least, most = np.zeros(features, dtype=np.int64), np.full(features, high)
+    if silence is not None:
+        low, top = silence.ends(high)
+        least[silence.chroma], most[silence.chroma] = min(low, 0), max(top, high)
+    return least, most
