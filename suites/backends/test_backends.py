@@ -3,7 +3,7 @@
 import math
 from contextlib import suppress
 from functools import partial
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 import pytest
@@ -168,12 +168,13 @@ def test_a_search_finds_no_row_that_differs(
     """
     session = runs.load(candidate, engine)
     found = dict[str, UlpComparison]()
-    for seed, part in zip(SEEDS, STARTS, strict=True):
+    for output, (seed, part) in product(candidate.outputs, zip(SEEDS, STARTS, strict=True)):
+        ours, theirs = (
+            candidate.output_of(output, scorer) for scorer in (reference, partial(engines.all_outputs, session))
+        )
         with model_failed():
-            end = engine_agreement.search(
-                reference, partial(engines.all_scores, session), some_rows[part], steps=STEPS, seed=seed
-            )
-        row, label = end.row[None], f"search {seed}, the worst of {end.tried:,} rows"
+            end = engine_agreement.search(ours, theirs, some_rows[part], steps=STEPS, seed=seed)
+        row, label = end.row[None], f"{output}, search {seed}, the worst of {end.tried:,} rows"
         pair = np.array([end.expected]), np.array([end.got])
         finite(found, f"{label}, in its batch of {end.batch:,}", *pair, ulp_bound, row)
         finite(found, f"{label}, alone", reference(row), runs.run(session, row, 1), ulp_bound, row)
@@ -184,7 +185,7 @@ def ran_on(candidate: Subject, engine: Engine, settings: Settings, rows: Rows) -
     if not candidate.registered:
         check_survives(engine.name, candidate.data, len(candidate.features))
     with engine.load(candidate.data, settings) as session:
-        return engines.all_scores(session, rows)
+        return engines.all_outputs(session, rows)
 
 
 def test_two_independent_engines_ran(

@@ -199,14 +199,14 @@ def test_an_operator_lies_within_its_enclosure(case: str, size: float) -> None:
         with pytest.raises(NoEnclosureError):
             Enclosure(model).values(x, x)
         return
-    program = Program(ModelFile(onnx.load_model_from_string(model), "i0", 4, "y"), NumpyLibrary())
+    program = Program(ModelFile(onnx.load_model_from_string(model), "i0", 4, ("y",)), NumpyLibrary())
     rng = np.random.default_rng(3)
     sides = np.asarray(size * rng.random(x.shape), dtype=np.float64)
     low, high = (x.astype(np.float64), x.astype(np.float64) + sides) if x.dtype == np.float32 else (x, x)
     low, high = low.astype(x.dtype), high.astype(x.dtype)
     found = Enclosure(model).values(low, high)["y"]
     for seed in range(20):
-        y = np.asarray(program(inside(low, high, seed).astype(x.dtype)))
+        y = np.asarray(program(inside(low, high, seed).astype(x.dtype))[0])
         assert y.shape == found.low.shape
         assert y.dtype.name == found.dtype
         assert np.all((found.low <= y) & (y <= found.high)), case

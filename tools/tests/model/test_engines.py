@@ -21,9 +21,11 @@ from tinyvmaf.model.engines import (
     OnnxRuntimeCpu,
     Settings,
     UnsupportedModelError,
+    all_outputs,
     all_scores,
 )
 from tinyvmaf.model.engines.installed import version
+from tinyvmaf.model.engines.model_file import parse
 from tinyvmaf.model.engines.session import CheckedSession
 
 from .engine_samples import F32, IDENTITY, INSTALLED, Node, f32, grid, load, model, rows
@@ -213,13 +215,33 @@ def test_bytes_that_are_not_a_model_are_refused(name: str, data: bytes) -> None:
         load(name, data)
 
 
-@pytest.mark.parametrize("name", INSTALLED)
-def test_two_outputs_are_refused(name: str) -> None:
+def with_outputs(*more: str) -> bytes:
+    """IDENTITY with outputs that are its negative."""
     proto = onnx.load_model_from_string(IDENTITY)
-    proto.graph.node.append(helper.make_node("Neg", ["features"], ["other"]))
-    proto.graph.output.append(helper.make_tensor_value_info("other", TensorProto.FLOAT, ["N", 1]))
-    with pytest.raises(ModelError, match=r"1 inputs .* and 2 outputs"):
-        load(name, proto.SerializeToString())
+    for output in more:
+        proto.graph.node.append(helper.make_node("Neg", ["features"], [output]))
+        proto.graph.output.append(helper.make_tensor_value_info(output, TensorProto.FLOAT, ["N", 1]))
+    return bytes(proto.SerializeToString())
+
+
+@pytest.mark.parametrize("name", INSTALLED)
+def test_three_outputs_are_refused(name: str) -> None:
+    with pytest.raises(ModelError, match=r"1 inputs .* and 3 outputs"):
+        load(name, with_outputs("one", "two"))
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_second_output_is_a_column_behind_the_scores(name: str) -> None:
+    """In the graph's order, whatever their names; the scores are the first one."""
+    with load(name, with_outputs("a")) as session:
+        for rows in ([[1.0], [2.5], [-3.0]], [[4.0]]):
+            assert all_outputs(session, rows).tolist() == [[x, -x] for (x,) in rows]
+            assert session.run(rows).tolist() == [x for (x,) in rows]
+
+
+def test_an_engine_that_returns_one_output_refuses_two() -> None:
+    with pytest.raises(UnsupportedModelError, match="returns 1 of its 2 outputs"):
+        parse(with_outputs("a"), engines.find("numpy"), Settings())
 
 
 @pytest.mark.parametrize("name", MOST)

@@ -183,12 +183,12 @@ def test_an_operator_means_what_onnx_says(case: str, output: str, name: str) -> 
     with np.errstate(over="ignore", invalid="ignore"):  # of its sigmoid
         expected = np.asarray(next(iter(ReferenceEvaluator(theirs).run(None, {"i0": x}))))
     if name == "numpy":
-        got = np.asarray(Program(ModelFile(proto, "i0", "F", output), NumpyLibrary())(x))
+        got = np.asarray(Program(ModelFile(proto, "i0", "F", (output,)), NumpyLibrary())(x)[0])
     else:
         torch = pytest.importorskip("torch")
         from tinyvmaf.model.engines.torch_ops import TorchLibrary
 
-        got = Program(ModelFile(proto, "i0", "F", output), TorchLibrary("cpu"))(torch.tensor(x)).numpy()
+        got = Program(ModelFile(proto, "i0", "F", (output,)), TorchLibrary("cpu"))(torch.tensor(x))[0].numpy()
     assert (got.dtype, got.shape) == (expected.dtype, expected.shape)
     if operator.startswith(ROUNDED):
         np.testing.assert_allclose(got, expected, rtol=1e-6, atol=1e-6)

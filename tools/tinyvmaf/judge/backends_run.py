@@ -37,7 +37,7 @@ class BackendsRun(Sessions):
             return super().load(subject, engine, settings, fresh=fresh)
 
     def run(self, session: Session, rows: Rows, batch: int) -> Rows:
-        """Scores `[N]` of rows, handed over so many at a time."""
+        """Scores `[N]` of rows, or the outputs `[N, K]`, handed over so many at a time."""
         __tracebackhide__ = True
         with model_failed():
             return in_batches(session, rows, batch)
@@ -60,7 +60,7 @@ class BackendsRun(Sessions):
         return ""
 
     def reference(self, subject: Subject) -> Scorer:
-        """Scores of the first engine that the model is for and that is here, at its default setting."""
+        """Scores or outputs of the first engine that the model is for and that is here, at its default setting."""
         session = self.load(subject, reference_engine(subject))
         return lambda rows: self.run(session, rows, _LARGEST)
 

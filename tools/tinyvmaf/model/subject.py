@@ -1,11 +1,13 @@
 """A model: one ONNX file, how it is fed, and what its sidecar and the registry say of it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
 
 from tinyvmaf.errors import CouldNotRunError, RegistryError, TinyvmafError
 from tinyvmaf.files import read_bounded, sha256
@@ -89,6 +91,18 @@ class Subject:
     def features(self) -> tuple[str, ...]:
         """The columns that it takes, in its order."""
         return self.sidecar.feature_order
+
+    @cached_property
+    def outputs(self) -> tuple[str, ...]:
+        """The outputs of its graph, in order: `score`, and `stddev` if it states an interval."""
+        import onnx  # slow
+
+        return tuple(value.name for value in onnx.load_model_from_string(self.data).graph.output)
+
+    def output_of(self, output: str, run: Callable[[Any], NDArray[Any]]) -> Callable[[Any], NDArray[Any]]:
+        """Of a function that gives the outputs of rows, `[N]` or `[N, K]`, the one that gives this output, `[N]`."""
+        place = self.outputs.index(output)
+        return run if len(self.outputs) == 1 else lambda rows: run(rows)[:, place]
 
     @property
     def teacher_id(self) -> str:

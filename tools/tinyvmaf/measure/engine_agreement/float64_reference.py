@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 
 from tinyvmaf.errors import ModelError
-from tinyvmaf.model.contract import ml
+from tinyvmaf.model.contract import MOST_OUTPUTS, ml
 from tinyvmaf.model.engines import Settings, find
 from tinyvmaf.model.engines.interpreter import Program
 from tinyvmaf.model.engines.model_file import parse
@@ -22,12 +22,12 @@ def in_float64(model: bytes, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         rows: `[N, F]`.
 
     Returns:
-        float64 `[N]`.
+        float64 `[N]`, or `[N, K]` of a model with K outputs.
 
     Raises:
         ModelError: NumPy cannot run the model, or it has operators that give float32 by their definition.
     """
-    file = parse(model, find("numpy"), Settings())
+    file = parse(model, find("numpy"), Settings(), most=MOST_OUTPUTS)
     graph = file.proto.graph
     if any(node.domain == ml.DOMAIN for node in graph.node):
         raise ModelError(f"operators of {ml.DOMAIN} give float32, whatever they take")
@@ -39,8 +39,9 @@ def in_float64(model: bytes, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         if node.op_type == "Cast":
             _cast_to_double(node)
     with np.errstate(all="ignore"):
-        scores = Program(file, NumpyLibrary())(rows.astype(np.float64))
-    return np.asarray(scores, dtype=np.float64)[:, 0]
+        outputs = Program(file, NumpyLibrary())(rows.astype(np.float64))
+    found = np.concatenate(outputs, axis=1, dtype=np.float64)
+    return found if len(outputs) > 1 else found[:, 0]
 
 
 def _cast_to_double(node: onnx.NodeProto) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tinyvmaf.errors import CouldNotRunError, ModelError
 from tinyvmaf.measure.engine_agreement.ulp import apart
-from tinyvmaf.model.engines import Engine, EngineError, Session, Settings, UnsupportedModelError, all_scores
+from tinyvmaf.model.engines import Engine, EngineError, Session, Settings, UnsupportedModelError, all_outputs
 from tinyvmaf.model.engines.trial import check_survives
 from tinyvmaf.model.subject import Subject
 
@@ -30,25 +30,25 @@ def threads_of(engine: Engine) -> tuple[int, ...]:
 
 
 def in_batches(session: Session, rows: NDArray[np.float32], batch: int) -> NDArray[np.float32]:
-    """Scores of rows, computed in batches; the last batch may be shorter.
+    """The outputs of rows, computed in batches; the last batch may be shorter.
 
     Args:
         rows: float32 `[N, F]`, N above 0.
 
     Returns:
-        float32 `[N]`, also those that are not finite.
+        float32 `[N]`, or `[N, K]` of a model with K outputs, also what is not finite.
 
     Raises:
         ModelError: as `Session.run`.
     """
-    return np.concatenate([all_scores(session, rows[i : i + batch]) for i in range(0, len(rows), batch)])
+    return np.concatenate([all_outputs(session, rows[i : i + batch]) for i in range(0, len(rows), batch)])
 
 
 def odd_one_out(scores: Mapping[tuple[str, str], NDArray[np.float32]], bound: int) -> list[str]:
     """The levels of one engine that differ from all else, which agrees within a bound in ULP; none if nobody can tell.
 
     Args:
-        scores: float32 `[N]` on the same rows, by engine and optimisation level.
+        scores: float32 `[N]` or `[N, K]` on the same rows, by engine and optimisation level.
     """
     for engine in {engine: None for engine, _ in scores}:
         others = [found for (name, _), found in scores.items() if name != engine]

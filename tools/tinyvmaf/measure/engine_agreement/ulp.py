@@ -158,27 +158,31 @@ def compare(
     """Compare two arrays of scores. Rows on which both are NaN, or the same infinity, are left out.
 
     Args:
-        expected, got: `[N]`, as for `distances`; float32 may be not finite, see `apart`.
+        expected, got: `[N]`, or `[N, K]` of a model with K outputs, as for `distances`; float32 may be not finite, see
+            `apart`.
         bound: ULP, from 0.
         inputs: `[N, F]` real numbers, the feature rows of the scores.
 
     Raises:
-        UlpError: as `distances`; or no value, more than one dimension, inputs of another length, or a bound below 0.
+        UlpError: as `distances`; or no value, more than two dimensions, inputs of another length, or a bound below 0.
     """
     far = apart(expected, got) if expected.dtype == np.float32 else distances(expected, got)
-    if far.ndim != 1 or not far.size:
+    if far.ndim not in (1, 2) or not far.size:
         raise UlpError(
-            f"cannot compare values of shape {list(far.shape)}", hint="use one dimension and at least one value"
+            f"cannot compare values of shape {list(far.shape)}", hint="use [N] or [N, K], and at least one value"
         )
     rows = None if inputs is None else np.asarray(inputs)
     if rows is not None and (rows.ndim != 2 or len(rows) != len(far)):
         raise UlpError(f"inputs have shape {list(rows.shape)} for {len(far)} values")
     if bound < 0:
         raise UlpError(f"the bound is {bound} ULP, below 0")
+    outputs = far.size // len(far)
+    expected, got, far = expected.ravel(), got.ravel(), far.ravel()
     counted = np.flatnonzero(np.isfinite(expected) | np.isfinite(got) | (far > 0))
     if not counted.size:
         raise UlpError(f"no score of {len(far)} rows is finite, so there is nothing to compare")
-    row = int(counted[far[counted].argmax()])
+    place = int(counted[far[counted].argmax()])
+    row = place // outputs
     far = far[counted]
     return UlpComparison(
         dtype=expected.dtype.name,
@@ -188,8 +192,8 @@ def compare(
         above=int((far > np.uint64(bound)).sum()),
         histogram=_histogram(far),
         row=row,
-        expected=float(expected[row]),
-        got=float(got[row]),
+        expected=float(expected[place]),
+        got=float(got[place]),
         inputs=() if rows is None else tuple(float(value) for value in rows[row]),
     )
 

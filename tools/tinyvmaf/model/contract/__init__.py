@@ -17,6 +17,9 @@ IR_VERSIONS: Final = range(4, 11)
 """From 4 on, weights need not be inputs. 10 is the version of ONNX 1.16, the oldest release that we support."""
 INPUT: Final = "features"
 OUTPUT: Final = "score"
+STDDEV: Final = "stddev"
+"""The second output of a model that states an interval."""
+MOST_OUTPUTS: Final = 2
 
 OPERATORS: Final = frozenset(
     {

@@ -19,7 +19,7 @@ from tinyvmaf.model.engines.protocol import (
     Settings,
     UnsupportedModelError,
 )
-from tinyvmaf.model.engines.session import all_scores
+from tinyvmaf.model.engines.session import all_outputs, all_scores
 
 __all__ = [
     "LEVELS",
@@ -33,6 +33,7 @@ __all__ = [
     "Settings",
     "UnsupportedModelError",
     "all_engines",
+    "all_outputs",
     "all_scores",
     "find",
     "our_engines",

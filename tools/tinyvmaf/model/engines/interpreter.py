@@ -59,12 +59,13 @@ class Program:
         for name, value in constants.items():
             if value.dtype.name not in TYPES:
                 raise UnsupportedModelError(f"model: constant {name!r} is {value.dtype.name}")
-        self._input, self._output, self._steps, self._library = file.input, file.output, steps, library
+        self._input, self._outputs, self._steps, self._library = file.input, file.outputs, steps, library
         self._constants = {name: library.constant(value) for name, value in constants.items()}
 
-    def __call__(self, rows: Array) -> Array:
-        """The model's output for an input of the library."""
-        return self.values(rows)[self._output]
+    def __call__(self, rows: Array) -> list[Array]:
+        """The model's outputs for an input of the library."""
+        values = self.values(rows)
+        return [values[name] for name in self._outputs]
 
     def values(self, rows: Array) -> dict[str, Array]:
         """Everything that the graph computes, by name; its constants and its input too."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from tinyvmaf.errors import ModelError
+from tinyvmaf.model.contract import MOST_OUTPUTS
 from tinyvmaf.model.engines.protocol import Engine, EngineError, Settings, UnsupportedModelError
 
 if TYPE_CHECKING:
@@ -13,28 +14,33 @@ if TYPE_CHECKING:
 FLOATS: Final = {"FLOAT": "float32", "DOUBLE": "float64", "FLOAT16": "float16", "BFLOAT16": "bfloat16"}
 """Floating-point types by their ONNX names. Types of 8 bits and fewer only store values."""
 
+INTERFACE: Final = "the contract is one input [N, F], and one output [N, 1] or a second one for its uncertainty"
+
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A parsed model with one input `[N, F]` and one output."""
+    """A parsed model with one input `[N, F]`."""
 
     proto: "onnx.ModelProto"
     input: str
     width: int | str
     """F, or its symbol if the model leaves it open."""
-    output: str
+    outputs: tuple[str, ...]
 
 
-def parse(model: bytes, engine: Engine, settings: Settings) -> ModelFile:
+def parse(model: bytes, engine: Engine, settings: Settings, *, most: int = 1) -> ModelFile:
     """Parse a model and check that the engine can load it.
 
     Number types are checked here because some engines do not: `openvino` silently computes float64 in float32, and
     `opencv` gives wrong scores for it.
 
+    Args:
+        most: outputs that the engine returns.
+
     Raises:
         EngineError: the engine is not available, or lacks the optimisation level.
-        ModelError: not ONNX, refused by `onnx.checker`, or without one input of rank 2 and one output.
-        UnsupportedModelError: the model has a floating-point type that the engine does not compute in.
+        ModelError: not ONNX, refused by `onnx.checker`, or without one input of rank 2, or without outputs.
+        UnsupportedModelError: the model has more outputs, or a floating-point type that the engine does not compute in.
     """
     here = engine.available()
     if not here.ok:
@@ -55,17 +61,18 @@ def parse(model: bytes, engine: Engine, settings: Settings) -> ModelFile:
     inputs = [value for value in proto.graph.input if value.name not in constants]
     outputs = list(proto.graph.output)
     shapes = [_shape(value) for value in inputs]
-    if len(inputs) != 1 or len(outputs) != 1 or len(shapes[0]) != 2:
-        raise ModelError(
-            f"model: {len(inputs)} inputs {shapes} and {len(outputs)} outputs",
-            hint="the contract is one input [N, F] and one output [N, 1]",
+    if len(inputs) != 1 or not 1 <= len(outputs) <= MOST_OUTPUTS or len(shapes[0]) != 2:
+        raise ModelError(f"model: {len(inputs)} inputs {shapes} and {len(outputs)} outputs", hint=INTERFACE)
+    if len(outputs) > most:
+        raise UnsupportedModelError(
+            f"model: {engine.name} returns {most} of its {len(outputs)} outputs", hint="choose another engine for it"
         )
     if strange := number_types(proto.graph) - engine.arithmetic:
         raise UnsupportedModelError(
             f"model: {engine.name} does not compute in {' or '.join(sorted(strange))}, which the model uses",
             hint="choose another engine for this model",
         )
-    return ModelFile(proto, inputs[0].name, shapes[0][1], outputs[0].name)
+    return ModelFile(proto, inputs[0].name, shapes[0][1], tuple(value.name for value in outputs))
 
 
 def _shape(value: "onnx.ValueInfoProto") -> list[int | str]:

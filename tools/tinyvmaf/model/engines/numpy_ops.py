@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyvmaf.errors import ModelError
+from tinyvmaf.model.contract import MOST_OUTPUTS
 from tinyvmaf.model.engines.installed import version
 from tinyvmaf.model.engines.model_file import parse
 from tinyvmaf.model.engines.protocol import Availability, Settings
-from tinyvmaf.model.engines.session import CheckedSession, Rows
+from tinyvmaf.model.engines.session import CheckedSession, Rows, side_by_side
 
 _FLOATS = frozenset({"bfloat16", "float16", "float32", "float64"})
 
@@ -54,9 +55,9 @@ class NumpySession(CheckedSession):
         """
         from tinyvmaf.model.engines.interpreter import Program
 
-        file = parse(model, engine, settings)
+        file = parse(model, engine, settings, most=MOST_OUTPUTS)
         self._program = Program(file, NumpyLibrary())
-        super().__init__("model", f"NumPy {np.__version__}", file.width)
+        super().__init__("model", f"NumPy {np.__version__}", file.width, len(file.outputs))
         if isinstance(file.width, int):
             try:
                 self._infer(np.zeros((1, file.width), dtype=np.float32))
@@ -68,7 +69,7 @@ class NumpySession(CheckedSession):
     def _infer(self, rows: Rows) -> NDArray[np.generic]:
         # Values may overflow inside the graph, before a Clip; `run` checks the output.
         with np.errstate(all="ignore"):
-            return np.asarray(self._program(rows))
+            return side_by_side(self._program(rows))
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyvmaf.errors import ModelError
+from tinyvmaf.model.contract import MOST_OUTPUTS
 from tinyvmaf.model.engines.installed import version
 from tinyvmaf.model.engines.model_file import parse
 from tinyvmaf.model.engines.protocol import Availability, Settings, UnsupportedModelError
-from tinyvmaf.model.engines.session import CheckedSession, Rows
+from tinyvmaf.model.engines.session import CheckedSession, Rows, side_by_side
 
 
 class ReferenceSession(CheckedSession):
@@ -22,7 +23,7 @@ class ReferenceSession(CheckedSession):
         Raises:
             as `Engine.load`.
         """
-        file = parse(model, engine, settings)
+        file = parse(model, engine, settings, most=MOST_OUTPUTS)
         # Slow to import (0.15 s).
         from onnx import __version__
         from onnx.reference import ReferenceEvaluator
@@ -36,12 +37,11 @@ class ReferenceSession(CheckedSession):
             if "No implementation for operator" in str(error):  # of this version: it has newer ones only
                 raise UnsupportedModelError(f"model: onnx {__version__} does not evaluate it: {error}") from error
             raise ModelError(f"model: onnx {__version__} cannot load it: {error}") from error
-        super().__init__("model", f"onnx {__version__}", file.width)
+        super().__init__("model", f"onnx {__version__}", file.width, len(file.outputs))
 
     def _infer(self, rows: Rows) -> NDArray[np.generic]:
         with np.errstate(all="ignore"):
-            (scores,) = self._evaluator.run(None, {self._input: rows})
-        return np.asarray(scores)
+            return side_by_side(list(map(np.asarray, self._evaluator.run(None, {self._input: rows}))))
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyvmaf.errors import ModelError
+from tinyvmaf.model.contract import MOST_OUTPUTS
 from tinyvmaf.model.engines.installed import version
-from tinyvmaf.model.engines.model_file import parse
+from tinyvmaf.model.engines.model_file import INTERFACE, parse
 from tinyvmaf.model.engines.protocol import LEVELS, Availability, EngineError, Settings, UnsupportedModelError
-from tinyvmaf.model.engines.session import CheckedSession, Rows
+from tinyvmaf.model.engines.session import CheckedSession, Rows, side_by_side
 
 DISTRIBUTIONS: Final = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml")
 CONFIG: Final = {"session.intra_op.allow_spinning": "0"}
@@ -64,16 +65,15 @@ class OnnxRuntimeSession(CheckedSession):
             kind = UnsupportedModelError if lacks else ModelError
             raise kind(f"{name}: ONNX Runtime {ort.__version__} cannot load it: {error}") from error
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
-        if len(inputs) != 1 or len(outputs) != 1 or len(inputs[0].shape) != 2:
+        if len(inputs) != 1 or not 1 <= len(outputs) <= MOST_OUTPUTS or len(inputs[0].shape) != 2:
             raise ModelError(
-                f"{name}: {len(inputs)} inputs {[i.shape for i in inputs]} and {len(outputs)} outputs",
-                hint="the contract is one input [N, F] and one output [N, 1]",
+                f"{name}: {len(inputs)} inputs {[i.shape for i in inputs]} and {len(outputs)} outputs", hint=INTERFACE
             )
         # If a provider cannot be set up, ONNX Runtime only prints that, and makes a session without it.
         if self._session.get_providers()[0] != provider:
             raise EngineError(f"ONNX Runtime {ort.__version__} gave {self._session.get_providers()}, not {provider}")
         self.input_name: str = inputs[0].name
-        super().__init__(name, "ONNX Runtime", inputs[0].shape[1])
+        super().__init__(name, "ONNX Runtime", inputs[0].shape[1], len(outputs))
 
     @property
     def bare(self) -> Callable[[None, Mapping[str, Rows]], list[NDArray[np.generic]]]:
@@ -85,8 +85,7 @@ class OnnxRuntimeSession(CheckedSession):
         return Path(self._session.end_profiling())
 
     def _infer(self, rows: Rows) -> NDArray[np.generic]:
-        (scores,) = self._session.run(None, {self.input_name: rows})
-        return np.asarray(scores)
+        return side_by_side(self._session.run(None, {self.input_name: rows}))
 
 
 class OnnxRuntimeCpu(OnnxRuntimeSession):
@@ -121,7 +120,7 @@ class OnnxRuntimeCpuEngine:
 
     def load(self, model: bytes, settings: Settings = Settings()) -> OnnxRuntimeCpu:  # noqa: B008
         """As `Engine.load`."""
-        parse(model, self, settings)
+        parse(model, self, settings, most=MOST_OUTPUTS)
         return OnnxRuntimeCpu(model, settings)
 
 

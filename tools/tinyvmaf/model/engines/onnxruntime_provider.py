@@ -18,6 +18,7 @@ from typing import Final
 import numpy as np
 
 from tinyvmaf import scratch
+from tinyvmaf.model.contract import MOST_OUTPUTS
 from tinyvmaf.model.engines.installed import nvidia_gpu, version
 from tinyvmaf.model.engines.model_file import parse
 from tinyvmaf.model.engines.onnxruntime_cpu import CONFIG, DISTRIBUTIONS, OnnxRuntimeSession, import_onnxruntime
@@ -65,7 +66,7 @@ class OnnxRuntimeProvider:
 
     def load(self, model: bytes, settings: Settings = Settings()) -> OnnxRuntimeSession:  # noqa: B008
         """As `Engine.load`; runs one row to see where its nodes run."""
-        width = parse(model, self, settings).width
+        width = parse(model, self, settings, most=MOST_OUTPUTS).width
         with scratch.folder() as folder:
             session = OnnxRuntimeSession(
                 model, settings, self.provider, self.options, {**CONFIG, **NO_FALLBACK}, profile=f"{folder}/profile"

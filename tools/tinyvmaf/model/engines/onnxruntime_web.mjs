@@ -2,7 +2,7 @@
 //
 // Both ways a message is: header length (uint32 LE), body length (uint32 LE), header (JSON), body. The first message
 // is {package, threads, optimisation} with the model as its body, every other one {rows, width} with float32 rows.
-// Answers: {version, threads, input} then {type, dims} with the values, or {error}. It ends when stdin does.
+// Answers: {version, threads, input} then {outputs: [{type, dims}]} with their values, or {error}. It ends when stdin does.
 
 import { createRequire } from "node:module";
 import { writeSync } from "node:fs";
@@ -17,17 +17,17 @@ async function load({ package: folder, threads, optimisation }, model) {
   session = await ort.InferenceSession.create(model, {
     executionProviders: ["wasm"], graphOptimizationLevel: level, executionMode: "sequential", logSeverityLevel: 3,
   });
-  if (session.inputNames.length !== 1 || session.outputNames.length !== 1)
-    throw new Error(`${session.inputNames.length} inputs and ${session.outputNames.length} outputs`);
+  if (session.inputNames.length !== 1) throw new Error(`${session.inputNames.length} inputs`);
   return [{ version: ort.env.versions.web, threads: ort.env.wasm.numThreads }, Buffer.alloc(0)];
 }
 
 async function run({ rows, width }, body) {
   const values = new Float32Array(body.buffer.slice(body.byteOffset, body.byteOffset + body.length));
   const feeds = { [session.inputNames[0]]: new ort.Tensor("float32", values, [rows, width]) };
-  const { [session.outputNames[0]]: scores } = await session.run(feeds);
-  return [{ type: scores.type, dims: scores.dims },
-    Buffer.from(scores.data.buffer, scores.data.byteOffset, scores.data.byteLength)];
+  const found = await session.run(feeds);
+  const outputs = session.outputNames.map((name) => found[name]);
+  const bytes = outputs.map(({ data }) => Buffer.from(data.buffer, data.byteOffset, data.byteLength));
+  return [{ outputs: outputs.map(({ type, dims }) => ({ type, dims })) }, Buffer.concat(bytes)];
 }
 
 function say(header, body) {

@@ -4,6 +4,7 @@ Optional: run `npm install onnxruntime-web` in a folder and set `$TINYVMAF_NODE_
 """
 
 import json
+import math
 import os
 import shutil
 import struct
@@ -20,10 +21,11 @@ from numpy.typing import NDArray
 
 from tinyvmaf import children, scratch
 from tinyvmaf.errors import ModelError
+from tinyvmaf.model.contract import MOST_OUTPUTS
 from tinyvmaf.model.engines.installed import output_of
 from tinyvmaf.model.engines.model_file import parse
 from tinyvmaf.model.engines.protocol import LEVELS, Availability, EngineError, Settings, UnsupportedModelError
-from tinyvmaf.model.engines.session import CheckedSession, Rows
+from tinyvmaf.model.engines.session import CheckedSession, Rows, side_by_side
 
 ENV: Final = "TINYVMAF_NODE_MODULES"
 _PACKAGE: Final = "onnxruntime-web"
@@ -43,7 +45,7 @@ class OnnxRuntimeWebSession(CheckedSession):
         Raises:
             as `Engine.load`.
         """
-        file = parse(model, engine, settings)
+        file = parse(model, engine, settings, most=MOST_OUTPUTS)
         package, node = _package(), shutil.which("node")
         assert package is not None, "parse asked whether the engine is available"
         assert node is not None
@@ -73,7 +75,7 @@ class OnnxRuntimeWebSession(CheckedSession):
         if answer["threads"] != settings.threads:
             self.close()
             raise EngineError(f"{engine.name} was given {settings.threads} threads and uses {answer['threads']}")
-        super().__init__("model", f"ONNX Runtime Web {answer['version']}", file.width)
+        super().__init__("model", f"ONNX Runtime Web {answer['version']}", file.width, len(file.outputs))
 
     def close(self) -> None:
         """End the process."""
@@ -81,7 +83,13 @@ class OnnxRuntimeWebSession(CheckedSession):
 
     def _infer(self, rows: Rows) -> NDArray[np.generic]:
         answer, values = self._ask({"rows": rows.shape[0], "width": rows.shape[1]}, rows.astype("<f4").tobytes())
-        return np.frombuffer(values, dtype=f"<{_NUMPY.get(answer['type'], 'V1')}").reshape(answer["dims"])
+        found, start = [], 0
+        for one in answer["outputs"]:
+            kind = np.dtype(f"<{_NUMPY.get(one['type'], 'V1')}")
+            count = math.prod(one["dims"])
+            found.append(np.frombuffer(values, dtype=kind, count=count, offset=start).reshape(one["dims"]))
+            start += count * kind.itemsize
+        return side_by_side(found)
 
     def _ask(self, header: Mapping[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
         """Send one message and read its answer.

@@ -25,10 +25,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyvmaf.errors import ModelError
+from tinyvmaf.model.contract import MOST_OUTPUTS
 from tinyvmaf.model.engines.installed import version
 from tinyvmaf.model.engines.model_file import parse
 from tinyvmaf.model.engines.protocol import Availability, Settings, UnsupportedModelError
-from tinyvmaf.model.engines.session import CheckedSession, Rows
+from tinyvmaf.model.engines.session import CheckedSession, Rows, side_by_side
 
 _DISTRIBUTIONS: Final = (
     "opencv-python-headless",
@@ -49,7 +50,7 @@ class OpenCvSession(CheckedSession):
         Raises:
             as `Engine.load`.
         """
-        file = parse(model, engine, settings)
+        file = parse(model, engine, settings, most=MOST_OUTPUTS)
         self._cv2: Any = importlib.import_module("cv2")
         cv2 = self._cv2
         self._threads = settings.threads
@@ -64,14 +65,16 @@ class OpenCvSession(CheckedSession):
                 f"model: OpenCV {cv2.__version__} gives an empty network, so it refuses a node",
                 hint="set OPENCV_LOG_LEVEL=ERROR to see which",
             )
-        super().__init__("model", f"OpenCV {cv2.__version__}", file.width)
+        super().__init__("model", f"OpenCV {cv2.__version__}", file.width, len(file.outputs))
+        self._names = list(file.outputs)
 
     def _infer(self, rows: Rows) -> NDArray[np.generic]:
         if not len(rows):
-            return np.empty((0, 1), dtype=np.float32)
+            return np.empty((0, len(self._names)), dtype=np.float32)
         with self._set_up():
             self._net.setInput(rows)
-            return np.array(self._net.forward())
+            found = [self._net.forward()] if len(self._names) == 1 else self._net.forward(self._names)
+            return side_by_side([np.array(one) for one in found])
 
     @contextmanager
     def _set_up(self) -> Iterator[None]:

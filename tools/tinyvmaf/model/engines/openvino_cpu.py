@@ -22,10 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyvmaf.errors import ModelError
+from tinyvmaf.model.contract import MOST_OUTPUTS
 from tinyvmaf.model.engines.installed import version
 from tinyvmaf.model.engines.model_file import parse
 from tinyvmaf.model.engines.protocol import Availability, EngineError, Settings, UnsupportedModelError
-from tinyvmaf.model.engines.session import CheckedSession, Rows
+from tinyvmaf.model.engines.session import CheckedSession, Rows, side_by_side
 
 _DEVICE: Final = "CPU"
 _TOLD: Final = {
@@ -46,7 +47,7 @@ class OpenVinoSession(CheckedSession):
         Raises:
             as `Engine.load`.
         """
-        file = parse(model, engine, settings)
+        file = parse(model, engine, settings, most=MOST_OUTPUTS)
         ov = _import()
         told = {**_TOLD, "INFERENCE_NUM_THREADS": str(settings.threads)}
         try:
@@ -58,11 +59,13 @@ class OpenVinoSession(CheckedSession):
         taken = {name: _as_set(compiled.get_property(name)) for name in told}
         if taken != told or list(compiled.get_property("EXECUTION_DEVICES")) != [_DEVICE]:
             raise EngineError(f"OpenVINO {ov.__version__} did not apply the settings {told}: it has {taken}")
-        self._request, self._output = compiled.create_infer_request(), compiled.output(0)
-        super().__init__("model", f"OpenVINO {ov.__version__}", file.width)
+        self._request = compiled.create_infer_request()
+        self._named = [compiled.output(place) for place in range(len(file.outputs))]
+        super().__init__("model", f"OpenVINO {ov.__version__}", file.width, len(file.outputs))
 
     def _infer(self, rows: Rows) -> NDArray[np.generic]:
-        return np.asarray(self._request.infer([rows])[self._output])
+        found = self._request.infer([rows])
+        return side_by_side([np.asarray(found[output]) for output in self._named])
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The base class of sessions: it checks the rows before the engine runs, and the scores after."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Final, Self
 
@@ -31,22 +32,35 @@ def all_scores(session: Session, features: ArrayLike) -> Rows:
         return error.scores
 
 
+def all_outputs(session: Session, features: ArrayLike) -> Rows:
+    """The scores of a model, float32 `[N]`, or all its K outputs, `[N, K]`, if it has more; also what is not finite."""
+    if isinstance(session, CheckedSession) and session.outputs > 1:
+        return session.run_all(features)
+    return all_scores(session, features)  # an engine of another package has refused a model with more
+
+
+def side_by_side(outputs: Sequence[NDArray[np.generic]]) -> NDArray[np.generic]:
+    """A graph's outputs `[N, 1]` as columns `[N, K]`, for `CheckedSession._infer`."""
+    return np.asarray(outputs[0]) if len(outputs) == 1 else np.concatenate(outputs, axis=1)
+
+
 class CheckedSession(ABC):
     """A `Session` for engines that take and give arrays. A subclass implements `_infer`, and `close` if needed."""
 
-    def __init__(self, name: str, engine: str, width: object) -> None:
+    def __init__(self, name: str, engine: str, width: object, outputs: int = 1) -> None:
         """Keep what the checks need.
 
         Args:
             name: of the model, for errors.
             engine: of the engine with its version, for errors.
             width: features a row. If it is not an int, rows of any width pass.
+            outputs: how many the graph has, `[N, 1]` each.
         """
-        self._name, self._engine, self._width = name, engine, width
+        self._name, self._engine, self._width, self.outputs = name, engine, width, outputs
 
     @abstractmethod
     def _infer(self, rows: Rows) -> NDArray[np.generic]:
-        """The engine's output for contiguous float32 rows `[N, F]`: float32 `[N, 1]`.
+        """The engine's output for contiguous float32 rows `[N, F]`: float32 `[N, 1]`, or `[N, K]` of K outputs.
 
         Any error counts as the model's fault, except EngineError and those of `is_environments`.
         """
@@ -66,7 +80,12 @@ class CheckedSession(ABC):
             NotFiniteError: a score is not finite.
         """
         rows = self._rows(features)
-        return self._scores(rows, len(rows))
+        return self._finite(rows, self._values(rows, len(rows)))
+
+    def run_all(self, features: ArrayLike) -> Rows:
+        """As `run`, but every output, float32 `[N, K]`, in the graph's order, also what is not finite."""
+        rows = self._rows(features)
+        return self._values(rows, len(rows))
 
     def run_clip(self, features: ArrayLike) -> float:
         """The score of one clip, from a model that gives one score for all frames of a run.
@@ -80,7 +99,7 @@ class CheckedSession(ABC):
         rows = self._rows(features)
         if not len(rows):
             raise ModelError(f"{self._name}: the clip has no frames")
-        return float(self._scores(rows, 1)[0])
+        return float(self._finite(rows, self._values(rows, 1))[0])
 
     def close(self) -> None:
         """Free processes and files; most engines hold only memory."""
@@ -100,18 +119,22 @@ class CheckedSession(ABC):
             raise ModelError(f"{self._name} takes rows of {self._width} features, not {list(rows.shape)}")
         return rows
 
-    def _scores(self, rows: Rows, count: int) -> Rows:
+    def _values(self, rows: Rows, count: int) -> Rows:
         try:
-            scores = self._infer(rows)
+            values = self._infer(rows)
         except (ModelError, EngineError):
             raise
         except Exception as error:  # engines' exceptions have no common base
             kind = EngineError if is_environments(error) else ModelError
             raise kind(f"{self._name}: {self._engine} failed: {str(error) or repr(error)}") from error
-        if scores.shape != (count, 1) or scores.dtype != np.float32:
-            raise ModelError(f"{self._name} gave {scores.dtype} {list(scores.shape)} for {len(rows)} rows")
+        if values.shape != (count, self.outputs) or values.dtype != np.float32:
+            raise ModelError(f"{self._name} gave {values.dtype} {list(values.shape)} for {len(rows)} rows")
         # A copy: the engine may hand out the same memory again.
-        found = np.array(scores[:, 0], dtype=np.float32)
+        return np.array(values, dtype=np.float32)
+
+    def _finite(self, rows: Rows, values: Rows) -> Rows:
+        """The scores, the first output."""
+        found = values[:, 0].copy()
         if not np.isfinite(found).all():
             row = int(np.argmin(np.isfinite(found)))
             raise NotFiniteError(

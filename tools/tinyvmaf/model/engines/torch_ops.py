@@ -24,10 +24,11 @@ from numpy.typing import NDArray
 
 from tinyvmaf.errors import ModelError
 from tinyvmaf.files import cache_folder
+from tinyvmaf.model.contract import MOST_OUTPUTS
 from tinyvmaf.model.engines.installed import nvidia_gpu, version
 from tinyvmaf.model.engines.model_file import parse
 from tinyvmaf.model.engines.protocol import Availability, EngineError, Settings
-from tinyvmaf.model.engines.session import CheckedSession, Rows, is_environments
+from tinyvmaf.model.engines.session import CheckedSession, Rows, is_environments, side_by_side
 
 _NUMBER: Final = itertools.count()
 _PRECISION: Final = "float32_matmul_precision"
@@ -70,7 +71,7 @@ class TorchSession(CheckedSession):
         """
         from tinyvmaf.model.engines.interpreter import Program
 
-        file = parse(model, engine, settings)
+        file = parse(model, engine, settings, most=MOST_OUTPUTS)
         library = TorchLibrary(engine.device)
         self._torch, self._device, self._threads = library.xp, engine.device, settings.threads
         if engine.device == "cuda" and not self._torch.cuda.is_available():
@@ -80,7 +81,7 @@ class TorchSession(CheckedSession):
             os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder() / "torchinductor"))
         program = Program(file, library)
         self._program = self._torch.compile(_own(program), fullgraph=True) if engine.compiled else program
-        super().__init__("model", f"PyTorch {self._torch.__version__}", file.width)
+        super().__init__("model", f"PyTorch {self._torch.__version__}", file.width, len(file.outputs))
         if isinstance(file.width, int):
             try:
                 for count in (1, 3):
@@ -99,8 +100,7 @@ class TorchSession(CheckedSession):
             if self._compiled:
                 # Only the batch size changes. (`dynamic=True` makes other axes dynamic too, and fails.)
                 self._torch._dynamo.maybe_mark_dynamic(tensor, 0)
-            scores = self._program(tensor)
-            return np.asarray(scores.cpu().numpy())
+            return side_by_side([output.cpu().numpy() for output in self._program(tensor)])
 
     @contextmanager
     def _set_up(self) -> Iterator[None]:
