@@ -22,7 +22,7 @@ from tinyvmaf.model import engines
 from tinyvmaf.model.engines import Engine
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
-from tinyvmaf.vmaf.teacher import load_built_in
+from tinyvmaf.vmaf.teacher import load_teacher
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -71,7 +71,7 @@ def engine(
 
 @pytest.fixture(scope="session")
 def _runs(data: Dataset, ffmpeg: FFmpeg) -> Iterator[BackendsRun]:
-    with closing(BackendsRun(data, partial(load_built_in, ffmpeg))) as started:
+    with closing(BackendsRun(data, partial(load_teacher, ffmpeg))) as started:
         yield started
 
 

@@ -22,9 +22,8 @@ from tinyvmaf.model.engines.onnxruntime_cpu import OnnxRuntimeCpuEngine
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.model.third_party.wrap import original_scorer
 from tinyvmaf.vmaf.domain import Domain, worst_difference
-from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
-from tinyvmaf.vmaf.teacher import DEFAULT, load_built_in
+from tinyvmaf.vmaf.teacher import load_teacher
 
 Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 LARGEST = float(np.finfo(np.float32).max)
@@ -120,11 +119,15 @@ def test_the_sidecar_names_the_size_tier_of_the_file(looked_at: Subject) -> None
 
 @pytest.mark.usefixtures("judged_by_assertions")
 def test_the_sidecar_names_features_of_its_teacher(looked_at: Subject, ffmpeg: FFmpeg) -> None:
-    """One that names another teacher's is held against scores that it was never meant to give."""
+    """One that names another teacher's is held against scores that it was never meant to give; so is one whose
+    teacher's file has changed since.
+    """
     teacher = looked_at.teacher_id
-    takes = CANONICAL if teacher == DEFAULT else load_built_in(ffmpeg, teacher).feature_names
+    found = load_teacher(ffmpeg, teacher)
+    takes, claimed = found.feature_names, looked_at.sidecar.teacher.sha256
     foreign = [name for name in looked_at.features if name not in takes]
     assert not foreign, f"{looked_at.id}: {teacher} does not take {', '.join(foreign)}, it takes {', '.join(takes)}"
+    assert claimed == found.sha256, f"{looked_at.id}: {teacher} has sha256 {found.sha256}, its sidecar says {claimed}"
 
 
 @pytest.mark.usefixtures("judged_by_assertions")
@@ -163,7 +166,7 @@ def test_the_adopted_file_is_the_original(
 
 def test_a_teacher_is_that_teacher(subject: Subject, run: Run, ffmpeg: FFmpeg, bounds: Bounds, judge: Judge) -> None:
     """A registered teacher is exempt from `loso`, so it must be that teacher."""
-    teacher = load_built_in(ffmpeg, subject.teacher_id)
+    teacher = load_teacher(ffmpeg, subject.teacher_id)
     assert subject.features == teacher.feature_names, f"{subject.id} takes {', '.join(subject.features)}"
     found = worst_difference(run, teacher.predict, Domain(teacher.features), samples=20_000, starts=50)
     off = {"worst of a search": float(found.differences[0])}

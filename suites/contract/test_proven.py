@@ -11,7 +11,7 @@ from tinyvmaf.measure.proof.sampling import prove_sample
 from tinyvmaf.model.proof_records import read_proof
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
-from tinyvmaf.vmaf.teacher import load_built_in
+from tinyvmaf.vmaf.teacher import load_teacher
 
 SECONDS = 1.0  # on the CPU, for the boxes of one model
 
@@ -29,7 +29,7 @@ def test_what_is_proven_is_proven_again(
             f"{one.id}: proven within {promise:g} points, says its sidecar: only registered models have a record"
         )
     try:
-        teacher = None if found is None else load_built_in(ffmpeg, one.teacher_id)
+        teacher = None if found is None else load_teacher(ffmpeg, one.teacher_id)
     except TeacherError:
         teacher = None
     wrong = record_faults(one, teacher)

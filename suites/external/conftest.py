@@ -13,7 +13,7 @@ from tinyvmaf.judge.plugin import NotChecked
 from tinyvmaf.measure.external import HeldSet, LacksError, SetRows, claimed_recipe, hold_model, rows_of
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
-from tinyvmaf.vmaf.teacher import Teacher, load_built_in
+from tinyvmaf.vmaf.teacher import Teacher, load_teacher
 
 RowsOf = Callable[[str, str], SetRows]
 
@@ -32,7 +32,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session")
 def teacher_of(ffmpeg: FFmpeg) -> Callable[[str], Teacher]:
     """Teachers by their ids."""
-    return functools.cache(functools.partial(load_built_in, ffmpeg))
+    return functools.cache(functools.partial(load_teacher, ffmpeg))
 
 
 @pytest.fixture(scope="session")

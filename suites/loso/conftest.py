@@ -22,7 +22,7 @@ from tinyvmaf.measure.standing_in import Probed, Scored
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.train.recipes import Recipe, named_recipes
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
-from tinyvmaf.vmaf.teacher import load_built_in
+from tinyvmaf.vmaf.teacher import load_teacher
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -63,7 +63,7 @@ def whole(data: Dataset, on_disk: Corpus | None, imported_corpus: Dataset | None
 @pytest.fixture(scope="session")
 def trial_by_id(whole: Dataset, ffmpeg: FFmpeg, pytestconfig: pytest.Config) -> Callable[[str], Trial]:
     """A trial, made once."""
-    teacher_of = functools.cache(functools.partial(load_built_in, ffmpeg))
+    teacher_of = functools.cache(functools.partial(load_teacher, ffmpeg))
     named = pytestconfig.getoption("--mos")
     mos = None if named is None else Path(named)
     if pytestconfig.getoption("--recipe"):

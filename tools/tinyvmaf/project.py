@@ -31,6 +31,8 @@ class ProjectFile(Strict):
     models: _Name = "model"
     """Folder of the registry, the models, their sidecars, cards and proofs."""
     recipes: _Name = "model/recipes"
+    teachers: _Name = "model/teachers"
+    """Folder of the JSON files of teachers that Netflix did not publish."""
     baselines: _Name = "model/baseline"
     records: _Name = "model/records"
     """Folder of the golden records."""
@@ -70,6 +72,11 @@ class Project:
     def recipes(self) -> Path:
         """The folder of its recipes. Those that tinyvmaf brings are known too."""
         return self.path(self.settings.recipes)
+
+    @property
+    def teachers(self) -> Path:
+        """The folder of the teachers' JSON files."""
+        return self.path(self.settings.teachers)
 
     @property
     def baselines(self) -> Path:

@@ -5,26 +5,32 @@ import pyarrow as pa
 
 from tinyvmaf.data.dataset import Dataset
 from tinyvmaf.errors import TinyvmafError
-from tinyvmaf.vmaf.teacher import Teacher
+from tinyvmaf.vmaf.teacher import KNOWN, Teacher
 
 
 def with_target(data: Dataset, teacher: Teacher) -> Dataset:
     """The corpus with this teacher's scores: its own where it has them, else computed from the features in float64.
 
-    A corpus with scores by another teacher of this name is given back as it is; who fits refuses it.
-
     Raises:
-        TinyvmafError: the corpus lacks a feature of the teacher in every row, or in some where it lacks the score too.
+        TinyvmafError: a column of this name is not of this teacher; or the corpus lacks a feature of the teacher in
+            every row, or in some where it lacks the score too.
     """
+    known = data.provenance["teachers"].get(teacher.id)
+    if teacher.id in data.table.column_names and known != teacher.sha256:
+        raise TinyvmafError(
+            f"column {teacher.id} of the corpus is of sha256 {known}, not of the teacher {teacher.sha256}",
+            hint="rename the JSON file of your teacher: its name is the id",
+        )
     own = (
         data.table[teacher.id].to_numpy() if teacher.id in data.table.column_names else np.full(len(data.table), np.nan)
     )
     missing = ~np.isfinite(own)
     lacks = [name for name in teacher.feature_names if name not in data.table.column_names]
     if lacks:
+        extract = f"extract with it: tinyvmaf extract --teacher {teacher.id}; or " if teacher.id in KNOWN else ""
         raise TinyvmafError(
             f"the corpus has no {', '.join(lacks)}, which teacher {teacher.id} takes",
-            hint=f"extract with it: tinyvmaf extract --teacher {teacher.id}; or import logs that have it",
+            hint=f"{extract}import logs that have it: tinyvmaf import; then --features FILE",
         )
     if not missing.any():
         return data

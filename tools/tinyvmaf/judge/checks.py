@@ -39,7 +39,7 @@ from tinyvmaf.model import engines
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.model.third_party import FeedOptions
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
-from tinyvmaf.vmaf.teacher import load_built_in
+from tinyvmaf.vmaf.teacher import load_teacher
 
 Model = str | Path | Subject
 
@@ -69,7 +69,7 @@ def stands_in(model: Model, *, ffmpeg: str | None = None, **feed: str | None) ->
         TinyvmafError: the model breaks the contract, or nobody says how it is fed.
     """
     with _sound(model, feed, ffmpeg) as subject:
-        teacher = load_built_in(find_ffmpeg(ffmpeg), subject.teacher_id)
+        teacher = load_teacher(find_ffmpeg(ffmpeg), subject.teacher_id)
         trial = Trial(subject.id, None, teacher, with_target(embedded_corpus().read(), teacher), subject)
         ask = Ask(partial(load_bounds().for_subject, subject=subject), subject.id, _again(subject))
         held, probed = [*frames_of(trial), trial.probed.sample], trial.probed
@@ -98,7 +98,7 @@ def agrees_on_engines(model: Model, *, ffmpeg: str | None = None, **feed: str | 
     """
     with _sound(model, feed, ffmpeg) as subject, closing(Sessions()) as sessions:
         bounds, first = load_bounds(), reference_engine(subject)
-        material = Material(embedded_corpus().read(), partial(load_built_in, find_ffmpeg(ffmpeg)))
+        material = Material(embedded_corpus().read(), partial(load_teacher, find_ffmpeg(ffmpeg)))
         rows = sole(kind_of(subject).engine_inputs(subject, material).every)
         expected, found = in_batches(sessions.load(subject, first), rows, max(BATCHES)), []
         for engine in engines.all_engines():

@@ -13,7 +13,7 @@ from tinyvmaf.measure.latency import ANY_SCORE, Expected, Opponents, opponents
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.model.third_party.wrap import as_it_came
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
-from tinyvmaf.vmaf.teacher import load_built_in
+from tinyvmaf.vmaf.teacher import load_teacher
 
 
 def opponents_of(
@@ -37,7 +37,7 @@ def opponents_of(
         raise ModelError(f"{subject.file} does not keep the contract, so it is not run: {wrong[0]}")
     if subject.sidecar.sha256 != sha256(subject.data):
         raise ModelError(f"{subject.file}: its sidecar is of another file", hint="tinyvmaf verify says what differs")
-    material = Material(embedded_corpus().read(), partial(load_built_in, ffmpeg))
+    material = Material(embedded_corpus().read(), partial(load_teacher, ffmpeg))
     arrays, truth = kind.latency_inputs(subject, material), kind.truth(subject, material)
     if truth is None:
         raise CouldNotRunError(f"{subject.id}: nothing is known to be right for kind {kind.name}, so it is not timed")

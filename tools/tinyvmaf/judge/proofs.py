@@ -132,9 +132,9 @@ def show(name: str, row: Sequence[float], ffmpeg: str | None = None, **feed: str
     """Print `scores_of` a model, by its id or file; the rest is as for `tinyvmaf prove`."""
     from tinyvmaf.judge.opened import opened  # imported here: only who types this needs them
     from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
-    from tinyvmaf.vmaf.teacher import load_built_in
+    from tinyvmaf.vmaf.teacher import load_teacher
 
     with opened(name, FeedOptions(**feed), ffmpeg) as subject:
-        teacher = load_built_in(find_ffmpeg(ffmpeg), subject.teacher_id)
+        teacher = load_teacher(find_ffmpeg(ffmpeg), subject.teacher_id)
         score, expected = scores_of(subject, teacher, row)
         print(f"{subject.id}: {score:.6f}, {teacher.id}: {expected:.6f}")

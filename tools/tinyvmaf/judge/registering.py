@@ -27,6 +27,7 @@ from tinyvmaf.model.subject import Subject
 from tinyvmaf.project import FILE as PROJECT_FILE
 from tinyvmaf.project import project, writable
 from tinyvmaf.train.recipes import PROMISES, Recipe, read_recipe, recipe_folders
+from tinyvmaf.vmaf.teacher import FOLDER, MOST_BYTES, NETFLIX
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _ROWS: Final = 500  # of the corpus, to compare an adopted file with its original
@@ -99,7 +100,8 @@ def register_candidate(
             hint="write a card: Markdown that describes the model",
         ) from error
     target = writable().recipes if folder is None else folder / "recipes"
-    copied = _recipe(subject, target, recipe)
+    kept = writable().teachers if folder is None else folder / FOLDER
+    copied = [*_recipe(subject, target, recipe), *_teacher(subject, kept)]
     if subject.training is not None:
         name = f"{subject.training.recipe}.toml"
         places = [recipe, subject.path.with_name(name), target / name]
@@ -114,7 +116,7 @@ def register_candidate(
         proof = proof_path(subject.id, folder or registry.model_folder())
         was_proven = proof.exists()
         new = registry.register(subject.id, subject.data, subject.sidecar.as_dict(), text, folder)
-        done = [f"{target}: its recipe" for target, _ in copied]
+        done = [f"{target}: its {'teacher' if target.parent == kept else 'recipe'}" for target, _ in copied]
         again = f"tinyvmaf prove {subject.id} --record"
         gone = [f"{proof}: removed, it is about another file: {again}"] if was_proven and not proof.exists() else []
         return new, [*done, *gone, *(_completed(new) if complete else [])]
@@ -167,6 +169,8 @@ def unregister(model_id: str, folder: Path | None = None) -> tuple[list[Path], l
             record_path(model_id).unlink(missing_ok=True)
             latency.forget(model_id)
     left = [f"its recipe, model/recipes/{recipe}.toml"] if recipe else []
+    kept = (project().teachers if folder is None else folder / FOLDER) / f"{subject.teacher_id}.json"
+    left += [f"its teacher, {kept}"] if kept.is_file() else []
     root = project().root
     named = [root / name for name in ("gates.toml", PROJECT_FILE, "README.md")] + [project().waivers]
     left += [f"{path.name} names it" for path in named if path.is_file() and model_id in path.read_text("utf-8")]
@@ -187,7 +191,13 @@ def _undone_on_failure(subject: Subject, folder: Path | None) -> Iterator[None]:
     own, baseline = folder or registry.model_folder(), project().baselines
     recipes = project().recipes if folder is None else folder / "recipes"
     files = [own / f"{subject.id}{suffix}" for suffix in (".onnx", ".json", ".md")]
-    files += [own / registry.REGISTRY, recipes / f"{_recipe_of(subject)}.toml", record_path(subject.id)]
+    teachers = project().teachers if folder is None else folder / FOLDER
+    files += [
+        own / registry.REGISTRY,
+        teachers / f"{subject.teacher_id}.json",
+        recipes / f"{_recipe_of(subject)}.toml",
+        record_path(subject.id),
+    ]
     files.append(proof_path(subject.id, own))
     with all_or_nothing([*files, *baseline.glob("*"), baseline / f"{subject.id}.onnx", baseline / FILE]):
         yield
@@ -245,6 +255,23 @@ def _recipe(subject: Subject, folder: Path, given: Path | None) -> list[tuple[Pa
     if file_sha256(source) != training.recipe_sha256:
         raise RegistryError(f"{source} is another recipe than {subject.path} was fitted by", hint="fit it anew")
     return [(target, data)]
+
+
+def _teacher(subject: Subject, folder: Path) -> list[tuple[Path, bytes]]:
+    """The JSON of a teacher of a user's own that is to be copied, and where to; empty if there is none."""
+    name, expected = f"{subject.teacher_id}.json", subject.sidecar.teacher.sha256
+    target, beside = folder / name, subject.path.parent / FOLDER / name
+    if subject.teacher_id in NETFLIX or not _NAME.fullmatch(subject.teacher_id):
+        return []
+    for path in (target, beside):
+        if path.is_file() and file_sha256(path) != expected:
+            raise RegistryError(
+                f"{path} is another teacher than that of {subject.path}",
+                hint="fit it anew: tinyvmaf train --teacher-json FILE; a changed JSON needs another name",
+            )
+    if target.is_file() or not beside.is_file():  # who needs a teacher that is nowhere says so
+        return []
+    return [(target, read_bounded(beside, MOST_BYTES))]
 
 
 def _recipe_of(subject: Subject) -> str | None:

@@ -21,7 +21,7 @@ from tinyvmaf.model.third_party.sidecars import UndescribedError, read_sidecar, 
 from tinyvmaf.validation import brief
 from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
-from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, load_built_in
+from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, load_teacher
 
 if TYPE_CHECKING:
     from tinyvmaf.model.third_party.wrap import AdoptedModel
@@ -84,7 +84,7 @@ def features_by(ffmpeg: str | None) -> Features:
     Args:
         ffmpeg: as for `--ffmpeg`: its libvmaf has the teacher.
     """
-    return lambda teacher: load_built_in(find_ffmpeg(ffmpeg), teacher).features
+    return lambda teacher: load_teacher(find_ffmpeg(ffmpeg), teacher).features
 
 
 def of_known_kind(subject: Subject) -> Subject:

@@ -12,7 +12,7 @@ from tinyvmaf.model.registry import register
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.train.folds import FoldModel
 from tinyvmaf.train.recipes import PROMISES, Recipe
-from tinyvmaf.vmaf.teacher import Teacher
+from tinyvmaf.vmaf.teacher import NETFLIX, Teacher
 
 LICENCE: Final = "BSD-2-Clause-Patent"
 
@@ -112,6 +112,9 @@ Bounds that this model must keep in addition to those of gates.toml. `tox -e los
 |---|---|
 {promises}
 """
+    owner = "published by\nNetflix, Inc. under the same licence"
+    if teacher.id not in NETFLIX:
+        owner = "which Netflix did\nnot publish: its own licence counts too"
     return f"""# {model_id}
 
 {recipe.summary}.
@@ -129,6 +132,5 @@ Bounds that this model must keep in addition to those of gates.toml. `tox -e los
 {how if figures else nothing}{promised if promises else ""}
 ## Origin and licence
 
-Made by the recipe `{recipe.id}`, seed {model.seed}. Licence: {LICENCE}. The model imitates `{teacher.id}`, published by
-Netflix, Inc. under the same licence.
+Made by the recipe `{recipe.id}`, seed {model.seed}. Licence: {LICENCE}. The model imitates `{teacher.id}`, {owner}.
 """

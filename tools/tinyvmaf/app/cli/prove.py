@@ -108,10 +108,10 @@ def _prove(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     from tinyvmaf.judge.opened import opened
     from tinyvmaf.measure.proof.proving import PARTS, prove
     from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
-    from tinyvmaf.vmaf.teacher import load_built_in
+    from tinyvmaf.vmaf.teacher import load_teacher
 
     with opened(name, feed_of(arguments), arguments.ffmpeg) as subject:
-        teacher = load_built_in(find_ffmpeg(arguments.ffmpeg), subject.teacher_id)
+        teacher = load_teacher(find_ffmpeg(arguments.ffmpeg), subject.teacher_id)
         if arguments.record and not subject.registered:
             raise TinyvmafError(f"{name} is not registered, so nothing can be recorded", hint=_register(name))
         bound = arguments.bound or proofs.bound_of(subject)

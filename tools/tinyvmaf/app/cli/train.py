@@ -4,6 +4,7 @@ import argparse
 import json
 import math
 import shlex
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,6 +21,7 @@ from tinyvmaf.app.cli.common import (
     print_table,
 )
 from tinyvmaf.app.cli.progress import progress_bar
+from tinyvmaf.app.cli.train_recipes import AskedRecipe, add_recipe_options, asked_recipes, wrong_use
 from tinyvmaf.data import dataset
 from tinyvmaf.data.corpus.splits import leave_one_source_out
 from tinyvmaf.data.embedded import embedded_corpus
@@ -31,20 +33,23 @@ from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.files import write_atomic
 from tinyvmaf.measure import environment
 from tinyvmaf.terminal import say
-from tinyvmaf.train.recipes import Recipe, find_recipe, named_recipes, read_recipe, recipe_folder, recipe_ids
+from tinyvmaf.train.recipes import Recipe, read_recipe, recipe_ids
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
+from tinyvmaf.vmaf.teacher import FOLDER, NETFLIX
 
 if TYPE_CHECKING:
     from tinyvmaf.measure.loso import LosoReport
     from tinyvmaf.train.folds import FitRequest, FoldModel
     from tinyvmaf.train.packaging import Origin
-    from tinyvmaf.vmaf.teacher import Teacher
 
 _TRAIN = """\
 Fit the students of one or more recipes and write them as ONNX candidates with sidecar and card.
 
 A recipe is a TOML file, or the name of a built-in one (tinyvmaf recipes). B1 and B2 fit the clips of a corpus, B1f fits
 samples of the teacher's domain, B2 and B3 need opinions (--mos, or those in the file of --features).
+
+--teacher NAME fits a recipe for another teacher; without --recipe, a nano of 3 KB. --teacher-json FILE does the same
+for a model of your own, which tinyvmaf register keeps in model/teachers.
 
 Scores of a recipe's teacher that the corpus lacks are computed from its features (--target auto).
 
@@ -56,6 +61,8 @@ source; the table at the end shows the results. Fits of the same recipe on the s
 _EXAMPLES = """\
 tinyvmaf train --recipe tinyvmaf_nano --out candidates
 tinyvmaf train --recipe all --out candidates
+tinyvmaf train --teacher v1 --out candidates
+tinyvmaf train --teacher-json mine.json --teacher-sha256 HEX --out candidates
 tinyvmaf train --recipe mine.toml --features netflix.parquet --mos dmos.csv --out candidates
 tinyvmaf train --recipe mos_clip --features imported.parquet --out candidates"""
 _Row = dict[str, Any]
@@ -70,9 +77,7 @@ def add_commands(commands: Commands) -> None:
     train = add_command(
         commands, "train", _train, summary="fit students by recipes", description=_TRAIN, examples=_EXAMPLES
     )
-    train.add_argument(
-        "--recipe", action="append", required=True, metavar="R", help="TOML file, built-in name, or all; repeatable"
-    )
+    add_recipe_options(train)
     train.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write the candidates to")
     train.add_argument(
         "--features",
@@ -113,11 +118,14 @@ def _recipes(arguments: argparse.Namespace) -> int:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    recipes = _read_recipes(arguments)
+    if wrong := wrong_use(arguments):
+        say(f"tinyvmaf train: {wrong}", file=sys.stderr)
+        return 2
+    asked = asked_recipes(arguments, find_ffmpeg(arguments.ffmpeg))
     path = arguments.features or embedded_corpus().features
     data = read_features(path) if arguments.features else dataset.read(path)
     own = read_opinions(arguments.mos) if arguments.mos else None
-    tasks = [_task(recipe, data, own, arguments) for recipe in _chosen(recipes, data, arguments)]
+    tasks = [_task(one, data, own, arguments) for one in _chosen(asked, data, arguments)]
     rows = [_one(*task, arguments) for task in tasks]
     if arguments.json:
         print(json.dumps([{name: _json(value) for name, value in row.items()} for row in rows], indent=2))
@@ -127,49 +135,34 @@ def _train(arguments: argparse.Namespace) -> int:
 
 
 def _task(
-    recipe: Recipe, data: dataset.Dataset, own: Opinions | None, arguments: argparse.Namespace
-) -> tuple[Recipe, "Teacher", dataset.Dataset, Opinions | None]:
+    asked: AskedRecipe, data: dataset.Dataset, own: Opinions | None, arguments: argparse.Namespace
+) -> tuple[AskedRecipe, dataset.Dataset, Opinions | None]:
     """What a recipe is fitted with. What it lacks is an error here, before anything is fitted."""
-    from tinyvmaf.vmaf.teacher import load_built_in
-
-    teacher = load_built_in(find_ffmpeg(arguments.ffmpeg), recipe.teacher)
+    recipe, teacher = asked.recipe, asked.teacher
     opinions = opinions_in(data, recipe.mos.scale) if own is None and recipe.mos is not None else own
     if arguments.target == "auto":
         data = with_target(data, teacher)
     elif teacher.id not in data.table.column_names:
         raise TinyvmafError(f"the corpus has no scores of {teacher.id}", hint="--target auto computes them")
-    return recipe, teacher, data, opinions if recipe.needs_mos else None
+    return asked, data, opinions if recipe.needs_mos else None
 
 
-def _chosen(recipes: list[Recipe], data: dataset.Dataset, arguments: argparse.Namespace) -> list[Recipe]:
+def _chosen(asked: list[AskedRecipe], data: dataset.Dataset, arguments: argparse.Namespace) -> list[AskedRecipe]:
     """The recipes without those that want opinions, if there are none and `all` was asked for."""
     given = arguments.mos is not None or data.provenance.get("opinions")
-    without = [recipe.id for recipe in recipes if recipe.needs_mos and not given]
+    without = [one.recipe.id for one in asked if one.recipe.needs_mos and not given]
     if without and "all" not in arguments.recipe:
         raise TinyvmafError(
             f"{', '.join(without)}: opinions are needed", hint="pass --mos FILE, a CSV file: clip,mos[,ci]"
         )
-    return [recipe for recipe in recipes if recipe.id not in without]
+    return [one for one in asked if one.recipe.id not in without]
 
 
-def _read_recipes(arguments: argparse.Namespace) -> list[Recipe]:
-    recipes = [read_recipe(name) for name in named_recipes(arguments.recipe)]
-    ids = [recipe.id for recipe in recipes]
-    if len(set(ids)) != len(ids):
-        raise TinyvmafError(f"two recipes have the same id: {', '.join(ids)}", hint="rename one of the files")
-    return recipes
-
-
-def _one(
-    recipe: Recipe,
-    teacher: "Teacher",
-    data: dataset.Dataset,
-    opinions: Opinions | None,
-    arguments: argparse.Namespace,
-) -> _Row:
+def _one(asked: AskedRecipe, data: dataset.Dataset, opinions: Opinions | None, arguments: argparse.Namespace) -> _Row:
     from tinyvmaf.measure.loso import evaluate_recipe  # imported here: slow
     from tinyvmaf.train.folds import FitRequest
 
+    recipe, teacher = asked.recipe, asked.teacher
     seeds = range(arguments.seeds) if arguments.seeds else None
     request = FitRequest(recipe, teacher, data, (), seeds, opinions)
     started = time.perf_counter()
@@ -179,6 +172,10 @@ def _one(
     if held_out or not recipe.sees_clips:
         report = evaluate_recipe(recipe.id, recipe, teacher, held_out or finals, data, opinions=request.opinions)
     _write(request, finals, held_out, report, _origin(recipe, data, arguments), arguments)
+    if not asked.brought:  # tinyvmaf register copies it to the others
+        write_atomic(arguments.out / f"{recipe.id}.toml", asked.data)
+    if teacher.id not in NETFLIX:
+        write_atomic(arguments.out / FOLDER / f"{teacher.id}.json", teacher.json)
     numbers = recipe.architecture.parameters(len(teacher.features))
     row: _Row = {"recipe": recipe.id, "method": recipe.method, "numbers": numbers}
     row |= {"bytes": len(finals[0].data), "fit s": round(took, 1)}
@@ -220,9 +217,6 @@ def _write(
         write_atomic(out / f"{recipe.id}.loso.json", text + "\n")
     for model in held_out:
         write_atomic(out / "folds" / recipe.id / f"{model.held_out}-seed{model.seed}.onnx", model.data)
-    own = next(path for path in map(find_recipe, named_recipes(arguments.recipe)) if path.stem == recipe.id)
-    if own.parent != recipe_folder():  # tinyvmaf register copies it to the others
-        write_atomic(out / f"{recipe.id}.toml", own.read_bytes())
     kind, judged = find("regressor"), report is not None
     for model in finals:
         model_id = recipe.id if len(finals) == 1 else f"{recipe.id}-seed{model.seed}"

@@ -26,7 +26,7 @@ from tinyvmaf.model.engines import EngineError, Session, UnsupportedModelError, 
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.model.third_party import FeedOptions
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, find_ffmpeg
-from tinyvmaf.vmaf.teacher import Teacher, load_built_in
+from tinyvmaf.vmaf.teacher import Teacher, load_teacher
 
 SECONDS: Final = 300
 _EVERY: Final = 7  # frames of the corpus, for engines and batches
@@ -186,7 +186,7 @@ def _measure(parent: int, path: Path, ffmpeg: Path | None, report: Connection) -
     with scratch.folder() as folder:
         try:
             tool = find_ffmpeg(ffmpeg)
-            teacher_of = partial(load_built_in, tool)
+            teacher_of = partial(load_teacher, tool)
             (subject,) = named([path], Path(folder), lambda teacher: teacher_of(teacher).features, FeedOptions())
             if subject.fault is not None:
                 raise subject.fault

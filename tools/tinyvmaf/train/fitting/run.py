@@ -75,6 +75,11 @@ def fit(
     """
     if teacher.id != recipe.teacher:
         raise FitError(f"recipe {recipe.id} has teacher {recipe.teacher}, not {teacher.id}")
+    if recipe.teacher_sha256 not in (None, teacher.sha256):
+        raise FitError(
+            f"recipe {recipe.id} has a teacher {teacher.id} with sha256 {recipe.teacher_sha256}, not {teacher.sha256}",
+            hint="put the JSON back that it was written for, or make another: tinyvmaf train --teacher-json FILE",
+        )
     chosen = tuple(recipe.seeds if seeds is None else seeds)
     steps = _Steps(progress or quiet)
     with reproducible():

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from tinyvmaf.errors import TinyvmafError, known_hint
 from tinyvmaf.files import home, sha256
@@ -12,8 +12,8 @@ from tinyvmaf.project import project
 from tinyvmaf.train.recipes.contradictions import contradiction
 from tinyvmaf.train.recipes.recipe import Count, Method, Mos, Optimiser, Positive, Recipe, Validation
 from tinyvmaf.train.students import ARCHITECTURES, Grid, StudentError, architecture
-from tinyvmaf.validation import Items, Strict, one_of, parse, read_toml, unique
-from tinyvmaf.vmaf.teacher import KNOWN
+from tinyvmaf.validation import Items, Sha256, Strict, one_of, parse, read_toml, unique
+from tinyvmaf.vmaf.teacher import NETFLIX
 
 PROMISES: Final[Mapping[str, tuple[str, str, str]]] = {
     "frame_rmse": ("RMSE of frames, held-out sources", "at most", "VMAF points"),
@@ -45,7 +45,8 @@ class RecipeFile(Strict):
     """What a recipe may say; docs/students.md explains each entry."""
 
     summary: Annotated[str, Field(min_length=10)]
-    teacher: Annotated[str, one_of(KNOWN)]
+    teacher: Annotated[str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    teacher_sha256: Sha256 | None = None
     method: Method
     architecture: Annotated[str, one_of(ARCHITECTURES)]
     seeds: Annotated[Items[Annotated[int, Field(ge=0, lt=2**63)]], Field(min_length=1), AfterValidator(unique)]
@@ -60,6 +61,16 @@ class RecipeFile(Strict):
     validation: Validation | None = None
     mos: Mos | None = None
     promises: Mapping[Annotated[str, one_of(PROMISES)], Positive] | None = None
+
+    @model_validator(mode="after")
+    def _teacher_is_known(self) -> Self:
+        if self.teacher in NETFLIX and self.teacher_sha256 is not None:
+            raise ValueError(f"teacher {self.teacher} is published: remove teacher_sha256")
+        if self.teacher not in NETFLIX and self.teacher_sha256 is None:
+            raise ValueError(
+                f"teacher is {self.teacher!r}; it must be one of {', '.join(NETFLIX)}, or have its teacher_sha256"
+            )
+        return self
 
 
 def recipe_folder() -> Path:
@@ -102,7 +113,15 @@ def read_recipe(name: str | Path) -> Recipe:
         RecipeError: missing, not TOML, an entry is wrong, or entries do not go together; says which.
     """
     path = find_recipe(name)
-    data = path.read_bytes()
+    return parse_recipe(path.read_bytes(), path)
+
+
+def parse_recipe(data: bytes, path: Path) -> Recipe:
+    """The recipe of a file with this content; the file's name is its id.
+
+    Raises:
+        RecipeError: as `read_recipe`.
+    """
     try:
         content = read_toml(data)
     except ValueError as error:

@@ -115,6 +115,8 @@ class Recipe:
     architecture: Architecture
     seeds: tuple[int, ...]
     optimiser: Optimiser
+    teacher_sha256: str | None = None
+    """Of the teacher's JSON, if Netflix did not publish it."""
     per: Literal["frame", "clip"] = "frame"
     """What is held against a target: each frame's score, or the mean over a clip."""
     frames: int = 16

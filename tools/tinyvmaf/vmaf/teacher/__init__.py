@@ -3,16 +3,20 @@
 libvmaf's executable contains its models as JSON text. The sha256 of that text must be that of the published model.
 """
 
-from tinyvmaf.vmaf.teacher.load import DEFAULT, KNOWN, load_built_in, load_carried, load_json
+from tinyvmaf.vmaf.teacher.load import DEFAULT, KNOWN, MOST_BYTES, load_built_in, load_carried, load_json
 from tinyvmaf.vmaf.teacher.model import Bagging, Teacher
 from tinyvmaf.vmaf.teacher.names import BOOTSTRAP, PHONE, SHORT, load_named, teacher_id
+from tinyvmaf.vmaf.teacher.own import FOLDER, NETFLIX, load_teacher, require_own_id
 from tinyvmaf.vmaf.teacher.parse import parse
 from tinyvmaf.vmaf.teacher.svr import ChromaFromLuma, ScoreTransform, Svr
 
 __all__ = [
     "BOOTSTRAP",
     "DEFAULT",
+    "FOLDER",
     "KNOWN",
+    "MOST_BYTES",
+    "NETFLIX",
     "PHONE",
     "SHORT",
     "Bagging",
@@ -24,6 +28,8 @@ __all__ = [
     "load_carried",
     "load_json",
     "load_named",
+    "load_teacher",
     "parse",
+    "require_own_id",
     "teacher_id",
 ]

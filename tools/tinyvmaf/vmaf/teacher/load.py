@@ -32,8 +32,8 @@ KNOWN: Final = {
 
 _STARTS: Final = (b'{\n    "param_dict": {', b'{\n    "0": {')
 _MAX_JSON_BYTES: Final = 1 << 20
-_MOST_BYTES: Final = 1 << 26
-"""Of a file that is named. All that libvmaf carries have 1.1 MB together."""
+MOST_BYTES: Final = 1 << 26
+"""Of a model file that is named. All that libvmaf carries have 1.1 MB together."""
 
 
 def load_built_in(ffmpeg: FFmpeg, teacher_id: str = DEFAULT) -> Teacher:
@@ -83,7 +83,7 @@ def load_json(path: Path, *, expected_sha256: str | None = None) -> Teacher:
         TeacherError: unreadable, not a VMAF model, or another sha256 than expected; names both.
     """
     try:
-        raw = read_bounded(path, _MOST_BYTES)
+        raw = read_bounded(path, MOST_BYTES)
     except OSError as error:
         raise TeacherError(f"{path}: {error.strerror}") from error
     actual = sha256(raw)
