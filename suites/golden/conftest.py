@@ -1,18 +1,22 @@
 """Fixtures of the golden gate."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+import numpy as np
 import pytest
 
 from tinyvmaf.data.golden import GoldenFileMissingError, GoldenFiles, load_pairs, load_rows
 from tinyvmaf.data.golden.files import natural_root
-from tinyvmaf.data.golden.freezing import score_golden_pair
+from tinyvmaf.data.golden.freezing import frozen_columns, score_golden_pair
 from tinyvmaf.data.golden.rows import GoldenRows
 from tinyvmaf.judge.plugin import NotChecked
 from tinyvmaf.model.golden_records import write_record
 from tinyvmaf.model.registry import subjects
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
-from tinyvmaf.vmaf.libvmaf import FrameTable, motion_epoch
+from tinyvmaf.vmaf.libvmaf import motion_epoch
+from tinyvmaf.vmaf.teacher import KNOWN, Teacher, load_carried
+
+Columns = Mapping[str, np.ndarray]
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +38,13 @@ def frozen() -> GoldenRows:
 
 
 @pytest.fixture(scope="session")
-def _tables() -> dict[str, FrameTable]:
+def teachers(ffmpeg: FFmpeg) -> dict[str, Teacher]:
+    """The published teachers that the libvmaf here carries; an older one lacks some."""
+    return load_carried(ffmpeg, KNOWN)
+
+
+@pytest.fixture(scope="session")
+def _measured() -> dict[str, Columns]:
     return {}
 
 
@@ -42,18 +52,20 @@ def _tables() -> dict[str, FrameTable]:
 def measured(
     ffmpeg: FFmpeg,
     golden_files: GoldenFiles,
-    _tables: dict[str, FrameTable],
+    teachers: dict[str, Teacher],
+    _measured: dict[str, Columns],
     not_checked: NotChecked,
-) -> Callable[[str], FrameTable]:
-    """What libvmaf here says of a golden pair; a pair whose files are not at hand is NOT CHECKED."""
+) -> Callable[[str], Columns]:
+    """What libvmaf here says of a golden pair, as it would be frozen; a pair without its files is NOT CHECKED."""
 
-    def measure_once(pair_id: str) -> FrameTable:
-        if pair_id not in _tables:
+    def measure_once(pair_id: str) -> Columns:
+        if pair_id not in _measured:
             try:
-                _tables[pair_id] = score_golden_pair(load_pairs()[pair_id], golden_files, ffmpeg)
+                table = score_golden_pair(load_pairs()[pair_id], golden_files, ffmpeg, teachers.values())
+                _measured[pair_id] = frozen_columns(table, teachers.values())
             except GoldenFileMissingError as error:
                 not_checked(f"golden pair {pair_id}: {error.message}; get it: {error.hint}")
-        return _tables[pair_id]
+        return _measured[pair_id]
 
     return measure_once
 

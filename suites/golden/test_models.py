@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from tinyvmaf.data.golden import load_pairs, load_rows
-from tinyvmaf.data.golden.published import VALUES
 from tinyvmaf.data.golden.rows import GoldenRows
 from tinyvmaf.errors import CouldNotRunError
 from tinyvmaf.judge.bounds import Bounds, promise
@@ -16,11 +15,10 @@ from tinyvmaf.model import registry
 from tinyvmaf.model.engines import OnnxRuntimeCpu, all_scores
 from tinyvmaf.model.golden_records import HINT, load_record, recorded_ids
 from tinyvmaf.model.subject import Subject
-from tinyvmaf.vmaf.features import CANONICAL
+from tinyvmaf.vmaf.features import is_still_at_first
 from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN
 
 FROZEN = list(load_rows().pairs)
-MOTION = CANONICAL.index("motion2")
 
 
 def reproduce(model: str, pair: str) -> str:
@@ -41,11 +39,7 @@ session = lru_cache(maxsize=1)(OnnxRuntimeCpu)
 
 def run_on(subject: Subject, frozen: GoldenRows, pair: str) -> np.ndarray:
     """The model's scores on a pair's frozen rows, with its features in its own order."""
-    order = list(subject.features)
-    if not set(order) <= set(CANONICAL):
-        raise CouldNotRunError(f"{subject.id} takes {order}; the golden rows have {list(CANONICAL)}")
-    rows = frozen.pairs[pair].features[:, [CANONICAL.index(name) for name in order]]
-    return all_scores(session(subject.data), rows)
+    return all_scores(session(subject.data), frozen.pairs[pair].features(subject.features))
 
 
 def test_files_are_the_registered_ones(recorded: Subject) -> None:
@@ -81,8 +75,9 @@ def test_frame_0_has_no_motion_and_is_scored_so(
     model: str, pair: str, recorded: Subject, frozen: GoldenRows, bounds: Bounds, judge: Judge
 ) -> None:
     """motion2 of frame 0 is 0 by libvmaf's definition, so even identical videos score below 100 on it."""
-    first = frozen.pairs[pair].features[0]
-    assert first[MOTION] == 0.0, f"{pair}: motion2 of frame 0 is {first[MOTION]}"
+    for name in filter(is_still_at_first, recorded.features):
+        first = frozen.pairs[pair].columns[name][0]
+        assert first == 0.0, f"{pair}: {name} of frame 0 is {first}"
     score = run_on(recorded, frozen, pair)[0]
     judge(
         compare(
@@ -101,7 +96,7 @@ def test_svr_clip_mean_is_libvmafs(pair: str, frozen: GoldenRows, bounds: Bounds
     """The registered SVR as ONNX gives libvmaf's clip mean at places=4, whichever models are judged."""
     svr = Subject.at(registry.find(f"{DEFAULT}_svr").file)
     mean = run_on(svr, frozen, pair).astype(np.float64).mean()
-    expected = frozen.pairs[pair].scores.mean()
+    expected = frozen.pairs[pair].scores(DEFAULT).mean()
     judge(
         compare(
             bounds.for_subject("golden.svr_clip_mean", svr),
@@ -126,9 +121,9 @@ def test_golden_frames_are_scored_about_as_libvmaf_does(
     not_checked: NotChecked,
 ) -> None:
     """A model without a record is held to the truth, if loosely; and no record can bless nonsense."""
-    if (teacher := subject.teacher_id) != DEFAULT:
-        not_checked(f"{model}: the golden pairs, whose scores are those of {DEFAULT}, not of {teacher}")
-    truth, scores = frozen.pairs[pair].scores, run_on(subject, frozen, pair).astype(np.float64)
+    if (teacher := subject.teacher_id) not in frozen.teachers:
+        not_checked(f"{model}: the golden pairs, which have no scores of {teacher}")
+    truth, scores = frozen.pairs[pair].scores(teacher), run_on(subject, frozen, pair).astype(np.float64)
     off = np.abs(scores - truth)
     evidence(
         {
@@ -166,12 +161,10 @@ def test_the_record_is_within_the_models_own_promise(
     }
     if not promised:
         not_checked(f"{model}: its record against its promises: it promises no largest difference")
-    if (teacher := recorded.teacher_id) != DEFAULT:
-        not_checked(
-            f"{model}: its record against its promises: the golden scores are those of {DEFAULT}, not of {teacher}"
-        )
+    if (teacher := recorded.teacher_id) not in frozen.teachers:
+        not_checked(f"{model}: its record against its promises: the golden pairs have no scores of {teacher}")
     name, value = next(iter(promised.items()))
-    off = np.abs(load_record(model)[pair] - frozen.pairs[pair].scores)
+    off = np.abs(load_record(model)[pair] - frozen.pairs[pair].scores(teacher))
     each = {f"frame {frame}": float(one) for frame, one in enumerate(off)}
     judge(hold(promise(name, value, model), f"{model} on {pair}, as recorded", each, reproduce=reproduce(model, pair)))
 
@@ -187,25 +180,27 @@ def test_record_is_of_this_model_and_these_rows(recorded: Subject, frozen: Golde
     """The record has each frozen pair, each frame of it, and nothing else."""
     record = load_record(recorded.id)
     lengths = {pair: len(scores) for pair, scores in record.items()}
-    assert lengths == {pair: len(rows.scores) for pair, rows in frozen.pairs.items()}, HINT
+    assert lengths == {pair: len(rows) for pair, rows in frozen.pairs.items()}, HINT
 
 
 @pytest.mark.parametrize("pair", FROZEN)
 def test_frozen_rows_are_the_published_ones(pair: str, frozen: GoldenRows, bounds: Bounds, judge: Judge) -> None:
     """The clip means of the frozen rows are Netflix's, so rows cannot be edited to suit a model."""
-    assert frozen.provenance["teacher"] == DEFAULT
-    assert frozen.provenance["teacher_sha256"] == KNOWN[DEFAULT]
+    lacking = set(KNOWN) - set(frozen.teachers)
+    if lacking:
+        raise CouldNotRunError(f"the golden rows lack {', '.join(sorted(lacking))}", hint="tinyvmaf golden freeze")
+    assert {name: one.sha256 for name, one in frozen.teachers.items()} == KNOWN
     published, rows = load_pairs()[pair], frozen.pairs[pair]
     values = published.values(frozen.provenance["motion_epoch"])
     if values is None:
         raise CouldNotRunError(f"{pair}: nothing is published for epoch {frozen.provenance['motion_epoch']}")
-    means = [rows.scores.mean(), *rows.features.mean(axis=0)]
+    means = rows.features(list(values)).mean(axis=0)
     judge(
         compare(
             bounds.for_("golden.published"),
             f"frozen rows of {pair}",
-            VALUES,
-            [values[name] for name in VALUES],
+            list(values),
+            list(values.values()),
             means,
             reproduce=f"tox -e golden -- -k 'frozen_rows_are and {pair}'",
         )

@@ -15,7 +15,6 @@ from tinyvmaf.judge.plugin import Judge, Note
 from tinyvmaf.model import registry
 from tinyvmaf.model.golden_records import load_record
 from tinyvmaf.model.subject import Subject
-from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.libvmaf import motion_epoch
 from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN
@@ -67,7 +66,7 @@ def test_a_client_gets_the_published_values_and_a_models_recorded_scores(
     if expected is None:
         also_not_checked(f"golden pair {pair} over MCP: nothing is published for motion epoch {epoch[0]!r}")
     else:
-        features = [[frame["features"][name] for name in CANONICAL] for frame in frames]
+        features = [[frame["features"][name] for name in VALUES[1:]] for frame in frames]
         means = [teacher["pooled"]["mean"], *np.mean(features, axis=0)]
         wanted = [expected[name] for name in VALUES]
         outcomes.append(

@@ -113,7 +113,7 @@ def main() -> int:
     domain, embedded = Domain(teacher.features), embedded_corpus()
     files = [dataset.read(path) for path in (embedded.extreme_features, embedded.features)]
     groups = [domain.sample(COUNT, 0), *(data.columns(*teacher.feature_names) for data in files)]
-    groups.append(np.concatenate([pair.features for pair in load_rows().pairs.values()]))
+    groups.append(load_rows().features(teacher.feature_names))
     found = {one.name: as_corpus([one.path]) for one in find_sets(arguments.features)}
     sets = {name: data.columns(*teacher.feature_names) for name, data in found.items()}
     low, high = domain.bounds()

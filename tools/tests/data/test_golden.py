@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ from tinyvmaf.data.golden.published import PublishedFile
 from tinyvmaf.errors import GoldenError
 from tinyvmaf.files import home
 from tinyvmaf.model import golden_records
+from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.patterns import FRAMES, HEIGHT, WIDTH, build, checkerboard, git_blob_id
-from tinyvmaf.vmaf.teacher import load_built_in
+from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, load_built_in
 
 PATTERNS = [name for name, file in golden.load_files().items() if file.kind == "pattern"]
 
@@ -104,25 +106,30 @@ def test_golden_files_are_recognised_under_any_name(tmp_path: Path) -> None:
 
 
 def test_golden_rows_are_recognised_in_any_precision() -> None:
-    rows = np.concatenate([pair.features for pair in golden.load_rows().pairs.values() if pair.id != "flat"])
-    for variant in (rows, rows.astype(np.float32), np.round(rows, 6)):
-        assert golden.is_golden_row(variant).all()
-    assert not golden.is_golden_row(rows + 1e-4).any()
+    """By the features of any teacher; but any corpus can have a row whose features are all 1 or at their ends."""
+    frozen = golden.load_rows()
+    telling = ("checkerboard_1px", "natural_10bit")
+    for teacher, names in ((name, one.features) for name, one in frozen.teachers.items()):
+        pairs = telling if "v1" in teacher or "float" in teacher else [name for name in frozen.pairs if name != "flat"]
+        rows = np.concatenate([frozen.pairs[pair].features(names) for pair in pairs])
+        for variant in (rows, rows.astype(np.float32), np.round(rows, 6)):
+            assert golden.is_golden_row(variant, names).all(), teacher
+        assert not golden.is_golden_row(rows + 1e-4, names).any()
 
 
 def test_the_row_of_a_lossless_still_frame_is_not_golden() -> None:
-    assert not golden.is_golden_row([[1, 1, 1, 1, 1, 0]]).any()
+    assert not golden.is_golden_row([[1, 1, 1, 1, 1, 0]], CANONICAL).any()
 
 
 def test_rows_of_another_width_are_an_error() -> None:
     with pytest.raises(ValueError, match=r"must be \[N, 6\]"):
-        golden.is_golden_row([[1.0, 2.0]])
+        golden.is_golden_row([[1.0, 2.0]], CANONICAL)
 
 
 def test_golden_errors_are_those_of_the_worst_frame_and_the_worst_clip_mean(ffmpeg: FFmpeg) -> None:
     """The model is off by 3 points on the first frame of each pair, and by -1 on the others."""
     rows, teacher = golden.load_rows(), load_built_in(ffmpeg)
-    known = {pair.features.tobytes(): pair.scores for pair in rows.pairs.values()}
+    known = {pair.features(CANONICAL).tobytes(): pair.scores(teacher.id) for pair in rows.pairs.values()}
 
     def run(features: np.ndarray) -> np.ndarray:
         return known[features.tobytes()] + np.where(np.arange(len(features)) == 0, 3.0, -1.0)
@@ -131,7 +138,11 @@ def test_golden_errors_are_those_of_the_worst_frame_and_the_worst_clip_mean(ffmp
     assert golden.golden_errors(run, teacher) == pytest.approx(
         {"golden_frame_max_abs_error_points": 3.0, "golden_clip_max_abs_error_points": max(means)}
     )
-    assert golden.golden_errors(run, load_built_in(ffmpeg, "vmaf_v0.6.1neg")) == {}
+    for name in KNOWN:
+        other = load_built_in(ffmpeg, name)
+        assert max(golden.golden_errors(other.predict, other).values()) < 1e-6
+    assert golden.golden_errors(run, replace(teacher, id="mine")) == {}
+    assert golden.golden_errors(run, replace(teacher, sha256="0" * 64)) == {}
 
 
 def test_published_pairs_are_complete() -> None:
@@ -147,7 +158,7 @@ def test_the_motion_epochs_have_different_values() -> None:
     fixed, before = pair.values("mirror-fix"), pair.values("before")
     assert fixed is not None
     assert before is not None
-    assert abs(fixed["vmaf"] - before["vmaf"]) > 1e-3
+    assert abs(fixed[DEFAULT] - before[DEFAULT]) > 1e-3
     assert golden.load_pairs()["natural_10bit"].values("before") is None
 
 
@@ -174,7 +185,7 @@ def rows_content(spare_home: Path) -> tuple[Path, dict[str, Any]]:
     return path, json.loads(path.read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("key", ["libvmaf", "motion_epoch", "teacher_sha256", "command"])
+@pytest.mark.parametrize("key", ["libvmaf", "motion_epoch", "teachers", "command"])
 def test_rows_without_provenance_are_refused(key: str, spare_home: Path) -> None:
     path, content = rows_content(spare_home)
     del content["provenance"][key]
@@ -185,12 +196,17 @@ def test_rows_without_provenance_are_refused(key: str, spare_home: Path) -> None
 
 def test_malformed_rows_are_refused(spare_home: Path) -> None:
     path, content = rows_content(spare_home)
+    flat = content["pairs"]["flat"]
     changes: tuple[dict[str, object], ...] = (
         {"pairs": {}},
-        {"features": ["a"]},
+        {"provenance": content["provenance"] | {"teachers": {}}},
+        {"provenance": content["provenance"] | {"teachers": {"new": {"sha256": "0", "features": ["adm2"]}}}},
+        {"provenance": content["provenance"] | {"teachers": {"vmaf_v0.6.1": {"sha256": "0", "features": ["adm9"]}}}},
         {"pairs": {"flat": [[1.0]]}},
-        {"pairs": {"flat": [[None] * 7]}},
-        {"pairs": {"flat": []}},
+        {"pairs": {"flat": flat | {"adm2": [None] * 3}}},
+        {"pairs": {"flat": flat | {"adm2": [1.0]}}},
+        {"pairs": {"flat": {name: [] for name in flat}}},
+        {"pairs": {"flat": {}}},
     )
     for text in (*(json.dumps(content | change) for change in changes), "[" * 200_000):
         path.write_text(text, encoding="utf-8")
@@ -210,7 +226,7 @@ def test_rows_that_miss_a_published_value_are_not_frozen(spare_home: Path, ffmpe
     path = spare_home / "fixtures/golden/published.toml"
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace("7.985898744818505", "7.985998744818505"), encoding="utf-8")
-    with pytest.raises(GoldenError, match=r"checkerboard_10px: .*gives vmaf 7\.985899, published 7\.985999"):
+    with pytest.raises(GoldenError, match=r"checkerboard_10px: .*gives vmaf_v0.6.1 7\.985899, published 7\.985999"):
         golden.freeze(golden.GoldenFiles(tmp_path / "work", None), ffmpeg)
 
 

@@ -55,7 +55,7 @@ def test_a_fold_without_rows_is_refused(teacher: Teacher, corpus: Dataset, opini
 @pytest.mark.parametrize("decimals", [12, 6])
 def test_golden_rows_are_refused(decimals: int, teacher: Teacher, corpus: Dataset) -> None:
     """Golden rows are refused under any name, also if written to a log with six decimals."""
-    golden = load_rows().pairs["natural_10bit"].features[1].round(decimals)
+    golden = load_rows().pairs["natural_10bit"].features(CANONICAL)[1].round(decimals)
     spiked = changed(corpus, 5, **dict(zip(CANONICAL, golden.tolist(), strict=True)))
     with pytest.raises(FitError, match=r"1 golden rows, in Bikes_.*\n  hint: .*must not be trained on"):
         fit(recipe(), teacher, spiked, FOLDS)

@@ -13,7 +13,6 @@ from tinyvmaf.files import write_atomic
 from tinyvmaf.model.engines import OnnxRuntimeCpu
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.project import project, writable
-from tinyvmaf.vmaf.features import CANONICAL
 
 HINT = (
     "record it deliberately: tox -e golden -- --record, or pytest --pyargs tinyvmaf.suites.golden --record (that run "
@@ -61,13 +60,12 @@ def write_record(subject: Subject, rows: GoldenRows) -> bool:
     Raises:
         GoldenError: it takes features that the golden rows lack.
     """
-    if not set(subject.features) <= set(CANONICAL):
-        raise GoldenError(
-            f"{subject.id} takes {', '.join(subject.features)}; the golden rows have {', '.join(CANONICAL)}"
-        )
-    model, order = OnnxRuntimeCpu(subject.file), [CANONICAL.index(name) for name in subject.features]
+    if lacking := rows.lacking(subject.features):
+        raise GoldenError(f"{subject.id} takes {', '.join(lacking)}, which the golden rows do not have")
+    model = OnnxRuntimeCpu(subject.file)
     scores = {
-        name: np.round(model.run(pair.features[:, order]).astype(np.float64), 6) for name, pair in rows.pairs.items()
+        name: np.round(model.run(pair.features(subject.features)).astype(np.float64), 6)
+        for name, pair in rows.pairs.items()
     }
     body = ",\n".join(f"    {json.dumps(name)}: {json.dumps(values.tolist())}" for name, values in scores.items())
     text = (

@@ -93,6 +93,37 @@ CANONICAL_FEATURES = tuple(resolve(f"VMAF_integer_feature_{name}_score", {}) for
 """canonical-6 as features."""
 
 
+def named(name: str) -> Feature:
+    """The feature with this name in tinyvmaf, such as `adm2_egl_1`: the inverse of `resolve`.
+
+    Raises:
+        TeacherError: no name of a feature.
+    """
+    for model_name, (stem, _) in _BASE.items():
+        if name == stem or name.startswith(f"{stem}_"):
+            words = name.removeprefix(stem).split("_")[1:]
+            family = stem.removeprefix("float_")[:3]
+            full = {short: option for option, (short, _) in _OPTIONS.items() if option.startswith(family)}
+            if len(words) % 2 == 0 and set(words[::2]) <= set(full):
+                options = {full[s]: _value(v) for s, v in zip(words[::2], words[1::2], strict=True)}
+                found = resolve(model_name, options)
+                if found.name == name:
+                    return found
+    raise TeacherError(f"{name!r} is not the name of a feature")
+
+
+def _value(text: str) -> object:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def is_still_at_first(name: str) -> bool:
+    """Whether a feature is 0 at frame 0 of any clip, by libvmaf's definition; `name` as in tinyvmaf."""
+    return name.removeprefix("float_").startswith("motion2")
+
+
 def name_of_column(column: str) -> str:
     """The name in tinyvmaf of a column of libvmaf's log: `integer_adm2` is `adm2`, `adm2` is `float_adm2`."""
     if column.startswith("integer_"):

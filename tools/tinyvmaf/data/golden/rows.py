@@ -1,7 +1,7 @@
 """The frozen feature rows of the golden pairs. They judge models without video or FFmpeg; never train on them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,21 +11,51 @@ from numpy.typing import ArrayLike, NDArray
 
 from tinyvmaf.data.golden.published import golden_folder
 from tinyvmaf.errors import GoldenError
-from tinyvmaf.vmaf.features import CANONICAL
+from tinyvmaf.vmaf.domain import Domain
+from tinyvmaf.vmaf.features import named
 
 # Recognises rows from a 6-decimal log, or stored as float32.
 _ROW_TOLERANCE = 2e-6
+_AGAIN = "write it again: tinyvmaf golden freeze"
+
+
+@dataclass(frozen=True)
+class FrozenTeacher:
+    """A teacher whose features and scores the rows have."""
+
+    sha256: str
+    features: tuple[str, ...]
+    """The names of its features, in its order."""
 
 
 @dataclass(frozen=True)
 class FrozenPair:
-    """The features and scores of a golden pair, from the libvmaf that froze them."""
+    """The features of a golden pair, and the scores of every teacher, from the libvmaf that froze them."""
 
     id: str
-    features: NDArray[np.float64]
-    """float64 `[T, 6]`, canonical-6, 12 decimals."""
-    scores: NDArray[np.float64]
-    """float64 `[T]`, `vmaf_v0.6.1`, VMAF points, 6 decimals."""
+    columns: Mapping[str, NDArray[np.float64]]
+    """float64 `[T]` by name: of a feature, 12 decimals; of a teacher, VMAF points, 6 decimals."""
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values())))
+
+    def features(self, names: Sequence[str]) -> NDArray[np.float64]:
+        """The named features in this order, float64 `[T, F]`.
+
+        Raises:
+            GoldenError: the golden rows lack one.
+        """
+        if lacking := [name for name in names if name not in self.columns]:
+            raise GoldenError(f"the golden rows have no {', '.join(lacking)}", hint="tinyvmaf golden freeze")
+        return np.stack([self.columns[name] for name in names], axis=1)
+
+    def scores(self, teacher_id: str) -> NDArray[np.float64]:
+        """The scores of a teacher, float64 `[T]`, VMAF points.
+
+        Raises:
+            GoldenError: the golden rows lack it.
+        """
+        return self.features([teacher_id])[:, 0]
 
 
 @dataclass(frozen=True)
@@ -33,7 +63,24 @@ class GoldenRows:
     """The frozen rows and their provenance. Never train on them."""
 
     provenance: Mapping[str, Any]
+    teachers: Mapping[str, FrozenTeacher]
     pairs: Mapping[str, FrozenPair]
+
+    def features(self, names: Sequence[str]) -> NDArray[np.float64]:
+        """The named features of all pairs, one after another, float64 `[N, F]`.
+
+        Raises:
+            GoldenError: the golden rows lack one.
+        """
+        return np.concatenate([pair.features(names) for pair in self.pairs.values()])
+
+    def feature_names(self) -> tuple[str, ...]:
+        """The features of all teachers, each once."""
+        return tuple(dict.fromkeys(name for one in self.teachers.values() for name in one.features))
+
+    def lacking(self, names: Sequence[str]) -> list[str]:
+        """Which of these features, or teachers, the rows do not have."""
+        return [name for name in names if any(name not in pair.columns for pair in self.pairs.values())]
 
 
 def rows_path() -> Path:
@@ -45,51 +92,85 @@ def load_rows(path: Path | None = None) -> GoldenRows:
     """The frozen rows.
 
     Raises:
-        GoldenError: the file is missing or damaged, or has no provenance or no pair, or a value is not finite.
+        GoldenError: the file is missing or damaged, it has no provenance, no teacher or no pair, a pair lacks a feature
+            or a score of a teacher, or a value is not finite.
     """
     path = path or rows_path()
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        if tuple(content["features"]) != CANONICAL:
-            raise ValueError(f"features {content['features']}, not {list(CANONICAL)}")
         provenance = content["provenance"]
-        missing = {"libvmaf", "motion_epoch", "teacher", "teacher_sha256", "command"} - set(provenance)
+        missing = {"libvmaf", "motion_epoch", "teachers", "command"} - set(provenance)
         if missing:
             raise ValueError(f"provenance without {sorted(missing)}")
-        pairs = {name: _pair(name, entry) for name, entry in content["pairs"].items()}
+        teachers = {
+            name: FrozenTeacher(str(entry["sha256"]), tuple(entry["features"]))
+            for name, entry in provenance["teachers"].items()
+        }
+        needed = {name for teacher_id, one in teachers.items() for name in (teacher_id, *one.features)}
+        pairs = {name: _pair(name, entry, needed) for name, entry in content["pairs"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise GoldenError(f"{path}: {error!r}", hint="write it again: tinyvmaf golden freeze") from error
-    if not pairs:
-        raise GoldenError(f"{path}: no pairs", hint="write it again: tinyvmaf golden freeze")
-    return GoldenRows(provenance, pairs)
+        raise GoldenError(f"{path}: {error!r}", hint=_AGAIN) from error
+    for what, found in (("teachers", teachers), ("pairs", pairs)):
+        if not found:
+            raise GoldenError(f"{path}: no {what}", hint=_AGAIN)
+    return GoldenRows(provenance, teachers, pairs)
 
 
-def _pair(name: str, entry: list[list[float]]) -> FrozenPair:
-    table = np.array(entry, dtype=np.float64)
-    if table.ndim != 2 or table.shape[1] != len(CANONICAL) + 1 or not np.isfinite(table).all():
-        raise ValueError(f"{name}: rows must be {len(CANONICAL)} features and a score, all finite")
-    return FrozenPair(name, table[:, :-1], table[:, -1])
+def _pair(name: str, entry: Mapping[str, list[float]], needed: set[str]) -> FrozenPair:
+    if lacking := sorted(needed - set(entry)):
+        raise ValueError(f"{name}: no {', '.join(lacking)}")
+    columns = {column: np.array(values, dtype=np.float64) for column, values in entry.items()}
+    frames = len(next(iter(columns.values())))
+    if not frames or any(one.shape != (frames,) or not np.isfinite(one).all() for one in columns.values()):
+        raise ValueError(f"{name}: each column must have one value a frame, all finite")
+    return FrozenPair(name, columns)
 
 
-def is_golden_row(features: ArrayLike, *, rounded_by: float = 0.0) -> NDArray[np.bool_]:
+def is_golden_row(rows: ArrayLike, names: Sequence[str], *, rounded_by: float = 0.0) -> NDArray[np.bool_]:
     """Which feature rows are golden.
 
     Args:
-        features: `[N, 6]`, canonical-6; float32 or float64.
+        rows: `[N, F]`; float32 or float64.
+        names: the features of a row, in its order.
         rounded_by: how far rounding may have moved a feature, as by a log with few decimals.
 
     Returns:
-        bool `[N]`. The row of a lossless still frame (adm2 and all vif 1, motion2 0) does not count: the flat pair has
-        it, but so can any corpus.
+        bool `[N]`. A golden row does not count if each of its values is 1, as of a lossless frame, or at an end of its
+        range, such as no motion: any corpus can have such a row.
+
+    Raises:
+        GoldenError: the golden rows lack a feature.
     """
-    rows = np.asarray(features, dtype=np.float64)
-    if rows.ndim != 2 or rows.shape[1] != len(CANONICAL):
-        raise ValueError(f"features must be [N, {len(CANONICAL)}], not {list(rows.shape)}")
-    golden = np.concatenate([pair.features for pair in load_rows().pairs.values()])
-    lossless_still = np.array([1.0, 1.0, 1.0, 1.0, 1.0, 0.0])
-    near = _ROW_TOLERANCE + rounded_by
-    golden = golden[np.abs(golden - lossless_still).max(axis=1) > near]
-    found = np.zeros(len(rows), dtype=np.bool_)
+    given = np.asarray(rows, dtype=np.float64)
+    if given.ndim != 2 or given.shape[1] != len(names):
+        raise ValueError(f"features must be [N, {len(names)}], not {list(given.shape)}")
+    golden, near = load_rows().features(names), _ROW_TOLERANCE + rounded_by
+    ends = np.stack([*Domain(tuple(map(named, names))).bounds(), np.ones(len(names))])
+    inside: NDArray[np.bool_] = np.abs(golden[:, None] - ends) > near
+    golden = golden[np.any(np.all(inside, axis=1), axis=1)]
+    found = np.zeros(len(given), dtype=np.bool_)
     for row in golden:
-        found |= np.abs(rows - row).max(axis=1) <= near
+        found |= np.abs(given - row).max(axis=1) <= near
+    return found
+
+
+def golden_among(
+    columns: Mapping[str, NDArray[np.float64]], decimals: Mapping[str, int | None] | None = None
+) -> NDArray[np.bool_] | None:
+    """Which rows of a table are golden by the features of any teacher of the golden rows.
+
+    Args:
+        columns: float64 `[N]` by name.
+        decimals: those of columns that were rounded.
+
+    Returns:
+        bool `[N]`; None if the table has all features of no such teacher, so that golden rows cannot be told.
+    """
+    found: NDArray[np.bool_] | None = None
+    for names in {one.features for one in load_rows().teachers.values()}:
+        if set(names) <= set(columns):
+            digits = [d for name in names if (d := (decimals or {}).get(name)) is not None]
+            rounded_by = 0.5 * 10.0 ** -min(digits) if digits else 0.0
+            golden = is_golden_row(np.column_stack([columns[name] for name in names]), names, rounded_by=rounded_by)
+            found = golden if found is None else found | golden
     return found

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyvmaf.data.golden import is_golden_row
-from tinyvmaf.data.imported.precision import half_unit
+from tinyvmaf.data.golden import golden_among, load_rows
 from tinyvmaf.data.imported.table import Imported
 from tinyvmaf.data.imported.teachers import TeacherOf
 from tinyvmaf.errors import TeacherError
@@ -179,12 +178,12 @@ def _copies(found: Imported, clips: list[str], of: NDArray[np.int64], source_of:
 
 def _golden(found: Imported) -> Iterator[SetFault]:
     table = found.data.table
-    if not set(CANONICAL) <= set(table.column_names):
-        yield SetFault("golden", "without all of canonical-6, golden rows cannot be told: it is not trained on", False)
-        return
-    rounded_by = max(half_unit(found.decimals.get(name)) for name in CANONICAL)
-    golden = is_golden_row(np.column_stack([table[name].to_numpy() for name in CANONICAL]), rounded_by=rounded_by)
-    if golden.any():
+    there = [name for name in load_rows().feature_names() if name in table.column_names]
+    golden = golden_among({name: table[name].to_numpy() for name in there}, found.decimals)
+    if golden is None:
+        what = "without all features of a published teacher, golden rows cannot be told: it is not trained on"
+        yield SetFault("golden", what, False)
+    elif golden.any():
         clip = table["clip"][int(np.flatnonzero(golden)[0])].as_py()
         yield SetFault("golden", f"{int(golden.sum())} rows are golden, such as in {clip}: they must not be trained on")
 

@@ -13,7 +13,6 @@ from tinyvmaf.measure.engine_agreement.rows import boundaries, extremes, inside,
 from tinyvmaf.model.contract import INPUT
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.domain import Domain
-from tinyvmaf.vmaf.features import CANONICAL
 
 if TYPE_CHECKING:  # slow to import
     from tinyvmaf.data.dataset import Dataset
@@ -75,10 +74,12 @@ def rows_for(subject: Subject, domain: Domain, corpus: "Dataset") -> Inputs:
         raise ModelError(f"{subject.id} takes {', '.join(unknown)}, which {subject.teacher_id} does not have")
     count = count_of(subject)
     found: dict[str, NDArray[Any]] = {"corpus": corpus.columns(*domain.names), "extreme": extremes(len(domain.names))}
-    left_out = f"rows of the golden pairs, whose features {subject.teacher_id} does not take"
-    if domain.names == CANONICAL:
-        found["golden"] = np.concatenate([pair.features for pair in load_rows().pairs.values()])
-        left_out = ""
+    golden = load_rows()
+    lacking, left_out = golden.lacking(domain.names), ""
+    if lacking:
+        left_out = f"rows of the golden pairs, which have no {', '.join(lacking)}"
+    else:
+        found["golden"] = golden.features(domain.names)
     each = max((count - sum(map(len, found.values()))) // 3, LEAST_OF_A_GROUP)
     found |= {"boundary": boundaries(domain, each, 0), "inside": inside(domain, each, 0)}
     found["outside"] = outside(domain, max(count - sum(map(len, found.values())), each), 0)

@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from tinyvmaf.data.corpus.splits import Fold, hash_sample
 from tinyvmaf.data.dataset import Dataset
-from tinyvmaf.data.golden import is_golden_row
+from tinyvmaf.data.golden import golden_among, load_rows
 from tinyvmaf.errors import TinyvmafError
-from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.teacher import Teacher
 
 Array = NDArray[np.float64]
@@ -114,7 +113,7 @@ def examples(teacher: Teacher, data: Dataset, opinions: Mapping[str, tuple[float
         opinions: opinion in VMAF points and its weight, by clip.
 
     Raises:
-        FitError: a row is golden (compared by canonical-6, which every extracted corpus has), the scores are of another
+        FitError: a row is golden, the golden rows lack a feature, the scores are of another
             teacher with this name, an opinion is of a clip that the corpus lacks, or there is no opinion.
         TinyvmafError: a feature or the teacher's score is missing or not finite.
     """
@@ -148,15 +147,15 @@ def corrected(teacher: Teacher, rows: Array) -> Array:
 
 
 def _refuse_golden(data: Dataset, order: Indices, clip: NDArray[np.str_]) -> None:
-    lacks = [name for name in CANONICAL if name not in data.table.column_names]
-    if lacks:
+    there = [name for name in load_rows().feature_names() if name in data.table.column_names]
+    columns = dict(zip(there, data.columns(*there).T, strict=True)) if there else {}
+    golden = golden_among(columns, data.provenance.get("decimals"))
+    if golden is None:
         raise FitError(
-            f"the corpus has no {', '.join(lacks)}, by which golden rows are told",
-            hint="rows of golden pairs must not be trained on: extract or import all of canonical-6",
+            "the corpus has all features of no teacher of the golden rows, by which golden rows are told",
+            hint="rows of golden pairs must not be trained on: extract or import all features of a published teacher",
         )
-    digits: Mapping[str, int | None] = data.provenance.get("decimals", {})
-    rounded_by = max((0.5 * 10.0**-d for name in CANONICAL if (d := digits.get(name)) is not None), default=0.0)
-    golden = is_golden_row(data.columns(*CANONICAL)[order], rounded_by=rounded_by)
+    golden = golden[order]
     if golden.any():
         names = sorted(set(clip[golden].tolist()))
         raise FitError(
