@@ -182,7 +182,7 @@ def skipped_silently(copy: Path) -> None:
         (remove_pairs, "lists no pair"),
         (model_without_the_pair, f"the record of {MODEL} has no scores for flat"),
         (pair_forgotten, "flat has no frozen rows"),
-        (rows_with_nan, "flat: each column must .*, all finite"),
+        (rows_with_nan, "each column must .*, all finite"),
         (skipped_silently, "skipped without an account"),
     ],
 )
