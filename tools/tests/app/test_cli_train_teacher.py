@@ -102,6 +102,8 @@ def test_each_published_teacher_has_a_nano(teacher: str, ffmpeg: FFmpeg) -> None
     assert recipe.teacher == teacher
     assert recipe.id == NANO or recipe.id.startswith(f"{NANO}_")
     assert sha256(data) == recipe.sha256
+    like = load_built_in(ffmpeg, read_recipe(nano_for(loaded, ffmpeg)).teacher)
+    assert [one.base for one in like.features] == [one.base for one in loaded.features]
 
 
 def test_every_recipe_can_be_made_for_another_teacher(ffmpeg: FFmpeg) -> None:
