@@ -260,7 +260,7 @@ def calls(trap: Trap) -> list[tuple[str, dict[str, Any]]]:
         ("vmaf_score", pair),
         ("vmaf_score", lambda: fine | {"size": luck.choice(_SIZES)}),
         ("vmaf_score", lambda: fine | {"pix_fmt": luck.choice(_FORMATS)}),
-        ("vmaf_score", lambda: fine | {"model": luck.choice(_MODELS)}),
+        ("vmaf_score", lambda: fine | {"models": [luck.choice(_MODELS)]}),
         ("vmaf_score", lambda: fine | {"teachers": luck.choice(_TEACHERS)}),
         ("vmaf_score", lambda: fine | {luck.choice(("reference", "distorted")): luck.choice(_WRONG)}),
         ("vmaf_score", lambda: fine | {luck.choice(("log_path", "ffmpeg", "-y", "feature", "__class__")): "/tmp/x"}),

@@ -126,7 +126,7 @@ def test_a_gate_gives_its_verdict_with_progress(server: Any) -> None:
         ("vmaf_score", {"pix_fmt": "rgb24"}, "unknown pixel format 'rgb24'"),
         ("vmaf_score", {"pix_fmt": None}, "give both size and pix_fmt"),
         ("vmaf_score", {"teachers": ["vmaf_v9"]}, "unknown teacher 'vmaf_v9'"),
-        ("vmaf_score", {"model": "nobody"}, "no model 'nobody' is registered"),
+        ("vmaf_score", {"models": ["nobody"]}, "no model 'nobody' is registered"),
         ("vmaf_score", {"per_frames": True}, "Extra inputs are not permitted"),
         ("vmaf_score", {"reference": 7}, "valid string"),
         ("run_gate", {"suite": "mcp"}, "Input should be 'golden'"),

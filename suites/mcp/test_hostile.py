@@ -40,7 +40,7 @@ def test_hostile_calls_open_nothing_outside_and_the_server_keeps_answering(
     assert len(made) == hostile.COUNT
     with watch.watching(*trap.folders) as decoys:
         with connect(trap.root, program=(str(WATCHED),), TINYVMAF_MCP_WATCH=str(log)) as server:
-            server.ask("vmaf_score", **FINE, model="tinyvmaf_nano")  # loads what is loaded only once
+            server.ask("vmaf_score", **FINE, models=["tinyvmaf_nano"])  # loads what is loaded only once
             begun = log.stat().st_size
             decoys.opened()  # forget what setting up the trap opened
             for tool, arguments in made:

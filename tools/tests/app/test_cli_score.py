@@ -167,15 +167,6 @@ def test_a_model_by_path_needs_its_sidecar(pair: list[str], capsys: pytest.Captu
     assert "mine" in out
 
 
-def test_a_model_that_needs_features_of_another_teacher_says_so(
-    pair: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    assert run(capsys, "export-teacher", "vmaf_v1.0.16_3d0h", "--out", str(tmp_path))[0] == 0
-    status, _, err = run(capsys, "score", *pair, *RAW, "--model", str(tmp_path / "vmaf_v1.0.16_3d0h_svr.onnx"))
-    assert status == 1
-    assert "feature 'cambi_hrs_1080_cmxv_17_vlt_0.06' was not measured" in err
-
-
 def test_patterns_can_be_scored(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert run(capsys, "golden", "patterns", "--to", str(tmp_path))[0] == 0
     names = [str(tmp_path / f"checkerboard_1920_1080_10_3_{shift}_0.yuv") for shift in (0, 1)]

@@ -81,7 +81,7 @@ def own(tmp_path: Path) -> str:
 
 def test_a_score_is_the_packages(ask: Ask, pair: dict[str, str], ffmpeg: FFmpeg, tmp_path: Path) -> None:
     teachers = [DEFAULT, "vmaf_b_v0.6.3"]
-    found = ask("vmaf_score", **pair, teachers=teachers, model="tinyvmaf_nano", per_frame=True)
+    found = ask("vmaf_score", **pair, teachers=teachers, models=["tinyvmaf_nano"], per_frame=True)
     load = [load_built_in(ffmpeg, name) for name in teachers]
     table = score_pair(
         tmp_path / "r.yuv", tmp_path / "d.yuv", options=both(**RAW), models=[load[0].model()], ffmpeg=ffmpeg
@@ -97,15 +97,15 @@ def test_a_score_is_the_packages(ask: Ask, pair: dict[str, str], ffmpeg: FFmpeg,
     scores = [frame["scores"] for frame in found["per_frame"]]
     assert [one[DEFAULT] for one in scores] == table.column(DEFAULT).tolist()
     off = max(abs(one["tinyvmaf_nano"] - one[DEFAULT]) for one in scores)
-    assert found["tiny_model"]["max_abs_difference"] == pytest.approx(off, abs=2e-6)
-    assert found["tiny_model"]["sha256"] == registry.find("tinyvmaf_nano").sha256
-    assert (found["tiny_model"]["outside_domain"], found["tiny_model"]["furthest_outside"]) == (0, "")
+    (tiny,) = found["tiny_models"]
+    assert tiny["max_abs_difference"] == pytest.approx(off, abs=2e-6)
+    assert (tiny["sha256"], tiny["teacher"]) == (registry.find("tinyvmaf_nano").sha256, DEFAULT)
+    assert (tiny["outside_domain"], tiny["furthest_outside"]) == (0, "")
     assert ask("vmaf_score", **pair)["per_frame"] is None
 
 
 def test_a_model_of_the_callers_own(ask: Ask, pair: dict[str, str], own: str) -> None:
-    mine = ask("vmaf_score", **pair, model=own)["tiny_model"]
-    registered = ask("vmaf_score", **pair, model="tinyvmaf_nano")["tiny_model"]
+    mine, registered = ask("vmaf_score", **pair, models=[own, "tinyvmaf_nano"])["tiny_models"]
     assert mine == registered | {"id": "own"}
     described = ask("describe_model", model=own)
     assert (described["id"], described["faults"], described["certificate"]["certified"]) == ("own", [], True)
@@ -119,13 +119,13 @@ def test_faults_of_a_model_are_described_and_stop_it(
     found = ask("describe_model", model=own)
     assert found["faults"]
     assert found["certificate"] is None
-    assert "own.onnx: " in refused("vmaf_score", **pair, model=own)
+    assert "own.onnx: " in refused("vmaf_score", **pair, models=[own])
     (tmp_path / own).write_bytes(bytes(1_000_000))
     assert "1,000,000 bytes or more" in refused("describe_model", model=own)
     (tmp_path / "own.json").unlink()
     shutil.copy(home() / "model" / "tinyvmaf_nano.onnx", tmp_path / own)
     unfed = "own.onnx: no sidecar says which features the model takes"
-    assert unfed in refused("vmaf_score", **pair, model=own)
+    assert unfed in refused("vmaf_score", **pair, models=[own])
 
 
 def test_a_file_of_others_is_adopted(
@@ -134,8 +134,8 @@ def test_a_file_of_others_is_adopted(
     """As the gates do, by a sidecar or by `feed`; and refused beside the sidecar of another file."""
     write(tmp_path, network(rank=1))
     feed = {"feature_order": ",".join(CANONICAL)}
-    assert "theirs.onnx: no sidecar says which features" in refused("vmaf_score", **pair, model="theirs.onnx")
-    found = ask("vmaf_score", **pair, model="theirs.onnx", feed=feed, per_frame=True)
+    assert "theirs.onnx: no sidecar says which features" in refused("vmaf_score", **pair, models=["theirs.onnx"])
+    found = ask("vmaf_score", **pair, models=["theirs.onnx"], feed=feed, per_frame=True)
     rows = np.array([[frame["features"][name] for name in CANONICAL] for frame in found["per_frame"]])
     scores = [frame["scores"]["theirs"] for frame in found["per_frame"]]
     np.testing.assert_allclose(scores, truth(rows), atol=1e-3)
@@ -150,14 +150,14 @@ def test_a_file_of_others_is_adopted(
     (tmp_path / "quickvmaf.onnx.data").unlink()
     assert ask("describe_model", model="quickvmaf.onnx")["faults"] == ["no such file: quickvmaf.onnx.data"]
     write(tmp_path, network(), {**PLAIN, "sha256": "0" * 64})
-    for tool, more in (("vmaf_score", pair), ("worst_frames", pair), ("compare_models", {"models": ["theirs.onnx"]})):
-        named = {} if tool == "compare_models" else {"model": "theirs.onnx"}
+    for tool, more in (("vmaf_score", pair), ("worst_frames", pair), ("compare_models", {})):
+        named = {"model": "theirs.onnx"} if tool == "worst_frames" else {"models": ["theirs.onnx"]}
         assert "the sidecar is of another file" in refused(tool, **more, **named), tool
     assert "the sidecar is of another file" in ask("describe_model", model="theirs.onnx")["faults"][0]
 
 
 def test_worst_frames_are_the_worst(ask: Ask, pair: dict[str, str]) -> None:
-    every = ask("vmaf_score", **pair, model="tinyvmaf_nano", per_frame=True)["per_frame"]
+    every = ask("vmaf_score", **pair, models=["tinyvmaf_nano"], per_frame=True)["per_frame"]
     found = ask("worst_frames", **pair, count=2)
     scores = {frame["frame"]: frame["scores"][DEFAULT] for frame in every}
     assert [frame["frame"] for frame in found["worst"]] == sorted(scores, key=scores.__getitem__)[:2]
@@ -170,7 +170,7 @@ def test_worst_frames_are_the_worst(ask: Ask, pair: dict[str, str]) -> None:
 
 
 def test_models_are_compared_on_a_pair(ask: Ask, refused: Callable[..., str], pair: dict[str, str], clip: Any) -> None:
-    every = ask("vmaf_score", **pair, model="tinyvmaf_nano", per_frame=True)["per_frame"]
+    every = ask("vmaf_score", **pair, models=["tinyvmaf_nano"], per_frame=True)["per_frame"]
     truth, got = (np.array([frame["scores"][name] for frame in every]) for name in (DEFAULT, "tinyvmaf_nano"))
     (found,) = ask("compare_models", **pair, models=["tinyvmaf_nano"])["models"]
     assert found["clips"] is None

@@ -153,7 +153,7 @@ def test_warnings_come_first_in_a_page_and_below_the_charts_of_a_file(
     scored: Any, ffmpeg: FFmpeg, tmp_path: Path
 ) -> None:
     tiny = TinyScores("theirs", "", [], np.array([50.0]), np.array([2.0]), "motion2 0.3 above 0.2", {})
-    pairs = [replace(scored("a.mp4", [50.0]), tiny=tiny)]
+    pairs = [replace(scored("a.mp4", [50.0]), tiny=(tiny,))]
     text = page(blocks_of(pairs), [], {})
     warning = "a.mp4: 1 of 1 frames are outside the domain"
     assert text.index(warning) < text.index("Score over time")

@@ -63,9 +63,13 @@ Model = Annotated[str, _MODEL]
 MaybeModel = Annotated[str | None, _MODEL]
 TeacherIds = Annotated[
     list[Annotated[str, Field(max_length=100)]] | None,
-    Field(max_length=MAX_TEACHERS, description=f"ids of VMAF models, see list_teachers; null: {DEFAULT}"),
+    Field(
+        max_length=MAX_TEACHERS,
+        description=f"ids of VMAF models, see list_teachers; null: those of the tiny models, else {DEFAULT}",
+    ),
 ]
 ModelIds = Annotated[list[Model] | None, Field(max_length=MAX_MODELS, description="null: all registered models")]
+BesideModels = Annotated[list[Model] | None, Field(max_length=MAX_MODELS, description="tiny models; null: none")]
 CorpusFile = Annotated[File | None, Field(description="null: the embedded corpus")]
 DataRoot = Annotated[
     str, Field(max_length=MAX_TEXT, description="path of a folder below a root, which contains ref/ and dis/")

@@ -27,9 +27,10 @@ class TinyScoreResult(BaseModel):
 
     id: str
     sha256: str = Field(description="sha256 of the ONNX file")
+    teacher: str = Field(description="the teacher that it stands in for, which is among `teachers`")
     feature_order: list[str]
     pooled: PooledResult
-    max_abs_difference: float = Field(description="largest |model - first teacher| of a frame")
+    max_abs_difference: float = Field(description="largest |model - its teacher| of a frame")
     outside_domain: int = Field(description="frames outside the domain, where nothing is promised of the model")
     furthest_outside: str = Field(
         description="which features of the furthest of them are beyond their limits; else empty"
@@ -41,7 +42,7 @@ class FrameResult(BaseModel):
 
     frame: int
     scores: dict[str, float] = Field(description="by id of teacher or model")
-    features: dict[str, float] = Field(description="the canonical-6 features, by name")
+    features: dict[str, float] = Field(description="those of the teachers, by name")
 
 
 class ScoreResult(BaseModel):
@@ -53,7 +54,7 @@ class ScoreResult(BaseModel):
     decided: list[str] = Field(description="choices that were made of how the inputs are read")
     warnings: list[str] = Field(description="why the scores may not be what you want")
     teachers: list[TeacherScoreResult]
-    tiny_model: TinyScoreResult | None
+    tiny_models: list[TinyScoreResult]
     per_frame: list[FrameResult] | None = Field(description="null unless per_frame is true")
 
 

@@ -1,9 +1,11 @@
 """Scoring a pair of videos within the limits of a call."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -19,15 +21,16 @@ from tinyvmaf.app.mcp_server.results import (
 )
 from tinyvmaf.app.mcp_server.roots import Roots
 from tinyvmaf.errors import MediaError, TeacherError, TinyvmafError, known_hint
-from tinyvmaf.measure.scoring import ScoredPair, TinyScores, pooled, scored_pair, tiny_scores
+from tinyvmaf.measure.scoring import ScoredPair, TinyScores, pooled, scored_pair, with_their_teachers
 from tinyvmaf.model.subject import Subject
-from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.libvmaf import score_pair
 from tinyvmaf.vmaf.media import both, is_raw
 from tinyvmaf.vmaf.media.options import pair_options_of
 from tinyvmaf.vmaf.pooling import pool
 from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, Teacher, load_built_in
+
+_HINT: Final = "start the server with --ffmpeg and an FFmpeg whose libvmaf has it"
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class PairRequest:
     """Further options of how the pair is read, as typed."""
 
 
-def result_of(pair: ScoredPair, model: Subject | None, ffmpeg: FFmpeg, *, per_frame: bool) -> ScoreResult:
+def result_of(pair: ScoredPair, ffmpeg: FFmpeg, *, per_frame: bool) -> ScoreResult:
     """The scores of the clip, and of each frame if asked for.
 
     Raises:
@@ -50,7 +53,6 @@ def result_of(pair: ScoredPair, model: Subject | None, ffmpeg: FFmpeg, *, per_fr
     """
     if per_frame and len(pair) > MAX_ROWS:
         raise LimitError(f"{len(pair)} frames are too many to list", hint="call worst_frames instead")
-    tiny = None if model is None else tiny_scores(model, pair.table, pair.teachers)
     return ScoreResult(
         ffmpeg=ffmpeg.version,
         libvmaf=pair.table.version,
@@ -58,21 +60,21 @@ def result_of(pair: ScoredPair, model: Subject | None, ffmpeg: FFmpeg, *, per_fr
         decided=[] if pair.table.inputs is None else list(pair.table.inputs.decided),
         warnings=[] if pair.table.inputs is None else list(pair.table.inputs.warnings),
         teachers=[_teacher(pair, one) for one in pair.teachers],
-        tiny_model=None if tiny is None else _tiny(pair, tiny),
-        per_frame=[_frame(pair, n, tiny) for n in range(len(pair))] if per_frame else None,
+        tiny_models=[_tiny(one) for one in pair.tiny],
+        per_frame=[_frame(pair, n) for n in range(len(pair))] if per_frame else None,
     )
 
 
-def worst(pair: ScoredPair, teacher: str, model: Subject | None, count: int) -> WorstFramesResult:
+def worst(pair: ScoredPair, count: int) -> WorstFramesResult:
     """The frames with the lowest score by the teacher, or with the largest difference of the model to it."""
-    tiny = None if model is None else tiny_scores(model, pair.table, pair.teachers)
-    truth = pair.scores[teacher]
+    tiny = next(iter(pair.tiny), None)
+    teacher, truth = pair.teachers[0].id, pair.score
     off = None if tiny is None else np.abs(tiny.scores - truth)
     order = np.argsort(truth if off is None else -off, kind="stable")[:count]
     return WorstFramesResult(
         frames=len(pair),
         by=f"score of {teacher}" if tiny is None else f"difference of {tiny.id} to {teacher}",
-        worst=[_frame(pair, int(n), tiny) for n in order],
+        worst=[_frame(pair, int(n)) for n in order],
         differences=None if off is None else [float(off[n]) for n in order],
     )
 
@@ -82,33 +84,41 @@ def _teacher(pair: ScoredPair, teacher: Teacher) -> TeacherScoreResult:
     return TeacherScoreResult(id=teacher.id, sha256=teacher.sha256, pooled=values)
 
 
-def _tiny(pair: ScoredPair, tiny: TinyScores) -> TinyScoreResult:
+def _tiny(tiny: TinyScores) -> TinyScoreResult:
+    assert tiny.truth is not None  # its teacher was asked for
     return TinyScoreResult(
         id=tiny.id,
         sha256=tiny.sha256,
+        teacher=tiny.teacher,
         feature_order=tiny.features,
         pooled=PooledResult(**pool(tiny.scores)),
-        max_abs_difference=float(np.abs(tiny.scores - pair.score).max()),
+        max_abs_difference=float(np.abs(tiny.scores - tiny.truth).max()),
         outside_domain=int((tiny.outside > 0.0).sum()),
         furthest_outside=tiny.furthest,
     )
 
 
-def _frame(pair: ScoredPair, number: int, tiny: TinyScores | None) -> FrameResult:
-    features = pair.table.features(CANONICAL)[number]
-    scores = {**pair.scores, **({} if tiny is None else {tiny.id: tiny.scores})}
+def _frame(pair: ScoredPair, number: int) -> FrameResult:
     return FrameResult(
         frame=number,
-        scores={name: round(float(values[number]), 6) for name, values in scores.items()},
-        features=dict(zip(CANONICAL, features.tolist(), strict=True)),
+        scores={name: round(float(values[number]), 6) for name, values in pair.all_scores().items()},
+        features={name: float(values[number]) for name, values in pair.features.items()},
     )
 
 
-def score(request: PairRequest, teachers: Sequence[str], roots: Roots, ffmpeg: FFmpeg, call: Call) -> ScoredPair:
+def score(
+    request: PairRequest,
+    teachers: Sequence[str],
+    roots: Roots,
+    ffmpeg: FFmpeg,
+    call: Call,
+    models: Sequence[Subject] = (),
+) -> ScoredPair:
     """Score a pair.
 
     Args:
-        teachers: ids; empty: the default teacher.
+        teachers: ids.
+        models: tiny models; their teachers are added. Without either, the default teacher.
 
     Raises:
         OutsideError: a file is not below the roots.
@@ -118,6 +128,7 @@ def score(request: PairRequest, teachers: Sequence[str], roots: Roots, ffmpeg: F
     for name in teachers:
         if name not in KNOWN:
             raise TeacherError(f"unknown teacher {name[:100]!r}", hint=known_hint(name[:100], KNOWN))
+    _require_names(teachers, models)
     _require_geometry(request)
     options = pair_options_of(request.inputs, both(size=request.size, pix_fmt=request.pix_fmt))
     with ExitStack() as files:
@@ -125,7 +136,8 @@ def score(request: PairRequest, teachers: Sequence[str], roots: Roots, ffmpeg: F
         distorted = files.enter_context(roots.opened(request.distorted))
         called = {str(reference): request.reference, str(distorted): request.distorted}
         try:
-            loaded = [load_built_in(ffmpeg, name) for name in dict.fromkeys(teachers or [DEFAULT])]
+            loaded = [load_built_in(ffmpeg, name) for name in dict.fromkeys(teachers)]
+            loaded = with_their_teachers(models, loaded, ffmpeg, hint=_HINT) or [load_built_in(ffmpeg, DEFAULT)]
             table = score_pair(
                 reference,
                 distorted,
@@ -142,7 +154,7 @@ def score(request: PairRequest, teachers: Sequence[str], roots: Roots, ffmpeg: F
         texts = ([_public(text, called) for text in one] for one in (seen.decided, seen.warnings))
         decided, warnings = map(tuple, texts)
         table = replace(table, inputs=replace(seen, decided=decided, warnings=warnings))
-    return scored_pair(reference, distorted, table, loaded)
+    return scored_pair(reference, distorted, table, loaded, models=models)
 
 
 def _public(text: str, called: Mapping[str, str]) -> str:
@@ -150,6 +162,12 @@ def _public(text: str, called: Mapping[str, str]) -> str:
     for private, name in called.items():
         text = text.replace(private, name)
     return text
+
+
+def _require_names(teachers: Sequence[str], models: Sequence[Subject]) -> None:
+    names = Counter([*dict.fromkeys([*teachers, *(one.teacher_id for one in models)]), *(one.id for one in models)])
+    if twice := [name for name, count in names.items() if count > 1]:
+        raise TinyvmafError(f"two of the models and teachers are called {twice[0]}", hint="rename one of the files")
 
 
 def _require_geometry(request: PairRequest) -> None:

@@ -13,6 +13,7 @@ from pydantic import Field
 from tinyvmaf.app.mcp_server import describe, gate, models, scored
 from tinyvmaf.app.mcp_server.arguments import (
     AssumeDims,
+    BesideModels,
     CorpusFile,
     Count,
     DataRoot,
@@ -52,7 +53,7 @@ from tinyvmaf.measure.teacher_agreement import corpus_frames, pair_frames
 from tinyvmaf.model import registry
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, find_ffmpeg
-from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN
+from tinyvmaf.vmaf.teacher import KNOWN
 
 _T = TypeVar("_T")
 Ctx = Context[Any, Any]
@@ -92,19 +93,18 @@ class Tools:
         pix_fmt: PixFmt = None,
         inputs: Inputs = None,
         teachers: TeacherIds = None,
-        model: MaybeModel = None,
+        models: BesideModels = None,
         feed: Feed = None,
         per_frame: PerFrame = False,
     ) -> ScoreResult:
-        """Score a distorted video against its reference with the real libvmaf, and with a tiny ONNX model if one is
-        named. Frame n is compared with frame n; videos that differ in frame size, pixel format or frame count are
-        refused."""
+        """Score a distorted video against its reference with the real libvmaf, and with tiny ONNX models, each beside
+        its teacher, if some are named. Frame n is compared with frame n; videos that differ in frame size, pixel format
+        or frame count are refused."""
         request = scored.PairRequest(reference, distorted, size, pix_fmt, inputs or {})
 
         def work(call: Call) -> ScoreResult:
-            tiny = None if model is None else self._model(model, feed)
-            pair = self._score(request, teachers or [], call)
-            return scored.result_of(pair, tiny, self._ffmpeg, per_frame=per_frame)
+            pair = self._score(request, teachers or [], call, self._models(models or [], feed))
+            return scored.result_of(pair, self._ffmpeg, per_frame=per_frame)
 
         return await self._do(context, work)
 
@@ -125,9 +125,8 @@ class Tools:
         request = scored.PairRequest(reference, distorted, size, pix_fmt, inputs or {})
 
         def work(call: Call) -> WorstFramesResult:
-            tiny = None if model is None else self._model(model, feed)
-            teacher = DEFAULT if tiny is None else tiny.sidecar.teacher.id
-            return scored.worst(self._score(request, [teacher], call), teacher, tiny, count)
+            tiny = [] if model is None else [self._model(model, feed)]
+            return scored.worst(self._score(request, [], call, tiny), count)
 
         return await self._do(context, work)
 
@@ -146,15 +145,15 @@ class Tools:
         embedded corpus. Students have not been fitted to most of these clips."""
 
         def work(call: Call) -> ComparisonResult:
-            names = models or [one.id for one in registry.subjects()]
-            tiny = [self._model(name, feed if name.endswith(".onnx") else None) for name in dict.fromkeys(names)]
+            tiny = self._models(models or [one.id for one in registry.subjects()], feed)
             if reference is None and distorted is None:
                 frames = corpus_frames(embedded_corpus().read(), "the embedded corpus")
             elif reference is None or distorted is None:
                 raise TinyvmafError("only one of reference and distorted is given", hint="give both, or neither")
             else:
-                asked = list(dict.fromkeys(one.sidecar.teacher.id for one in tiny))
-                pair = self._score(scored.PairRequest(reference, distorted, size, pix_fmt, inputs or {}), asked, call)
+                pair = self._score(
+                    scored.PairRequest(reference, distorted, size, pix_fmt, inputs or {}), [], call, tiny
+                )
                 frames = pair_frames(pair.table, pair.scores, distorted)
             found = []
             for number, one in enumerate(tiny):
@@ -231,8 +230,17 @@ class Tools:
     async def _do(self, context: Ctx, work: Callable[[Call], _T]) -> _T:
         return await in_thread(context, work, seconds=CALL_SECONDS, limiter=self._limiter)
 
-    def _score(self, request: scored.PairRequest, teachers: Sequence[str], call: Call) -> ScoredPair:
-        return scored.score(request, teachers, self._roots, self._ffmpeg, call)
+    def _score(
+        self, request: scored.PairRequest, teachers: Sequence[str], call: Call, models: Sequence[Subject]
+    ) -> ScoredPair:
+        return scored.score(request, teachers, self._roots, self._ffmpeg, call, models)
+
+    def _models(self, names: Sequence[str], feed: Feed) -> list[Subject]:
+        """Each once. How they are fed is said of the files."""
+        several = len(names) > 1
+        return [
+            self._model(name, feed if name.endswith(".onnx") or not several else None) for name in dict.fromkeys(names)
+        ]
 
     def _model(self, name: str, feed: Feed) -> Subject:
         with models.readable(name, self._roots) as known:

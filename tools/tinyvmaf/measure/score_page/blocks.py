@@ -1,7 +1,7 @@
 """What a page of scores shows: for each reference and each score, the encodes, their curves, and their worst frames."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from functools import cached_property
@@ -149,7 +149,7 @@ def blocks_of(pairs: Sequence[ScoredPair]) -> list[Block]:
     found = []
     for reference in dict.fromkeys(pair.reference for pair in pairs):
         rows = [(name, pair) for name, pair in zip(names, pairs, strict=True) if pair.reference == reference]
-        scores = [_scores(pair) for _, pair in rows]
+        scores = [pair.all_scores() for _, pair in rows]
         for score in (name for name in scores[0] if all(name in one for one in scores)):
             encodes = [_shown(n, name, pair, score) for n, (name, pair) in enumerate(rows)]
             found.append(Block(reference, score, tuple(encodes)))
@@ -179,12 +179,7 @@ def inputs_of(pair: ScoredPair) -> list[str]:
     return [] if pair.table.inputs is None else pair.table.inputs.lines()
 
 
-def _scores(pair: ScoredPair) -> Mapping[str, Floats]:
-    """Teachers' scores, then the tiny model's."""
-    return {**pair.scores, **({} if pair.tiny is None else {pair.tiny.id: pair.tiny.scores})}
-
-
 def _shown(number: int, name: str, pair: ScoredPair, score: str) -> ShownEncode:
     bagging = pair.intervals.get(score)
     ends = (None, None) if bagging is None else (bagging.ci95_low, bagging.ci95_high)
-    return ShownEncode(name, pair, score, number, _scores(pair)[score], *ends)
+    return ShownEncode(name, pair, score, number, pair.all_scores()[score], *ends)

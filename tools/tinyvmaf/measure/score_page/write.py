@@ -119,5 +119,5 @@ def _facts(pairs: Sequence[ScoredPair], ffmpeg: FFmpeg) -> dict[str, str]:
         "FFmpeg": ffmpeg.version,
         "libvmaf": ", ".join(versions),
         **{f"{teacher.id}, sha256": _code(teacher.sha256) for teacher in teachers.values()},
-        **{f"{tiny.id}, sha256": _code(tiny.sha256) for pair in pairs if (tiny := pair.tiny) is not None},
+        **{f"{tiny.id}, sha256": _code(tiny.sha256) for pair in pairs for tiny in pair.tiny},
     }

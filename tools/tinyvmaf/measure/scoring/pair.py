@@ -38,7 +38,8 @@ class ScoredPair:
     features that were asked for. NaN where libvmaf has no value (`psnr_hvs` of equal planes)."""
     asked: tuple[str, ...] = ()
     """Those of `features` that were asked for by name."""
-    tiny: TinyScores | None = None
+    tiny: tuple[TinyScores, ...] = ()
+    """Of each tiny model, in the order in which they were asked for."""
     intervals: Mapping[str, Bagging] = field(default_factory=dict)
     """By teacher id, if asked for: statistics over the models of a bootstrap collection, `[T]` each."""
     fps: Fraction | None = None
@@ -57,9 +58,16 @@ class ScoredPair:
         return self.scores[self.teachers[0].id]
 
     def columns(self) -> dict[str, NDArray[np.float64]]:
-        """Features, teachers' scores with their intervals, and the tiny model's, `[T]` each, by name."""
-        tiny = {} if self.tiny is None else {self.tiny.id: self.tiny.scores}
-        return {**self.features, **self.scores, **self.interval_columns(), **tiny}
+        """Features, teachers' scores with their intervals, and the tiny models', `[T]` each, by name."""
+        return {**self.features, **self.scores, **self.interval_columns(), **self.tiny_columns()}
+
+    def all_scores(self) -> dict[str, NDArray[np.float64]]:
+        """Teachers' scores, then the tiny models', `[T]` each, by id."""
+        return {**self.scores, **self.tiny_columns()}
+
+    def tiny_columns(self) -> dict[str, NDArray[np.float64]]:
+        """The scores of the tiny models, `[T]` each, by id."""
+        return {one.id: one.scores for one in self.tiny}
 
     def interval_columns(self) -> dict[str, NDArray[np.float64]]:
         """The intervals by the names that libvmaf gives its columns, such as `vmaf_b_v0.6.3_ci_p95_lo`, `[T]` each."""
@@ -72,14 +80,14 @@ class ScoredPair:
 
     @property
     def warnings(self) -> list[str]:
-        """Why the scores may not be what the caller wants: of the inputs, then of the tiny model."""
+        """Why the scores may not be what the caller wants: of the inputs, then of the tiny models."""
         inputs = () if self.table.inputs is None else self.table.inputs.warnings
-        return [*inputs, *([] if self.tiny is None else self.tiny.warnings)]
+        return [*inputs, *(warning for one in self.tiny for warning in one.warnings)]
 
     def summary(self) -> dict[str, Figures]:
         """The figures of each score and feature over the clip: scores first."""
-        tiny = [] if self.tiny is None else [self.tiny.id]
-        names, columns = [*self.scores, *self.interval_columns(), *tiny, *self.features], self.columns()
+        columns = self.columns()
+        names = [*self.scores, *self.interval_columns(), *self.tiny_columns(), *self.features]
         return {name: summarise(columns[name], self._pooled(name)) for name in names}
 
     def _pooled(self, name: str) -> PooledMetric | None:
@@ -105,7 +113,7 @@ def scored_pair(
     table: FrameTable,
     teachers: Sequence[Teacher],
     *,
-    model: "Subject | None" = None,
+    models: "Sequence[Subject]" = (),
     features: Sequence[str] = (),
     stored: bool = False,
     interval: bool = False,
@@ -113,12 +121,13 @@ def scored_pair(
     """A pair of which libvmaf's table is known.
 
     Args:
+        teachers: with those of the models, as `with_their_teachers` gives them.
         features: libvmaf's features that were asked for, as `name` or `name:option=value`.
         interval: give the intervals of those teachers that are bootstrap collections.
 
     Raises:
-        LogError: the table lacks a teacher, or a feature of the model.
-        ModelError: the model cannot be run.
+        LogError: the table lacks a teacher, or a feature of a model.
+        ModelError: a model cannot be run.
     """
     columns, own = _asked_columns(table, features), _own_features(table, teachers)
     bootstraps = [teacher for teacher in teachers if interval and teacher.bootstrap]
@@ -130,7 +139,7 @@ def scored_pair(
         {teacher.id: teacher_scores(teacher, table) for teacher in teachers},
         features=columns | own,
         asked=tuple(columns),
-        tiny=None if model is None else tiny_scores(model, table, teachers),
+        tiny=tuple(tiny_scores(model, table, teachers) for model in models),
         intervals={one.id: one.bagging(table.features(one.feature_names)) for one in bootstraps},
         fps=None if table.inputs is None else table.inputs.distorted.fps,
         bitrate=None if table.inputs is None else table.inputs.distorted.bitrate,

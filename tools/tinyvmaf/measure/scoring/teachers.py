@@ -1,11 +1,58 @@
 """Scores of a pair by its teachers, also by those that libvmaf's filter does not run."""
 
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyvmaf.errors import TeacherError
+from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.libvmaf import FrameTable
 from tinyvmaf.vmaf.pooling import PooledMetric, pool
-from tinyvmaf.vmaf.teacher import Teacher
+from tinyvmaf.vmaf.teacher import PHONE, Teacher, load_built_in
+
+if TYPE_CHECKING:
+    from tinyvmaf.model.subject import Subject
+
+
+def own_teacher(model: "Subject", teachers: Iterable[Teacher]) -> Teacher | None:
+    """The teacher of a model among those given: the one with the JSON text that its sidecar names."""
+    digest = model.sidecar.teacher.sha256
+    # The phone teacher has the file of another one.
+    return next((one for one in teachers if one.sha256 == digest and one.id != PHONE), None)
+
+
+def with_their_teachers(
+    models: Iterable["Subject"], teachers: Sequence[Teacher], ffmpeg: FFmpeg, *, hint: str
+) -> list[Teacher]:
+    """The teachers given, then those of the models that are not among them.
+
+    Args:
+        hint: what the caller can do where a teacher is not there.
+
+    Raises:
+        TeacherError: the libvmaf inside this FFmpeg lacks the teacher of a model.
+    """
+    found = list(teachers)
+    for model in models:
+        if own_teacher(model, found) is None:
+            found.append(_teacher_of(model, ffmpeg, hint))
+    return found
+
+
+def _teacher_of(model: "Subject", ffmpeg: FFmpeg, hint: str) -> Teacher:
+    named = model.sidecar.teacher
+    try:
+        found = load_built_in(ffmpeg, named.id)
+    except TeacherError:
+        found = None
+    if found is None or found.sha256 != named.sha256:
+        raise TeacherError(
+            f"{model.id} stands in for {named.id}, sha256 {named.sha256}, which {ffmpeg.path} does not have",
+            hint=hint,
+        )
+    return found
 
 
 def teacher_scores(teacher: Teacher, table: FrameTable) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tinyvmaf.errors import ModelError, TeacherError
 from tinyvmaf.files import sha256
-from tinyvmaf.measure.scoring.teachers import teacher_scores
+from tinyvmaf.measure.scoring.teachers import own_teacher, teacher_scores
 from tinyvmaf.vmaf.domain import Domain
 from tinyvmaf.vmaf.features import CANONICAL, CANONICAL_FEATURES, Feature
 from tinyvmaf.vmaf.libvmaf import FrameTable
@@ -141,7 +141,7 @@ def tiny_scores(model: "Subject", table: FrameTable, teachers: Sequence[Teacher]
     scores = run(model, features, session)
     some = np.unique(np.linspace(0, len(features) - 1, _ALONE).astype(int)).tolist()
     alone = {frame: float(run(model, features[frame : frame + 1], session)[0]) for frame in some}
-    own = next((teacher for teacher in teachers if teacher.id == model.teacher_id), None)
+    own = own_teacher(model, teachers)
     truth = None if own is None else teacher_scores(own, table)
     return TinyScores(
         model.id,
@@ -151,6 +151,6 @@ def tiny_scores(model: "Subject", table: FrameTable, teachers: Sequence[Teacher]
         outside,
         furthest,
         alone,
-        model.teacher_id if own else "",
+        own.id if own else "",
         truth,
     )

@@ -2,7 +2,7 @@
 
 import json
 import mmap
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -72,12 +72,13 @@ def load_carried(ffmpeg: FFmpeg, teacher_ids: Iterable[str]) -> dict[str, Teache
     return found
 
 
-def load_json(path: Path, *, expected_sha256: str | None = None) -> Teacher:
+def load_json(path: Path, *, expected_sha256: str | None = None, believed: Collection[str] = ()) -> Teacher:
     """A teacher from a model JSON file.
 
     Args:
         expected_sha256: the sha256 of a model that Netflix did not publish; its id becomes the file's name. None: the
             file must be a published model.
+        believed: sha256s of further models, published or not, such as those that the sidecars of models name.
 
     Raises:
         TeacherError: unreadable, not a VMAF model, or another sha256 than expected; names both.
@@ -87,13 +88,15 @@ def load_json(path: Path, *, expected_sha256: str | None = None) -> Teacher:
     except OSError as error:
         raise TeacherError(f"{path}: {error.strerror}") from error
     actual = sha256(raw)
-    if expected_sha256 is not None:
+    if expected_sha256 is not None and actual not in believed:
         if actual != expected_sha256.lower():
             raise TeacherError(f"{path}: sha256 is {actual}, expected {expected_sha256}")
         return parse(raw, path.stem)
     for teacher_id, known in KNOWN.items():
         if actual == known:
             return parse(raw, teacher_id)
+    if actual in believed:
+        return parse(raw, path.stem)
     same_name = KNOWN.get(path.stem)
     expected = f"{path.stem} is {same_name}" if same_name else "the published ones are " + ", ".join(KNOWN.values())
     raise TeacherError(

@@ -1,4 +1,4 @@
-"""`tinyvmaf score`: score pairs with libvmaf, and with a tiny model if asked."""
+"""`tinyvmaf score`: score pairs with libvmaf, and with tiny models if asked."""
 
 import argparse
 import re
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tinyvmaf.app.cli.common import feed_of
 from tinyvmaf.app.cli.progress import pairs_bar, progress_bar
+from tinyvmaf.app.cli.score.models import asked_models, asked_teachers
 from tinyvmaf.app.cli.score.options import FORMATS
 from tinyvmaf.app.cli.score.pairs import WrongUseError, asked_pairs
 from tinyvmaf.app.cli.score.show import SummaryTable, show_measured_by, show_pair
@@ -25,7 +26,7 @@ from tinyvmaf.vmaf.libvmaf import LibvmafRequest
 from tinyvmaf.vmaf.libvmaf.extractors import columns_named, require_features
 from tinyvmaf.vmaf.media import is_raw
 from tinyvmaf.vmaf.media.pipes import is_pipe
-from tinyvmaf.vmaf.teacher import BOOTSTRAP, DEFAULT, Teacher, load_json, load_named, teacher_id
+from tinyvmaf.vmaf.teacher import Teacher, teacher_id
 
 if TYPE_CHECKING:
     from tinyvmaf.model.subject import Subject
@@ -68,7 +69,7 @@ def _wrong_use(arguments: argparse.Namespace, pairs: Sequence[AskedPair]) -> str
 def _replaced(arguments: argparse.Namespace, pairs: Sequence[AskedPair]) -> str | None:
     """Why an output must not be written: it would replace an input, or another output."""
     given = [path for pair in pairs for path in (pair.reference, pair.distorted)]
-    given += filter(None, [arguments.pairs, arguments.teacher_json, arguments.model and Path(arguments.model)])
+    given += [*filter(None, [arguments.pairs]), *arguments.teacher_json, *map(Path, arguments.model)]
     outputs = [("--out", path) for path in arguments.out] + [("--plot", arguments.plot)] * (arguments.plot is not None)
     for number, (option, path) in enumerate(outputs):
         if any(_same(path, one) for one in given):
@@ -106,9 +107,9 @@ def run(arguments: argparse.Namespace, find: Callable[[], FFmpeg]) -> int:
     except TinyvmafError as error:
         say_lines(f"tinyvmaf score: {error}", file=sys.stderr)
         return 2
-    model = _model(arguments)
-    teachers = _teachers(arguments, ffmpeg)
-    results = _score(arguments, pairs, teachers, model, ffmpeg)
+    models = asked_models(arguments)
+    teachers = asked_teachers(arguments, models, ffmpeg)
+    results = _score(arguments, pairs, teachers, models, ffmpeg)
     for path in arguments.out:
         # A path may have bytes that are no UTF-8: they stay as they are.
         content = content_of(path, results, ffmpeg, frames=arguments.frames)
@@ -133,15 +134,15 @@ def _score(
     arguments: argparse.Namespace,
     pairs: Sequence[AskedPair],
     teachers: Sequence[Teacher],
-    model: "Subject | None",
+    models: "Sequence[Subject]",
     ffmpeg: FFmpeg,
 ) -> list[Result]:
     """Score the pairs, and show each as soon as it is scored."""
     features = tuple(dict.fromkeys(arguments.feature))
     # What is infinite of a feature that was asked for (psnr_hvs of equal planes) costs no pair its scores.
     may_be_null = tuple(column for name in features for column in columns_named(name))
-    models = tuple(teacher.model() for teacher in teachers if not teacher.bootstrap)
-    request = LibvmafRequest(models, features, may_be_null)
+    # One filter with all of them: libvmaf computes a feature once that several take.
+    request = LibvmafRequest(tuple(one.model() for one in teachers if not one.bootstrap), features, may_be_null)
     found = dict[int, Result]()
     store, why_not = usable_store(default_folder())
     if store is None:
@@ -160,7 +161,7 @@ def _score(
         for measured in run.measure(pairs):
             asked = pairs[measured.number]
             try:
-                result = _result(asked, measured, teachers, model, arguments)
+                result = _result(asked, measured, teachers, models, arguments)
             except (TinyvmafError, OSError) as error:
                 if len(pairs) == 1:
                     raise
@@ -186,7 +187,7 @@ def _result(
     asked: AskedPair,
     measured: MeasuredPair,
     teachers: Sequence[Teacher],
-    model: "Subject | None",
+    models: "Sequence[Subject]",
     arguments: argparse.Namespace,
 ) -> Result:
     if measured.error is not None:
@@ -197,7 +198,7 @@ def _result(
         asked.distorted,
         measured.table,
         teachers,
-        model=model,
+        models=models,
         features=arguments.feature,
         stored=measured.stored,
         interval=arguments.interval,
@@ -227,23 +228,3 @@ def _too_low(results: Sequence[Result], least: float | None) -> bool:
                 file=sys.stderr,
             )
     return found
-
-
-def _model(arguments: argparse.Namespace) -> "Subject | None":
-    if arguments.model is None:
-        return None
-    from tinyvmaf.judge.opened import read_whole  # imported here: slow
-
-    return read_whole(arguments.model, feed_of(arguments), arguments.ffmpeg)
-
-
-def _teachers(arguments: argparse.Namespace, ffmpeg: FFmpeg) -> list[Teacher]:
-    teachers = [load_named(ffmpeg, name) for name in dict.fromkeys(map(teacher_id, arguments.teacher))]
-    if arguments.teacher_json is not None:
-        teachers.append(load_json(arguments.teacher_json, expected_sha256=arguments.teacher_sha256))
-    if twice := {one.id for one in teachers if sum(one.id == other.id for other in teachers) > 1}:
-        raise TinyvmafError(f"teacher {twice.pop()} was asked for twice")
-    teachers = teachers or [load_named(ffmpeg, DEFAULT)]
-    if arguments.interval and BOOTSTRAP not in [teacher.id for teacher in teachers]:
-        teachers.append(load_named(ffmpeg, BOOTSTRAP))
-    return teachers

@@ -55,15 +55,15 @@ frames), standard deviation, worst frames. --frames shows each frame instead.
 
 --json prints the layout of libvmaf's log: frames[].metrics and pooled_metrics; for several pairs, a list of them under
 `pairs`. The score of the first teacher is called `vmaf`, as in libvmaf's log; scores of further teachers are called by
-their ids. --model adds a block `tiny_model`. Frames outside the domain, where nothing is promised of a model, are
-counted in a warning, and in that block."""
+their ids. --model adds a block `tiny_model`; several add a list of such blocks, `tiny_models`. Frames outside the
+domain, where nothing is promised of a model, are counted in a warning, and in that block."""
 _EXAMPLES = """\
 tinyvmaf score ref.mp4 dis.mp4
 tinyvmaf score ref.mp4 360p.mp4 720p.mp4 1080p.mp4 --feature psnr --out scores.csv
 tinyvmaf score masters encodes --match '{ref}_*.mp4' --teacher neg --out scores.json
 tinyvmaf score ref.mp4 x264_*.mp4 x265_*.mp4 --plot scores.html
 tinyvmaf score --pairs pairs.csv --fail-under 90
-tinyvmaf score ref.mp4 dis.mp4 --model tinyvmaf_nano
+tinyvmaf score ref.mp4 dis.mp4 --model tinyvmaf_nano --model tinyvmaf_tiny
 tinyvmaf score ref.mp4 dis.mp4 --model their.onnx --feature-order adm2,motion2,vif_scale0
 tinyvmaf score ref.yuv dis.yuv --size 1920x1080 --pix-fmt yuv420p --json > vmaf.json"""
 
@@ -99,13 +99,22 @@ def add_commands(commands: Commands) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help=f"teacher to score with; repeatable (default {DEFAULT})",
+        help=f"teacher to score with; repeatable (default: those of --model, else {DEFAULT})",
     )
-    command.add_argument("--teacher-json", type=Path, metavar="FILE", help="teacher from a VMAF model's JSON file")
+    command.add_argument(
+        "--teacher-json",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="teacher from a VMAF model's JSON file; repeatable",
+    )
     command.add_argument(
         "--teacher-sha256",
+        action="append",
+        default=[],
         metavar="HEX",
-        help="expected sha256 of --teacher-json, needed if Netflix did not publish the file",
+        help="expected sha256 of a --teacher-json, needed if neither Netflix nor a --model names it; repeatable",
     )
     command.add_argument(
         "--feature",
@@ -115,7 +124,11 @@ def add_commands(commands: Commands) -> None:
         help="further libvmaf feature: psnr, float_ssim, ciede, cambi, ...; options as name:key=value; repeatable",
     )
     command.add_argument(
-        "--model", metavar="ID|PATH", help="tiny model to score with: id of a registered model, or .onnx file"
+        "--model",
+        action="append",
+        default=[],
+        metavar="ID|PATH",
+        help="tiny model to score with, beside its teacher: id of a registered model, or .onnx file; repeatable",
     )
     add_feed_options(command)
     add_input_options(command)

@@ -22,8 +22,8 @@ def show_measured_by(pair: ScoredPair, ffmpeg: FFmpeg) -> None:
     say(f"libvmaf {pair.table.version}")
     for teacher in pair.teachers:
         say(f"teacher {teacher.id}, sha256 {teacher.sha256}")
-    if pair.tiny is not None:
-        say(f"tiny model {pair.tiny.id}, sha256 {pair.tiny.sha256}")
+    for tiny in pair.tiny:
+        say(f"tiny model {tiny.id}, sha256 {tiny.sha256}")
 
 
 def show_pair(pair: ScoredPair, *, frames: bool) -> None:
@@ -48,7 +48,7 @@ def show_pair(pair: ScoredPair, *, frames: bool) -> None:
             say(f"{name}: {len(pair) - figures.frames} of {len(pair)} frames have no finite value")
     say()
     say(f"worst frames by {pair.teachers[0].id}:")
-    scores = {**pair.scores, **({} if pair.tiny is None else {pair.tiny.id: pair.tiny.scores})}
+    scores = pair.all_scores()
     timed = [] if pair.fps is None else ["time"]
     print_table(
         ["frame", *timed, *scores],

@@ -76,7 +76,7 @@ def log_of(pair: ScoredPair, ffmpeg: FFmpeg) -> dict[str, Any]:
             {"frameNum": n, "time": pair.time_code(n) or None, "score": float(pair.score[n])} for n in pair.worst(WORST)
         ],
     }
-    return log if pair.tiny is None else log | {"tiny_model": _tiny(pair.tiny)}
+    return log | _tiny_models(pair.tiny)
 
 
 def as_csv(results: Sequence[Result], *, frames: bool) -> str:
@@ -113,8 +113,7 @@ def as_csv(results: Sequence[Result], *, frames: bool) -> str:
             continue
         pair = result.pair
         models = {one.id: one.sha256 for one in pair.teachers}
-        if pair.tiny is not None:
-            models[pair.tiny.id] = pair.tiny.sha256
+        models |= {one.id: one.sha256 for one in pair.tiny}
         for name, figures in pair.summary().items():
             cells = ["" if (value := getattr(figures, figure)) is None else _cell(value) for figure in FIGURES]
             values = pair.columns()[name]
@@ -143,6 +142,13 @@ def _pooled(name: str, values: NDArray[np.float64], pair: ScoredPair) -> Mapping
     if known is None or np.isfinite(values).all():
         return {key: float(value) for key, value in pooled(name, values, pair.table).items()}  # type: ignore[arg-type]
     return {key: _finite(known[key]) for key in ("min", "max", "mean", "harmonic_mean")}
+
+
+def _tiny_models(tiny: Sequence[TinyScores]) -> dict[str, Any]:
+    """The block of one tiny model, or a list of those of several."""
+    if len(tiny) == 1:
+        return {"tiny_model": _tiny(tiny[0])}
+    return {"tiny_models": [_tiny(one) for one in tiny]} if tiny else {}
 
 
 def _tiny(tiny: TinyScores) -> dict[str, Any]:
