@@ -85,7 +85,7 @@ def test_the_file_of_a_users_own_teacher_is_believed_if_the_model_names_it(
     asked = ["score", *pair, "--model", str(tmp_path / "student.onnx"), "--model", "tinyvmaf_exact"]
     status, _, err = run(capsys, *asked)
     assert status == 1
-    assert f"student stands in for mine, sha256 {sha256(text)}, which {ffmpeg.path} does not have" in err
+    assert f"student stands in for mine, sha256 {sha256(text)}, which is neither in {ffmpeg.path} nor" in err
     assert "give its model file with --teacher-json FILE" in err
     status, out, err = run(capsys, *asked, "--teacher-json", str(mine), "--json")
     assert (status, err) == (0, "")

@@ -10,7 +10,7 @@ from tinyvmaf.errors import TeacherError
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.libvmaf import FrameTable
 from tinyvmaf.vmaf.pooling import PooledMetric, pool
-from tinyvmaf.vmaf.teacher import PHONE, Teacher, load_built_in
+from tinyvmaf.vmaf.teacher import FOLDER, PHONE, Teacher, load_teacher
 
 if TYPE_CHECKING:
     from tinyvmaf.model.subject import Subject
@@ -32,7 +32,7 @@ def with_their_teachers(
         hint: what the caller can do where a teacher is not there.
 
     Raises:
-        TeacherError: the libvmaf inside this FFmpeg lacks the teacher of a model.
+        TeacherError: neither the libvmaf inside this FFmpeg nor the project has the teacher of a model.
     """
     found = list(teachers)
     for model in models:
@@ -44,12 +44,13 @@ def with_their_teachers(
 def _teacher_of(model: "Subject", ffmpeg: FFmpeg, hint: str) -> Teacher:
     named = model.sidecar.teacher
     try:
-        found = load_built_in(ffmpeg, named.id)
+        found = load_teacher(ffmpeg, named.id, [model.path.parent / FOLDER])
     except TeacherError:
         found = None
     if found is None or found.sha256 != named.sha256:
         raise TeacherError(
-            f"{model.id} stands in for {named.id}, sha256 {named.sha256}, which {ffmpeg.path} does not have",
+            f"{model.id} stands in for {named.id}, sha256 {named.sha256}, which is neither in {ffmpeg.path} nor in the "
+            "project",
             hint=hint,
         )
     return found
