@@ -80,8 +80,9 @@ def test_every_architecture_but_the_spare_one_has_a_recipe() -> None:
 
 def test_every_recipe_that_makes_promises_promises_a_known_thing() -> None:
     promising = [recipe for recipe in map(read_recipe, recipe_ids()) if recipe.promises]
-    named = ["nano_tanh", "tiny_tanh", "tinyvmaf_exact", "tinyvmaf_nano", "tinyvmaf_tiny"]
-    assert [recipe.id for recipe in promising] == named
+    ours = [name for name in recipe_ids() if name.startswith("tinyvmaf_")]
+    assert {"tinyvmaf_exact", "tinyvmaf_nano", "tinyvmaf_tiny"} <= set(ours)
+    assert [recipe.id for recipe in promising] == ["nano_tanh", "tiny_tanh", *ours]
     assert all(set(recipe.promises or {}) == set(PROMISES) for recipe in promising)
 
 
@@ -105,6 +106,18 @@ def test_the_recipes_of_the_models_that_come_along(
     assert (recipe.arithmetic == "float64") == (name in ("tinyvmaf_tiny", "tiny_tanh"))
     assert content.get("grid") == (grid and {f: getattr(grid, f) for f in ("input_bits", "level_bits", "value_bits")})
     assert tuple(content["optimiser"].get("decay", ())) == decay
+
+
+def test_the_nanos_of_other_teachers_are_fitted_as_the_first_one() -> None:
+    """Each recipe differs in its teacher alone, and in what is said and promised of it."""
+    first, *others = [name for name in recipe_ids() if name == "tinyvmaf_nano" or name.startswith("tinyvmaf_nano_")]
+    contents = [tomllib.loads(find_recipe(name).read_text(encoding="utf-8")) for name in (first, *others)]
+    teachers = [content.pop("teacher") for content in contents]
+    assert first == "tinyvmaf_nano"
+    assert len(set(teachers)) == len(teachers) >= 5
+    for content in contents:
+        del content["summary"], content["promises"]
+        assert content == contents[0]
 
 
 def test_an_unknown_recipe_names_those_that_come_along() -> None:
