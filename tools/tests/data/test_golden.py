@@ -15,7 +15,7 @@ from tinyvmaf.data.golden.published import PublishedFile
 from tinyvmaf.errors import GoldenError
 from tinyvmaf.files import home
 from tinyvmaf.model import golden_records
-from tinyvmaf.vmaf.features import CANONICAL
+from tinyvmaf.vmaf.features import CANONICAL, named
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.patterns import FRAMES, HEIGHT, WIDTH, build, checkerboard, git_blob_id
 from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, load_built_in
@@ -141,8 +141,10 @@ def test_golden_errors_are_those_of_the_worst_frame_and_the_worst_clip_mean(ffmp
     for name in KNOWN:
         other = load_built_in(ffmpeg, name)
         assert max(golden.golden_errors(other.predict, other).values()) < 1e-6
-    assert golden.golden_errors(run, replace(teacher, id="mine")) == {}
-    assert golden.golden_errors(run, replace(teacher, sha256="0" * 64)) == {}
+    mine = replace(teacher, id="mine")  # of known features: what it says of the rows is the truth
+    assert max(golden.golden_errors(teacher.predict, mine).values()) < 1e-9
+    strange = replace(teacher, features=(named("motion2_mmxv_9"), *teacher.features[1:]))
+    assert golden.golden_errors(run, strange) == {}
 
 
 def test_published_pairs_are_complete() -> None:
@@ -214,12 +216,31 @@ def test_malformed_rows_are_refused(spare_home: Path) -> None:
             golden.load_rows()
 
 
+class _OnePair(golden.GoldenFiles):
+    """Has the files of one pair, which takes three seconds: the golden suite measures all of them."""
+
+    def path(self, name: str) -> Path:
+        if name not in ("checkerboard_1920_1080_10_3_0_0.yuv", "checkerboard_1920_1080_10_3_1_0.yuv"):
+            raise golden.GoldenFileMissingError(name)
+        return super().path(name)
+
+
 def test_freezing_again_changes_no_byte(spare_home: Path, ffmpeg: FFmpeg, tmp_path: Path) -> None:
     """With the libvmaf that froze them; pairs with missing files keep their rows."""
     path = spare_home / "fixtures/golden/rows.json"
     before = path.read_bytes()
-    golden.freeze(golden.GoldenFiles(tmp_path / "work", None), ffmpeg)
+    golden.freeze(_OnePair(tmp_path / "work", None), ffmpeg)
     assert path.read_bytes() == before
+
+
+def test_rows_of_another_form_are_frozen_anew(spare_home: Path, ffmpeg: FFmpeg, tmp_path: Path) -> None:
+    path, content = rows_content(spare_home)
+    path.write_text(json.dumps({"provenance": {}, "features": []}), encoding="utf-8")
+    written, left_out = golden.freeze(_OnePair(tmp_path / "work", None), ffmpeg)
+    assert (written, "natural_10bit" in left_out) == (["checkerboard_1px"], True)
+    new = json.loads(path.read_text(encoding="utf-8"))
+    assert new["provenance"] == content["provenance"]
+    assert new["pairs"] == {"checkerboard_1px": content["pairs"]["checkerboard_1px"]}
 
 
 def test_rows_that_miss_a_published_value_are_not_frozen(spare_home: Path, ffmpeg: FFmpeg, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Errors of a model against libvmaf on the frozen golden rows."""
+"""Errors of a model against its teacher on the frozen golden rows."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from tinyvmaf.vmaf.teacher import Teacher
 
 
 def golden_errors(run: Callable[[NDArray[np.float64]], NDArray[np.floating]], teacher: Teacher) -> dict[str, float]:
-    """The largest errors of a model against libvmaf.
+    """The largest errors of a model against its teacher.
 
     Args:
         run: the model, from its teacher's features, float64 `[N, F]`, to scores, `[N]`, in VMAF points.
@@ -18,15 +18,15 @@ def golden_errors(run: Callable[[NDArray[np.float64]], NDArray[np.floating]], te
 
     Returns:
         The largest error of a frame and of a clip mean, in VMAF points, under their names in sidecars; empty if the
-        rows have no scores of this teacher.
+        rows lack a feature of this teacher.
     """
     rows = load_rows()
-    frozen = rows.teachers.get(teacher.id)
-    if frozen is None or frozen.sha256 != teacher.sha256:
-        return {}
     off = [
-        run(pair.features(frozen.features)).astype(np.float64) - pair.scores(teacher.id) for pair in rows.pairs.values()
+        run(rows.pairs[name].features(teacher.feature_names)).astype(np.float64) - scores
+        for name, scores in rows.scores_by(teacher).items()
     ]
+    if not off:
+        return {}
     return {
         "golden_frame_max_abs_error_points": max(float(np.abs(d).max()) for d in off),
         "golden_clip_max_abs_error_points": max(float(abs(d.mean())) for d in off),

@@ -13,6 +13,7 @@ from tinyvmaf.data.golden.published import golden_folder
 from tinyvmaf.errors import GoldenError
 from tinyvmaf.vmaf.domain import Domain
 from tinyvmaf.vmaf.features import named
+from tinyvmaf.vmaf.teacher import Teacher
 
 # Recognises rows from a 6-decimal log, or stored as float32.
 _ROW_TOLERANCE = 2e-6
@@ -73,6 +74,19 @@ class GoldenRows:
             GoldenError: the golden rows lack one.
         """
         return np.concatenate([pair.features(names) for pair in self.pairs.values()])
+
+    def scores_by(self, teacher: Teacher) -> dict[str, NDArray[np.float64]]:
+        """The scores of a teacher by pair, float64 `[T]`, VMAF points: libvmaf's own, or those that it gives the rows.
+
+        Returns:
+            Empty if the rows lack a feature of it.
+        """
+        if self.lacking(teacher.feature_names):
+            return {}
+        frozen = self.teachers.get(teacher.id)
+        if frozen is not None and frozen.sha256 == teacher.sha256:
+            return {name: pair.scores(teacher.id) for name, pair in self.pairs.items()}
+        return {name: teacher.predict(pair.features(teacher.feature_names)) for name, pair in self.pairs.items()}
 
     def feature_names(self) -> tuple[str, ...]:
         """The features of all teachers, each once."""
