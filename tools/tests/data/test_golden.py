@@ -216,8 +216,8 @@ def test_malformed_rows_are_refused(spare_home: Path) -> None:
             golden.load_rows()
 
 
-class _OnePair(golden.GoldenFiles):
-    """Has the files of one pair, which takes three seconds: the golden suite measures all of them."""
+class _TwoPairs(golden.GoldenFiles):
+    """Has the files of two pairs: the golden suite measures all of them."""
 
     def path(self, name: str) -> Path:
         if name not in ("checkerboard_1920_1080_10_3_0_0.yuv", "checkerboard_1920_1080_10_3_1_0.yuv"):
@@ -229,18 +229,19 @@ def test_freezing_again_changes_no_byte(spare_home: Path, ffmpeg: FFmpeg, tmp_pa
     """With the libvmaf that froze them; pairs with missing files keep their rows."""
     path = spare_home / "fixtures/golden/rows.json"
     before = path.read_bytes()
-    golden.freeze(_OnePair(tmp_path / "work", None), ffmpeg)
+    golden.freeze(_TwoPairs(tmp_path / "work", None), ffmpeg)
     assert path.read_bytes() == before
 
 
 def test_rows_of_another_form_are_frozen_anew(spare_home: Path, ffmpeg: FFmpeg, tmp_path: Path) -> None:
     path, content = rows_content(spare_home)
     path.write_text(json.dumps({"provenance": {}, "features": []}), encoding="utf-8")
-    written, left_out = golden.freeze(_OnePair(tmp_path / "work", None), ffmpeg)
-    assert (written, "natural_10bit" in left_out) == (["checkerboard_1px"], True)
+    written, left_out = golden.freeze(_TwoPairs(tmp_path / "work", None), ffmpeg)
+    made = ["checkerboard_1px", "checkerboard_same"]
+    assert (written, "natural_10bit" in left_out) == (made, True)
     new = json.loads(path.read_text(encoding="utf-8"))
     assert new["provenance"] == content["provenance"]
-    assert new["pairs"] == {"checkerboard_1px": content["pairs"]["checkerboard_1px"]}
+    assert new["pairs"] == {name: content["pairs"][name] for name in made}
 
 
 def test_rows_that_miss_a_published_value_are_not_frozen(spare_home: Path, ffmpeg: FFmpeg, tmp_path: Path) -> None:
