@@ -68,7 +68,9 @@ def trial_by_id(whole: Dataset, ffmpeg: FFmpeg, pytestconfig: pytest.Config) -> 
     mos = None if named is None else Path(named)
     if pytestconfig.getoption("--recipe"):
         return functools.cache(lambda name: trial_of_recipe(name, teacher_of, whole, mos))
-    return functools.cache(lambda name: trial_of(subjects_of(pytestconfig)[name], teacher_of, whole, mos))
+    believes = not pytestconfig.getoption("--refit")
+    subjects = subjects_of(pytestconfig)
+    return functools.cache(lambda name: trial_of(subjects[name], teacher_of, whole, mos, believes=believes))
 
 
 @pytest.fixture

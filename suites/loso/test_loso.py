@@ -141,21 +141,23 @@ def test_registered_model_is_of_this_recipe(
     )
     looser = looser_promises(registered.promised, recipe)
     assert not looser, f"{registered.id}: its sidecar {'; '.join(looser)}"
+    if trial.recorded.why_not:
+        note(trial.recorded.why_not)
+    record = trial.recorded.record
+    made, here = f"{trial.id}: its recipe sees no clip, so one fit serves every fold; it ", environment.machine().id
+    at, told = (here, "gives") if record is None else (record.machine, f"gave, as {trial.id}'s record of it says,")
     who = f"{registered.id}: whether its recipe gives the registered file again"
     if recipe.sees_clips:
         also_not_checked(f"{who}: it sees clips, and is fitted with a source held out only")
     elif trial.models[0].data == registered.data:
-        note(
-            f"{trial.id}: its recipe sees no clip, so one fit serves every fold; it gives the registered file again, "
-            "byte for byte"
-        )
+        note(f"{made}{told} the registered file again, byte for byte")
     else:
-        here = environment.machine().id
-        assert training.machine != here, (
-            f"{registered.id}: its recipe gives other bytes than are registered, on the machine that made it ({here}): "
+        assert training.machine != at, (
+            f"{registered.id}: its recipe {told} other bytes than are registered, on the machine that made it ({at}): "
             "train and register anew"
         )
-        also_not_checked(f"{who}: it gives other bytes here; it was made on {training.machine or 'an unknown machine'}")
+        where, maker = "here" if record is None else f"on {at}", training.machine or "an unknown machine"
+        also_not_checked(f"{who}: it {told} other bytes {where}; it was made on {maker}")
 
 
 def test_promises_are_kept(

@@ -26,7 +26,8 @@ def subject(
 ) -> Any:
     """A model of the toy corpus that names a recipe in its sidecar, or in its file."""
     training = None if recipe is None else SimpleNamespace(recipe=recipe, seed=0)
-    facts = {"id": "mine", "features": ("x", "y"), "teacher_id": "truth", "recipe_of_the_file": in_file}
+    facts = {"id": "mine", "path": Path("none/mine.onnx"), "features": ("x", "y"), "teacher_id": "truth"}
+    facts["recipe_of_the_file"] = in_file
     return SimpleNamespace(**facts, training=training, registered=registered, data=data)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import onnx
 import pytest
 
+from tinyvmaf.code_digest import words
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.measure.proof import claim
 from tinyvmaf.measure.proof.branching import Progress
@@ -53,7 +54,7 @@ def part_of(number: int) -> Progress:
 )
 def test_the_method_is_the_code_without_its_words(old: str, new: str, same: bool) -> None:
     assert old in CODE
-    before, after = (claim._words(ast.parse(text)) for text in (CODE, CODE.replace(old, new)))
+    before, after = (words(ast.parse(text)) for text in (CODE, CODE.replace(old, new)))
     assert (before == after) == same
 
 

@@ -79,6 +79,7 @@ OPTIONS: Final = (
     Option("ffmpeg", "PATH", "FFmpeg with the libvmaf filter (default: $TINYVMAF_FFMPEG, else one is found)"),
     Option("record", None, "write golden records anew; such a run always fails", of_suites=True),
     Option("recipe", "R", "loso: recipe to judge: TOML file, built-in name, or all; repeatable", True, of_suites=True),
+    Option("refit", None, "loso: believe no record of a fit, and fit", of_suites=True),
     Option("history", "FILE", "latency: add the run to this history", of_suites=True),
     Option("part", "FILE", "for tinyvmaf gate: write the results to this file and give no verdict", of_suites=True),
 )

@@ -23,6 +23,7 @@ from tinyvmaf.model import contract, registry
 from tinyvmaf.model.engines import OnnxRuntimeCpu
 from tinyvmaf.model.golden_records import record_path, write_record
 from tinyvmaf.model.proof_records import proof_path
+from tinyvmaf.model.refit_records import refit_files
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.project import FILE as PROJECT_FILE
 from tinyvmaf.project import project, writable
@@ -157,8 +158,7 @@ def unregister(model_id: str, folder: Path | None = None) -> tuple[list[Path], l
         What was removed, and what is left: sentences.
     """
     subject = registry.find(model_id, writable().models if folder is None else folder)
-    gone = list(registry.files_of(subject))
-    gone.append(proof_path(model_id, folder or registry.model_folder()))
+    gone = [*registry.files_of(subject), *registry.records_of(subject)]
     if folder is None:
         gone += [record_path(model_id), project().baselines / f"{model_id}.onnx"]
     gone = [path for path in gone if path.exists()]
@@ -198,7 +198,7 @@ def _undone_on_failure(subject: Subject, folder: Path | None) -> Iterator[None]:
         recipes / f"{_recipe_of(subject)}.toml",
         record_path(subject.id),
     ]
-    files.append(proof_path(subject.id, own))
+    files += [proof_path(subject.id, own), *refit_files(subject.id, own)]
     with all_or_nothing([*files, *baseline.glob("*"), baseline / f"{subject.id}.onnx", baseline / FILE]):
         yield
 

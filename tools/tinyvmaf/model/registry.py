@@ -15,6 +15,7 @@ from tinyvmaf.errors import CouldNotRunError, RegistryError, known_hint
 from tinyvmaf.files import all_or_nothing, home, read_bounded, sha256, write_atomic
 from tinyvmaf.model.contract import LARGEST_SIDECAR
 from tinyvmaf.model.proof_records import ProofRecord, proof_path, read_proof, with_proof
+from tinyvmaf.model.refit_records import read_refit, refit_files
 from tinyvmaf.model.sidecar import ModelId, Sidecar, graph_facts, read_sidecar, sidecar_faults
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.project import project, writable
@@ -112,7 +113,7 @@ def register(model_id: str, data: bytes, claims: Mapping[str, Any], card: str, f
     """Write a model with its sidecar and card, and enter it into the registry, in place of one of the same id.
 
     All of it or, after an error or an interruption, nothing. Sidecar and card say what the folder's record proves of
-    this file; a record of another file is removed.
+    this file; records of another file are removed.
 
     Args:
         data: the ONNX file.
@@ -131,9 +132,12 @@ def register(model_id: str, data: bytes, claims: Mapping[str, Any], card: str, f
     new = _subject(model_id, sha256(data), sha256(text.encode()), folder)
     path = folder / REGISTRY
     others = _read(path) if path.exists() else []
-    with all_or_nothing((*files_of(new), path, proof)):
-        if proven is None:
-            proof.unlink(missing_ok=True)
+    refits = refit_files(model_id, folder)
+    outdated = [] if proven is not None else [proof]
+    outdated += [] if _refitted(model_id, folder, sha256(data)) else refits
+    with all_or_nothing((*files_of(new), path, proof, *refits)):
+        for old in outdated:
+            old.unlink(missing_ok=True)
         write_atomic(new.file, data)
         write_atomic(new.sidecar_path, text)
         write_atomic(new.file.with_suffix(".md"), with_proof(card, proven))
@@ -150,10 +154,19 @@ def _proven(model_id: str, folder: Path, digest: str) -> ProofRecord | None:
     return found if found is not None and found.sha256 == digest else None
 
 
+def _refitted(model_id: str, folder: Path, digest: str) -> bool:
+    """Whether the record of a refit in this folder is about this file."""
+    try:
+        found = read_refit(model_id, folder)
+    except RegistryError:
+        return False
+    return found is not None and found.sha256 == digest
+
+
 def unregister(subject: Subject) -> None:
-    """Take a model out of its registry, and remove its file, sidecar, card and proof: all of it or nothing."""
+    """Take a model out of its registry, and remove its file, sidecar, card and records: all of it or nothing."""
     path = subject.path.with_name(REGISTRY)
-    files = (*files_of(subject), proof_path(subject.id, path.parent))
+    files = (*files_of(subject), *records_of(subject))
     with all_or_nothing((*files, path)):
         _write(path, [one for one in _read(path) if one.id != subject.id])
         for file in files:
@@ -163,6 +176,12 @@ def unregister(subject: Subject) -> None:
 def files_of(subject: Subject) -> tuple[Path, Path, Path]:
     """ONNX file, sidecar and card."""
     return subject.file, subject.sidecar_path, subject.file.with_suffix(".md")
+
+
+def records_of(subject: Subject) -> tuple[Path, ...]:
+    """What is recorded of its proof and its refit."""
+    folder = subject.path.parent
+    return proof_path(subject.id, folder), *refit_files(subject.id, folder)
 
 
 def _write(path: Path, listed: Sequence[Subject]) -> None:

@@ -1,13 +1,14 @@
 """The ONNX models of every fold of a recipe, fitted once and then read from the store.
 
 The key of a stored fit covers everything that the fit depends on: recipe, teacher, corpus rows, folds, seeds, opinions,
-the code that fits, and the versions of its libraries. A change to any of them causes a new fit.
+the code that fits, without its comments, and the versions of its libraries. A change to any of them causes a new fit.
 """
 
 import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
@@ -16,6 +17,7 @@ import numpy as np
 import onnx
 import pyarrow as pa
 
+from tinyvmaf.code_digest import code_digest
 from tinyvmaf.data.corpus.splits import Fold
 from tinyvmaf.data.dataset import INDEX, Dataset
 from tinyvmaf.data.opinions import Opinions
@@ -82,18 +84,23 @@ class FitRequest:
             "folds": [[fold.held_out, *fold.train] for fold in self.folds] if sees else None,
             "seeds": list(recipe.seeds if self.seeds is None else self.seeds),
             "opinions": sorted([clip, *pair] for clip, pair in self.opinions.items()) if self.opinions else None,
-            "code": _code_digest(),
-            "libraries": [f"{library} {_version(library)}" for library in _LIBRARIES],
+            "code": fitting_code(),
+            "libraries": libraries(),
         }
 
 
 def fold_models(
-    request: FitRequest, store: Store | None, *, progress: Callable[[int, int], None] | None = None
+    request: FitRequest,
+    store: Store | None,
+    *,
+    fresh: bool = False,
+    progress: Callable[[int, int], None] | None = None,
 ) -> list[FoldModel]:
     """The models of a recipe's folds, from the store or fitted now.
 
     Args:
         store: None: always fit, and store nothing.
+        fresh: fit, whatever the store has, and store that.
 
     Returns:
         For each fold, one model per seed. A recipe that sees no clips gives one model per seed, for all folds.
@@ -105,7 +112,7 @@ def fold_models(
         return _fit(request, progress)
     key = key_of(request.depends_on())
     with store.lock(key):
-        table = store.get(key)
+        table = None if fresh else store.get(key)
         if table is None:
             models = _fit(request, progress)
             store.put(key, _table(models), {"kind": "fit", "recipe": request.recipe.id, "models": len(models)})
@@ -159,17 +166,22 @@ def _rows_digest(teacher: Teacher, data: Dataset) -> str:
     return digest.hexdigest()
 
 
-def _code_digest() -> str:
-    package = Path(__file__).resolve().parents[1]
-    digest = hashlib.sha256()
+@cache
+def fitting_code() -> str:
+    """A digest of the code that can change a fit."""
+    package, modules = Path(__file__).resolve().parents[1], list[str]()
     for part in _CODE:
         path = package / part
-        files = [path] if path.is_file() else sorted(path.rglob("*.py"))
-        if not files:
+        found = [path] if path.is_file() else sorted(path.rglob("*.py"))
+        if not found:
             raise FileNotFoundError(path)
-        for file in files:
-            digest.update(file.read_bytes())
-    return digest.hexdigest()
+        modules += [file.relative_to(package).as_posix() for file in found]
+    return code_digest(modules, package)
+
+
+def libraries() -> list[str]:
+    """The libraries that can change a fit, with their versions."""
+    return [f"{library} {_version(library)}" for library in _LIBRARIES]
 
 
 def _version(library: str) -> str:

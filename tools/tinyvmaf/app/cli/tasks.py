@@ -18,6 +18,7 @@ TASKS: Final = {
         "gate": TopCommand("gate", "run every suite and give one verdict"),
         "certify": TopCommand("certify", "prove that a model gives the same bits on every engine"),
         "prove": TopCommand("prove", "prove how far a model is from its teacher, everywhere"),
+        "refit": TopCommand("refit", "fit the recipes of registered models anew, and compare"),
         "bench": TopCommand("bench", "latency of a model, its baseline and history"),
         "scoreboard": TopCommand("scoreboard", "measure every candidate of a folder, side by side"),
     },

@@ -24,6 +24,7 @@ from tinyvmaf.model.engines import OnnxRuntimeCpu, all_scores
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.train.folds import FitRequest, FoldModel, fold_models
 from tinyvmaf.train.recipes import Recipe, read_recipe, recipe_ids
+from tinyvmaf.train.refits import Recorded, model_of, recorded
 from tinyvmaf.vmaf.teacher import Teacher
 
 
@@ -40,6 +41,8 @@ class Trial:
     """None where a recipe alone is judged."""
     opinions: Opinions | None = None
     """If the recipe fits them."""
+    believes: bool = True
+    """Whether a record of the fit may spare it."""
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -69,10 +72,19 @@ class Trial:
         return FoldModel(None, training.seed if training else 0, self.subject.data)
 
     @cached_property
+    def recorded(self) -> Recorded:
+        """What is recorded of its fit."""
+        if not self.believes or self.recipe is None or self.subject is None:
+            return Recorded()
+        return recorded(self.subject, self.recipe, self.teacher)
+
+    @cached_property
     def models(self) -> list[FoldModel]:
-        """One a fold and seed: fitted now, or before; without a recipe the file."""
+        """One a fold and seed: fitted now, or before, or recorded; without a recipe the file."""
         if self.recipe is None:
             return [self.file]
+        if self.subject is not None and self.recorded.record is not None:
+            return [model_of(self.subject, self.recorded.record)]
         folds = leave_one_source_out(self.data.table["source"].to_pylist())
         training = self.subject.training if self.subject else None
         seeds = [training.seed] if training else None
@@ -171,11 +183,21 @@ def trial_of_recipe(name: str, teacher_of: Callable[[str], Teacher], data: Datas
     return Trial(recipe.id, recipe, teacher, _with_target(data, teacher), opinions=_opinions(recipe, mos, data))
 
 
-def trial_of(subject: Subject, teacher_of: Callable[[str], Teacher], data: Dataset, mos: Path | None) -> Trial:
+def trial_of(
+    subject: Subject,
+    teacher_of: Callable[[str], Teacher],
+    data: Dataset,
+    mos: Path | None,
+    *,
+    believes: bool = True,
+) -> Trial:
     """The trial of a model.
 
     A model that is not registered may claim a recipe. The claim is checked: the recipe has to make the file again. One
     that sees clips is taken as claimed, for its folds are judged as well.
+
+    Args:
+        believes: whether a record of a fit may spare it.
 
     Raises:
         CouldNotRunError: the sidecar of a registered model names no recipe, though its file does.
@@ -190,7 +212,7 @@ def trial_of(subject: Subject, teacher_of: Callable[[str], Teacher], data: Datas
     recipe = read_recipe(training.recipe) if training is not None and claimed else None
     teacher = teacher_of(recipe.teacher if recipe else subject.teacher_id)
     data = _with_target(data, teacher)
-    trial = Trial(subject.id, recipe, teacher, data, subject, _opinions(recipe, mos, data))
+    trial = Trial(subject.id, recipe, teacher, data, subject, _opinions(recipe, mos, data), believes)
     if recipe is None or subject.registered or recipe.sees_clips or trial.models == [trial.file]:
         return trial
     return Trial(subject.id, None, teacher, data, subject)

@@ -1,6 +1,5 @@
 """What a proof is about, in hashes: the model, the teacher, the domain, and the method."""
 
-import ast
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import tinyvmaf
+from tinyvmaf.code_digest import code_digest
 from tinyvmaf.files import sha256
 from tinyvmaf.measure.proof.fixed_point import read_fixed_point
 from tinyvmaf.vmaf.domain import Domain
@@ -62,28 +62,4 @@ def method(fixed_point: bool) -> str:
     package = Path(tinyvmaf.__file__).parent
     own = {path.relative_to(package).as_posix() for path in Path(__file__).parent.glob("*.py")}
     own -= {f"measure/proof/{name}.py" for name in _NO_METHOD} | set(_FIXED_POINT)
-    told = {name: _told(package / name) for name in (*own, *_ELSEWHERE, *(_FIXED_POINT if fixed_point else ()))}
-    return sha256(json.dumps(told, sort_keys=True).encode())
-
-
-def _told(path: Path) -> str:
-    return sha256(_words(ast.parse(path.read_text(encoding="utf-8"))).encode())
-
-
-def _words(node: object) -> str:
-    """A syntax tree as text, the same in each version of Python: `ast.dump` is not."""
-    if isinstance(node, list):
-        return f"[{','.join(map(_words, node))}]"
-    if not isinstance(node, ast.AST):
-        return repr(node)
-    fields = {name: value for name, value in ast.iter_fields(node) if value not in (None, [])}
-    if isinstance(node, ast.Constant):
-        fields = {"value": node.value}
-    if "body" in fields and isinstance(fields["body"], list):
-        fields["body"] = [one for one in fields["body"] if not _is_docstring(one)]
-    return f"{type(node).__name__}({','.join(f'{name}={_words(value)}' for name, value in fields.items())})"
-
-
-def _is_docstring(node: ast.AST) -> bool:
-    """Text that stands alone, wherever: nothing is done with it."""
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    return code_digest((*own, *_ELSEWHERE, *(_FIXED_POINT if fixed_point else ())), package)
