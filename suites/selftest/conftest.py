@@ -1,17 +1,23 @@
 """A copy of what a gate reads, to be broken, and a gate run on it in a process of its own."""
 
 import json
+import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tinyvmaf.files import home
+from tinyvmaf.model.sidecar import read_sidecar
 
 from .forks import Forks, run_gate
+from .loso_copies import ID, ON_CLIPS, RECIPE, register, without_students
 
 Gate = Callable[..., tuple[int, str]]
 # A page has charts, which cost more than most gates of a run. Tests that look at it take `page`.
@@ -95,3 +101,41 @@ def gate(copy: Path, forks: Forks | None) -> Gate:
         return run_gate(forks, suite, *options, copy=copy, variables=variables)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for the session, and for all its workers."""
+    folder = tmp_path_factory.getbasetemp()
+    return (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "loso"
+
+
+@pytest.fixture(scope="session")
+def trained(shared: Path) -> Path:
+    """A folder with the recipe and what `tinyvmaf train` made of it."""
+    folder = shared / "trained"
+    folder.mkdir(parents=True, exist_ok=True)
+    recipe = folder / f"{ID}.toml"
+    with FileLock(shared / "trained.lock"):
+        if not recipe.is_file():
+            recipe.write_text(RECIPE, encoding="utf-8")
+            command = [sys.executable, "-m", "tinyvmaf", "train", "--recipe", str(recipe), "--out", str(folder)]
+            variables = os.environ | {"TINYVMAF_CACHE": str(shared / "store")}
+            subprocess.run(command, env=variables, check=True, capture_output=True, timeout=300)
+    return folder
+
+
+@pytest.fixture
+def one_student(copy: Path, trained: Path) -> None:
+    """The copy's only student, beside what is no student."""
+    without_students(copy)
+    short_search(copy)
+    (copy / f"model/recipes/{ID}.toml").write_text(RECIPE, encoding="utf-8")
+    (copy / "model/recipes/on_clips.toml").write_text(ON_CLIPS, encoding="utf-8")
+    register(copy, (trained / f"{ID}.onnx").read_bytes(), read_sidecar(trained / f"{ID}.json").as_dict())
+
+
+@pytest.fixture
+def loso(gate: Gate, shared: Path) -> Gate:
+    """The gate, with the session's store."""
+    return partial(gate, "loso", TINYVMAF_CACHE=str(shared / "store"))

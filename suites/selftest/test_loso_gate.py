@@ -5,139 +5,46 @@ The copies have one registered student, distilled here in seconds, whatever is r
 share one store of this session: where a break is not in the fit, nobody waits for the same fit twice.
 """
 
-import json
-import os
 import re
 import subprocess
 import sys
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pyarrow as pa
 import pytest
-from filelock import FileLock
 from onnx import numpy_helper
 
 from tinyvmaf.data import dataset
 from tinyvmaf.model import registry
-from tinyvmaf.model.sidecar import graph_facts, read_sidecar
+from tinyvmaf.model.sidecar import read_sidecar
 
-from .conftest import Gate, also, edit, short_search
+from .conftest import Gate, also, edit
+from .loso_copies import (
+    BANDS,
+    CORRELATE,
+    COULD_NOT_RUN,
+    DOMAIN,
+    FAIL,
+    ID,
+    MOVES,
+    OFF,
+    ORDER,
+    PROMISES,
+    SAME,
+    SEEN,
+    VIEWERS,
+    Columns,
+    failed,
+    halved,
+    register,
+    register_anew,
+    without_students,
+)
 
-FAIL, COULD_NOT_RUN = 1, 10
-ID = "distilled"
-RECIPE = """\
-summary = "A student for this test, in seconds"
-teacher = "vmaf_v0.6.1"
-method = "B1f"
-architecture = "tanh_24"
-seeds = [0]
-
-[domain]
-samples = 20_000
-
-[optimiser]
-name = "levenberg_marquardt"
-steps = 25
-batch = 3000
-searches = 3
-
-[promises]
-frame_rmse = 1
-frame_max_error = 3
-frame_plcc = 0.99
-"""
-ON_CLIPS = """\
-summary = "A student that has seen clips, however well"
-teacher = "vmaf_v0.6.1"
-method = "B1"
-architecture = "linear"
-seeds = [0]
-
-[optimiser]
-name = "adam"
-steps = 40
-batch = 256
-learning_rate = 0.1
-"""
-OF_OPINIONS = """\
-summary = "A student that has listened to viewers"
-teacher = "vmaf_v0.6.1"
-method = "B2"
-architecture = "linear"
-seeds = [0]
-
-[optimiser]
-name = "adam"
-steps = 300
-batch = 16
-learning_rate = 0.05
-
-[mos]
-scale = [0, 100]
-"""
-Columns = dict[str, np.ndarray]
-
-
-@pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for the session, and for all its workers."""
-    folder = tmp_path_factory.getbasetemp()
-    return (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "loso"
-
-
-@pytest.fixture(scope="session")
-def trained(shared: Path) -> Path:
-    """A folder with the recipe and what `tinyvmaf train` made of it."""
-    folder = shared / "trained"
-    folder.mkdir(parents=True, exist_ok=True)
-    recipe = folder / f"{ID}.toml"
-    with FileLock(shared / "trained.lock"):
-        if not recipe.is_file():
-            recipe.write_text(RECIPE, encoding="utf-8")
-            command = [sys.executable, "-m", "tinyvmaf", "train", "--recipe", str(recipe), "--out", str(folder)]
-            variables = os.environ | {"TINYVMAF_CACHE": str(shared / "store")}
-            subprocess.run(command, env=variables, check=True, capture_output=True, timeout=300)
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def _one_student(copy: Path, trained: Path) -> None:
-    """The copy's only student, beside what is no student."""
-    without_students(copy)
-    short_search(copy)
-    (copy / f"model/recipes/{ID}.toml").write_text(RECIPE, encoding="utf-8")
-    (copy / "model/recipes/on_clips.toml").write_text(ON_CLIPS, encoding="utf-8")
-    register(copy, (trained / f"{ID}.onnx").read_bytes(), read_sidecar(trained / f"{ID}.json").as_dict())
-
-
-@pytest.fixture
-def loso(gate: Gate, shared: Path) -> Gate:
-    """The gate, with the session's store."""
-    return partial(gate, "loso", TINYVMAF_CACHE=str(shared / "store"))
-
-
-def without_students(copy: Path) -> None:
-    path = copy / "model/registry.json"
-    content = json.loads(path.read_text(encoding="utf-8"))
-    kept = [m for m in content["models"] if read_sidecar(path.parent / f"{m['id']}.json").training is None]
-    assert kept
-    path.write_text(json.dumps(content | {"models": kept}), encoding="utf-8")
-
-
-def register(copy: Path, data: bytes, sidecar: dict[str, object], model_id: str = ID) -> None:
-    """Enter a student in good order: it is the gate that must object, not the registry."""
-    described = {name: value for name, value in sidecar.items() if name not in graph_facts(data)}
-    registry.register(model_id, data, described | {"id": model_id}, "card", copy / "model")
-
-
-def register_anew(copy: Path, data: bytes | None = None, model_id: str = ID, **changed: object) -> None:
-    """Enter the student once more, changed; another id stands beside it."""
-    entry = registry.find(ID, copy / "model")
-    register(copy, data or entry.file.read_bytes(), entry.sidecar.as_dict() | changed, model_id)
+pytestmark = pytest.mark.usefixtures("one_student")
 
 
 def goes_wrong(copy: Path, *lines: str) -> None:
@@ -153,21 +60,6 @@ def rewrite_rows(copy: Path, change: Callable[[Columns], None]) -> None:
     change(columns)
     types = {field.name: field.type for field in data.table.schema}
     dataset.write(path, pa.table({n: pa.array(v, types[n]) for n, v in columns.items()}), data.provenance)
-
-
-def failed(text: str) -> set[str]:
-    """The tests that failed."""
-    return set(re.findall(r"^FAILED \S+::(\w+)", text, re.MULTILINE))
-
-
-SEEN = "test_no_model_has_seen_its_held_out_source"
-OFF = "test_no_frame_is_far_off"
-CORRELATE = "test_unseen_sources_correlate"
-PROMISES = "test_promises_are_kept"
-VIEWERS = "test_viewers_are_met_better_than_by_a_cubic_of_the_teacher"
-BANDS, ORDER = "test_scores_are_the_teachers_in_every_band", "test_order_is_the_teachers"
-MOVES, SAME = "test_scores_move_as_the_teachers_do", "test_identical_pictures_have_the_teachers_score"
-DOMAIN = "test_nothing_in_the_domain_is_far_off"
 
 
 def test_the_unbroken_copy_passes(loso: Gate) -> None:
@@ -278,11 +170,7 @@ def test_a_constant_model_fails(copy: Path, loso: Gate) -> None:
 
 def test_a_file_that_is_not_what_its_recipe_makes_fails_whatever_it_promises(copy: Path, loso: Gate) -> None:
     """Scores of half the size have the same correlations; the folds are as good as ever."""
-    model = onnx.load(copy / f"model/{ID}.onnx")
-    for tensor in model.graph.initializer:
-        if tensor.name.startswith("raw_score"):
-            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor) * np.float32(0.5), tensor.name))
-    register_anew(copy, model.SerializeToString(deterministic=True), promised={"frame_plcc": 0.9})
+    halved(copy)
     status, text = loso()
     assert status == FAIL, text
     assert failed(text) == {OFF, DOMAIN, BANDS, MOVES, SAME, "test_registered_model_is_of_this_recipe"}
@@ -344,6 +232,24 @@ def test_a_promise_that_nobody_measures_could_not_run(copy: Path, loso: Gate) ->
     status, text = loso("-k", "promises")
     assert status == COULD_NOT_RUN, text
     assert f"COULD NOT RUN: {ID} promises 'frame_rsme', which nobody measures\n  hint: there are frame_rmse, " in text
+
+
+OF_OPINIONS = """\
+summary = "A student that has listened to viewers"
+teacher = "vmaf_v0.6.1"
+method = "B2"
+architecture = "linear"
+seeds = [0]
+
+[optimiser]
+name = "adam"
+steps = 300
+batch = 16
+learning_rate = 0.05
+
+[mos]
+scale = [0, 100]
+"""
 
 
 def test_a_registered_student_of_opinions_is_judged_by_them(copy: Path, loso: Gate) -> None:

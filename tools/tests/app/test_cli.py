@@ -68,6 +68,7 @@ COMMANDS = [
     "unregister",
     "certify",
     "prove",
+    "refit",
     "bench",
     "bench run",
     "bench baseline",

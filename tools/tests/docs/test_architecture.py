@@ -13,6 +13,7 @@ from tinyvmaf.files import home
 WINGS = ("vmaf", "data", "model", "train", "measure", "judge", "app")
 SHARED = {
     "children.py",
+    "code_digest.py",
     "errors.py",
     "extensions.py",
     "files.py",

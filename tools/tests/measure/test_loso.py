@@ -29,7 +29,7 @@ def toy(truth: dict[str, dict[str, list[float]]], **extra: Any) -> Dataset:
         for clip, values in clips.items()
         for n, value in enumerate(values)
     ]
-    return Dataset(pa.Table.from_pylist(rows), extra)
+    return Dataset(pa.Table.from_pylist(rows), {"teachers": {"truth": "of truth"}} | extra)
 
 
 TOY = toy(

@@ -16,7 +16,7 @@ from tinyvmaf.train.recipes import RecipeError, read_recipe
 
 from .test_loso import TOY, judged, linear
 
-TEACHER: Any = SimpleNamespace(id="truth", feature_names=("x", "y"))
+TEACHER: Any = SimpleNamespace(id="truth", sha256="of truth", feature_names=("x", "y"))
 FILE = linear(None)
 ROWS = np.array([[10.0, 20.0]], np.float32)  # x, y
 

@@ -98,7 +98,13 @@ def write(subject: Subject, record: RefitRecord, fitted: bytes) -> None:
 def _differences(found: RefitRecord, subject: Subject, request: FitRequest) -> Iterator[str]:
     """What was recorded, and is otherwise now."""
     now = record_of(subject, request, b"", found.machine).model_dump()
-    words = {"sha256": "file", "recipe_sha256": "recipe", "teacher": "teacher", "code": "code that fits"}
+    words = {
+        "sha256": "file",
+        "recipe_sha256": "recipe",
+        "teacher": "teacher",
+        "code": "code that fits",
+        "libraries": "set of libraries",
+    }
     for name, value in found.model_dump().items():
         if name != "fitted_sha256" and value != now[name]:
             yield words.get(name, name)

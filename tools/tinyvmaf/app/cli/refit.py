@@ -74,13 +74,13 @@ def _refit(subject: Subject, arguments: argparse.Namespace) -> int:
     from tinyvmaf.train.folds import fold_models
     from tinyvmaf.train.recipes import read_recipe
     from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
-    from tinyvmaf.vmaf.teacher import load_built_in
+    from tinyvmaf.vmaf.teacher import load_teacher
 
     training = subject.training
     if training is None:
         raise RegistryError(f"{subject.id} was not fitted by a recipe: there is nothing to refit")
     recipe = read_recipe(training.recipe)
-    request = refits.request_of(subject, recipe, load_built_in(find_ffmpeg(arguments.ffmpeg), recipe.teacher))
+    request = refits.request_of(subject, recipe, load_teacher(find_ffmpeg(arguments.ffmpeg), recipe.teacher))
     here, started = environment.machine().id, time.monotonic()
     refits.record_of(subject, request, b"", here)  # or an error, before the fit
     with progress_bar(f"fitting {recipe.id}", "steps") as progress:
