@@ -9,6 +9,7 @@ import pytest
 from tinyvmaf.app.cli import main
 from tinyvmaf.files import home
 from tinyvmaf.measure import latency
+from tinyvmaf.model import registry
 
 MODEL = "tinyvmaf_nano"
 
@@ -59,7 +60,7 @@ def test_an_unknown_or_broken_model_is_named(copy: Path, capsys: pytest.CaptureF
 def test_the_baseline_is_listed_and_accepted(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.rmtree(copy / "model/baseline")
     assert main(["bench", "baseline"]) == 0
-    assert capsys.readouterr().out.count("no baseline") == 4
+    assert capsys.readouterr().out.count("no baseline") == len(registry.subjects()) >= 4
     assert main(["bench", "baseline", "--accept", MODEL]) == 1
     assert "a new baseline needs a reason" in capsys.readouterr().err
     assert main(["bench", "baseline", "--reason", "why"]) == 1
