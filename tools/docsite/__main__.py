@@ -64,7 +64,8 @@ def main(words: list[str] | None = None) -> int:
     sphinx = import_module("sphinx.cmd.build").main  # of the extra `docs`
 
     try:
-        write(prepared(), folder / "pages")
+        site = prepared()
+        write(site, folder / "pages")
     except TinyvmafError as error:
         print(f"docsite: {error}", file=sys.stderr)
         return 1
@@ -86,6 +87,8 @@ def main(words: list[str] | None = None) -> int:
             str(folder / "html"),
         ]
     )
+    for name, file in site.as_they_are.items():
+        shutil.copyfile(file, folder / "html" / name)
     if found := foreign(folder / "html"):
         print("\n".join(f"docsite: loaded from another host: {one}" for one in found), file=sys.stderr)
         return 1

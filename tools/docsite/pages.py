@@ -43,6 +43,8 @@ class Site:
     """Text of each page, by its place."""
     pictures: dict[str, Path] = field(default_factory=dict)
     """Files that pages show, by their place, with an ending."""
+    as_they_are: dict[str, Path] = field(default_factory=dict)
+    """Files of the built site that nobody renders, by their place: pages that were made elsewhere."""
     shown: set[str] = field(default_factory=set)
     """Files of the repository that links lead to; each gets a page that shows it."""
 
@@ -66,7 +68,8 @@ class Site:
         found = self._target(path)
         if found is None:
             raise TinyvmafError(f"{source}: no such file: {target}")
-        return f"{text}({relpath(found, PurePosixPath(place(source)).parent)}{'#' * bool(anchor)}{anchor})"
+        there = f"{relpath(found, PurePosixPath(place(source)).parent)}{'#' * bool(anchor)}{anchor}"
+        return f'<a href="{there}">{text[1:-1]}</a>' if found in self.as_they_are else f"{text}({there})"
 
     def _target(self, path: str) -> str | None:
         """The place in the site of a path of the repository."""
@@ -79,6 +82,9 @@ class Site:
             return None
         if here.suffix in _PICTURES:
             self.pictures[path.removeprefix("docs/")] = here
+            return path.removeprefix("docs/")
+        if here.suffix == ".html":
+            self.as_they_are[path.removeprefix("docs/")] = here
             return path.removeprefix("docs/")
         self.shown.add(path)
         return f"files/{path}.md"

@@ -24,6 +24,7 @@ TASKS: Final = {
     },
     "score video": {
         "score": TopCommand("score", "score distorted videos against their references"),
+        "web": TopCommand("web", "write a page that scores feature rows in a browser"),
         "info": TopCommand("info", "show the FFmpeg, libvmaf and teachers in use"),
     },
     "make a model": {

@@ -1,0 +1,9 @@
+"""An exact model as a WebAssembly module of a few kilobytes, which needs no library.
+
+WebAssembly's arithmetic is IEEE 754 in float32 and float64, without merging or reordering. A graph that is proven exact
+gives the same bits in any order of its sums, so here too.
+"""
+
+from tinyvmaf.model.wasm.module import CAPACITY, WasmModule, wasm_module
+
+__all__ = ["CAPACITY", "WasmModule", "wasm_module"]
