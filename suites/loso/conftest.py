@@ -14,8 +14,10 @@ from tinyvmaf.judge import report_folder
 from tinyvmaf.judge.bounds import Bound, Bounds
 from tinyvmaf.judge.loso_shown import WITHOUT_RECIPE, write_report
 from tinyvmaf.judge.plugin import NotChecked
-from tinyvmaf.judge.selection import asked_subjects, fits_opinions, subjects_of
+from tinyvmaf.judge.selection import asked_subjects, fits_opinions, is_variant, subjects_of
 from tinyvmaf.judge.standing_in import Ask, frames_of
+from tinyvmaf.judge.variants import held_against_parent
+from tinyvmaf.measure.against_parent import AgainstParent
 from tinyvmaf.measure.loso import LosoReport, OpinionReport, Trial, trial_of, trial_of_recipe
 from tinyvmaf.measure.search import Searched
 from tinyvmaf.measure.standing_in import Probed, Scored
@@ -34,12 +36,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What is asked of registered models has no place where recipes are judged. A model is held against its teacher, or
-    if it fits opinions against viewers."""
+    if it fits opinions against viewers; a variant also against its parent."""
     recipes = config.getoption("--recipe")
 
     def stays(item: Any) -> bool:
         fixtures = getattr(item, "fixturenames", ())
         if recipes and "registered" in fixtures:
+            return False
+        if "against_parent" in fixtures and not is_variant(config, item.callspec.params["subject_id"]):
             return False
         if "against_viewers" not in fixtures and "against_teacher" not in fixtures:
             return True
@@ -156,3 +160,9 @@ def probed(trial: Trial, registered: Subject, not_checked: NotChecked) -> Probed
     if trial.recipe is not None and trial.recipe.architecture.per_clip:
         not_checked(f"{registered.id}: rows of the domain: it has scores of clips only")
     return trial.probed
+
+
+@pytest.fixture
+def against_parent(trial: Trial) -> AgainstParent:
+    """A variant against the float model that it was made of, on every frame of the corpus."""
+    return held_against_parent(trial)

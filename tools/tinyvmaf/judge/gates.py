@@ -231,6 +231,14 @@ GATES: Final = {
         ),
         Gate("loso.identical", "error of pictures that are their own reference, motion 0 to 30", _POINTS, 0.0, 10.0),
         Gate(
+            "loso.parent_plcc_drop",
+            "PLCC of the frames of the float parent less that of its quantised variant",
+            "",
+            0.0,
+            0.05,
+        ),
+        Gate("loso.parent_rmse", "RMSE of the frames, quantised variant against its float parent", _POINTS, 0.0, 10.0),
+        Gate(
             "loso.leaked_rows",
             "share of a held-out source's distinct rows that its model was trained on",
             "of the rows",

@@ -20,7 +20,7 @@ from tinyvmaf.files import sha256, write_atomic
 from tinyvmaf.judge import kinds
 from tinyvmaf.judge.asked import SUITES
 from tinyvmaf.judge.properties import is_gate, suite_of
-from tinyvmaf.judge.selection import fits_opinions, gate_asked
+from tinyvmaf.judge.selection import fits_opinions, gate_asked, is_variant
 from tinyvmaf.model.subject import Subject
 
 FILE: Final = Path(__file__).with_name("manifest.json")
@@ -41,8 +41,8 @@ class Manifest:
     settings: Mapping[str, Any]
     """pytest's, of pyproject.toml."""
     tests: Mapping[str, str]
-    """Node ids with `{model}`, `{engine}` and `{set}`; and of which models each is asked: `viewers` and `teacher` are
-    those that are held against them, all if it is empty."""
+    """Node ids with `{model}`, `{engine}` and `{set}`; and of which models each is asked: `viewers`, `teacher` and
+    `parent` are those that are held against them, all if it is empty."""
 
     @property
     def suites(self) -> list[str]:
@@ -136,6 +136,8 @@ def _filled(
         held = "viewers" in needs or "teacher" in needs
         if held and fits_opinions(config, subject.id) != ("viewers" in needs):
             continue
+        if "parent" in needs and not is_variant(config, subject.id):
+            continue
         for one in tests:
             filled = one.replace("{model}", _in_an_id(subject.id))
             for engine in _engines(config, subject) if "{engine}" in test else [""]:
@@ -178,7 +180,7 @@ class _Recorder:
         for axis in (name for name in _AXES if name in params):
             found = re.sub(rf"(?<=[\[-]){re.escape(str(params[axis]))}(?=[]-])", _AXES[axis], found, count=1)
         fixtures = getattr(item, "fixturenames", ())
-        needs = [name for name in ("viewers", "teacher") if f"against_{name}" in fixtures]
+        needs = [name for name in ("viewers", "teacher", "parent") if f"against_{name}" in fixtures]
         self.tests[test + found] = " ".join(needs + ["subject_id"] * ("subject_id" in params))
 
 

@@ -72,6 +72,14 @@ def fits_opinions(config: pytest.Config, subject_id: str) -> bool:
         return False
 
 
+def is_variant(config: pytest.Config, subject_id: str) -> bool:
+    """Whether the sidecar of a model says that it is a variant of another; not if it cannot be read."""
+    try:
+        return not config.getoption("--recipe") and subjects_of(config)[subject_id].sidecar.variant_of is not None
+    except TinyvmafError:  # other tests tell
+        return False
+
+
 def leave_out(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Take away the tests that a model's kind does not ask of it, or skip them if that is NOT CHECKED."""
     found = subjects_of(config)

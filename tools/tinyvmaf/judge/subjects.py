@@ -163,6 +163,7 @@ def _adopted(path: Path, folder: Path, features_of: Features, options: FeedOptio
         "training": None,
         "measured": {},
         "promised": {},
+        "variant_of": feed.sidecar.get("variant_of"),
         "licence": "unknown",
     }
     try:

@@ -71,6 +71,16 @@ class Training(Strict):
     """The machine that fitted it, by a hash of hardware and system; None if that is not known."""
 
 
+class VariantOf(Strict):
+    """The float model that a quantised variant was made of."""
+
+    id: ModelId
+    sha256: Sha256
+    """Of the parent's ONNX file."""
+    method: Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")]
+    """How it was quantised, as `tinyvmaf quantise --only` calls it."""
+
+
 class Sidecar(Strict):
     """A sidecar. Its fields stand in the file in this order."""
 
@@ -99,11 +109,13 @@ class Sidecar(Strict):
     proven_everywhere_points: Annotated[float, Field(gt=0)] | None = None
     """The model is proven to be at most so far from its teacher everywhere in the domain. Absent: it is not.
     `tinyvmaf prove --record` alone writes it."""
+    variant_of: VariantOf | None = None
+    """Absent: it is no variant. A variant is also held against its parent."""
     licence: str
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        left_out = {"proven_everywhere_points"} if self.proven_everywhere_points is None else None
+        left_out = {name for name in ("proven_everywhere_points", "variant_of") if getattr(self, name) is None}
         return self.model_dump(mode="json", by_alias=True, exclude=left_out, exclude_unset=True)
 
     def text(self) -> str:

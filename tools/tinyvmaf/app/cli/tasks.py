@@ -30,6 +30,7 @@ TASKS: Final = {
     "make a model": {
         "train": TopCommand("train", "fit students by recipes"),
         "recipes": TopCommand("train", "list the built-in recipes"),
+        "quantise": TopCommand("quantise", "make and measure the quantised variants of a model"),
         "export-teacher": TopCommand("models", "write a teacher's SVR as ONNX"),
         "adopt": TopCommand("models", "make a third-party file one that can be registered"),
     },

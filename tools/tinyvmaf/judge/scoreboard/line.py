@@ -28,9 +28,9 @@ class Line:
     notes: list[str] = field(default_factory=list)
     """Why a figure is missing, and which engines did not run it."""
 
-    def cells(self) -> list[str]:
-        """The line as text, in the order of `FIGURES`, an em dash for what is missing."""
-        shown = [format(self.figures[k], f) if k in self.figures else "—" for k, (_, f) in FIGURES.items()]
+    def cells(self, figures: Mapping[str, tuple[str, str]] = FIGURES) -> list[str]:
+        """The line as text, in the order of these figures, an em dash for what is missing."""
+        shown = [format(self.figures[k], f) if k in self.figures else "—" for k, (_, f) in figures.items()]
         return [self.name, *shown]
 
     def as_dict(self) -> dict[str, Any]:

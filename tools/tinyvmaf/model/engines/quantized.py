@@ -6,7 +6,7 @@ from tinyvmaf.model.engines.library import Array, Attributes, Library
 from tinyvmaf.model.engines.protocol import UnsupportedModelError
 
 
-def _per_axis(attributes: Attributes, x: Array, parameter: Array) -> Array:
+def per_axis(attributes: Attributes, x: Array, parameter: Array) -> Array:
     """A scale or zero point in a shape that fits x: one for all, or one for each place on an axis."""
     if parameter.ndim != 1 or parameter.shape[0] == 1:
         return parameter.reshape(())
@@ -34,15 +34,15 @@ def quantize(lib: Library, attributes: Attributes, x: Array, scale: Array, zero:
     """QuantizeLinear."""
     zero = lib.constant(np.zeros((), np.uint8)) if zero is None else zero
     _eight_bits("QuantizeLinear", zero)
-    return _quantized(lib, x / _per_axis(attributes, x, scale), _per_axis(attributes, x, zero))
+    return _quantized(lib, x / per_axis(attributes, x, scale), per_axis(attributes, x, zero))
 
 
 def dequantize(lib: Library, attributes: Attributes, x: Array, scale: Array, zero: Array = None) -> Array:
     """DequantizeLinear."""
     whole = lib.cast(x, "int32")
     if zero is not None:
-        whole = whole - lib.cast(_per_axis(attributes, x, zero), "int32")
-    scale = _per_axis(attributes, x, scale)
+        whole = whole - lib.cast(per_axis(attributes, x, zero), "int32")
+    scale = per_axis(attributes, x, scale)
     return lib.cast(whole, _dtype(scale)) * scale
 
 
