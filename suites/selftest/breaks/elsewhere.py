@@ -70,6 +70,18 @@ for _name, _gate, _what, _test in (
         "test_loso_gate.py::test_an_opinion_model_has_to_beat_the_cubic_on_sources_that_it_has_not_seen",
     ),
     (
+        "variant_of_another_scale",
+        "loso.parent_rmse",
+        "A quantised variant gives nine tenths of its parent's scores.",
+        "test_variant_gate.py::test_a_variant_that_is_another_model_fails",
+    ),
+    (
+        "variant_that_is_bent",
+        "loso.parent_plcc_drop",
+        "A quantised variant gives no score below 45.",
+        "test_variant_gate.py::test_a_variant_that_is_another_model_fails",
+    ),
+    (
         "trained_on_golden_rows",
         "corpus.no_row_is_golden",
         "A golden row is in the corpus that models are trained on.",

@@ -12,7 +12,7 @@ import numpy as np
 from tinyvmaf.data.embedded import embedded_corpus
 from tinyvmaf.data.golden import load_rows
 from tinyvmaf.errors import ModelError, RegistryError
-from tinyvmaf.files import all_or_nothing, file_sha256, read_bounded, write_atomic
+from tinyvmaf.files import all_or_nothing, file_sha256, read_bounded, sha256, write_atomic
 from tinyvmaf.judge import kinds, suites_run
 from tinyvmaf.judge.bounds import load_bounds
 from tinyvmaf.judge.opened import faults
@@ -100,6 +100,7 @@ def register_candidate(
             f"{card}: {getattr(error, 'strerror', None) or error}",
             hint="write a card: Markdown that describes the model",
         ) from error
+    _require_parent(subject, folder)
     target = writable().recipes if folder is None else folder / "recipes"
     kept = writable().teachers if folder is None else folder / FOLDER
     copied = [*_recipe(subject, target, recipe), *_teacher(subject, kept)]
@@ -211,6 +212,23 @@ def _require_sound(subject: Subject) -> None:
         wrong = _differences(subject)
     if wrong:
         raise RegistryError(f"{subject.path} is not registered:\n  " + "\n  ".join(wrong))
+
+
+def _require_parent(subject: Subject, folder: Path | None) -> None:
+    """A variant is held against its parent, so that must be registered first."""
+    of = subject.sidecar.variant_of
+    if of is None:
+        return
+    what = f"{subject.path} is a variant of {of.id}, sha256 {of.sha256}"
+    try:
+        one = registry.find(of.id, folder)
+    except RegistryError:
+        beside = subject.path.with_name(f"{of.id}.onnx")
+        raise RegistryError(f"{what}, which is not registered", hint=f"tinyvmaf register {beside}") from None
+    if sha256(one.data) != of.sha256:
+        raise RegistryError(
+            f"{what}; another file of that id is registered", hint=f"quantise it: tinyvmaf quantise {of.id}"
+        )
 
 
 def _differences(subject: Subject) -> list[str]:

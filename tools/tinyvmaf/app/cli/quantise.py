@@ -101,10 +101,10 @@ def _make(
     from tinyvmaf.model import registry
     from tinyvmaf.train.quantise import job_of, made, refuse, write_variant
     from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
-    from tinyvmaf.vmaf.teacher import load_built_in
+    from tinyvmaf.vmaf.teacher.own import FOLDER, load_teacher
 
     refuse(subject)
-    teacher = load_built_in(find_ffmpeg(arguments.ffmpeg), subject.teacher_id)
+    teacher = load_teacher(find_ffmpeg(arguments.ffmpeg), subject.teacher_id, [subject.path.parent / FOLDER])
     given = {"samples": arguments.samples, "seed": arguments.seed, "as_it_is": arguments.as_it_is}
     job = job_of(subject.data, subject.features, teacher, **given)
     parent, files, failed = subject, list[Path](), list[str]()

@@ -124,7 +124,7 @@ def tuned(
         drawn = torch.Generator().manual_seed(seed)
         for _ in range(steps):
             some = torch.randint(len(x), (_BATCH,), generator=drawn)
-            loss = (program(x[some]) - y[some]).square().mean()
+            loss = (program(x[some])[0] - y[some]).square().mean()
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()

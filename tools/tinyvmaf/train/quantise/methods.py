@@ -20,7 +20,7 @@ SAMPLES: Final = 4096
 
 
 @dataclass(frozen=True)
-class Job:
+class QuantiseJob:
     """What every method starts from."""
 
     model: ModelProto
@@ -43,11 +43,11 @@ def job_of(
     samples: int = SAMPLES,
     seed: int = 0,
     as_it_is: bool = False,
-) -> Job:
+) -> QuantiseJob:
     """The job of a parent, a file of the model contract that takes these features of its teacher."""
     order = [teacher.feature_names.index(name) for name in features]
     rows = calibration(Domain(teacher.features), samples, seed)[:, order]
-    return Job(prepared(data, None if as_it_is else rows), rows, teacher, order, seed, as_it_is)
+    return QuantiseJob(prepared(data, None if as_it_is else rows), rows, teacher, order, seed, as_it_is)
 
 
 def calibration(domain: Domain, samples: int, seed: int) -> NDArray[np.float32]:
@@ -56,7 +56,7 @@ def calibration(domain: Domain, samples: int, seed: int) -> NDArray[np.float32]:
     return np.concatenate([domain.sample(samples, seed), domain.rows(corners)]).astype(np.float32)
 
 
-def made(method: str, job: Job) -> bytes:
+def made(method: str, job: QuantiseJob) -> bytes:
     """The variant of a method, by its name in `METHODS`.
 
     Raises:
@@ -67,16 +67,16 @@ def made(method: str, job: Job) -> bytes:
     return METHODS[method](model, job)
 
 
-def _static(form: str, *, every: bool = False) -> Callable[[ModelProto, Job], bytes]:
+def _static(form: str, *, every: bool = False) -> Callable[[ModelProto, QuantiseJob], bytes]:
     return lambda model, job: static(model, job.rows, form, every=every, as_it_is=job.as_it_is)
 
 
-def _qat(model: ModelProto, job: Job) -> bytes:
+def _qat(model: ModelProto, job: QuantiseJob) -> bytes:
     data = static(model, job.rows, "QDQ", as_it_is=job.as_it_is)
     return tuned(data, job.model.SerializeToString(), job.teacher, job.order, job.seed)
 
 
-METHODS: Final[Mapping[str, Callable[[ModelProto, Job], bytes]]] = {
+METHODS: Final[Mapping[str, Callable[[ModelProto, QuantiseJob], bytes]]] = {
     "dynamic": lambda model, job: dynamic(model, job.as_it_is),
     "qdq": _static("QDQ"),
     "qdq_all": _static("QDQ", every=True),

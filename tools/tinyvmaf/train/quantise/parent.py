@@ -25,7 +25,8 @@ def refuse(subject: Subject) -> None:
     Raises:
         ModelError: says why.
     """
-    graph = onnx.load_model_from_string(subject.data).graph
+    model = onnx.load_model_from_string(subject.data)
+    graph = model.graph
     quantised = sorted({node.op_type for node in graph.node} & set(_QUANTISED))
     why, hint = "", "name the float32 model that it was made of"
     if subject.exact:
@@ -35,9 +36,11 @@ def refuse(subject: Subject) -> None:
         why = f"it is quantised already: it has {', '.join(quantised)}"
     elif halves := sorted(number_types(graph) & {"float16", "bfloat16"}):
         why = f"it computes in {' and '.join(halves)}"
+    elif len(graph.output) > 1:
+        why, hint = f"it has {len(graph.output)} outputs", "name a model that gives a score alone"
     elif subject.sidecar.outputs[0].shape[0] == 1:
         why, hint = "it scores clips, and calibration needs a score for each frame", "name a model that scores frames"
-    elif not products(onnx.load_model_from_string(subject.data)):
+    elif not products(model):
         why = "it has no matrix product with constant weights"
         hint = "name a neural network: trees and support vectors have nothing that a quantiser takes"
     if why:
