@@ -61,13 +61,17 @@ def test_the_method_is_the_code_without_its_words(old: str, new: str, same: bool
 def test_the_method_counts_every_module_that_bounds_a_box(monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
     monkeypatch.setattr(claim, "code_digest", lambda names, _: read.extend(Path(name).stem for name in names))
-    claim.method.__wrapped__(False)
+    claim.method.__wrapped__(False, False)
     network = set(read)
     assert {"boxes", "branching", "curves", "gaussians", "layers", "network", "pieces"} <= network
     assert {"polynomials", "reading", "smooth", "sums", "svr", "teacher_domain"} <= network
-    claim.method.__wrapped__(True)
+    claim.method.__wrapped__(False, True)
     assert set(read) - network == {"fixed_point", "svr_exact"}
-    assert all((Path(claim.__file__).parents[2] / name).is_file() for name in (*claim._ELSEWHERE, *claim._FIXED_POINT))
+    read.clear()
+    claim.method.__wrapped__(True, False)
+    assert set(read) - network == {"silence", "slices", "transformed"}
+    elsewhere = (*claim._ELSEWHERE, *claim._SLICES, *claim._FIXED_POINT)
+    assert all((Path(claim.__file__).parents[2] / name).is_file() for name in elsewhere)
 
 
 def test_only_the_exported_teacher_is_bounded_with_its_own_code(teacher: Teacher) -> None:
@@ -76,11 +80,11 @@ def test_only_the_exported_teacher_is_bounded_with_its_own_code(teacher: Teacher
         for name in ("tinyvmaf_nano", "tinyvmaf_exact", "vmaf_v0.6.1_svr")
     }
     assert methods == {
-        "tinyvmaf_nano": claim.method(False),
-        "tinyvmaf_exact": claim.method(False),
-        "vmaf_v0.6.1_svr": claim.method(True),
+        "tinyvmaf_nano": claim.method(False, False),
+        "tinyvmaf_exact": claim.method(False, False),
+        "vmaf_v0.6.1_svr": claim.method(False, True),
     }
-    assert claim.method(False) != claim.method(True)
+    assert len({claim.method(slices, fixed) for slices in (False, True) for fixed in (False, True)}) == 4
 
 
 def test_another_model_bound_or_order_is_another_claim(teacher: Teacher) -> None:

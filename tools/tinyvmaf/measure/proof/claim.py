@@ -14,10 +14,13 @@ from tinyvmaf.measure.proof.fixed_point import read_fixed_point
 from tinyvmaf.vmaf.domain import Domain
 from tinyvmaf.vmaf.teacher import Teacher
 
+_SECOND: Final = ("second_opinion", "second_teacher")
 # Run a proof, keep it or check it, but say nothing about a box. A module that is not named here counts.
-_NO_METHOD: Final = ("__init__", "claim", "journal", "provable", "proving", "sampling", "second_opinion")
+_NO_METHOD: Final = ("__init__", "claim", "journal", "parts", "provable", "proving", "sampling", *_SECOND)
 _ELSEWHERE: Final = ("vmaf/domain/teacher_domain.py", "vmaf/teacher/svr.py")
-# What counts only for the exported teacher: no other model's boxes are bounded with it.
+# What counts only for a teacher with a score transform or a chroma correction, ...
+_SLICES: Final = ("measure/proof/silence.py", "measure/proof/slices.py", "measure/proof/transformed.py")
+# ... and only for the exported teacher: no other model's boxes are bounded with it.
 _FIXED_POINT: Final = ("measure/proof/fixed_point.py", "model/writer/svr_exact.py", "model/writer/svr.py")
 
 
@@ -41,7 +44,8 @@ class Claim:
     @classmethod
     def of(cls, data: bytes, teacher: Teacher, bound: float, feature_order: Sequence[str]) -> "Claim":
         """About the bytes of an ONNX file."""
-        used = method(read_fixed_point(data, teacher) is not None)
+        plain = teacher.svr.transform is None and teacher.svr.chroma is None
+        used = method(not plain, read_fixed_point(data, teacher) is not None)
         return cls(sha256(data), teacher.sha256, domain_digest(teacher), used, bound, tuple(feature_order))
 
 
@@ -53,13 +57,15 @@ def domain_digest(teacher: Teacher) -> str:
 
 
 @cache
-def method(fixed_point: bool) -> str:
+def method(slices: bool, fixed_point: bool) -> str:
     """Of the code that bounds a box. Comments, docstrings and layout do not count.
 
     Args:
+        slices: whether the teacher has a score transform or a chroma correction.
         fixed_point: whether the model is the exported teacher.
     """
     package = Path(tinyvmaf.__file__).parent
     own = {path.relative_to(package).as_posix() for path in Path(__file__).parent.glob("*.py")}
-    own -= {f"measure/proof/{name}.py" for name in _NO_METHOD} | set(_FIXED_POINT)
-    return code_digest((*own, *_ELSEWHERE, *(_FIXED_POINT if fixed_point else ())), package)
+    own -= {f"measure/proof/{name}.py" for name in _NO_METHOD} | set(_SLICES) | set(_FIXED_POINT)
+    more = (_SLICES if slices else ()) + (_FIXED_POINT if fixed_point else ())
+    return code_digest((*own, *_ELSEWHERE, *more), package)

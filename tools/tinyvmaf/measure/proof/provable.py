@@ -10,15 +10,18 @@ from tinyvmaf.measure.proof.fixed_point import read_fixed_point
 from tinyvmaf.measure.proof.pieces import NoProofError
 from tinyvmaf.measure.proof.polynomials import Floats
 from tinyvmaf.measure.proof.reading import read_network
+from tinyvmaf.measure.proof.silence import read_slice
+from tinyvmaf.measure.proof.slices import Slice, slices_of
 from tinyvmaf.model.engines import OnnxRuntimeCpu, all_scores
 from tinyvmaf.vmaf.teacher import Teacher
 
 
-def provable(data: bytes, teacher: Teacher, feature_order: Sequence[str]) -> Provable:
+def provable(data: bytes, teacher: Teacher, feature_order: Sequence[str], part: Slice | None = None) -> Provable:
     """The model of an ONNX file, as proofs see it.
 
     Args:
         feature_order: the names of the model's features, in the order of its columns.
+        part: of the teacher's domain (`slices_of`); None: the first.
 
     Raises:
         NoProofError: a kind of graph, or of teacher, that no proof exists for; says which.
@@ -29,9 +32,13 @@ def provable(data: bytes, teacher: Teacher, feature_order: Sequence[str]) -> Pro
         model = onnx.load_model_from_string(data)
     except Exception as error:  # protobuf's DecodeError has no stable home
         raise NoProofError(f"not an ONNX model: {error!r}") from error
-    columns = [list(feature_order).index(name) for name in teacher.feature_names]
-    if columns == list(range(len(columns))) and (found := read_fixed_point(data, teacher)) is not None:
+    part = part or slices_of(teacher)[0]
+    columns = [list(feature_order).index(name) for name in part.teacher.feature_names]
+    if columns == list(range(len(teacher.features))) and (found := read_fixed_point(data, teacher)) is not None:
         return found
+    if (chroma := teacher.svr.chroma) is not None:
+        asked = list(feature_order).index(teacher.feature_names[chroma.chroma])
+        return read_slice(model, asked, len(columns) < len(teacher.features), columns)
     return ProvableNetwork(read_network(model).with_columns(columns))
 
 

@@ -24,13 +24,11 @@ from numpy.typing import NDArray
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.futures import finished
 from tinyvmaf.measure.environment import with_variables
-from tinyvmaf.measure.proof.boxes import first_boxes
-from tinyvmaf.measure.proof.branching import Branching, Progress
-from tinyvmaf.measure.proof.gaussians import Gaussians
+from tinyvmaf.measure.proof.branching import Progress
 from tinyvmaf.measure.proof.journal import add_to_journal, read_journal
+from tinyvmaf.measure.proof.parts import Parts
 from tinyvmaf.measure.proof.polynomials import Floats
-from tinyvmaf.measure.proof.provable import differences, provable
-from tinyvmaf.vmaf.domain import Domain
+from tinyvmaf.measure.proof.provable import differences
 from tinyvmaf.vmaf.teacher import Teacher
 
 PARTS: Final = 200
@@ -92,13 +90,12 @@ def prove(
         NoProofError: see `provable`, or the domain is too large.
         TinyvmafError: the journal cannot be written, or a process was killed.
     """
-    provable(data, teacher, feature_order)
-    cells, _ = first_boxes(Domain(teacher.features), Gaussians(teacher))
+    cells = len(Parts(data, teacher, bound, feature_order))
     wanted = range(PARTS)[:parts]
     done, stopped = read_journal(journal), list[Progress]()
 
     def found(status: str, at: tuple[float, list[float]] | None) -> Found:
-        return _found(status, bound, done, stopped, len(cells), at)
+        return _found(status, bound, done, stopped, cells, at)
 
     def refuted(part: Progress) -> Found | None:
         return found("refuted", part.candidates[0]) if part.candidates else None
@@ -128,8 +125,8 @@ def prove(
     left = [part.left[0] for part in [*done.values(), *stopped] if part.left]
     if not left:
         return found("open", None)
-    row = Gaussians(teacher).to_rows(np.array([left[0][0]]))
-    return found("open", (float(differences(data, teacher, feature_order)(row)[0]), row[0].tolist()))
+    row = left[0][0]
+    return found("open", (float(differences(data, teacher, feature_order)(np.array([row]))[0]), row))
 
 
 def _found(
@@ -158,7 +155,7 @@ def _found(
     )
 
 
-_claim: list[tuple[Branching, Floats, Event, float]] = []
+_claim: list[tuple[Parts, Event, float]] = []
 
 
 def _start(
@@ -166,10 +163,7 @@ def _start(
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops the work
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    domain, gaussians = Domain(teacher.features), Gaussians(teacher)
-    cells, radius = first_boxes(domain, gaussians)
-    model, apart = provable(data, teacher, feature_order), differences(data, teacher, feature_order)
-    _claim.append((Branching(model, gaussians, domain, radius, bound, apart), cells, stop, until))
+    _claim.append((Parts(data, teacher, bound, feature_order), stop, until))
 
 
 def _end_with_parent() -> None:
@@ -181,7 +175,7 @@ def _end_with_parent() -> None:
 
 def _settle(number: int) -> tuple[int, Progress, bool]:
     """A part, and whether nobody stopped it."""
-    branching, cells, stop, until = _claim[0]
+    parts, stop, until = _claim[0]
     whole = True
 
     def go_on(progress: Progress) -> bool:
@@ -192,7 +186,7 @@ def _settle(number: int) -> tuple[int, Progress, bool]:
 
     if not go_on(Progress()):
         return number, Progress(), False
-    part = branching.settle(cells[number::PARTS], go_on)
+    part = parts.settle(np.arange(number, len(parts), PARTS), go_on)
     return number, part, whole or part.finished
 
 

@@ -9,12 +9,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyvmaf.measure.proof.boxes import first_boxes
-from tinyvmaf.measure.proof.branching import Branching, Progress
-from tinyvmaf.measure.proof.gaussians import Gaussians
+from tinyvmaf.measure.proof.branching import Progress
+from tinyvmaf.measure.proof.parts import Parts
 from tinyvmaf.measure.proof.polynomials import Floats
-from tinyvmaf.measure.proof.provable import differences, provable
-from tinyvmaf.vmaf.domain import Domain
 from tinyvmaf.vmaf.teacher import Teacher
 
 MOST: Final = 100
@@ -61,25 +58,23 @@ def prove_sample(
     Raises:
         NoProofError: see `proving.provable`.
     """
-    domain, gaussians = Domain(teacher.features), Gaussians(teacher)
-    cells, radius = first_boxes(domain, gaussians)
-    model, apart = provable(data, teacher, feature_order), differences(data, teacher, feature_order)
-    branching = Branching(model, gaussians, domain, radius, bound, apart)
+    parts = Parts(data, teacher, bound, feature_order)
+    middles = parts.middles()
     # Of this thread: the libraries below may have others, which wait for work.
     until, proven, boxes = time.thread_time() + seconds, 0, 0
-    order = _order(teacher.predict(gaussians.to_rows(cells)), teacher.svr.score_range, seed)[:most]
+    order = _order(teacher.predict(middles), teacher.svr.score_range, seed)[:most]
     # The first alone, because it is always finished; the others together, which is faster.
     for group in (order[:1], *np.array_split(order[1:], range(_TOGETHER, len(order) - 1, _TOGETHER))):
         allowed = _ROOM * hardest * len(group)
-        found = branching.settle(cells[group], partial(_goes_on, allowed, until if proven else np.inf))
+        found = parts.settle(group, partial(_goes_on, allowed, until if proven else np.inf))
         boxes += found.boxes
         if found.finished:
             proven += len(group)
         elif found.candidates or found.boxes > allowed or time.thread_time() < until:
-            return Sample(proven, len(cells), boxes, _why(found, gaussians, cells[group[0]], hardest))
+            return Sample(proven, len(parts), boxes, _why(found, middles[group[0]], hardest))
         if time.thread_time() >= until:
             break
-    return Sample(proven, len(cells), boxes)
+    return Sample(proven, len(parts), boxes)
 
 
 def _order(middle: Floats, score_range: tuple[float, float], seed: int) -> NDArray[np.intp]:
@@ -94,11 +89,11 @@ def _goes_on(allowed: int, until: float, now: Progress) -> bool:
     return now.boxes <= allowed and time.thread_time() < until
 
 
-def _why(found: Progress, gaussians: Gaussians, cell: Floats, hardest: int) -> str:
-    middle = ", ".join(f"{value:.4g}" for value in gaussians.to_rows(cell[None])[0])
+def _why(found: Progress, row: Floats, hardest: int) -> str:
+    middle = ", ".join(f"{value:.4g}" for value in row)
     if found.candidates:
-        size, row = found.candidates[0]
-        return f"at [{', '.join(f'{value:.6g}' for value in row)}] the difference is {size:.4g}"
+        size, at = found.candidates[0]
+        return f"at [{', '.join(f'{value:.6g}' for value in at)}] the difference is {size:.4g}"
     return (
         f"near [{middle}], {found.boxes:,} boxes do not prove it; the record says {hardest:,} at most for a first box"
     )

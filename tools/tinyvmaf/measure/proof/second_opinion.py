@@ -1,16 +1,16 @@
 """Checks boxes of a proof again, in another way and in other arithmetic.
 
 Ball arithmetic (Arb, through python-flint) encloses every rounding by itself. The teacher's Taylor polynomial is summed
-up term by term about the box's own centre. The model is expanded to second order, with its second derivatives as
-intervals over the box, instead of by polynomials that fit its activations. That is slower and looser, so the claim of a
-large box is checked on a random part of it.
+up term by term about the box's own centre (`second_teacher`). The model is expanded to second order, with its second
+derivatives as intervals over the box, instead of by polynomials that fit its activations. That is slower and looser, so
+the claim of a large box is checked on a random part of it.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 from math import prod
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from flint import arb, arb_mat, ctx
@@ -22,11 +22,12 @@ from tinyvmaf.measure.proof.gaussians import Gaussians
 from tinyvmaf.measure.proof.layers import Activation, NetworkLayer
 from tinyvmaf.measure.proof.pieces import NoProofError
 from tinyvmaf.measure.proof.polynomials import Floats
+from tinyvmaf.measure.proof.second_teacher import Ball, TeacherInBalls
+from tinyvmaf.measure.proof.silence import SomeFloors
 from tinyvmaf.vmaf.domain import Domain
+from tinyvmaf.vmaf.teacher import Teacher
 
 _BITS: Final = 96
-Ball = Any
-"""`flint.arb`, which has no types."""
 
 
 @dataclass
@@ -43,8 +44,12 @@ class _Range:
 class SecondOpinion:
     """A claim of a proof: |model - teacher| <= bound on a box."""
 
-    def __init__(self, model: ProvableNetwork, teacher: Gaussians) -> None:
+    def __init__(self, model: ProvableNetwork, teacher: Gaussians, whole: Teacher | None = None) -> None:
         """Take a model with piecewise quadratic activations.
+
+        Args:
+            teacher: of all rows, or of a slice of the domain.
+            whole: the teacher that it is a slice of.
 
         Raises:
             NoProofError: another one.
@@ -58,10 +63,8 @@ class SecondOpinion:
         self._reach = model.reach(teacher)
         width = teacher.width
         self._pairs = list(combinations_with_replacement(range(width), 2))
-        self._monomials = [
-            tuple(chosen) for degree in range(5) for chosen in combinations_with_replacement(range(width), degree)
-        ]
         ctx.prec = _BITS
+        self._in_balls = TeacherInBalls(teacher, whole, self._reach)
 
     def holds(self, centre: Floats, radius: Floats, bound: float, rng: np.random.Generator, cuts: int = 40) -> bool:
         """Whether the claim is found true on the box, or on a part of it.
@@ -81,7 +84,7 @@ class SecondOpinion:
         """The largest |model - teacher| on a box, at most, and along which feature to cut it."""
         wide = [arb(float(r)) + arb(float(reach)) for r, reach in zip(radius, self._reach, strict=True)]
         centre = [arb(float(value)) for value in z]
-        teacher, moves = self._teacher_on(centre, wide)
+        teacher, moves = self._in_balls.on(centre, wide)
         model = self._model_on(centre, wide)
         gradient = [m - teacher[(k,)] for k, m in enumerate(model.gradient)]
         hessian = [
@@ -90,7 +93,7 @@ class SecondOpinion:
         ]
         apart = _Range(model.centre - teacher[()], gradient, hessian, model.noise)
         low, high = self._ends(apart, wide)
-        higher = sum(abs(teacher[a]) * prod(wide[k] for k in a) for a in self._monomials if len(a) > 2)
+        higher = sum(abs(teacher[a]) * prod(wide[k] for k in a) for a in self._in_balls.monomials if len(a) > 2)
         low, high = low - higher - moves, high + higher + moves
         t = _Range(teacher[()], [teacher[(k,)] for k in range(len(wide))], [], moves + higher)
         t.hessian = [teacher[pair] * (2 if pair[0] == pair[1] else 1) for pair in self._pairs]
@@ -124,49 +127,6 @@ class SecondOpinion:
             low, high = low + least * area, high + most * area
         return arb(low.lower()), arb(high.upper())
 
-    def _teacher_on(self, centre: list[Ball], radius: list[Ball]) -> tuple[dict[tuple[int, ...], Ball], Ball]:
-        """Taylor coefficients about the centre, of `h` itself, and all that is left out."""
-        t = self._teacher
-        gamma = arb(float(t.gamma))
-        ways = [[c - arb(float(s)) for c, s in zip(centre, point, strict=True)] for point in t.centres]
-        weights = [
-            arb(float(a)) * (-gamma * sum(w * w for w in way)).exp() for a, way in zip(t.weights, ways, strict=True)
-        ]
-        rows = []
-        for way in ways:
-            row: dict[tuple[int, ...], Ball] = {(): arb(1)}
-            for monomial in self._monomials[1:]:
-                row[monomial] = row[monomial[:-1]] * way[monomial[-1]]
-            rows.append(list(row.values()))
-        moments = (arb_mat([weights]) * arb_mat(rows)).entries()
-        # exp(-2 g d h) has the coefficients (-2 g)^n M / (product of factorials); then exp(-g |h|^2) to degree four.
-        series = {
-            monomial: moment * (-2 * gamma) ** len(monomial) / _factorials(monomial)
-            for monomial, moment in zip(self._monomials, moments, strict=True)
-        }
-        out = dict(series)
-        width = len(centre)
-        for monomial, value in series.items():
-            for i in range(width):
-                if len(monomial) <= 2:
-                    _add(out, (*monomial, i, i), -gamma * value)
-                if len(monomial) == 0:
-                    for j in range(width):
-                        _add(out, (i, i, j, j), gamma * gamma / 2 * value)
-        out[()] += arb(float(t.constant))
-        size = sum(abs(arb(float(a))) for a in t.weights)
-        length = sum(r * r for r in radius).sqrt()
-        fifth = size * (2 * gamma).sqrt() ** 5 * arb("5.79")
-        rest = fifth * length**5 / 120
-        steep = [fifth * length**4 / 24] * width
-        for monomial, value in out.items():
-            for k in set(monomial):
-                others = list(monomial)
-                others.remove(k)
-                steep[k] = steep[k] + abs(value) * monomial.count(k) * prod((radius[o] for o in others), start=arb(1))
-        moves = sum(s * arb(float(reach)) for s, reach in zip(steep, self._reach, strict=True))
-        return out, rest + moves
-
     def _model_on(self, centre: list[Ball], radius: list[Ball]) -> _Range:
         """The model's expansion; errors of its floors are multiplied by derivatives from the score backwards."""
         t, network = self._teacher, self._network
@@ -179,7 +139,7 @@ class SecondOpinion:
         way: list[tuple[list[Ball], list[Ball]]] = []
         for layer in network.layers:
             sums = [self._sum(weights, bias, inputs) for weights, bias in zip(layer.weights, layer.bias, strict=True)]
-            found = [self._unit(layer, one, radius) for one in sums]
+            found = [self._unit(layer, one, radius, unit) for unit, one in enumerate(sums)]
             inputs = [one for one, _, _ in found]
             way.append(([slope for _, slope, _ in found], [noise for _, _, noise in found]))
         out = self._sum(network.weights, network.bias, inputs)
@@ -205,14 +165,14 @@ class SecondOpinion:
             sum((abs(w) * one.noise for w, one in used), start=arb(0)),
         )
 
-    def _unit(self, layer: NetworkLayer, t: _Range, radius: list[Ball]) -> tuple[_Range, Ball, Ball]:
+    def _unit(self, layer: NetworkLayer, t: _Range, radius: list[Ball], unit: int) -> tuple[_Range, Ball, Ball]:
         """The activation of a sum: its expansion, its slopes over the box, and the noise that arises here."""
         activation = layer.activation
         curve = activation.curve
         assert isinstance(curve, Piecewise)
         low, high = self._ends(t, radius)
         value, slope, bend, kinks = _curve_at(curve, t.centre, low, high)
-        fixed, floors = _floors(activation, low, high)
+        fixed, floors = _floors(activation, low, high, unit)
         if fixed is not None:
             zero = [arb(0)] * len(self._pairs)
             still = _Range(fixed, [arb(0)] * len(t.gradient), zero, floors)
@@ -293,8 +253,10 @@ def _slopes(curve: Piecewise, low: Ball, high: Ball) -> Ball:
     return arb(float(least) - slack).union(arb(float(most) + slack))
 
 
-def _floors(activation: Activation, low: Ball, high: Ball) -> tuple[Ball | None, Ball]:
+def _floors(activation: Activation, low: Ball, high: Ball, unit: int) -> tuple[Ball | None, Ball]:
     """The value, if the activation is constant before its first floor; and the noise of floors."""
+    if isinstance(activation, SomeFloors):
+        return None, arb(0.5 if activation.floors[unit] else 0.0)
     if not activation.stages:
         return None, arb(0)
     ends = np.array([np.nextafter(float(low.lower()), -np.inf)]), np.array([np.nextafter(float(high.upper()), np.inf)])
@@ -313,12 +275,3 @@ def _clip(value: Ball, clip: tuple[float, float]) -> Ball:
     low, high = clip
     value = value.max(arb(low)) if np.isfinite(low) else value
     return value.min(arb(high)) if np.isfinite(high) else value
-
-
-def _factorials(monomial: tuple[int, ...]) -> int:
-    return prod(prod(range(1, monomial.count(k) + 1)) for k in set(monomial))
-
-
-def _add(out: dict[tuple[int, ...], Ball], monomial: tuple[int, ...], value: Ball) -> None:
-    key = tuple(sorted(monomial))
-    out[key] = out[key] + value
