@@ -16,11 +16,16 @@ from tinyvmaf.judge.bounds import Bounds
 from tinyvmaf.judge.outcomes import compare, hold
 from tinyvmaf.judge.plugin import Judge, Note
 from tinyvmaf.vmaf.domain import Domain
-from tinyvmaf.vmaf.features import CANONICAL
+from tinyvmaf.vmaf.features import Feature, feature_among
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, Teacher, load_carried
 
 AGAIN = "tox -e corpus"
+
+
+def features_of(data: Dataset) -> list[Feature]:
+    """The columns that a teacher could take."""
+    return [one for name in data.table.column_names if (one := feature_among(name)) is not None]
 
 
 def clip_sources(data: Dataset) -> dict[str, str]:
@@ -78,7 +83,7 @@ def test_manifest_and_rows_are_of_one_build(data: Dataset, only_embedded: Embedd
 def test_the_corpus_spreads_over_the_scale(data: Dataset, bounds: Bounds, judge: Judge) -> None:
     """Bad and good clips, no range of scores without one, still and fast pictures."""
     scores = np.sort(list(data.clip_means(DEFAULT).values()))
-    motion = data.columns("motion2")[:, 0]
+    motion = data.columns(*(one.name for one in features_of(data) if one.is_still_at_first))[:, 0]
     behind_first = motion[data.table["frame"].to_numpy() > 0]
     measured = {
         "clips_below_40": float((scores < 40).mean()),
@@ -127,7 +132,7 @@ def test_values_are_in_range(data: Dataset, embedded: EmbeddedCorpus | None, bou
     """`columns` refuses what is not finite."""
     names = [name for name in data.table.column_names if name not in INDEX]
     values = dict(zip(names, data.columns(*names).T, strict=True))
-    ratios = {name: float(values[name].max()) for name in CANONICAL if name != "motion2"}
+    ratios = {one.name: float(values[one.name].max()) for one in features_of(data) if one.is_quality}
     scores = {name: float(values[name].max()) for name in data.provenance["teachers"]}
     judge(
         hold(
@@ -141,6 +146,22 @@ def test_values_are_in_range(data: Dataset, embedded: EmbeddedCorpus | None, bou
         judge(hold(bounds.for_("corpus.range_feature"), "corpus", ratios, reproduce=AGAIN))
     if scores or embedded is not None:  # an imported set may have none
         judge(hold(bounds.for_("corpus.range_score"), "corpus", scores, reproduce=AGAIN))
+
+
+def test_it_has_what_each_published_teacher_takes_and_says(
+    data: Dataset, only_embedded: EmbeddedCorpus, also_not_checked: Note
+) -> None:
+    """A student of any of them is judged on it. The features in floating point differ by rounding, and it has none."""
+    del only_embedded
+    for teacher, frozen in load_rows().teachers.items():
+        if any(name.startswith("float_") for name in frozen.features):
+            continue
+        lacking = {teacher, *frozen.features} - set(data.table.column_names)
+        assert not lacking, f"the embedded corpus lacks {', '.join(sorted(lacking))} of {teacher}"
+        assert data.provenance["teachers"].get(teacher) == frozen.sha256, f"its scores are not those of {teacher}"
+        for name in frozen.features:
+            if not data.columns(name).any():
+                also_not_checked(f"students of {teacher} on real rows with {name}: it is 0 in the whole corpus")
 
 
 def test_no_row_is_outside_a_domain(data: Dataset, ffmpeg: FFmpeg, bounds: Bounds, judge: Judge, note: Note) -> None:
@@ -171,10 +192,15 @@ def test_no_golden_row_is_outside_a_domain(ffmpeg: FFmpeg, bounds: Bounds, judge
         judge(hold(bound, f"golden rows in the domain of {teacher.id}", measured, reproduce=AGAIN))
 
 
-def test_motion_of_frame_0_is_0(data: Dataset) -> None:
+def test_motion_of_frame_0_is_0(data: Dataset, embedded: EmbeddedCorpus | None, also_not_checked: Note) -> None:
     first = data.table["frame"].to_numpy() == 0
+    still = [one.name for one in features_of(data) if one.is_still_at_first]
     assert first.any()
-    assert not data.columns("motion2")[first].any()
+    assert still or embedded is None, "it has no feature that is 0 at frame 0"
+    if still:
+        assert not data.columns(*still)[first].any()
+    else:
+        also_not_checked("motion of frame 0: this set has no feature that is 0 there")
 
 
 def test_teacher_scores_belong_to_their_features(
@@ -187,13 +213,15 @@ def test_teacher_scores_belong_to_their_features(
     """Each stored score is that of the SVR in float64 on the stored features."""
     clips, frames = data.table["clip"].to_pylist(), data.table["frame"].to_pylist()
     rows = [f"{clip} frame {frame}" for clip, frame in zip(clips, frames, strict=True)]
+    bound, outcomes = bounds.for_("corpus.teacher"), []
     for name in data.provenance["teachers"]:
         if name not in teachers:
             also_not_checked(f"stored scores of {name}: this libvmaf does not carry it")
             continue
         expected = data.columns(name)[:, 0]
         got = teachers[name].predict(data.columns(*teachers[name].feature_names))
-        judge(compare(bounds.for_("corpus.teacher"), name, rows, expected, got, reproduce=AGAIN))
+        outcomes.append(compare(bound, name, rows, expected, got, reproduce=AGAIN))
+    judge(*outcomes)
 
 
 def test_splits_do_not_leak(data: Dataset) -> None:

@@ -78,6 +78,11 @@ def outside(columns: dict[str, np.ndarray]) -> None:
     columns["motion2"][500] = 260.0
 
 
+def of_other_teachers(columns: dict[str, np.ndarray]) -> None:
+    columns["adm3_csf_2_dlmw_0.7_egl_1_min_0.5_nw_0.02_nvd_5"][500] = 1.2
+    del columns["vmaf_4k_v0.6.1neg"]
+
+
 def not_a_number(columns: dict[str, np.ndarray]) -> None:
     columns["vif_scale0"][500] = np.nan
 
@@ -105,6 +110,10 @@ def no_bad_clips(columns: dict[str, np.ndarray]) -> None:
         (one_score, r"1 of 6912 values outside <= 1e-06 VMAF points, max \|d\| (9|1)\.?\d*e-0[56]"),
         (negative, "least value of a column: 1 of"),
         (outside, r"distance of a row to its teacher's domain: 1 of 6912(.|\n)*motion2 260 is 230 too high"),
+        (
+            of_other_teachers,
+            r"(?s)(?=.*the embedded corpus lacks vmaf_4k_v0\.6\.1neg)(?=.*domain of vmaf_v1\.0\.16_5d0h: .*adm3)",
+        ),
         (not_a_number, "vif_scale0 of clip .* is nan"),
         (moving_first_frame, "test_motion_of_frame_0_is_0"),
         (golden_row, "golden rows in"),

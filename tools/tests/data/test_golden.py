@@ -219,8 +219,10 @@ def test_malformed_rows_are_refused(spare_home: Path) -> None:
 class _TwoPairs(golden.GoldenFiles):
     """Has the files of two pairs: the golden suite measures all of them."""
 
+    AT_HAND = ("checkerboard_1920_1080_10_3_0_0.yuv", "checkerboard_1920_1080_10_3_1_0.yuv")
+
     def path(self, name: str) -> Path:
-        if name not in ("checkerboard_1920_1080_10_3_0_0.yuv", "checkerboard_1920_1080_10_3_1_0.yuv"):
+        if name not in self.AT_HAND:
             raise golden.GoldenFileMissingError(name)
         return super().path(name)
 
@@ -233,15 +235,14 @@ def test_freezing_again_changes_no_byte(spare_home: Path, ffmpeg: FFmpeg, tmp_pa
     assert path.read_bytes() == before
 
 
-def test_rows_of_another_form_are_frozen_anew(spare_home: Path, ffmpeg: FFmpeg, tmp_path: Path) -> None:
-    path, content = rows_content(spare_home)
+def test_a_damaged_file_does_not_keep_the_rows_from_being_written(
+    spare_home: Path, ffmpeg: FFmpeg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, _ = rows_content(spare_home)
     path.write_text(json.dumps({"provenance": {}, "features": []}), encoding="utf-8")
-    written, left_out = golden.freeze(_TwoPairs(tmp_path / "work", None), ffmpeg)
-    made = ["checkerboard_1px", "checkerboard_same"]
-    assert (written, "natural_10bit" in left_out) == (made, True)
-    new = json.loads(path.read_text(encoding="utf-8"))
-    assert new["provenance"] == content["provenance"]
-    assert new["pairs"] == {name: content["pairs"][name] for name in made}
+    monkeypatch.setattr(_TwoPairs, "AT_HAND", ())
+    with pytest.raises(GoldenError, match="the files of all golden pairs are missing"):
+        golden.freeze(_TwoPairs(tmp_path / "work", None), ffmpeg)
 
 
 def test_rows_that_miss_a_published_value_are_not_frozen(spare_home: Path, ffmpeg: FFmpeg, tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 import onnx
@@ -31,12 +30,13 @@ IN_ORDER = ROWS[:, [CANONICAL.index(name) for name in ROTATED]]
 FED = (IN_ORDER - np.array(MEAN, np.float32)) / np.array(STD, np.float32)
 
 
-def never(teacher: str) -> NoReturn:
-    raise AssertionError(f"{teacher} was asked for its features")
+def six(_: str) -> Sequence[Feature]:
+    """The features of every teacher."""
+    return CANONICAL_FEATURES
 
 
 def adopted(path: Path, options: FeedOptions | None = None) -> AdoptedModel:
-    feed = describe_feed(path, never, options)
+    feed = describe_feed(path, six, options)
     return adopt(read_original(path, len(feed.features)), feed, CANONICAL)
 
 
@@ -158,7 +158,7 @@ def test_a_missing_or_contradictory_feed_is_an_error(
     sidecar: dict[str, object] | None, options: FeedOptions, message: str, tmp_path: Path
 ) -> None:
     with pytest.raises(UndescribedError) as caught:
-        describe_feed(write(tmp_path, network(), sidecar), never, options)
+        describe_feed(write(tmp_path, network(), sidecar), six, options)
     assert message in str(caught.value)
 
 
@@ -167,16 +167,16 @@ def test_a_sidecar_that_is_no_table(text: str, tmp_path: Path) -> None:
     path = write(tmp_path, network())
     path.with_suffix(".json").write_text(text, encoding="utf-8")
     with pytest.raises(UndescribedError, match=r"theirs\.json"):
-        describe_feed(path, never)
+        describe_feed(path, six)
 
 
 def test_two_sidecars_are_one_too_many(tmp_path: Path) -> None:
     path = write(tmp_path, network(), PLAIN)
     (tmp_path / "theirs.onnx.json").write_text(json.dumps(PLAIN), encoding="utf-8")
     with pytest.raises(UndescribedError, match="two sidecars"):
-        describe_feed(path, never)
+        describe_feed(path, six)
     path.with_suffix(".json").unlink()
-    assert describe_feed(path, never).features == CANONICAL
+    assert describe_feed(path, six).features == CANONICAL
 
 
 def test_features_of_another_teacher_are_asked_for(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from tinyvmaf.data.golden import load_rows
 from tinyvmaf.errors import CouldNotRunError, ModelError, RegistryError, TinyvmafError
 from tinyvmaf.files import sha256, write_atomic
 from tinyvmaf.judge.kinds import find, kind_of
@@ -19,9 +20,10 @@ from tinyvmaf.model.third_party import FeedOptions, describe_feed
 from tinyvmaf.model.third_party.feed import Features
 from tinyvmaf.model.third_party.sidecars import UndescribedError, read_sidecar, sidecar_of
 from tinyvmaf.validation import brief
-from tinyvmaf.vmaf.features import CANONICAL
+from tinyvmaf.vmaf.features import Feature
+from tinyvmaf.vmaf.features import named as feature_named
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
-from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, load_teacher
+from tinyvmaf.vmaf.teacher import KNOWN, load_teacher
 
 if TYPE_CHECKING:
     from tinyvmaf.model.third_party.wrap import AdoptedModel
@@ -84,7 +86,14 @@ def features_by(ffmpeg: str | None) -> Features:
     Args:
         ffmpeg: as for `--ffmpeg`: its libvmaf has the teacher.
     """
-    return lambda teacher: load_teacher(find_ffmpeg(ffmpeg), teacher).features
+
+    def features_of(teacher: str) -> Sequence[Feature]:
+        frozen = load_rows().teachers.get(teacher)  # of a published one, without FFmpeg
+        if frozen is not None:
+            return [feature_named(name) for name in frozen.features]
+        return load_teacher(find_ffmpeg(ffmpeg), teacher).features
+
+    return features_of
 
 
 def of_known_kind(subject: Subject) -> Subject:
@@ -146,8 +155,8 @@ def _adopted(path: Path, folder: Path, features_of: Features, options: FeedOptio
         raise CouldNotRunError(f"{path}: {'not a regular file' if path.exists() else 'no such file'}")
     name, held = _id(path), hold(path)
     feed = describe_feed(path, features_of, options, input_names(held))
-    door.check_bearable(path, held.data)
-    features = CANONICAL if feed.teacher == DEFAULT else tuple(one.name for one in features_of(feed.teacher))
+    door.check_bearable(path, held.data, width=len(feed.features))
+    features = tuple(one.name for one in features_of(feed.teacher))
     adopted = fed_as_meant(read_original(path, len(feed.features), held), feed, features)
     fitting = engines_of(adopted.data)
     if fitting is not None and len(fitting) < 2:

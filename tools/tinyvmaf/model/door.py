@@ -26,7 +26,6 @@ from tinyvmaf.model.content import content
 from tinyvmaf.model.engines.onnxruntime_cpu import ENGINE
 from tinyvmaf.model.engines.session import is_environments
 from tinyvmaf.model.engines.trial import ended, remembered
-from tinyvmaf.vmaf.features import CANONICAL
 
 ROWS: Final = 4096
 SECONDS: Final = 5
@@ -40,13 +39,14 @@ _MOST_MEGABYTES: Final = 4096
 _NO_MEMORY: Final = 77
 
 
-def check_bearable(path: Path, data: bytes, rows: int = ROWS) -> None:
+def check_bearable(path: Path, data: bytes, rows: int = ROWS, width: int = 1) -> None:
     """Try a model in a process of its own. What it survived is remembered in the store.
 
     Args:
         path: for messages.
         data: an ONNX file, a third-party one with its external data inside.
         rows: as many as it is to be given at once.
+        width: as many features as it is to be given, if the file does not tell.
 
     Raises:
         ModelError: it crashes what loads or runs it, or takes more time or memory than any candidate may.
@@ -54,7 +54,7 @@ def check_bearable(path: Path, data: bytes, rows: int = ROWS) -> None:
     if _refused_by_looking(data):
         return  # by the caller as well, before anything of it is loaded
     rows = max(ROWS, 1 << (rows - 1).bit_length())
-    if how := _death(data, rows):
+    if how := _death(data, rows, width):
         raise ModelError(
             f"{path}: not run, because a trial of it {how}",
             hint="the trial is in a process of its own: docs/candidates.md lists the limits",
@@ -91,17 +91,17 @@ def _refused_by_looking(data: bytes) -> bool:
 
 
 @functools.lru_cache(maxsize=64)
-def _death(data: bytes, rows: int) -> str:
+def _death(data: bytes, rows: int, width: int) -> str:
     """How a trial ends, for a sentence; empty if the model survives it."""
     import onnx  # slow
 
     versions = [onnx.__version__, ENGINE.available().version]
-    about = {"kind": "door", "model": sha256(data), "rows": rows, "versions": versions}
-    return remembered(about, Path(__file__).parent, lambda: _tried(data, rows))
+    about = {"kind": "door", "model": sha256(data), "rows": rows, "width": width, "versions": versions}
+    return remembered(about, Path(__file__).parent, lambda: _tried(data, rows, width))
 
 
-def _tried(data: bytes, rows: int) -> str:
-    command = [sys.executable, "-P", "-m", "tinyvmaf.model.door", str(rows)]
+def _tried(data: bytes, rows: int, width: int) -> str:
+    command = [sys.executable, "-P", "-m", "tinyvmaf.model.door", str(rows), str(width)]
     how = ended(command, data, _WALL * rows / ROWS)
     for word, limit in ((f"status {_NO_MEMORY}", f"{_memory(rows)} MB"), ("SIGXCPU", f"{_cpu(rows)} s of CPU")):
         if how == f"dies of {word} on it":
@@ -138,7 +138,7 @@ def _limit(rows: int) -> None:
         limit(resource.RLIMIT_DATA, held + (_memory(rows) << 20))
 
 
-def _try(data: bytes, rows: int) -> None:
+def _try(data: bytes, rows: int, width: int) -> None:
     # Imported before the limits count.
     from tinyvmaf.model.engines import OnnxRuntimeCpu, all_scores
     from tinyvmaf.model.engines.onnxruntime_cpu import import_onnxruntime
@@ -153,7 +153,7 @@ def _try(data: bytes, rows: int) -> None:
     path = Path("model")
     taken = inputs_of(path, parsed(path, data).graph)
     columns = (tensor_of(path, "input", taken[0])[1] or [1])[-1]
-    width = len(taken) if len(taken) > 1 else columns if isinstance(columns, int) else len(CANONICAL)
+    width = len(taken) if len(taken) > 1 else columns if isinstance(columns, int) else width
     if contract.faults(data):  # a third-party file, whose adopted form keeps the contract
         original = read_original(path, width, Held(path, data, "", len(data)))
         features = tuple(f"f{i}" for i in range(width))
@@ -190,7 +190,7 @@ def _lacked_memory(error: BaseException | None) -> bool:
 
 if __name__ == "__main__":
     try:
-        _try(sys.stdin.buffer.read(), int(sys.argv[1]))
+        _try(sys.stdin.buffer.read(), *map(int, sys.argv[1:]))
     except Exception as error:  # a refusal is the caller's to tell
         if _lacked_memory(error):
             os._exit(_NO_MEMORY)

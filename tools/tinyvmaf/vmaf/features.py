@@ -1,4 +1,4 @@
-"""The table of feature names.
+"""The table of features: names, options, and what they measure. No other module names a feature.
 
 A feature has three names: in a model's JSON (`VMAF_integer_feature_adm2_score`), in libvmaf's log (`integer_adm2`) and
 in tinyvmaf (`adm2`). Options that differ from their default add suffixes to the last two, in the alphabetical order of
@@ -7,11 +7,31 @@ the options' full names: `integer_adm2_egl_1`, `adm2_egl_1`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final, Literal
 
 from tinyvmaf.errors import TeacherError
 
 CANONICAL = ("adm2", "vif_scale0", "vif_scale1", "vif_scale2", "vif_scale3", "motion2")
 """canonical-6, the features of `vmaf_v0.6.1`, in this order."""
+ORDER: Final = ",".join(CANONICAL)
+"""canonical-6 as an option's value."""
+
+Measures = Literal["detail", "detail and impairments", "information", "motion", "banding", "chroma"]
+_MEASURES: Final[Mapping[str, Measures]] = {
+    "adm2": "detail",
+    "adm3": "detail and impairments",
+    "vif_scale0": "information",
+    "vif_scale1": "information",
+    "vif_scale2": "information",
+    "vif_scale3": "information",
+    "motion2": "motion",
+    "motion3": "motion",
+    "cambi": "banding",
+    "speed_chroma_uv": "chroma",
+}
+"""What a feature measures, by its base."""
+_OF_QUALITY: Final = ("detail", "detail and impairments", "information")
+_STILL_AT_FIRST: Final = ("motion2",)
 
 
 @dataclass(frozen=True)
@@ -29,9 +49,24 @@ class Feature:
     options: Mapping[str, object] = field(default_factory=dict, compare=False)
     """Options from a model's JSON."""
 
+    @property
+    def measures(self) -> Measures | None:
+        """What it measures; None of a feature that no teacher takes."""
+        return _MEASURES.get(self.base)
+
+    @property
+    def is_quality(self) -> bool:
+        """Whether it is a ratio to the reference: 1 for a picture that is its own, less where something is lost."""
+        return self.measures in _OF_QUALITY
+
+    @property
+    def is_still_at_first(self) -> bool:
+        """Whether it is 0 at frame 0 of any clip, by libvmaf's definition."""
+        return self.base in _STILL_AT_FIRST
+
 
 # From the name in a model's JSON to the names in tinyvmaf and in libvmaf's log, without suffixes.
-_INTEGER = ("adm2", "adm3", "motion2", "motion3", "vif_scale0", "vif_scale1", "vif_scale2", "vif_scale3")
+_INTEGER = tuple(base for base, what in _MEASURES.items() if what in (*_OF_QUALITY, "motion"))
 _BASE: dict[str, tuple[str, str]] = (
     {f"VMAF_integer_feature_{name}_score": (name, f"integer_{name}") for name in _INTEGER}
     | {f"VMAF_feature_{name}_score": (f"float_{name}", name) for name in _INTEGER}
@@ -119,9 +154,17 @@ def _value(text: str) -> object:
         return text
 
 
-def is_still_at_first(name: str) -> bool:
-    """Whether a feature is 0 at frame 0 of any clip, by libvmaf's definition; `name` as in tinyvmaf."""
-    return name.removeprefix("float_").startswith("motion2")
+def feature_among(name: str) -> Feature | None:
+    """The feature with this name, or None: the column is no feature that a teacher could take."""
+    try:
+        return named(name)
+    except TeacherError:
+        return None
+
+
+def may_be_taken(column: str) -> bool:
+    """Whether the name of a log's column, of any libvmaf, contains that of a feature that a teacher could take."""
+    return any(base in column for base in _MEASURES)
 
 
 def name_of_column(column: str) -> str:

@@ -24,6 +24,7 @@ from tinyvmaf.model.engines import all_engines
 from tinyvmaf.model.third_party import FeedOptions
 from tinyvmaf.project import project
 from tinyvmaf.terminal import say_lines, shown, shown_lines
+from tinyvmaf.vmaf.features import ORDER
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 
 _DESCRIPTION: Final = """\
@@ -34,10 +35,10 @@ programs, junit.xml for CI, summary.md for a pull request.
 
 The features of a --model, their order and their normalisation come from the sidecar beside it, or from --feature-order,
 --input-mean, --input-std and --normalisation: docs/candidates.md."""
-_EXAMPLES: Final = """\
+_EXAMPLES: Final = f"""\
 tinyvmaf gate
 tinyvmaf gate --model candidates/tinyvmaf_nano.onnx
-tinyvmaf gate --model their.onnx --feature-order adm2,motion2,vif_scale0,vif_scale1,vif_scale2,vif_scale3
+tinyvmaf gate --model their.onnx --feature-order {ORDER}
 tinyvmaf gate -k 'contract and nano' --allow selection
 tinyvmaf gate -- --durations=10"""
 _COLOUR: Final = {verdict.PASS: "bold green", verdict.FAIL: "bold red"}

@@ -11,6 +11,7 @@ from tinyvmaf.errors import ProjectError
 from tinyvmaf.files import all_or_nothing, write_atomic
 from tinyvmaf.project import FILE, of_folder
 from tinyvmaf.terminal import say
+from tinyvmaf.vmaf.features import ORDER
 
 CI_FILE: Final = Path(".github", "workflows", "tinyvmaf.yml")
 _TEMPLATES: Final = Path(__file__).with_name("templates")
@@ -20,9 +21,9 @@ runs the gate on each pull request; and register a first model, with its golden 
 
 The model is that of --model, else the only .onnx file of the folder. Without one, none is registered. How it is fed is
 read from the sidecar beside it, or from options: docs/candidates.md. Nothing is asked, and no file is overwritten."""
-_EXAMPLES = """\
+_EXAMPLES = f"""\
 tinyvmaf init
-tinyvmaf init --model mine.onnx --feature-order adm2,vif_scale0,vif_scale1,vif_scale2,vif_scale3,motion2"""
+tinyvmaf init --model mine.onnx --feature-order {ORDER}"""
 
 
 def add_commands(commands: Commands) -> None:

@@ -18,6 +18,7 @@ from tinyvmaf.errors import RegistryError, TeacherError, known_hint
 from tinyvmaf.model import registry
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.terminal import say, say_lines
+from tinyvmaf.vmaf.features import ORDER
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, load_built_in, load_json
 
@@ -95,7 +96,7 @@ def add_commands(commands: Commands) -> None:
         _adopt,
         description=_ADOPT,
         examples="tinyvmaf adopt their.onnx --out candidates\n"
-        "tinyvmaf adopt their.onnx --feature-order adm2,motion2,vif_scale0 --out candidates",
+        f"tinyvmaf adopt their.onnx --feature-order {ORDER} --out candidates",
     )
     adopt.add_argument("model", type=Path, metavar="MODEL.onnx", help="the file")
     adopt.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")

@@ -18,6 +18,7 @@ from tinyvmaf.data.imported.table import Opinion, PublishedScore, as_table, prov
 from tinyvmaf.data.imported.teachers import TeacherOf, find_teacher
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.files import sha256
+from tinyvmaf.vmaf.features import CANONICAL, feature_among
 from tinyvmaf.vmaf.teacher import KNOWN
 
 Floats = NDArray[np.float64]
@@ -84,7 +85,7 @@ def assemble(
     found_notes += [f"merged into source {new}: {', '.join(others)}" for new, others in merged.items()]
     columns, decimals, scores, left_out = _named(rows, placed, keys, teacher_of)
     found_notes += left_out
-    if "adm2" in columns and any(re.match(r"v?[01]\.\d", version) for version in versions):
+    if set(CANONICAL) & set(columns) and any(re.match(r"v?[01]\.\d", version) for version in versions):
         found_notes.append(
             "libvmaf 1 computed its features in floating point; they stand under the integer ones' names"
         )
@@ -263,10 +264,9 @@ def _opinions(
 
 
 def _fall_with_quality(opinions: Sequence[Opinion], table: pa.Table, scores: Sequence[PublishedScore]) -> bool:
-    """Whether opinions fall as the quality rises (DMOS of some sets), by the scores, else by VIF."""
-    column = next((s.column for s in scores), None) or next(
-        (n for n in ("vif_scale3", "adm2") if n in table.column_names), None
-    )
+    """Whether opinions fall as the quality rises (DMOS of some sets), by the scores, else by ADM or VIF."""
+    quality = [name for name in table.column_names if (one := feature_among(name)) is not None and one.is_quality]
+    column = next((s.column for s in scores), None) or next(reversed(quality), None)
     if column is None or len(opinions) < 3:
         return False
     grouped = table.group_by("clip").aggregate([(column, "mean")])

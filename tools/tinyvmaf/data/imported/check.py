@@ -12,7 +12,6 @@ from tinyvmaf.data.imported.table import Imported
 from tinyvmaf.data.imported.teachers import TeacherOf
 from tinyvmaf.errors import TeacherError
 from tinyvmaf.vmaf.domain import Domain
-from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.teacher import KNOWN
 
 _EVEN_STEPS = 0.5
@@ -157,7 +156,7 @@ def _gaps(found: Imported, clips: list[str], of: NDArray[np.int64]) -> Iterator[
 
 def _copies(found: Imported, clips: list[str], of: NDArray[np.int64], source_of: dict[str, str]) -> Iterator[SetFault]:
     """Clips with the same features in all frames: under two sources, leaving one out leaves nothing out."""
-    names = [name for name in CANONICAL if name in found.data.table.column_names]
+    names = [name for name in load_rows().feature_names() if name in found.data.table.column_names]
     if not names:
         return
     rows = np.round(np.column_stack([found.data.table[name].to_numpy() for name in names]), 6) + 0.0

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from tinyvmaf.data.imported.names import role_of
 from tinyvmaf.errors import LogError
+from tinyvmaf.vmaf.features import may_be_taken
 
 PARSER: Final = 3
 """Counts the changes of what is read from a log; stored logs of another parser are read again."""
@@ -295,9 +296,7 @@ def _usable(columns: Mapping[str, NDArray[np.float64]]) -> NDArray[np.bool_]:
     """Frames with numbers in all columns that a teacher may take or give. PSNR and the like may be infinite."""
     usable = np.ones(len(next(iter(columns.values()))), dtype=np.bool_)
     for name, column in columns.items():
-        if (role_of(name) == "score" or re.search("adm2|adm3|motion2|motion3|vif_scale", name)) and np.isfinite(
-            column
-        ).any():
+        if (role_of(name) == "score" or may_be_taken(name)) and np.isfinite(column).any():
             usable &= np.isfinite(column)
     return usable
 

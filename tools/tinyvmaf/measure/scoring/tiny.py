@@ -11,7 +11,7 @@ from tinyvmaf.errors import ModelError, TeacherError
 from tinyvmaf.files import sha256
 from tinyvmaf.measure.scoring.teachers import own_teacher, teacher_scores
 from tinyvmaf.vmaf.domain import Domain
-from tinyvmaf.vmaf.features import CANONICAL, CANONICAL_FEATURES, Feature
+from tinyvmaf.vmaf.features import Feature, feature_among
 from tinyvmaf.vmaf.libvmaf import FrameTable
 from tinyvmaf.vmaf.teacher import Teacher
 
@@ -120,7 +120,7 @@ def tiny_scores(model: "Subject", table: FrameTable, teachers: Sequence[Teacher]
     """Run a tiny model on the features of a scored pair.
 
     Args:
-        teachers: those that the pair was scored with; the domains of their features and of canonical-6 are known.
+        teachers: those that the pair was scored with.
 
     Raises:
         ModelError: the model cannot be loaded.
@@ -130,11 +130,14 @@ def tiny_scores(model: "Subject", table: FrameTable, teachers: Sequence[Teacher]
     from tinyvmaf.model.engines import OnnxRuntimeCpu
 
     features = table.features(model.features)
-    known = {f.name: f for f in (*CANONICAL_FEATURES, *(f for teacher in teachers for f in teacher.features))}
-    ranged = [name for name in model.features if name in known and _has_range(known[name])]
-    domain, rows = Domain(tuple(known[name] for name in ranged)), table.features(ranged or CANONICAL)
-    outside = domain.distance(rows) if domain.features else np.zeros(len(rows))
-    furthest = domain.excess_in_words(rows[outside.argmax()]) if outside.any() else ""
+    known = {f.name: f for teacher in teachers for f in teacher.features}
+    taken = [known.get(name) or feature_among(name) for name in model.features]
+    ranged = tuple(one for one in taken if one is not None and _has_range(one))
+    outside, furthest = np.zeros(len(features)), ""
+    if ranged:
+        domain, rows = Domain(ranged), table.features([one.name for one in ranged])
+        outside = domain.distance(rows)
+        furthest = domain.excess_in_words(rows[outside.argmax()]) if outside.any() else ""
     if not model.registered and len(features) > ROWS:
         check_bearable(model.path, model.data, len(features))
     session = OnnxRuntimeCpu(model.data)

@@ -43,7 +43,7 @@ def rows_around(known: Rows, domain: Domain, count: int, rng: np.random.Generato
     rows = np.where((kind == 3)[:, None], known[first], rows)
     size = rng.choice(JITTER, count)[:, None] * (kind >= 3)[:, None]
     rows = rows + size * extent * rng.uniform(-1.0, 1.0, rows.shape)
-    columns = [i for i, feature in enumerate(domain.features) if feature.base == "adm2"]
+    columns = [i for i, feature in enumerate(domain.features) if feature.measures == "detail"]
     if columns:
         good = rng.random(count) < 1 / 6
         rows[good, columns[0]] = rng.uniform(_HIGH_ADM, high[columns[0]], good.sum())

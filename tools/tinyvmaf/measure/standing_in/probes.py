@@ -18,7 +18,6 @@ POINTS: Final = 17
 MOTIONS: Final = 121
 """Amounts of motion of identical pictures: 0 to 30 in steps of a quarter."""
 _SEED: Final = 2003  # no fit and no search uses it
-_QUALITY: Final = ("adm2", "adm3", "vif_scale0", "vif_scale1", "vif_scale2", "vif_scale3")
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ def _paths(domain: Domain, starts: int) -> Floats:
     """In the cube a coordinate rises alone; what its feature bounds rises with it, and nothing falls."""
     cube, along = domain.cube_sample(starts, _SEED + 1), np.linspace(0.0, 1.0, POINTS)
     width = len(domain.features)
-    quality = [column for column, feature in enumerate(domain.features) if feature.base in _QUALITY]
+    quality = [column for column, feature in enumerate(domain.features) if feature.is_quality]
     moved = [[column] for column in range(width)] + ([quality] if len(quality) > 1 else [])
     points = np.repeat(cube[None, :, None, :], len(moved), axis=0).repeat(POINTS, axis=2)
     for path, columns in enumerate(moved):
@@ -94,8 +93,8 @@ def _identical(domain: Domain) -> Floats:
     rows = np.zeros((MOTIONS, len(domain.features)))
     _, high = domain.bounds()
     for column, feature in enumerate(domain.features):
-        if feature.base in _QUALITY:
+        if feature.is_quality:
             rows[:, column] = 1.0
-        elif feature.base.startswith("motion"):
+        elif feature.measures == "motion":
             rows[:, column] = np.linspace(0.0, high[column], MOTIONS)
     return rows

@@ -21,7 +21,7 @@ from tinyvmaf.model.third_party.sidecars import (
     strange_keys,
     with_scaler,
 )
-from tinyvmaf.vmaf.features import CANONICAL_FEATURES, Feature
+from tinyvmaf.vmaf.features import Feature
 from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN
 
 _TEACHER: Final = ("teacher",)
@@ -127,7 +127,7 @@ def describe_feed(
 
     Args:
         path: the ONNX file, its sidecar beside it.
-        features_of: called for teachers other than the default one, whose features are canonical-6.
+        features_of: gives the features of a teacher, by its id.
         options: must not contradict the sidecar.
         inputs: the names of the file's inputs. Where each feature has an input with its name, they are the order.
 
@@ -141,7 +141,7 @@ def describe_feed(
     name = sidecar.name if sidecar else _NONE
     options = options or FeedOptions()
     teacher, teacher_by = _teacher(name, content)
-    known = CANONICAL_FEATURES if teacher == DEFAULT else features_of(teacher)
+    known = features_of(teacher)
     spellings = {theirs: one.name for one in known for theirs in (one.name, one.column, one.model_name)}
     plain = [one.removesuffix(":0") for one in inputs]  # TensorFlow's names of tensors
     if len(inputs) > 1 and set(plain) <= set(spellings):
@@ -210,7 +210,7 @@ def _order(
             if name == _NONE
             else f"{path}: {name} does not say which features the model takes",
             hint=f'add "features": [...] to {path.stem}.json, or pass --feature-order, for example '
-            "adm2,vif_scale0,vif_scale1,vif_scale2,vif_scale3,motion2",
+            + ",".join(dict.fromkeys(spellings.values())),
         )
     return _agreed(path, found)
 

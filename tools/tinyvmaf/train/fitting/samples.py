@@ -55,9 +55,9 @@ class Samples:
         others = np.setdiff1d(np.arange(count), ordinary)[::_AT_A_FACE]
         cube[others] = _to_faces(rng, cube[others])
         for column, feature in enumerate(teacher.features):
-            if feature.base == "adm2":
+            if feature.measures == "detail":
                 cube[ordinary, column] = rng.uniform(size=(len(ordinary), 2)).mean(axis=1)
-            elif feature.base.startswith("motion"):
+            elif feature.measures == "motion":
                 cube[ordinary, column] = rng.uniform(size=len(ordinary)) ** 3
                 cube[ordinary[::_STILL], column] = 0.0
         rows = _rows(teacher, domain, cube)

@@ -16,6 +16,7 @@ from tinyvmaf.app.cli.common import (
     positive_int,
 )
 from tinyvmaf.app.cli.inputs import INPUT_OPTIONS, add_input_options
+from tinyvmaf.vmaf.features import ORDER
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 from tinyvmaf.vmaf.libvmaf.extractors import EXTRACTORS
 from tinyvmaf.vmaf.teacher import BOOTSTRAP, DEFAULT, KNOWN, SHORT
@@ -57,14 +58,14 @@ frames), standard deviation, worst frames. --frames shows each frame instead.
 `pairs`. The score of the first teacher is called `vmaf`, as in libvmaf's log; scores of further teachers are called by
 their ids. --model adds a block `tiny_model`; several add a list of such blocks, `tiny_models`. Frames outside the
 domain, where nothing is promised of a model, are counted in a warning, and in that block."""
-_EXAMPLES = """\
+_EXAMPLES = f"""\
 tinyvmaf score ref.mp4 dis.mp4
 tinyvmaf score ref.mp4 360p.mp4 720p.mp4 1080p.mp4 --feature psnr --out scores.csv
-tinyvmaf score masters encodes --match '{ref}_*.mp4' --teacher neg --out scores.json
+tinyvmaf score masters encodes --match '{{ref}}_*.mp4' --teacher neg --out scores.json
 tinyvmaf score ref.mp4 x264_*.mp4 x265_*.mp4 --plot scores.html
 tinyvmaf score --pairs pairs.csv --fail-under 90
 tinyvmaf score ref.mp4 dis.mp4 --model tinyvmaf_nano --model tinyvmaf_tiny
-tinyvmaf score ref.mp4 dis.mp4 --model their.onnx --feature-order adm2,motion2,vif_scale0
+tinyvmaf score ref.mp4 dis.mp4 --model their.onnx --feature-order {ORDER}
 tinyvmaf score ref.yuv dis.yuv --size 1920x1080 --pix-fmt yuv420p --json > vmaf.json"""
 
 
