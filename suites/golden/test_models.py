@@ -4,7 +4,7 @@ Needs no video; and FFmpeg only for a teacher that Netflix did not publish.
 """
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import pytest
@@ -16,7 +16,8 @@ from tinyvmaf.judge.bounds import Bounds, promise
 from tinyvmaf.judge.outcomes import compare, hold
 from tinyvmaf.judge.plugin import Evidence, Judge, NotChecked
 from tinyvmaf.model import registry
-from tinyvmaf.model.engines import OnnxRuntimeCpu, all_scores
+from tinyvmaf.model.contract import OUTPUT
+from tinyvmaf.model.engines import OnnxRuntimeCpu, all_outputs
 from tinyvmaf.model.golden_records import HINT, load_record, recorded_ids
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.features import named
@@ -55,9 +56,10 @@ def truth_of(frozen: GoldenRows, request: pytest.FixtureRequest) -> TruthOf:
 session = lru_cache(maxsize=1)(OnnxRuntimeCpu)
 
 
-def run_on(subject: Subject, frozen: GoldenRows, pair: str) -> np.ndarray:
-    """The model's scores on a pair's frozen rows, with its features in its own order."""
-    return all_scores(session(subject.data), frozen.pairs[pair].features(subject.features))
+def run_on(subject: Subject, frozen: GoldenRows, pair: str, output: str = OUTPUT) -> np.ndarray:
+    """The model's scores, or another output, on a pair's frozen rows, with its features in its own order."""
+    run = subject.output_of(output, partial(all_outputs, session(subject.data)))
+    return run(frozen.pairs[pair].features(subject.features))
 
 
 def test_files_are_the_registered_ones(recorded: Subject) -> None:
@@ -71,21 +73,23 @@ def test_golden_scores(
     model: str, pair: str, recorded: Subject, frozen: GoldenRows, bounds: Bounds, judge: Judge
 ) -> None:
     """Each frame's score is the recorded one at places=4."""
-    record = load_record(model)
-    if pair not in record:
-        raise CouldNotRunError(f"the record of {model} has no scores for {pair}", hint=HINT)
-    scores = run_on(recorded, frozen, pair)
-    each = [f"frame {frame}" for frame in range(len(scores))]
-    judge(
-        compare(
-            bounds.for_subject("golden.record", recorded),
-            f"{model} on {pair}",
-            each,
-            record[pair],
-            scores,
-            reproduce=reproduce(model, pair),
+    found = []
+    for output in recorded.outputs:
+        record = load_record(model, output)
+        if pair not in record:
+            raise CouldNotRunError(f"the record of {model} has no {output} for {pair}", hint=HINT)
+        values = run_on(recorded, frozen, pair, output)
+        found.append(
+            compare(
+                bounds.for_subject("golden.record", recorded),
+                f"{model} on {pair}" + (f", {output}" if output != OUTPUT else ""),
+                [f"frame {frame}" for frame in range(len(values))],
+                record[pair],
+                values,
+                reproduce=reproduce(model, pair),
+            )
         )
-    )
+    judge(*found)
 
 
 @pytest.mark.parametrize("pair", FROZEN)
@@ -199,9 +203,9 @@ def test_records_and_registry_name_the_same_models() -> None:
 
 def test_record_is_of_this_model_and_these_rows(recorded: Subject, frozen: GoldenRows) -> None:
     """The record has each frozen pair, each frame of it, and nothing else."""
-    record = load_record(recorded.id)
-    lengths = {pair: len(scores) for pair, scores in record.items()}
-    assert lengths == {pair: len(rows) for pair, rows in frozen.pairs.items()}, HINT
+    for output in recorded.outputs:
+        lengths = {pair: len(values) for pair, values in load_record(recorded.id, output).items()}
+        assert lengths == {pair: len(rows) for pair, rows in frozen.pairs.items()}, HINT
 
 
 @pytest.mark.parametrize("pair", FROZEN)

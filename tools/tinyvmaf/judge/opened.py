@@ -7,7 +7,8 @@ from pathlib import Path
 
 from tinyvmaf import scratch
 from tinyvmaf.errors import CouldNotRunError, ModelError, RegistryError
-from tinyvmaf.judge.kinds import OURS, kind_of
+from tinyvmaf.judge.kinds import kind_of
+from tinyvmaf.judge.kinds.regressor import FeatureRows
 from tinyvmaf.judge.subjects import adoption_faults, features_by, of_file, of_known_kind
 from tinyvmaf.model import contract, registry
 from tinyvmaf.model.door import check_file
@@ -86,16 +87,18 @@ def faults(subject: Subject, *, card: bool = True) -> list[str]:
 
 
 def _contract_faults(subject: Subject) -> list[str]:
+    outputs = None
     try:
         kind = kind_of(subject)
-        if kind.name not in OURS:
+        if not isinstance(kind, FeatureRows):
             return kind.file_faults(subject.file)
+        outputs = kind.outputs
     except RegistryError:  # the sidecar cannot be read
         pass
     try:
-        return contract.faults(subject.data)  # of the bytes that run
+        return contract.faults(subject.data, outputs)  # of the bytes that run
     except CouldNotRunError:
-        return contract.file_faults(subject.file)
+        return contract.file_faults(subject.file, outputs)
 
 
 def path_of(name: str) -> Path | None:

@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 from tinyvmaf.data.golden.rows import GoldenRows
 from tinyvmaf.errors import GoldenError
 from tinyvmaf.files import write_atomic
+from tinyvmaf.model.contract import OUTPUT
 from tinyvmaf.model.engines import OnnxRuntimeCpu
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.project import project, writable
 
+_KEY = {OUTPUT: "scores"}
+"""Under which name a record has an output, if not under its own."""
 HINT = (
     "record it deliberately: tox -e golden -- --record, or pytest --pyargs tinyvmaf.suites.golden --record (that run "
     "fails), look at the change, commit it"
@@ -30,8 +33,8 @@ def recorded_ids() -> list[str]:
     return sorted(path.stem for path in project().records.glob("*.json"))
 
 
-def load_record(model_id: str) -> dict[str, NDArray[np.float64]]:
-    """A model's recorded scores: pair id to float64 `[T]`, VMAF points.
+def load_record(model_id: str, output: str = OUTPUT) -> dict[str, NDArray[np.float64]]:
+    """A model's recorded scores, or its other recorded output: pair id to float64 `[T]`, VMAF points.
 
     Raises:
         GoldenError: the record is missing or damaged.
@@ -39,7 +42,9 @@ def load_record(model_id: str) -> dict[str, NDArray[np.float64]]:
     path = record_path(model_id)
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        scores = {pair: np.array(values, dtype=np.float64) for pair, values in content["scores"].items()}
+        scores = {
+            pair: np.array(values, dtype=np.float64) for pair, values in content[_KEY.get(output, output)].items()
+        }
         if content["model"] != model_id:
             raise ValueError(f"is the record of {content['model']}")
         if any(values.ndim != 1 or not np.isfinite(values).all() for values in scores.values()):
@@ -63,14 +68,15 @@ def write_record(subject: Subject, rows: GoldenRows) -> bool:
     if lacking := rows.lacking(subject.features):
         raise GoldenError(f"{subject.id} takes {', '.join(lacking)}, which the golden rows do not have")
     model = OnnxRuntimeCpu(subject.file)
-    scores = {
-        name: np.round(model.run(pair.features(subject.features)).astype(np.float64), 6)
-        for name, pair in rows.pairs.items()
+    given = {
+        name: model.run_all(pair.features(subject.features)).astype(np.float64) for name, pair in rows.pairs.items()
     }
-    body = ",\n".join(f"    {json.dumps(name)}: {json.dumps(values.tolist())}" for name, values in scores.items())
-    text = (
-        f'{{\n  "model": {json.dumps(subject.id)},\n  "sha256": "{subject.sha256}",\n  "scores": {{\n{body}\n  }}\n}}\n'
-    )
+    blocks = []
+    for place, output in enumerate(subject.outputs):
+        scores = {name: np.round(values[:, place], 6).tolist() for name, values in given.items()}
+        body = ",\n".join(f"    {json.dumps(name)}: {json.dumps(values)}" for name, values in scores.items())
+        blocks.append(f',\n  "{_KEY.get(output, output)}": {{\n{body}\n  }}')
+    text = f'{{\n  "model": {json.dumps(subject.id)},\n  "sha256": "{subject.sha256}"{"".join(blocks)}\n}}\n'
     path = writable().records / f"{subject.id}.json"
     if path.is_file() and path.read_text(encoding="utf-8") == text:
         return False

@@ -49,10 +49,12 @@ class FeatureRows:
     takes: str = f"{contract.INPUT}: float32 [N, F], a frame a row, the features in the sidecar's order"
     gives: str = f"{contract.OUTPUT}: float32 [N, 1], VMAF points"
     card: CardSummary = CARD
+    outputs: tuple[str, ...] = (contract.OUTPUT,)
+    """Of the graph, in order."""
 
     def file_faults(self, file: Path) -> list[str]:
         """The model contract of docs/candidates.md."""
-        return contract.file_faults(file)
+        return contract.file_faults(file, self.outputs)
 
     def truth(self, subject: Subject, material: Material) -> Truth | None:
         """Its teacher's scores."""

@@ -2,10 +2,11 @@
 
 One ONNX file below 1,000,000 bytes, opset 17 of the default domain, operators from `OPERATORS` and `ml.OPERATORS`, no
 external data, no subgraph, no function, every weight finite, and one graph from `features` float32 `[N, F]` to `score`
-float32 `[N, 1]` with the same symbolic N. A candidate may be hostile: what cannot be inspected is refused, and the
-cost of every check is linear in the size of the file.
+float32 `[N, 1]` with the same symbolic N, and to `stddev` float32 `[N, 1]` if its kind states an interval. A candidate
+may be hostile: what cannot be inspected is refused, and the cost of every check is linear in the size of the file.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal
 
@@ -62,13 +63,16 @@ limit, two weights of 400 KB could make a product of 40 GB."""
 _SHOWN: Final = 20
 
 
-def file_faults(path: Path) -> list[str]:
+def file_faults(path: Path, outputs: Sequence[str] | None = None) -> list[str]:
     """How a file breaks the contract, one sentence a fault; empty if it keeps the contract.
 
     Checks the size before it reads, and reads no more than the largest tier allows. Never raises.
+
+    Args:
+        outputs: as for `faults`.
     """
     try:
-        return faults(read_bounded(path, LARGEST))
+        return faults(read_bounded(path, LARGEST), outputs)
     except NotRegularError:
         return ["it is not a regular file, so reading it may never end"]
     except TooLargeError as error:
@@ -77,11 +81,14 @@ def file_faults(path: Path) -> list[str]:
         return [f"it cannot be read: {error.strerror}"]
 
 
-def faults(data: bytes) -> list[str]:
+def faults(data: bytes, outputs: Sequence[str] | None = None) -> list[str]:
     """How the bytes of an ONNX file break the contract, one sentence a fault; empty if they keep the contract.
 
     Never raises. Cheap checks come first; only what passes them reaches `onnx.checker` and shape inference. Lists at
     most 20 faults, then the number of the rest.
+
+    Args:
+        outputs: the outputs that the model's kind gives; None: `score`, which `stddev` may follow.
     """
     if not data:
         return ["the file is empty"]
@@ -92,7 +99,7 @@ def faults(data: bytes) -> list[str]:
     from tinyvmaf.model.contract.words import in_one_line
 
     try:
-        found = inspect(data)
+        found = inspect(data, outputs)
     except Exception as error:  # protobuf and onnx do not document what they raise on hostile bytes
         return [f"it cannot be inspected: {in_one_line(error)}"]
     left = len(found) - _SHOWN

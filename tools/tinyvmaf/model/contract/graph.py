@@ -1,6 +1,6 @@
 """Faults of a model file: its fields, operator sets, nodes and tensors."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -48,8 +48,8 @@ _WHY_NOT: Final = {
 }
 
 
-def inspect(data: bytes) -> list[str]:
-    """All faults of a model file, given its bytes.
+def inspect(data: bytes, outputs: Sequence[str] | None = None) -> list[str]:
+    """All faults of a model file, given its bytes; `outputs` as for `faults`.
 
     Raises:
         Exception: of any type, where protobuf or onnx fail on the bytes. The caller refuses the file then.
@@ -58,10 +58,10 @@ def inspect(data: bytes) -> list[str]:
         model = onnx.load_model_from_string(data)
     except Exception as error:  # protobuf's DecodeError has no stable home
         return [f"it is not an ONNX file, or not all of one: {in_one_line(error)}"]
-    return looked_at(model) or _checker_faults(model) or value_faults(model)
+    return looked_at(model, outputs) or _checker_faults(model) or value_faults(model)
 
 
-def looked_at(model: ModelProto) -> list[str]:
+def looked_at(model: ModelProto, outputs: Sequence[str] | None = None) -> list[str]:
     """The faults that are seen without onnx's own C++."""
     graph = model.graph
     for name, count in (
@@ -72,7 +72,7 @@ def looked_at(model: ModelProto) -> list[str]:
     ):
         if count > MAX_NODES:  # so that the loops below are bounded
             return [f"the graph has {count} {name}; at most {MAX_NODES} are allowed"]
-    return [*_model_faults(model), *graph_faults(graph), *interface_faults(graph)]
+    return [*_model_faults(model), *graph_faults(graph), *interface_faults(graph, outputs)]
 
 
 def _field_faults(message: Any, where: str, more: Collection[str] = ()) -> list[str]:

@@ -1,13 +1,14 @@
 """Faults of a graph's input and output, and of the size of the values in between."""
 
 import math
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 import onnx
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
-from tinyvmaf.model.contract import INPUT, MAX_FEATURES, MAX_RANK, MAX_VALUES_A_ROW, OUTPUT, ml
+from tinyvmaf.model.contract import INPUT, MAX_FEATURES, MAX_RANK, MAX_VALUES_A_ROW, OUTPUT, STDDEV, ml
 from tinyvmaf.model.contract.words import in_one_line, node_name, quoted, type_name
 
 # One row, for which operators may do something else, and a prime that is no width of a layer: an axis that it divides
@@ -17,26 +18,35 @@ _MANY: Final = 100_003
 _FLOATS: Final = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)
 
 
-def interface_faults(graph: GraphProto) -> list[str]:
-    """How the graph's interface differs from `features` float32 `[N, F]` to `score` float32 `[N, 1]`."""
+def interface_faults(graph: GraphProto, outputs: Sequence[str] | None = None) -> list[str]:
+    """How the graph's interface differs from `features` float32 `[N, F]` to outputs float32 `[N, 1]`.
+
+    Args:
+        outputs: their names; None: `score`, which `stddev` may follow.
+    """
+    if outputs is None:
+        outputs = (OUTPUT, STDDEV) if [value.name for value in graph.output[1:]] == [STDDEV] else (OUTPUT,)
     found = []
     batches = []
-    for kind, values, name, width in (("input", graph.input, INPUT, None), ("output", graph.output, OUTPUT, 1)):
-        if len(values) != 1:
-            found.append(f"the graph has {len(values)} {kind}s; the contract is one, {name!r}")
+    for kind, values, names, width in (("input", graph.input, (INPUT,), None), ("output", graph.output, outputs, 1)):
+        if len(values) != len(names):
+            count = "one" if len(names) == 1 else str(len(names))
+            found.append(
+                f"the graph has {len(values)} {kind}s; the contract is {count}, {' and '.join(map(repr, names))}"
+            )
             continue
-        value = values[0]
-        if value.name != name:
-            found.append(f"the {kind} is called {quoted(value.name)}; the contract is {name!r}")
-        batch, wrong = _rows(value, width)
-        batches.append(batch)
-        if wrong:
-            shape = "[N, F]" if width is None else f"[N, {width}]"
-            found.append(f"{kind} {quoted(value.name)} {wrong}; the contract is float32 {shape}, N symbolic")
+        for value, name in zip(values, names, strict=True):
+            if value.name != name:
+                found.append(f"the {kind} is called {quoted(value.name)}; the contract is {name!r}")
+            batch, wrong = _rows(value, width)
+            batches.append(batch)
+            if wrong:
+                shape = "[N, F]" if width is None else f"[N, {width}]"
+                found.append(f"{kind} {quoted(value.name)} {wrong}; the contract is float32 {shape}, N symbolic")
     if not found and len(set(batches)) != 1:
         found.append(
-            f"input and output have the batch symbols {' and '.join(map(quoted, batches))}: they must be "
-            "the same, because each row has one score"
+            f"input and output have the batch symbols {' and '.join(map(quoted, dict.fromkeys(batches)))}: they must "
+            "be the same, because each row has one score"
         )
     return found
 
@@ -72,10 +82,11 @@ def value_faults(model: ModelProto) -> list[str]:
         one, many = (_inferred(model, rows) for rows in (_ONE, _MANY))
     except onnx.shape_inference.InferenceError as error:
         return [f"its shapes fit some numbers of frames only: {in_one_line(error)}"]
+    outputs = [value.name for value in model.graph.output]
     for i, node in enumerate(model.graph.node):
         for name in filter(None, node.output):
             wrong = _growth(
-                _shape(one.get(name)), _shape(many.get(name)), empty=node.op_type == "Constant" or name == OUTPUT
+                _shape(one.get(name)), _shape(many.get(name)), empty=node.op_type == "Constant" or name in outputs
             )
             if wrong:  # only the first: later ones follow from it
                 return [f"{node_name(i, node)}: {quoted(name)} {wrong}"]
@@ -83,9 +94,10 @@ def value_faults(model: ModelProto) -> list[str]:
             return [
                 f"{node_name(i, node)} divides integers by what may be 0 or -1, which ends the process of an engine"
             ]
-    scores = [_shape(one[OUTPUT]), _shape(many[OUTPUT])]
-    if scores != [[_ONE, 1], [_MANY, 1]]:
-        return [f"output {OUTPUT!r} comes out as {_listed(scores[1] or [])}, not as the [N, 1] that it declares"]
+    for name in outputs:
+        shapes = [_shape(one[name]), _shape(many[name])]
+        if shapes != [[_ONE, 1], [_MANY, 1]]:
+            return [f"output {name!r} comes out as {_listed(shapes[1] or [])}, not as the [N, 1] that it declares"]
     return []
 
 
@@ -106,7 +118,8 @@ def _inferred(model: ModelProto, rows: int) -> dict[str, ValueInfoProto]:
     without_ml(bare.graph)
     # Shape inference falls back on the declared shapes, so a file could claim that its values are small.
     del bare.graph.value_info[:]
-    bare.graph.output[0].type.tensor_type.ClearField("shape")
+    for output in bare.graph.output:
+        output.type.tensor_type.ClearField("shape")
     bare.graph.input[0].type.tensor_type.shape.dim[0].dim_value = rows
     # Without data_prop, which allocates constants: a Reshape to 2**47 rows made it allocate as much memory.
     inferred = onnx.shape_inference.infer_shapes(bare, check_type=True, strict_mode=True).graph
