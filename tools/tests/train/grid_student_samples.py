@@ -8,11 +8,11 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tinyvmaf.train.students import Architecture, Grid, GridStudent, Layer, Silence
+from tinyvmaf.train.students import Architecture, Grid, GridStudent, Layer
 from tinyvmaf.train.students.grid import ends as ends_of
-from tinyvmaf.train.students.silence import SILENT
 from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.teacher import ChromaFromLuma
+from tinyvmaf.vmaf.teacher.silence import SILENT, Silence
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tinyvmaf.model.engines import OnnxRuntimeCpu, Settings
 from tinyvmaf.train.export_student import grid_model
 from tinyvmaf.train.students import Architecture, Grid, GridStudent, Layer, StudentError
-from tinyvmaf.train.students.silence import SILENT
+from tinyvmaf.vmaf.teacher.silence import SILENT
 
 from .grid_student_samples import Rows, quadratic, rows, squared, squares, students, wide
 

@@ -14,10 +14,10 @@ from onnx import numpy_helper
 from tinyvmaf.model.certificate import certify
 from tinyvmaf.model.engines import find
 from tinyvmaf.train.export_student import grid_model
-from tinyvmaf.train.students import Grid, GridStudent, Silence, StudentError
+from tinyvmaf.train.students import Grid, GridStudent, StudentError
 from tinyvmaf.train.students.grid import ends
-from tinyvmaf.train.students.silence import SILENT
 from tinyvmaf.vmaf.teacher import ChromaFromLuma
+from tinyvmaf.vmaf.teacher.silence import SILENT, Silence
 
 from .grid_student_samples import Rows, quadratic, rows, tight
 

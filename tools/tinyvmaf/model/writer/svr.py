@@ -50,7 +50,9 @@ def upper_ends(teacher: Teacher) -> NDArray[np.float64]:
 
     ADM and VIF reach theirs without enhancement. The clip at twice of it is beyond their ends in the domain.
     """
-    ends = Domain(teacher.features).bounds()[1]
+    low, ends = Domain(teacher.features).bounds()
+    if (rule := teacher.svr.chroma) is not None:  # the replacement of silent chroma
+        ends[rule.chroma] = max(ends[rule.chroma], rule.factor * (1.0 - low[rule.luma]))
     return np.where(ends < 2.0 * NO_GAIN_END, np.minimum(ends, NO_GAIN_END), ends)
 
 

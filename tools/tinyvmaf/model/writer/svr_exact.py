@@ -9,7 +9,8 @@ a score of 0 that can be any number of ULP. Here all values are integers below `
 - the distance is cut to 32 bits after the point and split into three digits: `exp(-(a + b + c))` with a
   table for `a` in steps of `2^-8`, one for `1 - exp(-b)` in steps of `2^-18`, and `1 - c` for the rest, whose square is
   below `2^-36`. Both products are exact, and floored to units of `2^-30`;
-- the coefficients are split into a high and a low part, whose two sums are exact, and are added in units of `2^-36`.
+- the coefficients are split into a high and a low part, whose two sums are exact, and are added in units of `2^-36`;
+- a chroma feature that is silent is replaced in whole steps (`silence`); a score transform is added (`polynomial`).
 
 The loss is about 1e-5 VMAF points a frame; the final float32 loses 4e-6 on a score of 100.
 """
@@ -23,7 +24,10 @@ from onnx import TensorProto
 from tinyvmaf.errors import TeacherError
 from tinyvmaf.model.contract import INPUT, OUTPUT
 from tinyvmaf.model.writer.graph import Graph
-from tinyvmaf.vmaf.teacher.svr import Svr
+from tinyvmaf.model.writer.polynomial import add_polynomial, added, has_exact_polynomial, polynomial_loss
+from tinyvmaf.model.writer.silence import add_silence
+from tinyvmaf.vmaf.teacher.silence import Silence
+from tinyvmaf.vmaf.teacher.svr import ChromaFromLuma, Svr
 
 _INPUT_BITS: Final = 27
 _Z: Final = 25  # the unit of z and s is 2^-_Z; likewise below
@@ -42,7 +46,8 @@ class Loss(NamedTuple):
     """How far the graph may be from the SVR."""
 
     moved: NDArray[np.float64]
-    """`[F]`: the graph takes a row that is at most so far from the one it is given, in normalised features."""
+    """`[F]`: the graph takes a row that is at most so far from the given one after the chroma correction, in normalised
+    features."""
     points: float
     """The error of the score of that row, in VMAF points."""
 
@@ -53,14 +58,12 @@ def largest_loss(svr: Svr, highest: NDArray[np.float64]) -> Loss:
     Each term of the kernel's error is one line of the code above: floors, tables, the last digit's square, and the
     rounded support vectors. The kernel is at most 1 and falls by at most 1 a unit of distance.
     """
-    root = np.sqrt(svr.gamma)
-    last = float(np.ceil(2.0**_INPUT_BITS * highest.min()))
-    exponents = np.floor(np.log2(last / highest)).astype(np.int64) - 1
+    root, grid = np.sqrt(svr.gamma), _Steps.of(svr, highest)
     # A slope is off by half of 2^-26 units a step, the intercept by as much, and the floor of z by half a unit.
-    units = 0.5 + 2.0 ** -(_SLOPE_EXTRA + 1) * (last + 2.0)
-    moved = 0.5 * np.ldexp(1.0, -exponents) * np.abs(svr.slopes[1:]) + 2.0**-_Z * units / root
+    units = 0.5 + 2.0 ** -(_SLOPE_EXTRA + 1) * (grid.farthest + 2.0)
+    moved = grid.off(svr.chroma) * np.ldexp(1.0, -grid.exponents) * np.abs(svr.slopes[1:]) + 2.0**-_Z * units / root
     slopes = np.abs(svr.slopes[1:]) * root
-    z = slopes * np.ldexp(last, -exponents) + np.abs(svr.intercepts[1:]) * root + 2.0**-20
+    z = slopes * np.ldexp(grid.farthest, -grid.exponents) + np.abs(svr.intercepts[1:]) * root + 2.0**-20
     distance = 2.0 * z.sum() * 2.0 ** -(_Z + _MORE + 1) + 2.0 * 2.0 ** (-2 * _Z) + 2.0**-_DISTANCE
     tables = 2.0 * 0.5 * 2.0**-_KERNEL
     floors = 2.0 * 2.0**-_KERNEL
@@ -71,12 +74,54 @@ def largest_loss(svr: Svr, highest: NDArray[np.float64]) -> Loss:
     sums = 3.0 * 2.0 ** -(_HIGH + _KERNEL)
     assert svr.clip is not None
     output = max(map(abs, svr.clip)) * 2.0**-24
-    return Loss(moved, float(size * kernel * (1.0 + 2.0**-20) + coefficients + sums + output))
+    points = float(size * kernel * (1.0 + 2.0**-20) + coefficients + sums)
+    if added(svr.transform) is None:
+        assert svr.transform is not None
+        points = polynomial_loss(svr.transform, svr.clip, points)
+    return Loss(moved, points + output)
 
 
 def has_exact_form(svr: Svr) -> bool:
-    """Whether `add_exact_svr` supports this SVR: it has a clip, and neither score transform nor chroma correction."""
-    return svr.transform is None and svr.chroma is None and svr.clip is not None
+    """Whether `add_exact_svr` supports this SVR: it has a clip, and any transform leaves its ends beyond the clip."""
+    if svr.clip is None:
+        return False
+    return svr.transform is None or added(svr.transform) is not None or has_exact_polynomial(svr.transform, svr.clip)
+
+
+class _Steps(NamedTuple):
+    """The features in whole steps."""
+
+    last: float
+    """A feature is clipped to `[0, last]` steps."""
+    exponents: NDArray[np.int64]
+    """`[F]`: a step is 2 to minus this power."""
+    silence: Silence | None
+    low: NDArray[np.float64]
+    """`[F]`: the least number of steps, after the rule for silent chroma; `high` likewise."""
+    high: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, svr: Svr, highest: NDArray[np.float64]) -> "_Steps":
+        last = float(np.ceil(2.0**_INPUT_BITS * highest.min()))
+        exponents = np.floor(np.log2(last / highest)).astype(np.int64) - 1
+        low, high, silence = np.zeros(len(highest)), np.full(len(highest), last), None
+        if svr.chroma is not None:
+            silence = Silence.of(svr.chroma, tuple(exponents.tolist()), int(last), _MOST)
+            low[svr.chroma.chroma], end = silence.ends(int(last))
+            high[svr.chroma.chroma] = max(end, last)
+        return cls(last, exponents, silence, low, high)
+
+    @property
+    def farthest(self) -> NDArray[np.float64]:
+        """The largest magnitude, `[F]`."""
+        return np.maximum(-self.low, self.high)
+
+    def off(self, rule: ChromaFromLuma | None) -> NDArray[np.float64]:
+        """How far the middle of a step is from a feature that it stands for, at most, in steps, `[F]`."""
+        off = np.full(len(self.low), 0.5)
+        if rule is not None and self.silence is not None:
+            off[rule.chroma] = self.silence.off(rule, tuple(self.exponents.tolist()), int(self.last))
+        return off
 
 
 def add_exact_svr(graph: Graph, svr: Svr, highest: NDArray[np.float64]) -> None:
@@ -89,26 +134,26 @@ def add_exact_svr(graph: Graph, svr: Svr, highest: NDArray[np.float64]) -> None:
         TeacherError: a sum of this SVR may exceed the integers that float64 holds exactly.
     """
     assert svr.clip is not None
-    root = np.sqrt(svr.gamma)
-    # Features in steps; z = slope * step + intercept, in units of 2^-_Z.
-    last = float(np.ceil(2.0**_INPUT_BITS * highest.min()))
-    exponents = np.floor(np.log2(last / highest)).astype(np.int64) - 1
-    slopes = np.ldexp(np.rint(np.ldexp(svr.slopes[1:] * root, _Z + _SLOPE_EXTRA - exponents)), -_SLOPE_EXTRA)
+    root, grid = np.sqrt(svr.gamma), _Steps.of(svr, highest)
+    # z = slope * step + intercept, in units of 2^-_Z.
+    slopes = np.ldexp(np.rint(np.ldexp(svr.slopes[1:] * root, _Z + _SLOPE_EXTRA - grid.exponents)), -_SLOPE_EXTRA)
     # Half a step because the feature is floored, half a unit because z is.
     intercepts = np.ldexp(svr.intercepts[1:] * root, _Z) + 0.5 * slopes + 0.5
     intercepts = np.ldexp(np.rint(np.ldexp(intercepts, _SLOPE_EXTRA)), -_SLOPE_EXTRA)
     exact_s = np.ldexp(svr.support_vectors * root, _Z)
     s, norms = np.rint(exact_s), np.rint(np.square(exact_s).sum(axis=1))
     more = np.rint(np.ldexp(exact_s - s, _MORE))
-    ends = np.stack([np.floor(intercepts), np.floor(slopes * last + intercepts)])
-    _exact("z", (np.abs(slopes) * last + np.abs(intercepts)).max() * 2.0**_SLOPE_EXTRA)
+    ends = np.stack([np.floor(slopes * end + intercepts) for end in (grid.low, grid.high)])
+    _exact("z", (np.abs(slopes) * grid.farthest + np.abs(intercepts)).max() * 2.0**_SLOPE_EXTRA)
     far = np.abs(ends).max(axis=0)
     largest = float(np.square(far).sum() + (2.0 * far * (np.abs(s) + 1.0)).sum(axis=1).max() + norms.max())
     _exact("distance", largest)
 
-    x = graph.node("Cast", [INPUT], "features_f64", to=TensorProto.DOUBLE)
-    x = graph.node("Mul", [x, _double(graph, "scales", np.ldexp(1.0, exponents))], "scaled")
-    x = graph.node("Floor", [_clip(graph, x, "scaled_clipped", 0.0, last)], "steps")
+    features = graph.node("Cast", [INPUT], "features_f64", to=TensorProto.DOUBLE)
+    x = graph.node("Mul", [features, _double(graph, "scales", np.ldexp(1.0, grid.exponents))], "scaled")
+    x = graph.node("Floor", [_clip(graph, x, "scaled_clipped", 0.0, grid.last)], "steps")
+    if grid.silence is not None:
+        x = add_silence(graph, features, x, grid.silence, len(highest), np.float64)
     x = graph.node("Mul", [x, _double(graph, "slopes", slopes)], "sloped")
     z = graph.node("Floor", [graph.node("Add", [x, _double(graph, "intercepts", intercepts)], "exact_z")], "z")
     dot = graph.node(
@@ -143,7 +188,9 @@ def add_exact_svr(graph: Graph, svr: Svr, highest: NDArray[np.float64]) -> None:
     points = svr.coefficients / svr.slopes[0]
     high = np.rint(points * 2.0**_HIGH)
     low = np.rint((points - high / 2.0**_HIGH) * 2.0**_LOW)
-    offset = np.rint((-svr.rho - svr.intercepts[0]) / svr.slopes[0] * 2.0 ** (_HIGH + _KERNEL))
+    more_points = added(svr.transform)
+    offset = (-svr.rho - svr.intercepts[0]) / svr.slopes[0] + (more_points or 0.0)
+    offset = np.rint(offset * 2.0 ** (_HIGH + _KERNEL))
     for name, parts, more in (("high", high, abs(offset)), ("low", low, 0.0)):
         _exact(f"{name} part of the score", float(np.abs(parts).sum()) * unit + more + 2.0**_KERNEL)
     both = graph.node(
@@ -159,8 +206,12 @@ def add_exact_svr(graph: Graph, svr: Svr, highest: NDArray[np.float64]) -> None:
     both = graph.node("Floor", [graph.node("Mul", [both, same_unit], "high_and_short_low")], "parts")
     axes = graph.constant("columns", np.array([1], dtype=np.int64))
     y = graph.node("ReduceSum", [both, axes], "raw_score_steps", keepdims=1)
-    y = _clip(graph, _scaled(graph, y, "raw_score", -_HIGH - _KERNEL), "score_f64", *svr.clip)
-    graph.node("Cast", [y], OUTPUT, to=TensorProto.FLOAT)
+    if more_points is None:
+        assert svr.transform is not None
+        y = add_polynomial(graph, y, _HIGH + _KERNEL, svr.transform, svr.clip)
+    else:
+        y = _scaled(graph, y, "raw_score", -_HIGH - _KERNEL)
+    graph.node("Cast", [_clip(graph, y, "score_f64", *svr.clip)], OUTPUT, to=TensorProto.FLOAT)
 
 
 def _exact(what: str, steps: float) -> None:

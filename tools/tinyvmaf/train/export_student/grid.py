@@ -7,8 +7,8 @@ from onnx import TensorProto
 
 from tinyvmaf.model.contract import INPUT, OUTPUT
 from tinyvmaf.model.writer.graph import Graph
-from tinyvmaf.train.students import GridStudent, Layer, Silence
-from tinyvmaf.train.students.silence import SILENT
+from tinyvmaf.model.writer.silence import add_silence
+from tinyvmaf.train.students import GridStudent, Layer
 
 
 def grid_model(student: GridStudent, model_id: str, metadata: Mapping[str, str] | None = None) -> bytes:
@@ -50,7 +50,7 @@ class _GridGraph(Graph):
         x = self.clip(x, "scaled_clipped", 0, self.student.high)
         x = self.node("Floor", [x], "steps")
         if self.student.silence is not None:
-            x = self.replaced(features, x, self.student.silence)
+            x = add_silence(self, features, x, self.student.silence, len(self.student.features), self.dtype)
         *hidden, last = self.student.layers
         for i, layer in enumerate(hidden):
             x = self.value(self.dense(x, layer, f"sum{i}"), i)
@@ -58,15 +58,6 @@ class _GridGraph(Graph):
         self.clip(x, "score_f64" if self.double else OUTPUT, *self.student.clip)
         if self.double:
             self.node("Cast", ["score_f64"], OUTPUT, to=TensorProto.FLOAT)
-
-    def replaced(self, features: str, steps: str, silence: Silence) -> str:
-        """The steps `[N, F]`, with silent chroma replaced."""
-        weights, bias = silence.affine(len(self.student.features))
-        constants = self.number("replacing_weights", weights), self.number("replacing_bias", bias)
-        replaced = self.node("Floor", [self.node("Gemm", [steps, *constants], "replaced_exactly")], "replaced_steps")
-        # Of all features, not of chroma alone: the others are the same in both, and a Gather would be one node more.
-        silent = self.node("Less", [features, self.number("silent_below", np.array(SILENT))], "silent")
-        return self.node("Where", [silent, replaced, steps], "chosen_steps")
 
     def value(self, x: str, i: int) -> str:
         """The values of a hidden layer, `[N, units]`, from its sums."""

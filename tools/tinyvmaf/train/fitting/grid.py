@@ -17,8 +17,9 @@ from torch import Tensor
 
 from tinyvmaf.train.fitting.levenberg import Activate, draw, equations, flat, in_points, like, one_step, residuals
 from tinyvmaf.train.fitting.network import CENTRE, POINTS, quiet, squared_relu
-from tinyvmaf.train.students import Activation, Grid, GridStudent, Layer, Silence, Student
+from tinyvmaf.train.students import Activation, Grid, GridStudent, Layer, Student
 from tinyvmaf.train.students.grid import ends
+from tinyvmaf.vmaf.teacher.silence import Silence
 
 Array = NDArray[np.float64]
 Search = Callable[[Callable[[Array], Array]], tuple[Array, Array]]

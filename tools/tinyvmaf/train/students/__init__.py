@@ -15,7 +15,7 @@ from tinyvmaf.train.students.architecture import (
 )
 from tinyvmaf.train.students.dense import Student, pooled_score
 from tinyvmaf.train.students.grid import Grid, GridStudent, Layer
-from tinyvmaf.train.students.silence import Silence
+from tinyvmaf.vmaf.teacher.silence import Silence
 
 __all__ = [
     "ARCHITECTURES",

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinyvmaf.train.students.architecture import ON_GRID, Architecture, Array, StudentError
-from tinyvmaf.train.students.silence import Silence
+from tinyvmaf.vmaf.teacher.silence import Silence
 
 Integers = NDArray[np.int64]
 

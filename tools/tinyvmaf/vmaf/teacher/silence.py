@@ -1,6 +1,6 @@
-"""A teacher's rule for silent chroma, on a student's grid.
+"""A teacher's rule for silent chroma, for features in whole steps.
 
-libvmaf replaces a chroma feature of exactly 0 by `factor (1 - luma feature)`: a jump, which no layer can follow. So the
+libvmaf replaces a chroma feature of exactly 0 by `factor (1 - luma feature)`: a jump, which no layer can follow. So a
 graph selects. In steps, the replacement is `floor((offset - slope * luma) 2^-shift)`, and its sum is exact.
 
 "Exactly 0" is below `SILENT` here, after the clip to 0: an engine that flushes subnormal numbers cannot tell them from
@@ -14,8 +14,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyvmaf.train.students.architecture import Array
 from tinyvmaf.vmaf.teacher.svr import ChromaFromLuma
+
+Array = NDArray[np.float64]
 
 SILENT: Final = 2.0**-100
 
@@ -59,6 +60,14 @@ class Silence:
         """The largest magnitude of any partial sum in the graph, in its steps."""
         return abs(self.offset) + abs(self.slope) * high
 
+    def off(self, rule: ChromaFromLuma, exponents: tuple[int, ...], high: int) -> float:
+        """How far the middle of a replacement's step is from the teacher's replacement, at most, in steps."""
+        slope = math.ldexp(rule.factor, exponents[self.chroma] - exponents[self.luma])
+        offset = math.ldexp(rule.factor, exponents[self.chroma]) - 0.5 * slope
+        rounded = abs(math.ldexp(self.slope, -self.shift) - slope) * high
+        rounded += abs(math.ldexp(self.offset, -self.shift) - offset)
+        return 0.5 + 0.5 * abs(slope) + rounded
+
     def __call__(self, rows: Array, steps: Array) -> Array:
         """Steps with the replacement where a row is silent, `[N, F]`.
 
@@ -75,7 +84,7 @@ class Silence:
 
     def affine(self, features: int) -> tuple[Array, Array]:
         """The replacement before its floor as a layer, `[F, F]` and `[F]`, that leaves all other features."""
-        weights: NDArray[np.float64] = np.eye(features)
+        weights: Array = np.eye(features)
         bias = np.zeros(features)
         weights[self.chroma, self.chroma] = 0.0
         weights[self.luma, self.chroma] = -math.ldexp(self.slope, -self.shift)
