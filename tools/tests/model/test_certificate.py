@@ -74,6 +74,20 @@ def test_a_sum_is_not_narrower_than_its_terms() -> None:
     refused(narrow, "25 significant bits")
 
 
+@pytest.mark.parametrize("op", ["Floor", "Ceil", "Round"])
+def test_what_rounds_a_sum_takes_the_ends_of_all_of_it(op: str) -> None:
+    """q - 1000 lies in [0, 10], and so does its floor, though its terms do not: two of them times k reach 20 k."""
+    nodes = [node("Gemm", ["q", "w", "b"], "s"), node(op, ["s"], "f"), node("MatMul", ["f", "v"], "y")]
+    known = {"w": weights([1, 0], [0, 1]), "b": weights([-1000, -1000])[0]}
+    within, beyond = ({**known, "v": weights([k], [k])} for k in (838_859, 838_861))
+    assert behind(nodes, within, q=(1000, 1010)).certified
+    refused(behind(nodes, beyond, q=(1000, 1010)), r"partial sums reach 16,777,220 steps")
+    refused(behind(nodes, within, q=(1000, 1011)), r"partial sums reach 18,454,898 steps")
+    # The sum itself may be expanded where nothing rounds it.
+    bare = [node("Gemm", ["q", "w", "b"], "f"), node("MatMul", ["f", "v"], "y")]
+    refused(behind(bare, within, q=(1000, 1010)), "partial sums reach")
+
+
 def test_a_product_reaches_the_product_of_any_two_ends() -> None:
     """q in [-1, 4096] by -q in [-4096, 1]: the largest magnitude is 4096 times -4096."""
     nodes = [node("Neg", ["q"], "n"), node("Mul", ["q", "n"], "m"), node("Mul", ["m", "two"], "y")]

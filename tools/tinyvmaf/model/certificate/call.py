@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from tinyvmaf.model.certificate.values import EVERY, FLOATS, INTEGERS, WHOLE, Exponents, Refusal, Values
+from tinyvmaf.model.certificate.values import EVERY, FLOATS, INTEGERS, WHOLE, Exponents, Ints, Refusal, Values
 from tinyvmaf.model.contract import MAX_RANK, MAX_VALUES_A_ROW
 
 MAX_WORK: Final = 1_500_000
@@ -37,6 +37,16 @@ class Findings:
     work: int = 0
 
 
+@dataclass(frozen=True)
+class Ends:
+    """The ends of a sum as a whole: nearer than those of `Values`, which bound every part of it."""
+
+    lo: Ints
+    hi: Ints
+    unit: int
+    """The ends are in steps of 2^unit."""
+
+
 @dataclass
 class NodeCall:
     """A node with the values of its inputs."""
@@ -54,6 +64,10 @@ class NodeCall:
     makers: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
     """By value name: the operator that made it, and the names of that operator's inputs."""
     known: Mapping[str, Values] = field(default_factory=dict)
+    ends: Mapping[str, Ends] = field(default_factory=dict)
+    """By value name: of sums."""
+    own_ends: Ends | None = None
+    """Of what this node makes; its rule may set it."""
     looked_at: set[str] = field(default_factory=set)
 
     def attribute(self, name: str, default: Any) -> Any:

@@ -9,7 +9,7 @@ from functools import reduce
 
 import numpy as np
 
-from tinyvmaf.model.certificate.call import NodeCall, align, row_axis, whole
+from tinyvmaf.model.certificate.call import Ends, NodeCall, align, row_axis, whole
 from tinyvmaf.model.certificate.scales import require_reach, sum_reach, sum_span
 from tinyvmaf.model.certificate.terms import negative, single, stack, total
 from tinyvmaf.model.certificate.values import EVERY, FLOATS, Refusal, Values, constant, ints, values
@@ -158,10 +158,13 @@ def to_integers(call: NodeCall) -> Values:
     call.spend(a.grid.size)
     if a.flush is not None and _flushing_shows(a, a.flush, call.op):
         call.may_show_flushing()
-    finer = max(-a.unit, 0)
+    ends = Ends(a.lo, a.hi, a.unit)
+    if a.flush is None and call.names:  # a flushed sum may be outside of its ends
+        ends = call.ends.get(call.names[0], ends)
+    finer = max(-ends.unit, 0)
     rule = {"Round": _even, "Floor": _floor, "Ceil": _ceil}[call.op]
-    lo, hi = (ints(np.frompyfunc(lambda n: rule(n, finer), 1, 1)(end)) for end in (a.lo, a.hi))
-    return whole(values(a.kind, a.batched, lo, hi, max(a.unit, 0), np.maximum(a.grid, 0), a.bits, narrow=a.narrow))
+    lo, hi = (ints(np.frompyfunc(lambda n: rule(n, finer), 1, 1)(end)) for end in (ends.lo, ends.hi))
+    return whole(values(a.kind, a.batched, lo, hi, max(ends.unit, 0), np.maximum(a.grid, 0), a.bits, narrow=a.narrow))
 
 
 def _floor(n: int, shift: int) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinyvmaf.model.certificate.arithmetic import product
-from tinyvmaf.model.certificate.call import NodeCall, Reduction, align, whole
+from tinyvmaf.model.certificate.call import Ends, NodeCall, Reduction, align, whole
 from tinyvmaf.model.certificate.choosing import reduced_axes
 from tinyvmaf.model.certificate.scales import (
     factors,
@@ -18,7 +18,7 @@ from tinyvmaf.model.certificate.scales import (
     sum_reach,
 )
 from tinyvmaf.model.certificate.terms import Terms, Total, products, require_exact, single, squares, total
-from tinyvmaf.model.certificate.values import FLOATS, Refusal, Values, constant, ints, own_subnormals, values
+from tinyvmaf.model.certificate.values import FLOATS, Ints, Refusal, Values, constant, ints, own_subnormals, values
 
 _CHUNK = 20_000
 """Number of products in memory at a time."""
@@ -134,6 +134,8 @@ def _with_bias(call: NodeCall, a: Values, b: Values, rows: bool, columns: bool, 
     made = _joined(call, totals, a.kind, batched, operands)
     made = replace(made, span=span, reach=_sum_reach(call, a, b, k, added))
     drop = tuple(axis for axis, there in ((-2, rows), (-1, columns)) if not there)
+    (least, most), unit = _one_array(totals, "least", "most")
+    call.own_ends = Ends(ints(np.squeeze(least, axis=drop)), ints(np.squeeze(most, axis=drop)), unit)
     return made.moved(lambda array: np.squeeze(array, axis=drop)) if drop else made
 
 
@@ -202,13 +204,17 @@ def _joined(call: NodeCall, totals: list[Total], kind: str, batched: bool, opera
     """Join sums that were computed in parts along the last axis."""
     for t in totals:
         call.flushed_terms(operands, t.grid)
-    unit = min(t.unit for t in totals)
-    lo, hi = (
-        np.concatenate([ints(getattr(t, end) * (1 << (t.unit - unit))) for t in totals], axis=-1)
-        for end in ("lo", "hi")
-    )
+    (lo, hi), unit = _one_array(totals, "lo", "hi")
     grid, bits = (np.concatenate([getattr(t, what) for t in totals], axis=-1) for what in ("grid", "bits"))
     return whole(own_subnormals(values(kind, batched, lo, hi, unit, grid, bits, atom=False)))
+
+
+def _one_array(totals: list[Total], *ends: str) -> tuple[list[Ints], int]:
+    """Ends of sums that were computed in parts along the last axis, and their unit."""
+    unit = min(t.unit for t in totals)
+    steps = [1 << (t.unit - unit) for t in totals]
+    joined = [[ints(getattr(t, end) * step) for t, step in zip(totals, steps, strict=True)] for end in ends]
+    return [ints(np.concatenate(parts, axis=-1)) for parts in joined], unit
 
 
 def reduce_sum(call: NodeCall) -> Values:

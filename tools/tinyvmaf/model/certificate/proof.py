@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from onnx import NodeProto
 
 from tinyvmaf.model.certificate import Broken, ExactnessCertificate
-from tinyvmaf.model.certificate.call import Findings, NodeCall, whole
+from tinyvmaf.model.certificate.call import Ends, Findings, NodeCall, whole
 from tinyvmaf.model.certificate.casts import tensor
 from tinyvmaf.model.certificate.load import attributes, check, declared_kind, live_nodes, parse, read_inputs
 from tinyvmaf.model.certificate.operators import RULES, why_no_rule
@@ -29,6 +29,7 @@ class Walk:
         self.findings = Findings()
         self.known: dict[str, Values] = {}
         self.makers: dict[str, tuple[str, tuple[str, ...]]] = {}
+        self.ends: dict[str, Ends] = {}
         self.place = Place()
         self.double: Place | None = None  # the first node with float64
 
@@ -75,12 +76,15 @@ class Walk:
             tuple(node.input),
             self.makers,
             self.known,
+            self.ends,
         )
         made = rule(call)
         results = made if isinstance(made, list) else [made]
         unread = sorted(set(call.attributes) - call.looked_at)
         if unread or len(results) != len(node.output):
             raise Refusal(f"unknown attribute {quoted(unread[0])}" if unread else "it has more than one output")
+        if call.own_ends is not None:
+            self.ends |= dict.fromkeys(node.output, call.own_ends)
         self.makers |= {name: (node.op_type, tuple(node.input)) for name in node.output}
         self._learn({name: whole(values) for name, values in zip(node.output, results, strict=True) if name})
 

@@ -125,6 +125,9 @@ class Total:
     lo: Ints
     """The sum of all negative parts, not of the lower ends, so that it bounds every subset."""
     hi: Ints
+    least: Ints
+    """The sum of the lower ends, which bounds the sum of all terms alone."""
+    most: Ints
     unit: int
     grid: Exponents
     bits: Exponents
@@ -155,7 +158,8 @@ def total(terms: Terms, axes: int | tuple[int, ...], kind: str) -> Total:
         fault = _integer_fault(lo, hi, terms.unit)
     else:
         fault = _float_fault(reach, terms.unit, np.where(nothing, 0, grid), bits, several, FLOATS[kind])
-    return Total(lo, hi, terms.unit, grid, bits, int(bits.max()), fault)
+    least, most = _added(terms.lo, axes), _added(terms.hi, axes)
+    return Total(lo, hi, least, most, terms.unit, grid, bits, int(bits.max()), fault)
 
 
 def _parts(lo: Ints, hi: Ints) -> tuple[Ints, Ints]:
