@@ -13,6 +13,7 @@ from syrupy.assertion import SnapshotAssertion
 from tinyvmaf.app.cli import main, parser
 from tinyvmaf.app.cli.tasks import COMMANDS as COMMANDS_BY_NAME
 from tinyvmaf.data.golden.files import natural_root
+from tinyvmaf.files import home
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.teacher import KNOWN
 
