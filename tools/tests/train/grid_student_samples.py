@@ -42,13 +42,15 @@ def squared(hidden: Sequence[int]) -> Architecture:
     return Architecture("toy", "mlp", tuple(hidden), "squared_relu")
 
 
-def tight(rng: np.random.Generator, low: int, high: int, inputs: int, outputs: int, most: int) -> Layer:
+def tight(
+    rng: np.random.Generator, low: int | Integers, high: int | Integers, inputs: int, outputs: int, most: int
+) -> Layer:
     """A layer of random weights whose sums may reach exactly `most` steps; `steps` are 0."""
-    farthest = max(-low, high)
+    ends = np.broadcast_to(low, inputs), np.broadcast_to(high, inputs)
+    farthest = np.maximum(-ends[0], ends[1])
     shares = rng.dirichlet(np.ones(inputs + 1), outputs)
     weights = (shares[:, :-1] * (most // farthest)).astype(np.int64) * rng.choice([-1, 1], (outputs, inputs))
     made = Layer(np.ascontiguousarray(weights.T), np.zeros(outputs, np.int64), np.zeros(outputs, np.int64))
-    ends = np.full(inputs, low), np.full(inputs, high)
     left = (most - made.reach(*ends)).astype(np.int64)
     bias = left * rng.choice([-1, 1], outputs)
     bias = np.where(replace(made, bias=bias).reach(*ends) == most, bias, -bias)
@@ -80,13 +82,12 @@ def students(draw: st.DrawFn, bits: Sequence[int] = (24, 53)) -> GridStudent:
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     exponents, high = grid.exponents(highest)
     silence = draw(silences(features, exponents, high, grid.most))
-    lowest, farthest = ends_of(features, high, silence)
     layers = []
     for number, (a, b) in enumerate(itertools.pairwise((features, *hidden, 1))):
-        ends = (-grid.value if made is quadratic else 0, grid.value)
+        ends = np.full(a, -grid.value if made is quadratic else 0), np.full(a, grid.value)
         if number == 0:
-            ends = int(lowest.min()), int(farthest.max())
-        most = max(grid.most >> draw(st.integers(0, 3)), max(map(abs, ends)))
+            ends = ends_of(features, high, silence)
+        most = max(grid.most >> draw(st.integers(0, 3)), int(np.abs(ends).max()))
         # Sums that are about as large as what they are clipped to: some inside, some beyond. Unclipped, none beyond.
         goal, least = (grid.level, -2 if made is quadratic else 0) if number < len(hidden) else (128, -2)
         steps = np.ceil(np.log2(most / goal)) + rng.integers(least, 3, b)
