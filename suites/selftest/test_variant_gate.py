@@ -23,7 +23,7 @@ def variant(folder: Path, name: str, *nodes: tuple[str, float], sha256: str | No
     (clip,) = [node for node in model.graph.node if node.output[0] == "score"]
     at, end = list(model.graph.node).index(clip), clip.input[0]
     for number, (operator, value) in enumerate(nodes):
-        model.graph.initializer.append(numpy_helper.from_array(np.float32(value), f"changed{number}"))
+        model.graph.initializer.append(numpy_helper.from_array(np.array(value, np.float32), f"changed{number}"))
         node = helper.make_node(operator, [end, f"changed{number}"], [f"changed_score{number}"])
         model.graph.node.insert(at + number, node)
         end = node.output[0]

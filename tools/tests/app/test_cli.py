@@ -44,6 +44,7 @@ COMMANDS = [
     "init",
     "score",
     "info",
+    "quantise",
     "export-teacher",
     "models",
     "verify",
