@@ -34,13 +34,14 @@ def _judged(judged_by_assertions: None) -> None:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """A copy of the parts of the checkout that the gates read."""
+    """A copy of the parts of the checkout that the gates read, with two of its models: a student and its teacher."""
     folder = tmp_path / "copy"
     for name in ("suites", "fixtures", "model"):
         shutil.copytree(home() / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("conftest.py", "gates.toml", "pyproject.toml"):
         shutil.copy(home() / name, folder)
     (folder / "suites/conftest.py").write_text(NO_PAGE, encoding="utf-8")
+    keep_models(folder, "tinyvmaf_nano", "vmaf_v0.6.1_svr")
     return folder
 
 

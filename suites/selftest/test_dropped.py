@@ -14,7 +14,7 @@ import pytest
 
 from tinyvmaf.files import home
 
-from .conftest import Gate, keep_models
+from .conftest import Gate
 from .forks import Forks, run_gate
 
 PASS, FAIL, COULD_NOT_RUN, NO_TESTS = 0, 1, 10, 5
@@ -325,7 +325,6 @@ WAYS = {
 @pytest.fixture(autouse=True)
 def _few_models_and_a_green_report(copy: Path) -> None:
     """Two models, the gates as they are, and the report of an earlier run, which passed."""
-    keep_models(copy, *MODELS)
     (copy / "suites/conftest.py").unlink(missing_ok=True)
     written("report/verdict.json", '{"verdict": "PASS"}')(copy)
 

@@ -18,7 +18,7 @@ import pytest
 
 from tinyvmaf.data import dataset
 
-from .conftest import Gate, keep_models
+from .conftest import Gate
 
 FAIL, COULD_NOT_RUN, NO_TESTS = 1, 10, 5
 MODEL, YARDSTICK = "tinyvmaf_nano", "vmaf_v0.6.1_svr"
@@ -39,7 +39,6 @@ Spoil = Callable[[Path], object]
 @pytest.fixture(autouse=True)
 def _few_models_and_a_green_report(copy: Path) -> None:
     """Two models, and the report of an earlier run, which passed."""
-    keep_models(copy, MODEL, YARDSTICK)
     (copy / "suites/golden/test_libvmaf.py").unlink()  # it is about no model, and takes longer
     (copy / "report").mkdir()
     (copy / "report/verdict.json").write_text('{"verdict": "PASS"}', encoding="utf-8")
@@ -82,6 +81,20 @@ def test_a_selection_in_the_environment_is_said(copy: Path, gate: Gate) -> None:
     status, text = gate(SUITE, "--fail-not-checked", PYTEST_ADDOPTS="-k records_and")
     assert (status, verdict(copy)) == (COULD_NOT_RUN, "COULD NOT RUN"), text
     assert "PYTEST_ADDOPTS is '-k records_and'" in text
+
+
+def test_models_that_are_left_out_are_named(copy: Path, gate: Gate) -> None:
+    """The chosen one is judged as ever; a waiver of another is no fault. An id that is not registered is one."""
+    waiver = WAIVER.format(model=YARDSTICK, expires=FUTURE)
+    (copy / "waivers.toml").write_text(waiver, encoding="utf-8")
+    status, text = gate(SUITE, "--models", MODEL)
+    assert (status, verdict(copy)) == (0, "PASS"), text
+    assert f"NOT CHECKED:\n  - registered models that --models leaves out: {YARDSTICK}" in text
+    status, text = gate(SUITE, "--models", MODEL, "--fail-not-checked")
+    assert (status, verdict(copy)) == (COULD_NOT_RUN, "COULD NOT RUN"), text
+    status, text = gate(SUITE, "--models", f"{MODEL}o")
+    assert status not in (0, NO_TESTS), text
+    assert f"--models {MODEL}o: no such registered model; did you mean {MODEL}?" in text
 
 
 @pytest.mark.parametrize("option", ["--setup-only", "--setup-plan"])

@@ -8,14 +8,12 @@ from pathlib import Path
 
 import tinyvmaf
 
-from .conftest import keep_models
 from .forks import LIMIT_S, OTHERS
 
 
 def test_the_pytest_of_an_environment_in_the_checkout_is_no_code_of_others(copy: Path) -> None:
     """`tox -e golden` runs `.tox/golden/bin/pytest`, which is a file of the checkout's folder."""
     (copy / "suites/conftest.py").unlink()
-    keep_models(copy, "tinyvmaf_nano", "vmaf_v0.6.1_svr")
     folder = copy / ".tox/golden"
     venv.create(folder, symlinks=True, with_pip=False)
     packages = next(folder.glob("lib/*/site-packages"))

@@ -40,7 +40,7 @@ from tinyvmaf.judge.properties import (
     values,
 )
 from tinyvmaf.judge.report_folder import FolderInUseError
-from tinyvmaf.judge.selection import may_be_waived
+from tinyvmaf.judge.selection import left_out, may_be_waived
 from tinyvmaf.judge.waivers import Waiver
 from tinyvmaf.measure import environment
 from tinyvmaf.model.engines.installed import version
@@ -263,6 +263,8 @@ class Collector:
         if named := getattr(self._config.option, "recipe", None):
             self._say("not_checked", None, f"models, by loso: --recipe {', '.join(named)} is judged in their place")
         try:
+            if others := left_out(self._config):
+                self._say("not_checked", None, f"registered models that --models leaves out: {', '.join(others)}")
             found = [
                 *doubts.of_run(self._config, self._tests),
                 *doubts.of_tests(self._config, self._subjects, self._called, stopped=stopped),
@@ -335,9 +337,10 @@ class Collector:
         }
 
     def _state(self, waiver: Waiver) -> str:
-        """What became of a waiver. `not asked`: the run judges only files of `--model`, and not the waiver's model."""
+        """What became of a waiver. `not asked`: the run judges only files of `--model`, or leaves out its model."""
         known = [model["id"] for model in self._models if may_be_waived(self._config, model["id"])]
-        if waiver.model not in known and not any(model["registered"] for model in self._models):
+        ours = any(model["registered"] for model in self._models)
+        if waiver.model not in known and (not ours or waiver.model in left_out(self._config)):
             return "not asked"
         if waiver.expired():
             return "expired"

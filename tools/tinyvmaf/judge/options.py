@@ -44,6 +44,7 @@ class Option:
 
 OPTIONS: Final = (
     Option("model", "PATH", "judge this ONNX file instead of the registered models; repeatable", True, True),
+    Option("models", "ID", "judge this registered model, and no other; repeatable", True),
     Option("feature-order", "A,B,...", "features that the model takes, in input order, if it has no sidecar"),
     Option("input-mean", "X,Y,...", "mean of each feature, subtracted before the model's graph"),
     Option("input-std", "X,Y,...", "standard deviation of each feature, divided by after the mean"),

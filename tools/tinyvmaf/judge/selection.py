@@ -1,6 +1,6 @@
 """Which models a run of pytest judges, and which of them a test is asked of."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 
 from tinyvmaf import scratch
-from tinyvmaf.errors import CouldNotRunError, RegistryError, TinyvmafError
+from tinyvmaf.errors import CouldNotRunError, RegistryError, TinyvmafError, known_hint
 from tinyvmaf.judge import kinds, subjects
 from tinyvmaf.judge.properties import NOT_CHECKED
 from tinyvmaf.model import registry
@@ -110,6 +110,22 @@ def gate_asked(nodeid: str) -> str:
     return f"{nodeid.split('/')[1]}.{name.removeprefix('test_')}" if nodeid.count("/") > 1 else name
 
 
+def left_out(config: pytest.Config) -> list[str]:
+    """The registered models that `--models` leaves out."""
+    chosen = config.getoption("--models", default=None)
+    return [one.id for one in registry.subjects() if one.id not in chosen] if chosen else []
+
+
+def _chosen(found: list[Subject], ids: Sequence[str]) -> list[Subject]:
+    """The models of `--models`; all of them if none is named."""
+    known = {one.id: one for one in found}
+    for unknown in (one for one in ids if one not in known):
+        raise pytest.UsageError(
+            f"--models {unknown}: no such registered model; {known_hint(unknown, known, 'registered')}"
+        )
+    return [one for one in found if not ids or one.id in ids]
+
+
 def _find(config: pytest.Config) -> Iterable[Subject]:
     try:
         project()
@@ -121,10 +137,13 @@ def _find(config: pytest.Config) -> Iterable[Subject]:
         raise pytest.UsageError("--model without a path")
     if named and config.getoption("--recipe"):
         raise pytest.UsageError("--recipe judges recipes, and --model files: name one kind at a time")
+    chosen = config.getoption("--models") or ()
+    if chosen and (named or config.getoption("--recipe")):
+        raise pytest.UsageError("--models chooses registered models: leave out --model and --recipe")
     if not named:
         if options:
             raise pytest.UsageError(f"{FeedOptions.listed()} say how --model is fed: name one")
-        return subjects.registered()
+        return _chosen(subjects.registered(), chosen)
 
     stack = ExitStack()
     config.add_cleanup(stack.close)
