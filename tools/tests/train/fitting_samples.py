@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from tinyvmaf.data.corpus import leave_one_source_out
 from tinyvmaf.data.dataset import Dataset
-from tinyvmaf.train.export_student import grid_model, student_model
+from tinyvmaf.train.export_student import any_model
 from tinyvmaf.train.fitting.run import Fitted
 from tinyvmaf.train.recipes import Mos, Optimiser, Recipe, Validation
-from tinyvmaf.train.students import GridStudent, architecture
+from tinyvmaf.train.students import architecture
 
 Array = NDArray[np.float64]
 Opinions = dict[str, tuple[float, float]]
@@ -57,7 +57,7 @@ RECIPES: Mapping[str, Recipe] = {
 
 def files(fitted: list[Fitted]) -> list[bytes]:
     students = [one.student for one in fitted]
-    return [grid_model(s, "m") if isinstance(s, GridStudent) else student_model(s, "m") for s in students]
+    return [any_model(s, "m") for s in students]
 
 
 def changed(data: Dataset, where: Any, **columns: Any) -> Dataset:

@@ -23,7 +23,6 @@ from tinyvmaf.data.dataset import INDEX, Dataset
 from tinyvmaf.data.opinions import Opinions
 from tinyvmaf.data.store import Store, key_of
 from tinyvmaf.train.recipes import Recipe
-from tinyvmaf.train.students import GridStudent
 from tinyvmaf.vmaf.teacher import Teacher
 
 _CODE: Final = (  # files and folders whose code can change a fit
@@ -121,7 +120,7 @@ def fold_models(
 
 
 def _fit(request: FitRequest, progress: Callable[[int, int], None] | None) -> list[FoldModel]:
-    from tinyvmaf.train.export_student import grid_model, student_model
+    from tinyvmaf.train.export_student import any_model
     from tinyvmaf.train.fitting.run import fit  # imports torch, which takes 1.5 s
 
     recipe, teacher = request.recipe, request.teacher
@@ -141,10 +140,7 @@ def _fit(request: FitRequest, progress: Callable[[int, int], None] | None) -> li
         if one.validation is not None:
             metadata["validation_source"] = one.validation
         name = request.model_id or recipe.id
-        if isinstance(one.student, GridStudent):
-            data = grid_model(one.student, name, metadata)
-        else:
-            data = student_model(one.student, name, metadata, arithmetic=recipe.arithmetic)
+        data = any_model(one.student, name, metadata, arithmetic=recipe.arithmetic)
         models.append(FoldModel(one.held_out, one.seed, data))
     return models
 

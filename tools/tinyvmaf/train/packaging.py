@@ -83,7 +83,7 @@ def _card(
     kind: CardKind,
     judged: bool,
 ) -> str:
-    size, numbers = len(model.data), recipe.architecture.parameters(len(teacher.features))
+    size, numbers = len(model.data), recipe.parameters(len(teacher.features))
     figures = kind.card.figures(measured)
     promises = "\n".join(
         f"| {PROMISES[name][0]} | {PROMISES[name][1]} {value:g} {PROMISES[name][2]} |"

@@ -176,7 +176,7 @@ def _one(asked: AskedRecipe, data: dataset.Dataset, opinions: Opinions | None, a
         write_atomic(arguments.out / f"{recipe.id}.toml", asked.data)
     if teacher.id not in NETFLIX:
         write_atomic(arguments.out / FOLDER / f"{teacher.id}.json", teacher.json)
-    numbers = recipe.architecture.parameters(len(teacher.features))
+    numbers = recipe.parameters(len(teacher.features))
     row: _Row = {"recipe": recipe.id, "method": recipe.method, "numbers": numbers}
     row |= {"bytes": len(finals[0].data), "fit s": round(took, 1)}
     return row | (_summary(report) if report else {})
@@ -217,7 +217,7 @@ def _write(
         write_atomic(out / f"{recipe.id}.loso.json", text + "\n")
     for model in held_out:
         write_atomic(out / "folds" / recipe.id / f"{model.held_out}-seed{model.seed}.onnx", model.data)
-    kind, judged = find("regressor"), report is not None
+    kind, judged = find("interval" if recipe.interval else "regressor"), report is not None
     for model in finals:
         model_id = recipe.id if len(finals) == 1 else f"{recipe.id}-seed{model.seed}"
         measured = measured_values(model, teacher, report, per_frame=not recipe.architecture.per_clip)

@@ -29,6 +29,7 @@ __all__ = [
 
 GROUP: Final = "tinyvmaf.kinds"
 OURS: Final = {
+    "interval": "tinyvmaf.judge.kinds.interval:INTERVAL",
     "regressor": "tinyvmaf.judge.kinds.regressor:REGRESSOR",
     "teacher": "tinyvmaf.judge.kinds.teacher:TEACHER",
 }

@@ -32,14 +32,21 @@ class Graph:
         return output
 
     def model(
-        self, name: str, n_features: int, metadata: Mapping[str, str], *, rows: str | int = BATCH, columns: int = 1
+        self,
+        name: str,
+        n_features: int,
+        metadata: Mapping[str, str],
+        *,
+        rows: str | int = BATCH,
+        columns: int = 1,
+        outputs: Sequence[str] = (OUTPUT,),
     ) -> bytes:
-        """The file's bytes: `features` float32 `[N, n_features]` to `score` float32 `[rows, columns]`."""
+        """The file's bytes: `features` float32 `[N, n_features]` to `outputs`, float32 `[rows, columns]` each."""
         graph = helper.make_graph(
             self.nodes,
             name,
             [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, [BATCH, n_features])],
-            [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, [rows, columns])],
+            [helper.make_tensor_value_info(output, TensorProto.FLOAT, [rows, columns]) for output in outputs],
             self.constants,
         )
         model = helper.make_model(

@@ -24,14 +24,16 @@ def grid_model(student: GridStudent, model_id: str, metadata: Mapping[str, str] 
     Returns:
         The file's bytes, the same for the same student.
     """
-    graph = _GridGraph(student)
+    graph = GridGraph(student)
     graph.add()
     return graph.model(
         model_id, len(student.features), {"feature_order": ",".join(student.features), **(metadata or {})}
     )
 
 
-class _GridGraph(Graph):
+class GridGraph(Graph):
+    """The nodes of a student on a grid."""
+
     def __init__(self, student: GridStudent) -> None:
         super().__init__()
         self.student = student
@@ -41,6 +43,17 @@ class _GridGraph(Graph):
 
     def add(self) -> None:
         """Add every node, from features to score."""
+        *hidden, last = self.student.layers
+        x = self.start()
+        for i, layer in enumerate(hidden):
+            x = self.value(self.dense(x, layer, f"sum{i}"), i)
+        x = self.dense(x, last, "raw_score")
+        self.clip(x, "score_f64" if self.double else OUTPUT, *self.student.clip)
+        if self.double:
+            self.node("Cast", ["score_f64"], OUTPUT, to=TensorProto.FLOAT)
+
+    def start(self) -> str:
+        """The features in steps, `[N, F]`."""
         x = features = INPUT
         if self.double:
             x = features = self.node("Cast", [x], "features_f64", to=self.kind)
@@ -51,15 +64,9 @@ class _GridGraph(Graph):
         x = self.node("Floor", [x], "steps")
         if self.student.silence is not None:
             x = add_silence(self, features, x, self.student.silence, len(self.student.features), self.dtype)
-        *hidden, last = self.student.layers
-        for i, layer in enumerate(hidden):
-            x = self.value(self.dense(x, layer, f"sum{i}"), i)
-        x = self.dense(x, last, "raw_score")
-        self.clip(x, "score_f64" if self.double else OUTPUT, *self.student.clip)
-        if self.double:
-            self.node("Cast", ["score_f64"], OUTPUT, to=TensorProto.FLOAT)
+        return x
 
-    def value(self, x: str, i: int) -> str:
+    def value(self, x: str, i: int | str) -> str:
         """The values of a hidden layer, `[N, units]`, from its sums."""
         grid = self.student.grid
         if not self.student.clipped:
@@ -79,6 +86,7 @@ class _GridGraph(Graph):
         return self.constant(name, value.astype(self.dtype))
 
     def clip(self, x: str, output: str, low: float, high: float) -> str:
+        """Clip to constant ends."""
         ends = [self.number(f"{output}_{name}", np.array(float(end))) for name, end in (("low", low), ("high", high))]
         return self.node("Clip", [x, *ends], output)
 

@@ -20,13 +20,14 @@ from tinyvmaf.data.opinions import Opinions
 from tinyvmaf.train.fitting.adam import Member, Task, adam
 from tinyvmaf.train.fitting.examples import Examples, FitError, Part, examples
 from tinyvmaf.train.fitting.grid import on_grid, steps_of
+from tinyvmaf.train.fitting.interval import networks, samples_of
 from tinyvmaf.train.fitting.levenberg import last_batch, levenberg_marquardt
 from tinyvmaf.train.fitting.network import initial, numbers_of, quiet, reproducible
 from tinyvmaf.train.fitting.pooling import pooled
 from tinyvmaf.train.fitting.reweight import reweight
 from tinyvmaf.train.fitting.samples import Samples
 from tinyvmaf.train.recipes import Mos, Optimiser, Recipe
-from tinyvmaf.train.students import GridStudent, Student
+from tinyvmaf.train.students import AnyStudent, GridStudent, IntervalStudent, Student
 from tinyvmaf.vmaf.domain import Domain
 from tinyvmaf.vmaf.teacher import Teacher
 
@@ -38,7 +39,7 @@ Progress = Callable[[int, int], None]
 class Fitted:
     """A student and what it was made from."""
 
-    student: Student | GridStudent
+    student: AnyStudent
     seed: int
     held_out: str | None
     """The source that it has not seen; None where none was held out, or no clip was seen at all."""
@@ -84,7 +85,8 @@ def fit(
     steps = _Steps(progress or quiet)
     with reproducible():
         if not recipe.sees_clips:
-            steps.total = (recipe.optimiser.steps + _grid_steps(recipe)) * len(chosen)
+            stages = [recipe] if recipe.interval is None else list(networks(recipe).values())
+            steps.total = sum(one.optimiser.steps + _grid_steps(one) for one in stages) * len(chosen)
             fitted = [_on_domain(recipe, teacher, seed, steps) for seed in chosen]
             return [Fitted(s, seed, None, (), None) for s, seed in zip(fitted, chosen, strict=True)]
         if data is None:
@@ -118,10 +120,23 @@ class _Steps:
         self._before += steps
 
 
-def _on_domain(recipe: Recipe, teacher: Teacher, seed: int, steps: _Steps) -> Student | GridStudent:
+def _on_domain(recipe: Recipe, teacher: Teacher, seed: int, steps: _Steps) -> AnyStudent:
     samples = Samples.of(teacher, recipe.samples, seed)
+    if recipe.interval is None:
+        return _network(recipe, samples, seed, steps)
+    if not teacher.bootstrap:
+        raise FitError(f"recipe {recipe.id} has [interval], and {teacher.id} has no bootstrap models")
+    made = {}
+    for name, one, drawn in samples_of(recipe, samples):
+        made[name] = _network(one, drawn, seed, steps, search=name == "score" or bool(one.optimiser.searches))
+    return IntervalStudent(**{name: one for name, one in made.items() if isinstance(one, GridStudent)})
+
+
+def _network(
+    recipe: Recipe, samples: Samples, seed: int, steps: _Steps, *, search: bool = True
+) -> Student | GridStudent:
     mean, std, parameters = _distilled(recipe, samples, seed, steps)
-    student = _student(recipe, teacher, mean, std, parameters, 0)
+    student = _student(recipe, samples.teacher, mean, std, parameters, 0)
     if recipe.grid is None:
         return student
     made = on_grid(
@@ -131,7 +146,7 @@ def _on_domain(recipe: Recipe, teacher: Teacher, seed: int, steps: _Steps) -> St
         (samples.rows, samples.scores),
         seed=seed,
         batch=last_batch(recipe.optimiser.batch),
-        search=lambda points: samples.worst(points, 0)[:2],
+        search=(lambda points: samples.worst(points, 0)[:2]) if search else None,
         progress=steps.done,
     )
     steps.stage_done(_grid_steps(recipe))

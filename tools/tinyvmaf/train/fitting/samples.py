@@ -5,8 +5,8 @@ teacher's gradient from its formula: one evaluation of the teacher a step instea
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,19 @@ _AT_A_FACE: Final = 4  # one in so many of the others lies at a face of the cube
 _STILL: Final = 8  # one in so many of these is still, like the first frame of every clip
 
 
+class Target(Protocol):
+    """What a student learns: a teacher's SVR, or another function of its features, in VMAF points."""
+
+    @property
+    def score_range(self) -> tuple[float, float]:
+        """The limits of its values."""
+        ...
+
+    def with_gradient(self, features: Array) -> tuple[Array, Array]:
+        """Its values `[N]` for rows `[N, F]` after the chroma correction, and their derivatives `[N, F]`."""
+        ...
+
+
 @dataclass(frozen=True)
 class Samples:
     """Samples of a teacher's domain."""
@@ -39,7 +52,8 @@ class Samples:
     rows: Array
     """Their rows as a student gets them, so with float32 values, after the chroma correction, float64 `[N, F]`."""
     scores: Array
-    """The teacher's scores of these, `[N]`."""
+    """The target's values of these, `[N]`."""
+    target: Target
 
     @classmethod
     def of(cls, teacher: Teacher, count: int, seed: int) -> "Samples":
@@ -61,7 +75,11 @@ class Samples:
                 cube[ordinary, column] = rng.uniform(size=len(ordinary)) ** 3
                 cube[ordinary[::_STILL], column] = 0.0
         rows = _rows(teacher, domain, cube)
-        return cls(teacher, domain, cube, rows, teacher.svr.with_gradient(rows)[0])
+        return cls(teacher, domain, cube, rows, teacher.svr.with_gradient(rows)[0], teacher.svr)
+
+    def of_target(self, target: Target, values: Array, kept: NDArray[np.bool_]) -> "Samples":
+        """The samples that are kept, for another target, of which the values are known."""
+        return replace(self, target=target, cube=self.cube[kept], rows=self.rows[kept], scores=values[kept])
 
     def highest(self) -> Array:
         """The maximum of each feature in the domain, after the chroma correction, float64 `[F]`."""
@@ -71,28 +89,29 @@ class Samples:
         return high
 
     def worst(self, student: Points, seed: int) -> tuple[Array, Array, float]:
-        """The rows on which a search finds a student furthest off, their scores, and the largest difference found.
+        """The rows on which a search finds a student furthest off, the target's values, and the largest difference
+        found.
 
         Returns:
-            Rows after the chroma correction, float64 `[K, F]`; the teacher's scores, `[K]`; VMAF points.
+            Rows after the chroma correction, float64 `[K, F]`; the target's values, `[K]`; VMAF points.
         """
 
         def clipped(rows: Array) -> Array:
-            return np.clip(student(rows), *self.teacher.svr.score_range)
+            return np.clip(student(rows), *self.target.score_range)
 
         def at(cube: Array) -> Array:
             return _rows(self.teacher, self.domain, cube)
 
         def difference(cube: Array) -> Array:
             rows = at(cube)
-            return np.abs(clipped(rows) - self.teacher.svr.with_gradient(rows)[0])
+            return np.abs(clipped(rows) - self.target.with_gradient(rows)[0])
 
         def gradient(cube: Array) -> Array:
             rows = at(cube)
-            scores, by_feature = self.teacher.svr.with_gradient(rows)
-            of_teacher = np.einsum("nik,nk->ni", slopes(at, cube), by_feature)
+            scores, by_feature = self.target.with_gradient(rows)
+            of_target = np.einsum("nik,nk->ni", slopes(at, cube), by_feature)
             of_student = slopes(lambda points: clipped(at(points)), cube)
-            return np.asarray((of_student - of_teacher) * np.sign(clipped(rows) - scores)[:, None])
+            return np.asarray((of_student - of_target) * np.sign(clipped(rows) - scores)[:, None])
 
         off = np.abs(clipped(self.rows) - self.scores)
         half = min(_STARTS // 2, len(off))
@@ -101,7 +120,7 @@ class Samples:
         begin = np.concatenate([*starts, _to_faces(rng, starts[1])])
         found = climb(difference, gradient, self.domain, begin, difference(begin), _STEPS)
         rows = corrected(self.teacher, found.rows[:_KEEPS])
-        return rows, self.teacher.svr.with_gradient(rows)[0], float(found.differences[0])
+        return rows, self.target.with_gradient(rows)[0], float(found.differences[0])
 
 
 def _to_faces(rng: np.random.Generator, cube: Array) -> Array:

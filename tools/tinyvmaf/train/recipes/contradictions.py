@@ -1,6 +1,6 @@
 """Entries of a recipe that do not go together."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from tinyvmaf.train.recipes.recipe import Recipe
 from tinyvmaf.train.students import ON_GRID
@@ -65,6 +65,7 @@ def contradiction(r: Recipe, written: Collection[str]) -> str | None:
             bool(r.optimiser.decay) and len(r.optimiser.decay) != len(arch.hidden) + 1,
             f"decay needs {len(arch.hidden) + 1} entries, one for each layer of {arch.name}",
         ),
+        *_of_the_interval(r),
         (arch.dropout > 0 and optimiser != "adam", f"{optimiser} has no dropout"),
         (
             r.arithmetic == "float64" and arch.activation == "gelu",
@@ -75,3 +76,25 @@ def contradiction(r: Recipe, written: Collection[str]) -> str | None:
         (bool(r.optimiser.searches) and not r.samples, "searches needs a table [domain]"),
     )
     return next((text for wrong, text in checks if wrong), None)
+
+
+def _of_the_interval(r: Recipe) -> Iterator[tuple[bool, str]]:
+    only = sorted({"stddev_rmse", "interval_rmse"} & set(r.promises or ()))
+    yield r.interval is None and bool(only), f"{', '.join(only)} of [promises] needs [interval]"
+    if r.interval is None:
+        return
+    yield r.grid is None or r.arithmetic != "float32", "[interval] needs a [grid] in float32"
+    for name, one in (("stddev", r.interval.stddev), ("low", r.interval.low), ("high", r.interval.high)):
+        where, layers, how = f"[interval.{name}]", one.layers, one.optimiser
+        yield (
+            layers.activation != r.architecture.activation,
+            f"{where}: its units must be as in {r.architecture.name}",
+        )
+        yield how.name != "levenberg_marquardt", f"{where}: the optimiser must be levenberg_marquardt"
+        yield (
+            bool(how.decay) and len(how.decay) != len(layers.hidden) + 1,
+            f"{where}: decay needs {len(layers.hidden) + 1} entries, one for each layer of {layers.name}",
+        )
+        yield name == "stddev" and bool(how.searches), f"{where}: no search knows where the standard deviation is used"
+    for arch in (r.architecture, r.interval.low.layers, r.interval.high.layers):
+        yield len(arch.hidden) != 1, f"{arch.name}: beside [interval.stddev], each network has one hidden layer"

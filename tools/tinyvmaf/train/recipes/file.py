@@ -10,7 +10,7 @@ from tinyvmaf.errors import TinyvmafError, known_hint
 from tinyvmaf.files import home, sha256
 from tinyvmaf.project import project
 from tinyvmaf.train.recipes.contradictions import contradiction
-from tinyvmaf.train.recipes.recipe import Count, Method, Mos, Optimiser, Positive, Recipe, Validation
+from tinyvmaf.train.recipes.recipe import Count, Interval, Method, Mos, Optimiser, Positive, Recipe, Validation
 from tinyvmaf.train.students import ARCHITECTURES, Grid, StudentError, architecture
 from tinyvmaf.validation import Items, Sha256, Strict, one_of, parse, read_toml, unique
 from tinyvmaf.vmaf.teacher import NETFLIX
@@ -19,6 +19,8 @@ PROMISES: Final[Mapping[str, tuple[str, str, str]]] = {
     "frame_rmse": ("RMSE of frames, held-out sources", "at most", "VMAF points"),
     "frame_max_error": ("largest error of a frame, held-out sources", "at most", "VMAF points"),
     "frame_plcc": ("PLCC of frames, held-out sources", "at least", ""),
+    "stddev_rmse": ("RMSE of the standard deviation of frames, held-out sources", "at most", "VMAF points"),
+    "interval_rmse": ("RMSE of the ends of the 95 % interval of frames, held-out sources", "at most", "VMAF points"),
     "worst_difference": ("largest difference from the teacher found in its domain", "at most", "VMAF points"),
 }
 """What a recipe may promise: the metric in words, on which side of its bound it must lie, and its unit."""
@@ -60,6 +62,7 @@ class RecipeFile(Strict):
     grid: _Grid | None = None
     validation: Validation | None = None
     mos: Mos | None = None
+    interval: Interval | None = None
     promises: Mapping[Annotated[str, one_of(PROMISES)], Positive] | None = None
 
     @model_validator(mode="after")

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from tinyvmaf.data.opinions import Opinions
-from tinyvmaf.train.students import Architecture, Grid
-from tinyvmaf.validation import Items, Strict
+from tinyvmaf.train.students import ARCHITECTURES, Architecture, Grid
+from tinyvmaf.validation import Items, Strict, one_of
 
 Method = Literal["B1", "B1f", "B2", "B3"]
 Count = Annotated[int, Field(ge=1)]
@@ -99,6 +99,26 @@ class Validation(Strict):
     """Looks without a better error until the fit stops."""
 
 
+class Network(Strict):
+    """One of the networks of a student with an interval."""
+
+    architecture: Annotated[str, one_of(ARCHITECTURES)]
+    optimiser: Optimiser
+
+    @property
+    def layers(self) -> Architecture:
+        """Its architecture."""
+        return ARCHITECTURES[self.architecture]
+
+
+class Interval(Strict):
+    """The networks that give the standard deviation over the teacher's bootstrap models; docs/students.md."""
+
+    stddev: Network
+    low: Network
+    high: Network
+
+
 @dataclass(frozen=True)
 class Recipe:
     """A recipe, as read."""
@@ -133,6 +153,8 @@ class Recipe:
     grid: Grid | None = None
     """The grid that the fitted student is put on."""
     mos: Mos | None = None
+    interval: Interval | None = None
+    """What gives a second output, the standard deviation."""
     promises: Mapping[str, float] | None = None
     """The bounds that a model by this recipe holds itself to, by `PROMISES`."""
 
@@ -140,6 +162,11 @@ class Recipe:
     def sees_clips(self) -> bool:
         """Whether a corpus takes part in the fit; if none does, one fit serves every fold."""
         return self.method in ("B1", "B2", "B3")
+
+    def parameters(self, features: int) -> int:
+        """The number of fitted parameters."""
+        more = [self.interval.stddev, self.interval.low, self.interval.high] if self.interval else []
+        return sum(one.parameters(features) for one in (self.architecture, *(network.layers for network in more)))
 
     @property
     def needs_mos(self) -> bool:

@@ -15,15 +15,18 @@ from tinyvmaf.train.students.architecture import (
 )
 from tinyvmaf.train.students.dense import Student, pooled_score
 from tinyvmaf.train.students.grid import Grid, GridStudent, Layer
+from tinyvmaf.train.students.interval import AnyStudent, IntervalStudent
 from tinyvmaf.vmaf.teacher.silence import Silence
 
 __all__ = [
     "ARCHITECTURES",
     "ON_GRID",
     "Activation",
+    "AnyStudent",
     "Architecture",
     "Grid",
     "GridStudent",
+    "IntervalStudent",
     "Layer",
     "Silence",
     "Student",

@@ -80,7 +80,11 @@ ARCHITECTURES: Final[Mapping[str, Architecture]] = {
         Architecture("tanh_32", "mlp", (32, 32), "tanh"),
         Architecture("gelu_32", "mlp", (32, 32), "gelu"),
         Architecture("quadratic_32", "mlp", (32, 32), "quadratic"),
+        Architecture("quadratic_1x16", "mlp", (16,), "quadratic"),
+        Architecture("quadratic_1x32", "mlp", (32,), "quadratic"),
+        Architecture("quadratic_1x40", "mlp", (40,), "quadratic"),
         Architecture("quadratic_1x64", "mlp", (64,), "quadratic"),
+        Architecture("quadratic_2x40", "mlp", (40, 40), "quadratic"),
         Architecture("squared_relu_1x128", "mlp", (128,), "squared_relu"),
     )
 }

@@ -110,6 +110,14 @@ class Layer:
         down = np.minimum(ends.min(axis=0), 0).sum(axis=0) + np.minimum(bias, 0)
         return np.asarray(np.maximum(up, -down), dtype=object)
 
+    def columns(self, start: int, end: int) -> "Layer":
+        """Some of the outputs."""
+        return Layer(self.weights[:, start:end], self.bias[start:end], self.steps[start:end])
+
+    def behind(self, count: int) -> "Layer":
+        """The same layer with this many inputs more, in front, which it does not use."""
+        return Layer(np.pad(self.weights, ((count, 0), (0, 0))), self.bias, self.steps)
+
     def real(self) -> tuple[Array, Array]:
         """Weights and bias as floats, as in the graph."""
         scale: Array = np.ldexp(1.0, -self.steps)
@@ -190,6 +198,10 @@ class GridStudent:
         Args:
             rows: `[N, F]`, finite, in the order of `features`; converted to float32.
         """
+        return np.asarray(np.clip(self.sums(rows), *self.clip))
+
+    def sums(self, rows: ArrayLike) -> Array:
+        """As `predict`, without the clip of the scores."""
         x = np.asarray(rows, dtype=np.float32).astype(np.float64)
         steps = np.floor(np.clip(np.ldexp(x, np.array(self.exponents)), 0.0, self.high))
         x = steps if self.silence is None else self.silence(x, steps)
@@ -198,7 +210,7 @@ class GridStudent:
             weights, bias = layer.real()
             x = self._values(x @ weights + bias)
         weights, bias = last.real()
-        return np.asarray(np.clip((x @ weights + bias)[:, 0], *self.clip))
+        return np.asarray((x @ weights + bias)[:, 0])
 
     def _values(self, sums: Array) -> Array:
         """The activation's values: integers, as float64."""
