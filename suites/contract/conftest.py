@@ -11,7 +11,8 @@ from tinyvmaf.judge.bounds import Bound, Bounds
 from tinyvmaf.judge.kinds import kind_of
 from tinyvmaf.judge.model_failed import model_failed
 from tinyvmaf.model import contract
-from tinyvmaf.model.engines import OnnxRuntimeCpu, all_scores
+from tinyvmaf.model.contract import OUTPUT
+from tinyvmaf.model.engines import OnnxRuntimeCpu, all_outputs
 from tinyvmaf.model.subject import Subject
 
 Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -26,8 +27,14 @@ def looked_at(subject: Subject) -> Subject:
 
 
 @pytest.fixture
-def run(looked_at: Subject) -> Run:
+def run(looked_at: Subject, run_all: Run) -> Run:
     """Scores float32 `[N]` of rows float32 `[N, F]`; a run that fails fails the test."""
+    return looked_at.output_of(OUTPUT, run_all)
+
+
+@pytest.fixture
+def run_all(looked_at: Subject) -> Run:
+    """All outputs, `[N]` or `[N, K]`."""
     if contract.faults(looked_at.data):
         raise CouldNotRunError(f"{looked_at.file} changed while it was judged")
     with model_failed(looked_at.id):
@@ -36,7 +43,7 @@ def run(looked_at: Subject) -> Run:
     def scores(rows: NDArray[np.float32]) -> NDArray[np.float32]:
         __tracebackhide__ = True
         with model_failed(looked_at.id):
-            return all_scores(session, rows)
+            return all_outputs(session, rows)
 
     return scores
 

@@ -17,6 +17,7 @@ from tinyvmaf.judge.outcomes import Assertion, Outcome, compare, hold
 from tinyvmaf.judge.plugin import Evidence, Judge, Note
 from tinyvmaf.judge.subjects import adoption_faults
 from tinyvmaf.model import registry
+from tinyvmaf.model.contract import STDDEV
 from tinyvmaf.model.engines.choose import engines_of
 from tinyvmaf.model.engines.onnxruntime_cpu import OnnxRuntimeCpuEngine
 from tinyvmaf.model.subject import Subject
@@ -228,6 +229,20 @@ def test_extreme_features_give_a_finite_score_in_range(
         if not math.isfinite(score)
     }
     judge(*in_range(subject, score_range, measured, "extreme_features_give_a_finite_score_in_range", alone))
+
+
+@pytest.mark.usefixtures("judged_by_assertions")
+def test_the_stddev_is_finite_and_not_negative(subject: Subject, run_all: Run) -> None:
+    """For any finite features, extreme or made up."""
+    rows = np.array(list(dict(extreme_rows(subject.features)).values()), dtype=np.float32)
+    for batch in (rows, *made_up_batches(len(subject.features))):
+        stddev = subject.output_of(STDDEV, run_all)(batch)
+        if len(wrong := np.flatnonzero(~((stddev >= 0.0) & np.isfinite(stddev)))):
+            row = int(wrong[0])
+            pytest.fail(
+                f"{subject.id}: {STDDEV} is {stddev[row]} for {', '.join(f'{value:.9g}' for value in batch[row])}",
+                pytrace=False,
+            )
 
 
 def extreme_rows(features: tuple[str, ...]) -> Iterator[tuple[str, list[float]]]:

@@ -14,11 +14,11 @@ from tinyvmaf.judge import report_folder
 from tinyvmaf.judge.bounds import Bound, Bounds
 from tinyvmaf.judge.loso_shown import WITHOUT_RECIPE, write_report
 from tinyvmaf.judge.plugin import NotChecked
-from tinyvmaf.judge.selection import asked_subjects, fits_opinions, is_variant, subjects_of
+from tinyvmaf.judge.selection import asked_subjects, fits_opinions, is_variant, states_interval, subjects_of
 from tinyvmaf.judge.standing_in import Ask, frames_of
 from tinyvmaf.judge.variants import held_against_parent
 from tinyvmaf.measure.against_parent import AgainstParent
-from tinyvmaf.measure.loso import LosoReport, OpinionReport, Trial, trial_of, trial_of_recipe
+from tinyvmaf.measure.loso import IntervalReport, LosoReport, OpinionReport, Trial, trial_of, trial_of_recipe
 from tinyvmaf.measure.search import Searched
 from tinyvmaf.measure.standing_in import Probed, Scored
 from tinyvmaf.model.subject import Subject
@@ -44,6 +44,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if recipes and "registered" in fixtures:
             return False
         if "against_parent" in fixtures and not is_variant(config, item.callspec.params["subject_id"]):
+            return False
+        if "stating" in fixtures and not states_interval(config, item.callspec.params["subject_id"]):
             return False
         if "against_viewers" not in fixtures and "against_teacher" not in fixtures:
             return True
@@ -118,6 +120,12 @@ def recipe(trial: Trial, not_checked: NotChecked) -> Recipe:
 def report(trial: Trial, pytestconfig: pytest.Config) -> LosoReport:
     """What the models score on the sources that they have not seen; also as JSON under --report."""
     return write_report(trial, report_folder.of(pytestconfig) / "loso")
+
+
+@pytest.fixture
+def stating(trial: Trial) -> dict[str, IntervalReport]:
+    """The intervals of a trial whose models state them."""
+    return trial.intervals
 
 
 @pytest.fixture

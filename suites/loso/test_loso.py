@@ -186,6 +186,8 @@ def test_promises_are_kept(
     for name, value in promised.items():
         if name == "worst_difference":
             measured = {"worst of a search": request.getfixturevalue("searched").difference}
+        elif name in ("stddev_rmse", "interval_rmse"):
+            measured = {who: float(getattr(trial.intervals[who], name)) for who in held}
         else:
             reading, _, field = name.partition("_")
             if reading not in trial.reports["folds"].pooled:

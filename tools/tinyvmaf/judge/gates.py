@@ -229,6 +229,8 @@ GATES: Final = {
             100.0,
             "at least",
         ),
+        Gate("loso.stddev_rmse", "RMSE of the standard deviation of frames", _POINTS, 0.0, 10.0),
+        Gate("loso.interval_rmse", "RMSE of the ends of the 95 % interval of frames", _POINTS, 0.0, 20.0),
         Gate("loso.identical", "error of pictures that are their own reference, motion 0 to 30", _POINTS, 0.0, 10.0),
         Gate(
             "loso.parent_plcc_drop",

@@ -12,6 +12,7 @@ from tinyvmaf.errors import CouldNotRunError, RegistryError, TinyvmafError, know
 from tinyvmaf.judge import kinds, subjects
 from tinyvmaf.judge.properties import NOT_CHECKED
 from tinyvmaf.model import registry
+from tinyvmaf.model.contract import STDDEV
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.model.third_party import FeedOptions
 from tinyvmaf.project import project
@@ -76,6 +77,16 @@ def is_variant(config: pytest.Config, subject_id: str) -> bool:
     """Whether the sidecar of a model says that it is a variant of another; not if it cannot be read."""
     try:
         return not config.getoption("--recipe") and subjects_of(config)[subject_id].sidecar.variant_of is not None
+    except TinyvmafError:  # other tests tell
+        return False
+
+
+def states_interval(config: pytest.Config, subject_id: str) -> bool:
+    """Whether a recipe of `--recipe`, or a model by its sidecar, has a standard deviation beside the score."""
+    try:
+        if config.getoption("--recipe"):
+            return read_recipe(subject_id).interval is not None
+        return any(one.name == STDDEV for one in subjects_of(config)[subject_id].sidecar.outputs)
     except TinyvmafError:  # other tests tell
         return False
 

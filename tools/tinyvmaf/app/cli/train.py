@@ -208,7 +208,7 @@ def _write(
 ) -> None:
     """Write the report, the models of the folds, and the candidates with sidecar and card."""
     from tinyvmaf.judge.kinds import find  # imported here: slow
-    from tinyvmaf.measure.loso import measured_values
+    from tinyvmaf.measure.loso import interval_report, measured_values
     from tinyvmaf.train.packaging import write_candidate
 
     recipe, teacher, out = request.recipe, request.teacher, arguments.out
@@ -221,6 +221,8 @@ def _write(
     for model in finals:
         model_id = recipe.id if len(finals) == 1 else f"{recipe.id}-seed{model.seed}"
         measured = measured_values(model, teacher, report, per_frame=not recipe.architecture.per_clip)
+        if recipe.interval and report is not None and request.data is not None:
+            measured |= interval_report([model], teacher, request.data, teacher.feature_names).measured()
         written = write_candidate(
             model, model_id, recipe, teacher, measured, origin, kind=kind, folder=out, judged=judged
         )

@@ -82,7 +82,9 @@ class FeatureRows:
         return {contract.INPUT: np.ascontiguousarray(rows[np.random.default_rng(0).permutation(len(rows))])}
 
 
-_NOT_ASKED: Final = ("!contract.a_teacher_is_that_teacher", "!loso.the_interval_*")
+NO_INTERVAL: Final = ("!contract.the_stddev_is_finite_and_not_negative", "!loso.the_interval_is_the_teachers")
+"""Not asked of a model with one output."""
+_NOT_ASKED: Final = ("!contract.a_teacher_is_that_teacher", *NO_INTERVAL)
 
 REGRESSOR: Final = FeatureRows(
     "regressor",

@@ -144,11 +144,14 @@ class ModelLane:
         return (end - begin) / (self.calls * self.batch)
 
     def _look(self, start: int, output: list[NDArray[np.generic]]) -> None:
-        (scores,) = output
+        scores, *others = output
         if self._outputs is not None and scores.size == self.batch:  # an original has its own shape and type
             scores = scores.reshape(-1, 1).astype(np.float32)
-        if scores.dtype != np.float32 or scores.shape != (self.batch, 1):
-            raise self._fault(f"{self.name} returned {scores.dtype} {list(scores.shape)} for {self.batch} rows")
+        for one in (scores, *others):
+            if one.dtype != np.float32 or one.shape != (self.batch, 1):
+                raise self._fault(f"{self.name} returned {one.dtype} {list(one.shape)} for {self.batch} rows")
+        if not all(np.isfinite(one).all() for one in others):
+            raise self._fault(f"{self.name} returned a second output that is not finite")
         self.checked += self.batch
         want = self._expected.scores[start : start + self.batch]
         off = np.abs(scores[:, 0].astype(np.float64) - want)

@@ -1,6 +1,7 @@
 """Leave-one-source-out: whether a recipe generalises to sources that it has not seen."""
 
 from tinyvmaf.measure.loso.evaluate import LosoError, evaluate, evaluate_recipe
+from tinyvmaf.measure.loso.interval import DEVIATIONS, IntervalReport, interval_of, interval_report
 from tinyvmaf.measure.loso.leaks import leaked_rows
 from tinyvmaf.measure.loso.measured import measured_values
 from tinyvmaf.measure.loso.opinions import MIN_SOURCES, OpinionFigures, OpinionReport, opinion_report
@@ -8,9 +9,11 @@ from tinyvmaf.measure.loso.report import FoldResult, FrameScores, LosoReport, sh
 from tinyvmaf.measure.loso.trial import Trial, trial_of, trial_of_recipe
 
 __all__ = [
+    "DEVIATIONS",
     "MIN_SOURCES",
     "FoldResult",
     "FrameScores",
+    "IntervalReport",
     "LosoError",
     "LosoReport",
     "OpinionFigures",
@@ -18,6 +21,8 @@ __all__ = [
     "Trial",
     "evaluate",
     "evaluate_recipe",
+    "interval_of",
+    "interval_report",
     "leaked_rows",
     "measured_values",
     "opinion_report",

@@ -16,6 +16,7 @@ from tinyvmaf.data.store import Store, default_folder
 from tinyvmaf.data.targets import with_target
 from tinyvmaf.errors import CouldNotRunError, TinyvmafError
 from tinyvmaf.measure.loso.evaluate import LosoError, evaluate, evaluate_recipe
+from tinyvmaf.measure.loso.interval import IntervalReport, interval_report
 from tinyvmaf.measure.loso.opinions import MIN_SOURCES, OpinionReport
 from tinyvmaf.measure.loso.report import LosoReport
 from tinyvmaf.measure.search import Searched, hunt
@@ -116,6 +117,16 @@ class Trial:
             return {"file, each source": self.report}
         same = self.models == [self.file]  # the same bytes on the same rows
         return {"folds": self.report, "registered file": self.report if same else self._evaluated([self.file])}
+
+    @cached_property
+    def intervals(self) -> dict[str, IntervalReport]:
+        """The standard deviations and intervals of each of `reports`, for a model that states them."""
+        found: dict[str, IntervalReport] = {}
+        for who in self.reports:
+            models = self.models if who == "folds" or self.recipe is None else [self.file]
+            same = found.get("folds") if models == self.models else None
+            found[who] = same or interval_report(models, self.teacher, self.data, self.features)
+        return found
 
     @property
     def against_viewers(self) -> dict[str, OpinionReport]:
