@@ -14,10 +14,10 @@ from tinyvmaf.model.contract import OUTPUT, STDDEV, faults
 from tinyvmaf.model.engines import all_outputs, find
 from tinyvmaf.train.export_student import interval_model
 from tinyvmaf.train.fitting.examples import FitError
-from tinyvmaf.train.fitting.interval import Target, statistics
+from tinyvmaf.train.fitting.interval import BootstrapTarget, statistics
 from tinyvmaf.train.fitting.run import fit
 from tinyvmaf.train.recipes import Optimiser, Recipe
-from tinyvmaf.train.recipes.recipe import Interval, Network
+from tinyvmaf.train.recipes.recipe import IntervalNetwork, IntervalNetworks
 from tinyvmaf.train.students import ARCHITECTURES, Grid, GridStudent, IntervalStudent, Layer, StudentError
 from tinyvmaf.train.students.interval import MIDDLE, diagonal
 from tinyvmaf.vmaf.domain import Domain
@@ -32,7 +32,7 @@ GRID, EXPONENTS, HIGH = Grid(14, 12, 11), (14, 14, 14, 14, 14, 9), 22_000
 LM = Optimiser(name="levenberg_marquardt", steps=4, batch=400)
 
 
-SMALL = Network(architecture="quadratic_1x16", optimiser=LM)
+SMALL = IntervalNetwork(architecture="quadratic_1x16", optimiser=LM)
 RECIPE = Recipe(
     *("quick", "0" * 64, "a quick one", BOOTSTRAP, "B1f", ARCHITECTURES["quadratic_1x16"], (0,), LM),
     samples=2000,
@@ -98,8 +98,8 @@ def test_the_targets_are_the_teachers_statistics(teachers: Teachers) -> None:
     inside = (mean > 0.02) & (mean < 99.98)
     assert np.allclose(stddev[inside], bagging.stddev[inside], atol=1e-6)
     assert (bagging.stddev[(mean < -0.02) | (mean > 100.02)] == 0.0).all()
-    assert np.array_equal(Target(teacher, "high").of(mean, stddev) > MIDDLE, mean > 100.0)
-    assert np.array_equal(Target(teacher, "low").of(mean, stddev) > MIDDLE, mean > 0.0)
+    assert np.array_equal(BootstrapTarget(teacher, "high").of(mean, stddev) > MIDDLE, mean > 100.0)
+    assert np.array_equal(BootstrapTarget(teacher, "low").of(mean, stddev) > MIDDLE, mean > 0.0)
     step = 1e-4 * np.eye(6)[4]
     up, down = statistics(teacher, rows + step), statistics(teacher, rows - step)
     for place, slope in enumerate(slopes):
@@ -114,8 +114,8 @@ def test_networks_that_do_not_fit_together_are_refused(student: IntervalStudent)
 
 
 def test_a_teacher_without_bootstrap_models_has_no_interval(teachers: Teachers) -> None:
-    part = Network(architecture="quadratic_1x16", optimiser=LM)
-    asked = Interval(stddev=part, low=part, high=part)
+    part = IntervalNetwork(architecture="quadratic_1x16", optimiser=LM)
+    asked = IntervalNetworks(stddev=part, low=part, high=part)
     recipe = Recipe(
         *("quick", "0" * 64, "a quick one", "vmaf_v0.6.1", "B1f", ARCHITECTURES["quadratic_1x16"], (0,), LM),
         samples=10,

@@ -22,7 +22,7 @@ _AT_ONCE: Final = 4096  # rows
 
 
 @dataclass(frozen=True)
-class Target:
+class BootstrapTarget:
     """A statistic of the raw scores of a teacher's bootstrap models, on the scale of a network, 0 to 100."""
 
     teacher: Teacher
@@ -67,7 +67,7 @@ def samples_of(recipe: Recipe, samples: Samples) -> Iterator[tuple[Name, Recipe,
         if name == "score":
             yield name, one, samples
             continue
-        target = Target(samples.teacher, name)
+        target = BootstrapTarget(samples.teacher, name)
         kept = (mean > low - _BEYOND) & (mean < high + _BEYOND) if name == "stddev" else np.ones(len(mean), np.bool_)
         yield name, one, samples.of_target(target, target.of(mean, stddev), kept)
 

@@ -10,7 +10,7 @@ from tinyvmaf.errors import TinyvmafError, known_hint
 from tinyvmaf.files import home, sha256
 from tinyvmaf.project import project
 from tinyvmaf.train.recipes.contradictions import contradiction
-from tinyvmaf.train.recipes.recipe import Count, Interval, Method, Mos, Optimiser, Positive, Recipe, Validation
+from tinyvmaf.train.recipes.recipe import Count, IntervalNetworks, Method, Mos, Optimiser, Positive, Recipe, Validation
 from tinyvmaf.train.students import ARCHITECTURES, Grid, StudentError, architecture
 from tinyvmaf.validation import Items, Sha256, Strict, one_of, parse, read_toml, unique
 from tinyvmaf.vmaf.teacher import NETFLIX
@@ -62,7 +62,7 @@ class RecipeFile(Strict):
     grid: _Grid | None = None
     validation: Validation | None = None
     mos: Mos | None = None
-    interval: Interval | None = None
+    interval: IntervalNetworks | None = None
     promises: Mapping[Annotated[str, one_of(PROMISES)], Positive] | None = None
 
     @model_validator(mode="after")

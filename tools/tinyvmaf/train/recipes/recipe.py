@@ -99,7 +99,7 @@ class Validation(Strict):
     """Looks without a better error until the fit stops."""
 
 
-class Network(Strict):
+class IntervalNetwork(Strict):
     """One of the networks of a student with an interval."""
 
     architecture: Annotated[str, one_of(ARCHITECTURES)]
@@ -111,12 +111,12 @@ class Network(Strict):
         return ARCHITECTURES[self.architecture]
 
 
-class Interval(Strict):
+class IntervalNetworks(Strict):
     """The networks that give the standard deviation over the teacher's bootstrap models; docs/students.md."""
 
-    stddev: Network
-    low: Network
-    high: Network
+    stddev: IntervalNetwork
+    low: IntervalNetwork
+    high: IntervalNetwork
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ class Recipe:
     grid: Grid | None = None
     """The grid that the fitted student is put on."""
     mos: Mos | None = None
-    interval: Interval | None = None
+    interval: IntervalNetworks | None = None
     """What gives a second output, the standard deviation."""
     promises: Mapping[str, float] | None = None
     """The bounds that a model by this recipe holds itself to, by `PROMISES`."""
