@@ -32,15 +32,6 @@ GRID, EXPONENTS, HIGH = Grid(14, 12, 11), (14, 14, 14, 14, 14, 9), 22_000
 LM = Optimiser(name="levenberg_marquardt", steps=4, batch=400)
 
 
-SMALL = IntervalNetwork(architecture="quadratic_1x16", optimiser=LM)
-RECIPE = Recipe(
-    *("quick", "0" * 64, "a quick one", BOOTSTRAP, "B1f", ARCHITECTURES["quadratic_1x16"], (0,), LM),
-    samples=2000,
-    grid=Grid(13, 12, 11),
-    interval=Interval(stddev=Network(architecture="quadratic_32", optimiser=LM), low=SMALL, high=SMALL),
-)
-
-
 @pytest.fixture(scope="module")
 def teachers(ffmpeg: FFmpeg) -> Teachers:
     return functools.cache(lambda name: load_built_in(ffmpeg, name))
