@@ -29,12 +29,13 @@ def test_models_are_checked_and_video_is_scored_without_pyarrow_and_scipy(clip: 
     done = without(
         ["verify", "tinyvmaf_nano"],
         ["certify", "--quiet", "tinyvmaf_nano"],
+        ["web", "--model", "tinyvmaf_nano", "--out", str(clip("page.html"))],
         ["score", *videos, "--size", "128x96", "--pix-fmt", "yuv420p", "--model", "tinyvmaf_nano", "--json"],
         ["extract", "--data-root", "."],
         ["gate"],
     )
     assert [line for line in done.stdout.splitlines() if line.startswith("status")] == [
-        *["status 0"] * 3,
+        *["status 0"] * 4,
         *["status 1"] * 2,
     ], done.stderr
     assert '"tinyvmaf_nano"' in done.stdout

@@ -1,14 +1,23 @@
 """What is said of a model whose scores of a clip cannot be right, with the frame and the numbers."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from tinyvmaf.errors import ModelError
 from tinyvmaf.measure import scoring
 from tinyvmaf.model import registry
+from tinyvmaf.model.subject import Subject
+from tinyvmaf.vmaf.features import CANONICAL
+from tinyvmaf.vmaf.ffmpeg import FFmpeg
+from tinyvmaf.vmaf.libvmaf import FrameTable
+from tinyvmaf.vmaf.teacher import load_built_in
 
 
 def test_a_score_that_is_not_finite_names_model_and_frame() -> None:
@@ -55,3 +64,42 @@ def test_a_model_whose_scores_depend_on_their_batch_is_warned_of() -> None:
         "and 69.50 alone"
     ]
     assert tiny(alone={0: 50.009}).warnings == []
+
+
+def table_of(rows: NDArray[np.float64]) -> FrameTable:
+    return FrameTable("1", {}, {}, precise=dict(zip(CANONICAL, rows.T, strict=True)))
+
+
+def with_stddev(share: float) -> Subject:
+    """tinyvmaf_nano, whose standard deviation is a share of its score."""
+    subject = registry.find("tinyvmaf_nano")
+    model = onnx.load_model_from_string(subject.data)
+    model.graph.initializer.append(numpy_helper.from_array(np.array(share, np.float32), "share"))
+    model.graph.node.append(helper.make_node("Mul", ["score", "share"], ["stddev"]))
+    model.graph.output.append(helper.make_tensor_value_info("stddev", TensorProto.FLOAT, ["N", 1]))
+    subject.__dict__["data"] = model.SerializeToString()
+    return subject
+
+
+def test_a_model_with_a_standard_deviation_has_an_interval(ffmpeg: FFmpeg, tmp_path: Path) -> None:
+    """Its ends are 1.96 standard deviations from the score, and stay on the scale."""
+    rows = np.array([[0.9, 0.5, 0.8, 0.85, 0.9, 3.5], [1.0, 1.0, 1.0, 1.0, 1.0, 10.0]])
+    teacher = load_built_in(ffmpeg, "vmaf_v0.6.1")
+    table = replace(table_of(rows), columns={teacher.id: teacher.predict(rows)})
+    pair = scoring.scored_pair(tmp_path, tmp_path, table, [teacher], models=[with_stddev(1 / 16)])
+    columns = pair.columns()
+    score = columns["tinyvmaf_nano"]
+    np.testing.assert_array_equal(columns["tinyvmaf_nano_stddev"], score / 16)
+    low, high = columns["tinyvmaf_nano_ci_p95_lo"], columns["tinyvmaf_nano_ci_p95_hi"]
+    np.testing.assert_allclose(low, score - 1.96 * score / 16)
+    assert high[0] == pytest.approx(score[0] * (1 + 1.96 / 16))
+    assert high[1] == 100.0 == score[1]
+    assert pair.ends("tinyvmaf_nano") == (low, high)
+    assert pair.ends(teacher.id) is None
+    assert {"tinyvmaf_nano_stddev", "tinyvmaf_nano_ci_p95_hi"} <= pair.summary().keys()
+
+
+def test_a_negative_standard_deviation_is_refused() -> None:
+    rows = np.array([[0.9, 0.5, 0.8, 0.85, 0.9, 3.5]])
+    with pytest.raises(ModelError, match=r"tinyvmaf_nano gives a standard deviation of -\d+\.\d+ for frame 0: \[0\.9"):
+        scoring.tiny_scores(with_stddev(-1 / 16), table_of(rows))

@@ -37,6 +37,7 @@ def registered_model(subject: Subject) -> RegisteredModelResult:
         sha256=subject.sha256,
         teacher=sidecar.teacher.id,
         feature_order=list(sidecar.feature_order),
+        outputs=[one.name for one in sidecar.outputs],
         exact=sidecar.exact.word,
         as_registered=not registry.faults(subject),
     )

@@ -22,6 +22,14 @@ class TeacherScoreResult(BaseModel):
     pooled: PooledResult
 
 
+class IntervalResult(BaseModel):
+    """A model's standard deviation and 95 % interval: means over the frames, as libvmaf pools them."""
+
+    stddev: float
+    low: float
+    high: float
+
+
 class TinyScoreResult(BaseModel):
     """The score of a clip by a tiny ONNX model."""
 
@@ -30,6 +38,7 @@ class TinyScoreResult(BaseModel):
     teacher: str = Field(description="the teacher that it stands in for, which is among `teachers`")
     feature_order: list[str]
     pooled: PooledResult
+    interval: IntervalResult | None = Field(description="null if the model gives no standard deviation")
     max_abs_difference: float = Field(description="largest |model - its teacher| of a frame")
     outside_domain: int = Field(description="frames outside the domain, where nothing is promised of the model")
     furthest_outside: str = Field(
@@ -41,7 +50,9 @@ class FrameResult(BaseModel):
     """The scores and features of one frame."""
 
     frame: int
-    scores: dict[str, float] = Field(description="by id of teacher or model")
+    scores: dict[str, float] = Field(
+        description="by id of teacher or model; with `_stddev`, `_ci_p95_lo`, `_ci_p95_hi` if it has them"
+    )
     features: dict[str, float] = Field(description="those of the teachers, by name")
 
 
@@ -77,6 +88,7 @@ class RegisteredModelResult(BaseModel):
     sha256: str
     teacher: str
     feature_order: list[str]
+    outputs: list[str] = Field(description="score, and stddev if the model states an interval")
     exact: str = Field(description="certified (float32), in float64, or no")
     as_registered: bool = Field(description="whether model file and sidecar have the registered hashes")
 

@@ -13,6 +13,7 @@ from tinyvmaf.app.mcp_server.calls import Call
 from tinyvmaf.app.mcp_server.limits import MAX_ROWS, LimitError, require_within_limits
 from tinyvmaf.app.mcp_server.results import (
     FrameResult,
+    IntervalResult,
     PooledResult,
     ScoreResult,
     TeacherScoreResult,
@@ -24,6 +25,7 @@ from tinyvmaf.errors import MediaError, TeacherError, TinyvmafError, known_hint
 from tinyvmaf.measure.scoring import ScoredPair, TinyScores, pooled, scored_pair, with_their_teachers
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
+from tinyvmaf.vmaf.interval import ScoreInterval
 from tinyvmaf.vmaf.libvmaf import score_pair
 from tinyvmaf.vmaf.media import both, is_raw
 from tinyvmaf.vmaf.media.options import pair_options_of
@@ -92,16 +94,23 @@ def _tiny(tiny: TinyScores) -> TinyScoreResult:
         teacher=tiny.teacher,
         feature_order=tiny.features,
         pooled=PooledResult(**pool(tiny.scores)),
+        interval=None if tiny.interval is None else _interval(tiny.interval),
         max_abs_difference=float(np.abs(tiny.scores - tiny.truth).max()),
         outside_domain=int((tiny.outside > 0.0).sum()),
         furthest_outside=tiny.furthest,
     )
 
 
+def _interval(interval: ScoreInterval) -> IntervalResult:
+    stddev, low, high = (float(values.mean()) for values in interval)
+    return IntervalResult(stddev=stddev, low=low, high=high)
+
+
 def _frame(pair: ScoredPair, number: int) -> FrameResult:
+    scores = {**pair.scores, **pair.interval_columns(), **pair.tiny_columns()}
     return FrameResult(
         frame=number,
-        scores={name: round(float(values[number]), 6) for name, values in pair.all_scores().items()},
+        scores={name: round(float(values[number]), 6) for name, values in scores.items()},
         features={name: float(values[number]) for name, values in pair.features.items()},
     )
 

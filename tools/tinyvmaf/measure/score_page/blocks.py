@@ -180,6 +180,5 @@ def inputs_of(pair: ScoredPair) -> list[str]:
 
 
 def _shown(number: int, name: str, pair: ScoredPair, score: str) -> ShownEncode:
-    bagging = pair.intervals.get(score)
-    ends = (None, None) if bagging is None else (bagging.ci95_low, bagging.ci95_high)
+    ends = pair.ends(score) or (None, None)
     return ShownEncode(name, pair, score, number, pair.all_scores()[score], *ends)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from tinyvmaf.vmaf.teacher import Bagging, Teacher
 
 if TYPE_CHECKING:
     from tinyvmaf.model.subject import Subject
+
+_SUFFIXES: Final = ("bagging", "stddev", "ci_p95_lo", "ci_p95_hi")
+"""Of libvmaf's columns."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,19 +66,31 @@ class ScoredPair:
 
     def all_scores(self) -> dict[str, NDArray[np.float64]]:
         """Teachers' scores, then the tiny models', `[T]` each, by id."""
-        return {**self.scores, **self.tiny_columns()}
+        return {**self.scores, **{one.id: one.scores for one in self.tiny}}
 
     def tiny_columns(self) -> dict[str, NDArray[np.float64]]:
-        """The scores of the tiny models, `[T]` each, by id."""
-        return {one.id: one.scores for one in self.tiny}
+        """The scores of the tiny models and the intervals of those that give one, `[T]` each, by name."""
+        found = {}
+        for one in self.tiny:
+            found[one.id] = one.scores
+            if one.interval is not None:
+                suffixed = zip(_SUFFIXES[1:], one.interval, strict=True)
+                found |= {f"{one.id}_{suffix}": values for suffix, values in suffixed}
+        return found
+
+    def ends(self, score: str) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        """The ends of the 95 % interval of a score, by id of teacher or model, `[T]` each; None if it has none."""
+        if score in self.intervals:
+            return self.intervals[score].ci95_low, self.intervals[score].ci95_high
+        found = next((one.interval for one in self.tiny if one.id == score), None)
+        return None if found is None else (found.low, found.high)
 
     def interval_columns(self) -> dict[str, NDArray[np.float64]]:
         """The intervals by the names that libvmaf gives its columns, such as `vmaf_b_v0.6.3_ci_p95_lo`, `[T]` each."""
-        suffixes = ("bagging", "stddev", "ci_p95_lo", "ci_p95_hi")
         return {
             f"{name}_{suffix}": values
             for name, bagging in self.intervals.items()
-            for suffix, values in zip(suffixes, bagging, strict=True)
+            for suffix, values in zip(_SUFFIXES, bagging, strict=True)
         }
 
     @property
@@ -123,14 +138,16 @@ def scored_pair(
     Args:
         teachers: with those of the models, as `with_their_teachers` gives them.
         features: libvmaf's features that were asked for, as `name` or `name:option=value`.
-        interval: give the intervals of those teachers that are bootstrap collections.
+        interval: give the intervals of those teachers that are bootstrap collections, also where no model gives one.
 
     Raises:
         LogError: the table lacks a teacher, or a feature of a model.
         ModelError: a model cannot be run.
     """
     columns, own = _asked_columns(table, features), _own_features(table, teachers)
-    bootstraps = [teacher for teacher in teachers if interval and teacher.bootstrap]
+    tiny = tuple(tiny_scores(model, table, teachers) for model in models)
+    with_interval = {one.teacher for one in tiny if one.interval is not None}
+    bootstraps = [teacher for teacher in teachers if teacher.bootstrap and (interval or teacher.id in with_interval)]
     return ScoredPair(
         reference,
         distorted,
@@ -139,7 +156,7 @@ def scored_pair(
         {teacher.id: teacher_scores(teacher, table) for teacher in teachers},
         features=columns | own,
         asked=tuple(columns),
-        tiny=tuple(tiny_scores(model, table, teachers) for model in models),
+        tiny=tiny,
         intervals={one.id: one.bagging(table.features(one.feature_names)) for one in bootstraps},
         fps=None if table.inputs is None else table.inputs.distorted.fps,
         bitrate=None if table.inputs is None else table.inputs.distorted.bitrate,

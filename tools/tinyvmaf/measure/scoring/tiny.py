@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from tinyvmaf.errors import ModelError, TeacherError
 from tinyvmaf.files import sha256
 from tinyvmaf.measure.scoring.teachers import own_teacher, teacher_scores
+from tinyvmaf.model.contract import STDDEV
 from tinyvmaf.vmaf.domain import Domain
 from tinyvmaf.vmaf.features import Feature, feature_among
+from tinyvmaf.vmaf.interval import ScoreInterval, interval_of
 from tinyvmaf.vmaf.libvmaf import FrameTable
 from tinyvmaf.vmaf.teacher import Teacher
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 NOTICED: Final = 3.0
 """VMAF points: as much as the gates allow a frame."""
 _ROUNDING: Final = 0.01  # points: sums in another order stay far below
+SCALE: Final = (0.0, 100.0)
 _ALONE: Final = 32  # frames that are scored alone too
 
 
@@ -46,6 +49,8 @@ class TinyScores:
     """The id of its teacher, if the pair was scored with it."""
     truth: NDArray[np.float64] | None = None
     """`[T]`: that teacher's scores."""
+    interval: ScoreInterval | None = None
+    """If the model gives a standard deviation."""
 
     @property
     def warnings(self) -> list[str]:
@@ -123,7 +128,7 @@ def tiny_scores(model: "Subject", table: FrameTable, teachers: Sequence[Teacher]
         teachers: those that the pair was scored with.
 
     Raises:
-        ModelError: the model cannot be loaded.
+        ModelError: the model cannot be loaded, or a score or standard deviation cannot be right.
         LogError: one of its features was not measured.
     """
     from tinyvmaf.model.door import ROWS, check_bearable
@@ -146,6 +151,7 @@ def tiny_scores(model: "Subject", table: FrameTable, teachers: Sequence[Teacher]
     alone = {frame: float(run(model, features[frame : frame + 1], session)[0]) for frame in some}
     own = own_teacher(model, teachers)
     truth = None if own is None else teacher_scores(own, table)
+    interval = _interval(model, features, scores, session, SCALE if own is None else own.svr.score_range)
     return TinyScores(
         model.id,
         sha256(model.data),
@@ -156,4 +162,24 @@ def tiny_scores(model: "Subject", table: FrameTable, teachers: Sequence[Teacher]
         alone,
         own.id if own else "",
         truth,
+        interval,
     )
+
+
+def _interval(
+    model: "Subject",
+    features: NDArray[np.float64],
+    scores: NDArray[np.float64],
+    session: "OnnxRuntimeCpu",
+    scale: tuple[float, float],
+) -> ScoreInterval | None:
+    if STDDEV not in model.outputs:
+        return None
+    stddev = session.run_all(features)[:, model.outputs.index(STDDEV)].astype(np.float64)
+    if (wrong := np.flatnonzero(~np.isfinite(stddev) | (stddev < 0.0))).size:
+        frame = int(wrong[0])
+        raise ModelError(
+            f"{model.id} gives a standard deviation of {stddev[frame]} for frame {frame}: {features[frame].tolist()}",
+            hint=f"the model is at fault: tinyvmaf gate --model {model.path} -k contract says where else",
+        )
+    return interval_of(scores, stddev, scale)

@@ -152,12 +152,16 @@ def _tiny_models(tiny: Sequence[TinyScores]) -> dict[str, Any]:
 
 
 def _tiny(tiny: TinyScores) -> dict[str, Any]:
+    interval = (
+        {} if tiny.interval is None else dict(zip(("stddev", "ci_p95_lo", "ci_p95_hi"), tiny.interval, strict=True))
+    )
     return {
         "id": tiny.id,
         "sha256": tiny.sha256,
         "feature_order": tiny.features,
         "frames": [
             {"frameNum": frame, "score": float(score), "outside_domain": float(away)}
+            | {name: float(values[frame]) for name, values in interval.items()}
             for frame, (score, away) in enumerate(zip(tiny.scores, tiny.outside, strict=True))
         ],
         "outside_domain": {
