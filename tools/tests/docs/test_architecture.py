@@ -9,6 +9,8 @@ from statistics import median
 import pytest
 
 from tinyvmaf.files import home
+from tinyvmaf.vmaf.features import MEASURED
+from tinyvmaf.vmaf.libvmaf.extractors import EXTRACTORS
 
 WINGS = ("vmaf", "data", "model", "train", "measure", "judge", "app")
 SHARED = {
@@ -28,6 +30,9 @@ SHARED = {
 }
 """Beside the wings: what all of them may import, and what starts the command line."""
 PACKAGE = home() / "tools" / "tinyvmaf"
+NAME_FEATURES = ("vmaf/features.py", "vmaf/domain/teacher_domain.py", "vmaf/libvmaf/", "vmaf/teacher/parse.py")
+"""The table, the limits of each feature, and what describes libvmaf itself."""
+CANONICAL_SIX = {"CANONICAL", "CANONICAL_FEATURES"}
 
 
 def _modules() -> dict[str, Path]:
@@ -111,6 +116,25 @@ def test_no_module_is_too_long() -> None:
     tests = [*(home() / "tools" / "tests").rglob("*.py"), *(home() / "suites").rglob("*.py")]
     assert {path.name: n for path in tests if (n := len(path.read_text(encoding="utf-8").splitlines())) > 500} == {}
     assert len((home() / "conftest.py").read_text(encoding="utf-8").splitlines()) < 120
+
+
+def test_features_are_named_in_one_table() -> None:
+    """Elsewhere a teacher is asked for its features, or the table for what they measure; docstrings may name some."""
+    names = "|".join(name for name in MEASURED if name not in EXTRACTORS)
+    a_feature = re.compile(rf"(?<![A-Za-z])(?:{names})(?![0-9a-z])")
+    suites = [path for path in (home() / "suites").rglob("*.py") if "selftest" not in path.parts]
+    found = []
+    for path in [*MODULES.values(), *suites]:
+        place = path.relative_to(PACKAGE if PACKAGE in path.parents else home()).as_posix()
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            text = node.value if isinstance(node, ast.Constant) and id(node) not in docstrings else None
+            named = isinstance(text, str) and a_feature.search(text) and not place.startswith(NAME_FEATURES)
+            canonical = isinstance(node, ast.ImportFrom) and {alias.name for alias in node.names} & CANONICAL_SIX
+            if named or (canonical and not place.startswith(("vmaf/", "data/", "app/cli/extract.py"))):
+                found.append(f"{place}:{node.lineno}")
+    assert not found, f"ask the teacher, or the table in vmaf/features.py: {', '.join(found)}"
 
 
 def test_nothing_is_left_out_of_formatting() -> None:

@@ -17,7 +17,7 @@ ORDER: Final = ",".join(CANONICAL)
 """canonical-6 as an option's value."""
 
 Measures = Literal["detail", "detail and impairments", "information", "motion", "banding", "chroma"]
-_MEASURES: Final[Mapping[str, Measures]] = {
+MEASURED: Final[Mapping[str, Measures]] = {
     "adm2": "detail",
     "adm3": "detail and impairments",
     "vif_scale0": "information",
@@ -52,7 +52,7 @@ class Feature:
     @property
     def measures(self) -> Measures | None:
         """What it measures; None of a feature that no teacher takes."""
-        return _MEASURES.get(self.base)
+        return MEASURED.get(self.base)
 
     @property
     def is_quality(self) -> bool:
@@ -66,7 +66,7 @@ class Feature:
 
 
 # From the name in a model's JSON to the names in tinyvmaf and in libvmaf's log, without suffixes.
-_INTEGER = tuple(base for base, what in _MEASURES.items() if what in (*_OF_QUALITY, "motion"))
+_INTEGER = tuple(base for base, what in MEASURED.items() if what in (*_OF_QUALITY, "motion"))
 _BASE: dict[str, tuple[str, str]] = (
     {f"VMAF_integer_feature_{name}_score": (name, f"integer_{name}") for name in _INTEGER}
     | {f"VMAF_feature_{name}_score": (f"float_{name}", name) for name in _INTEGER}
@@ -164,7 +164,7 @@ def feature_among(name: str) -> Feature | None:
 
 def may_be_taken(column: str) -> bool:
     """Whether the name of a log's column, of any libvmaf, contains that of a feature that a teacher could take."""
-    return any(base in column for base in _MEASURES)
+    return any(base in column for base in MEASURED)
 
 
 def name_of_column(column: str) -> str:

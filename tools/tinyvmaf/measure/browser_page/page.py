@@ -91,7 +91,7 @@ def _domain(features: list[Feature]) -> dict[str, Any] | None:
             {"base": one.base, "low": least, "high": most, "amplifies": not limits._no_gain(one)}
             for one, least, most in each
         ],
-        "vif": ["vif_scale0", *limits.VIF_DROP],
+        "vif": [*limits._VIF],
         "drop": [*limits.VIF_DROP.values()],
         "admEnd": limits.ADM_END,
         "vifEnd": limits.VIF_END,
