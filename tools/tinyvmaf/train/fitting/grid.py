@@ -33,6 +33,7 @@ _DAMPING: Final = 1e-2  # the least: parameters that matter little must not grow
 _RIDGE: Final = 1e-3  # columns have length 1
 _CANDIDATES: Final = 40_000  # rows drawn from the pool, of which the hardest are chosen
 _ROOM: Final = 0.9  # share of the accumulator used when a grid is chosen: parameters still change after that
+_COARSER: Final = 3  # how often a layer is rounded anew, to a coarser grid
 _LEVELS: Final = 0.5  # share of the levels used where sums are not clipped: leaves one bit
 
 
@@ -172,12 +173,25 @@ class _Fit:
         self._progress(self.taken)
 
     def round_layer(self, layer: int) -> None:
-        """Choose a layer's grid, and round its parameters to it."""
-        self.grids.append(self._grid_of(layer))
+        """Choose a layer's grid, and round its parameters to it: coarser where compensation made sums too large."""
+        before, taken = (self.parameters, self.done.clone()), self.taken
+        grid = self._grid_of(layer)
+        for _ in range(_COARSER):
+            self._round_to(layer, grid)
+            excess = np.ldexp(self._sums_of(layer), grid) / self.grid.most
+            if (excess <= 1.0).all():
+                break
+            grid = grid - np.maximum(np.ceil(np.log2(excess)), 0.0).astype(np.int64)
+            self.parameters, self.done, self.taken = before[0], before[1].clone(), taken
+        else:
+            self._round_to(layer, grid)
+        self.grids.append(grid)
+
+    def _round_to(self, layer: int, grid: NDArray[np.int64]) -> None:
         sizes = [p.numel() for p in self.parameters]
         first, after = sum(sizes[: 2 * layer]), sum(sizes[: 2 * layer + 2])
         unit = self._unit(layer)
-        fine = np.ldexp(unit, -self.grids[layer])
+        fine = np.ldexp(unit, -grid)
         steps = torch.ones(len(self.done), dtype=torch.float64)
         weights = np.broadcast_to(fine, self.parameters[2 * layer].shape[1:]).ravel()
         steps[first:after] = torch.tensor(np.concatenate([weights, fine]))
@@ -193,11 +207,14 @@ class _Fit:
 
     def _grid_of(self, layer: int) -> NDArray[np.int64]:
         """For each column, the finest power of two whose sums fit the accumulator with some room."""
+        return np.asarray(np.floor(np.log2(_ROOM * self.grid.most / self._sums_of(layer))), dtype=np.int64)
+
+    def _sums_of(self, layer: int) -> Array:
+        """The largest magnitude of any partial sum of a layer as it is now, `[out]`."""
         w, b = (
             p.reshape(-1, p.shape[-1]).numpy() / self._unit(layer) for p in self.parameters[2 * layer : 2 * layer + 2]
         )
-        reach = self._reach(layer, w, b[0] + self._centre(layer))
-        return np.asarray(np.floor(np.log2(_ROOM * self.grid.most / reach)), dtype=np.int64)
+        return self._reach(layer, w, b[0] + self._centre(layer))
 
     def _centre(self, layer: int) -> float:
         """The offset of a bias: raw scores are relative to `CENTRE`."""
