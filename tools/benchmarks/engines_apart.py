@@ -1,7 +1,7 @@
-"""ULP distances between inference engines on a model: python engines_apart.py MODEL.onnx
+"""ULP distances between inference engines on a model: python engines_apart.py MODEL.onnx [--teacher ID]
 
-Prints, for each installed engine, the largest ULP distance from ONNX Runtime on the CPU: on rows of the domain of
-vmaf_v0.6.1, on rows outside it, and found by a search. Needs pip install -c constraints.txt -e '.[engines,fit]'.
+Prints, for each installed engine, the largest ULP distance from ONNX Runtime on the CPU: on rows of the teacher's
+domain, on rows outside it, and found by a search. Needs pip install -c constraints.txt -e '.[engines,fit]'.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from tinyvmaf.measure.engine_agreement.ulp import compare
 from tinyvmaf.model.engines import Session, all_engines, find
 from tinyvmaf.vmaf.domain import Domain
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
-from tinyvmaf.vmaf.teacher import load_built_in
+from tinyvmaf.vmaf.teacher import DEFAULT, load_named
 
 ROWS, BATCH = 100_000, 4096
 
@@ -35,8 +35,9 @@ def main() -> None:
     """Print one line per engine."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path)
-    model = parser.parse_args().model.read_bytes()
-    domain = Domain(load_built_in(find_ffmpeg()).features)
+    parser.add_argument("--teacher", default=DEFAULT)
+    given = parser.parse_args()
+    model, domain = given.model.read_bytes(), Domain(load_named(find_ffmpeg(), given.teacher).features)
     inside, outside = engine_agreement.inside(domain, ROWS, 0), engine_agreement.outside(domain, ROWS, 0)
     print(f"{'engine':16} {'domain':>28} {'outside':>28} {'search':>16}")
     with find("onnxruntime-cpu").load(model) as reference:
