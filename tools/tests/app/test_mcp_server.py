@@ -104,6 +104,20 @@ def test_a_score_is_the_packages(ask: Ask, pair: dict[str, str], ffmpeg: FFmpeg,
     assert ask("vmaf_score", **pair)["per_frame"] is None
 
 
+def test_models_of_several_teachers_are_scored_beside_them(ask: Ask, pair: dict[str, str]) -> None:
+    models = ["tinyvmaf_nano_neg", "tinyvmaf_nano", "tinyvmaf_exact"]
+    found = ask("vmaf_score", **pair, models=models, per_frame=True)
+    assert [one["id"] for one in found["teachers"]] == ["vmaf_v0.6.1neg", DEFAULT]
+    assert [(one["id"], one["interval"]) for one in found["tiny_models"]] == [(name, None) for name in models]
+    for one in found["tiny_models"]:
+        off = max(abs(frame["scores"][one["id"]] - frame["scores"][one["teacher"]]) for frame in found["per_frame"])
+        assert one["max_abs_difference"] == pytest.approx(off, abs=2e-6)
+        assert off < 0.5
+    assert found["per_frame"][1]["features"].keys() == {*CANONICAL, *registry.find(models[0]).features}
+    listed = {one["id"]: one for one in ask("list_models")["models"]}
+    assert (listed[models[0]]["teacher"], listed[models[0]]["outputs"]) == ("vmaf_v0.6.1neg", ["score"])
+
+
 def test_a_model_of_the_callers_own(ask: Ask, pair: dict[str, str], own: str) -> None:
     mine, registered = ask("vmaf_score", **pair, models=[own, "tinyvmaf_nano"])["tiny_models"]
     assert mine == registered | {"id": "own"}

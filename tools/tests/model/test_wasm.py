@@ -108,22 +108,27 @@ SUM = np.array([[3, -5], [0, 7]], np.float32)
 
 
 def test_selections_and_a_second_output_are_written() -> None:
-    """A comparison of the input, as in students with a rule for silent chroma, and an output beside the score."""
+    """As in students with a rule for silent chroma, in those that state an interval, and in adopted files."""
     model = graph(
         [
-            *GRID,
+            helper.make_node("Gather", ["features", "order"], ["ordered"], axis=1),
+            helper.make_node("Mul", ["ordered", "scale"], ["scaled"]),
+            *GRID[1:],
             helper.make_node("Less", ["features", "one"], ["below"]),
             helper.make_node("MatMul", ["steps", "weights"], ["sums"]),
             helper.make_node("Where", ["below", "sums", "steps"], ["chosen"]),
             helper.make_node("Gemm", ["chosen", "last"], ["out0"], transB=1),
-            helper.make_node("Gather", ["chosen", "second"], ["out1"], axis=1),
+            helper.make_node("Slice", ["steps", "from", "to", "axis"], ["first"]),
+            helper.make_node("ReduceMin", ["chosen"], ["least"], axes=[1], keepdims=1),
+            helper.make_node("Min", ["first", "least"], ["out1"]),
         ],
         outputs=2,
         **CONSTANTS,
+        order=np.array([1, 0]),
         one=ONE,
         weights=SUM,
         last=np.array([[1, -2]], np.float32),
-        second=np.array([1]),
+        **{"from": np.array([0]), "to": np.array([1]), "axis": np.array([1])},
     )
     require_same_bits(model, adversarial(np.random.default_rng(1).uniform(0, 2, (5000, 2))))
 

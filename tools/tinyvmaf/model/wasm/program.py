@@ -100,10 +100,6 @@ class RowCode:
         del attributes
         return self._each("Max", inputs[0], np.zeros(()))
 
-    def _identity(self, inputs: Sequence[Locals | Array], attributes: dict[str, Any]) -> Locals | Array:
-        del attributes
-        return inputs[0]
-
     def _cast(self, inputs: Sequence[Locals | Array], attributes: dict[str, Any]) -> Locals | Array:
         from onnx import helper
 
@@ -154,17 +150,30 @@ class RowCode:
     def _matmul(self, inputs: Sequence[Locals | Array], attributes: dict[str, Any]) -> Locals:
         return self._gemm(inputs, attributes)
 
-    def _concat(self, inputs: Sequence[Locals | Array], attributes: dict[str, Any]) -> Locals:
-        rows = [one for one in inputs if isinstance(one, Locals)]
-        if attributes["axis"] not in (1, -1) or len(rows) < len(inputs) or len({one.type for one in rows}) > 1:
-            raise ModelError("no WebAssembly is written for this Concat")
-        return Locals(rows[0].type, tuple(local for one in rows for local in one.locals))
-
     def _gather(self, inputs: Sequence[Locals | Array], attributes: dict[str, Any]) -> Locals:
         x, places = inputs
         if not isinstance(x, Locals) or isinstance(places, Locals) or attributes.get("axis") not in (1, -1):
             raise ModelError("no WebAssembly is written for this Gather")
         return Locals(x.type, tuple(x.locals[place] for place in np.atleast_1d(places)))
+
+    def _slice(self, inputs: Sequence[Locals | Array], attributes: dict[str, Any]) -> Locals:
+        del attributes
+        x, *ends = inputs
+        known = [int(one.item()) for one in ends if not isinstance(one, Locals) and one.size == 1]
+        if not isinstance(x, Locals) or len(known) < len(ends) or known[2:3] not in ([1], [-1]):
+            raise ModelError("no WebAssembly is written for this Slice")
+        start, end, _, step = [*known, 1][:4]
+        return Locals(x.type, x.locals[start:end:step])
+
+    def _reducemin(self, inputs: Sequence[Locals | Array], attributes: dict[str, Any]) -> Locals:
+        x, *axes = inputs
+        axis = attributes.get("axes") if not axes or isinstance(axes[0], Locals) else axes[0].tolist()
+        if not isinstance(x, Locals) or axis not in ([1], [-1]) or not attributes.get("keepdims", 1):
+            raise ModelError("no WebAssembly is written for this ReduceMin")
+        least = bytes([_OPCODES[x.type]["Min"]])
+        first, *others = x.locals
+        code = _GET + unsigned(first) + b"".join(_GET + unsigned(local) + least for local in others)
+        return self._made(x.type, [code])
 
     def _made(self, type_: int, elements: Any) -> Locals:
         """A new tensor, from the instructions that give each of its elements."""
