@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinyvmaf.model.engines import OnnxRuntimeCpu, Settings
+from tinyvmaf.model.engines import OnnxRuntimeCpu, Settings, find
 from tinyvmaf.train.export_student import grid_model
 from tinyvmaf.train.students import Architecture, Grid, GridStudent, Layer, StudentError
 from tinyvmaf.vmaf.teacher.silence import SILENT
@@ -68,6 +68,8 @@ def test_onnx_runtime_gives_the_bits_that_numpy_gives(student: GridStudent, seed
         assert np.array_equal(engine.run(some).view(np.uint32), expected)
         alone = np.concatenate([engine.run(row[None]) for row in some[::7]])
         assert np.array_equal(alone.view(np.uint32), expected[::7])
+    if student.silence is not None:
+        assert np.array_equal(find("onnx-reference").load(data).run(some).view(np.uint32), expected)
 
 
 def test_the_scores_of_random_students_are_spread_over_the_scale() -> None:
