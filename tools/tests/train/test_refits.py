@@ -1,5 +1,6 @@
 """A record of a fit spares it only if nothing that the fit depends on has changed; else the recipe is fitted."""
 
+import ast
 import json
 import shutil
 from pathlib import Path
@@ -161,6 +162,28 @@ def test_the_code_that_fits_is_all_of_it_without_its_words(tmp_path: Path) -> No
     assert {"train/students", "train/export_student", "train/fitting", "train/recipes", "vmaf/domain"} <= set(
         folds._CODE
     )
+
+
+def test_nothing_that_computes_a_fit_is_left_out() -> None:
+    """What the code that fits imports and does not count reads, checks or measures: it computes no number of a fit."""
+    package = Path(folds.__file__).parents[1]
+    modules = {".".join(path.relative_to(package).with_suffix("").parts): path for path in package.rglob("*.py")}
+    modules = {name.removesuffix(".__init__"): path for name, path in modules.items()}
+    parts = [package / part for part in folds._CODE]
+    counted = {name for name, path in modules.items() if any(part in (path, *path.parents) for part in parts)}
+    names = set[str]()
+    for name in counted:
+        for node in ast.walk(ast.parse(modules[name].read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tinyvmaf."):
+                module = str(node.module).partition(".")[2]
+                names |= {module, *(f"{module}.{one.name}" for one in node.names)} & set(modules)
+    others = (
+        "code_digest data.dataset data.golden data.opinions data.store errors files model.contract project validation"
+    )
+    assert {name for name in names - counted if not name.startswith(tuple(others.split()))} == {
+        "vmaf.ffmpeg",
+        "vmaf.libvmaf",
+    }
 
 
 @pytest.mark.parametrize("path", sorted((home() / "model/refits").glob("*.json")), ids=lambda path: path.stem)

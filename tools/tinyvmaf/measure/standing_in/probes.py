@@ -66,8 +66,18 @@ class Probes:
         return np.concatenate([self.sample, self.paths.reshape(-1, len(self.names)), self.identical])
 
 
+_made: dict[tuple[str, int, int], Probes] = {}
+
+
 def probes_of(teacher: Teacher, samples: int = SAMPLES, starts: int = STARTS) -> Probes:
-    """The probes of a teacher's domain, with its scores."""
+    """The probes of a teacher's domain, with its scores; made once, for all models of a teacher."""
+    key = teacher.sha256, samples, starts
+    if key not in _made:
+        _made[key] = _probes(teacher, samples, starts)
+    return _made[key]
+
+
+def _probes(teacher: Teacher, samples: int, starts: int) -> Probes:
     domain = Domain(teacher.features)
     sample, paths = domain.sample(samples, _SEED), _paths(domain, starts)
     identical = _identical(domain)
