@@ -20,6 +20,7 @@ from tinyvmaf.measure.proof.second_opinion import SecondOpinion
 from tinyvmaf.measure.proof.slices import Slice, slices_of
 from tinyvmaf.measure.proof.transformed import Transformed, TransformedBounds
 from tinyvmaf.model.engines import OnnxRuntimeCpu
+from tinyvmaf.model.writer import svr_model
 from tinyvmaf.model.writer.graph import Graph
 from tinyvmaf.model.writer.svr import add_chroma
 from tinyvmaf.train.export_student import grid_model
@@ -173,6 +174,20 @@ def test_bounds_hold_in_onnx_runtime(make: Callable[[Teacher], bytes], teacher: 
             assert (-off <= found.below).all()
             if size == 1e-5:  # and they say something: the floors of these random units are up to a point
                 assert (np.maximum(found.above, found.below) <= np.abs(off) + 1.5).all()
+
+
+def test_the_exported_teacher_is_within_its_loss(teacher: Teacher) -> None:
+    data = svr_model(teacher, f"{teacher.id}_svr")
+    parts = Parts(data, teacher, 0.01, teacher.feature_names)
+    found = parts.settle(np.arange(len(parts)))
+    assert found.finished
+    assert found.boxes == len(parts)
+    for one in slices_of(teacher):
+        whole = rows_of(one, teacher, 2_000, 3)[1]
+        off = np.abs(OnnxRuntimeCpu(data).run(whole.astype(np.float32)).astype(np.float64) - teacher.predict(whole))
+        assert off.max() <= found.proven
+    lower = Parts(data, teacher, 1e-6, teacher.feature_names)
+    assert not lower.settle(np.arange(0, len(lower), 40), lambda now: now.boxes < 1_000).finished
 
 
 @pytest.mark.parametrize("rule", [True, False])

@@ -21,7 +21,10 @@ _ELSEWHERE: Final = ("vmaf/domain/teacher_domain.py", "vmaf/teacher/svr.py")
 # What counts only for a teacher with a score transform or a chroma correction, ...
 _SLICES: Final = ("measure/proof/silence.py", "measure/proof/slices.py", "measure/proof/transformed.py")
 # ... and only for the exported teacher: no other model's boxes are bounded with it.
-_FIXED_POINT: Final = ("measure/proof/fixed_point.py", "model/writer/svr_exact.py", "model/writer/svr.py")
+_FIXED_POINT: Final = (
+    *("measure/proof/fixed_point.py", "model/writer/svr_exact.py", "model/writer/svr.py"),
+    *("model/writer/polynomial.py", "model/writer/silence.py", "vmaf/teacher/silence.py"),
+)
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,8 @@ def provable(data: bytes, teacher: Teacher, feature_order: Sequence[str], part: 
         raise NoProofError(f"not an ONNX model: {error!r}") from error
     part = part or slices_of(teacher)[0]
     columns = [list(feature_order).index(name) for name in part.teacher.feature_names]
-    if columns == list(range(len(teacher.features))) and (found := read_fixed_point(data, teacher)) is not None:
+    natural = tuple(feature_order) == teacher.feature_names
+    if natural and (found := read_fixed_point(data, teacher, part)) is not None:
         return found
     if (chroma := teacher.svr.chroma) is not None:
         asked = list(feature_order).index(teacher.feature_names[chroma.chroma])
