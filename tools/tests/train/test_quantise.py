@@ -13,7 +13,7 @@ from tinyvmaf.judge.kinds import find
 from tinyvmaf.model import contract, registry
 from tinyvmaf.model.engines import OnnxRuntimeCpu
 from tinyvmaf.model.sidecar import metadata
-from tinyvmaf.train.quantise import METHODS, QuantiseJob, job_of, made, prepared, refuse, write_variant
+from tinyvmaf.train.quantise import METHODS, QuantiseJob, job_of, made, methods_for, prepared, refuse, write_variant
 from tinyvmaf.train.quantise.aware import tuned
 from tinyvmaf.train.quantise.words import WORDS
 from tinyvmaf.vmaf.domain import Domain
@@ -64,7 +64,7 @@ def off(data: bytes, parent: bytes, rows: NDArray[np.float32]) -> float:
 
 def test_each_method_has_words() -> None:
     assert list(METHODS) == list(WORDS)
-    assert set(HAS) == set(METHODS) - {"qat"}
+    assert set(HAS) == set(METHODS) - {"qat", "float32"}
 
 
 @pytest.mark.parametrize("method", HAS)
@@ -106,6 +106,7 @@ def test_float64_becomes_float32(teacher: Teacher, rows: NDArray[np.float32]) ->
     model = prepared(data, rows)
     assert "Cast" not in {node.op_type for node in model.graph.node}
     assert off(model.SerializeToString(), data, rows) < 1e-2
+    assert set(methods_for(data)) - set(methods_for(net(teacher))) == {"float32"}
 
 
 def test_a_job_of_a_broken_scale_is_seen(parent: bytes, job: QuantiseJob, rows: NDArray[np.float32]) -> None:

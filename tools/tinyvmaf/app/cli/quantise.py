@@ -76,7 +76,7 @@ def _quantise(arguments: argparse.Namespace) -> int:
     # Imported here: ONNX and its runtime are slow to import.
     from tinyvmaf.judge.opened import opened
 
-    methods = [*WORDS] if arguments.only is None else [*dict.fromkeys(arguments.only.split(","))]
+    methods = [] if arguments.only is None else [*dict.fromkeys(arguments.only.split(","))]
     for method in methods:
         if method not in WORDS:
             raise TinyvmafError(f"--only {method}: there is no such method", hint=known_hint(method, WORDS))
@@ -99,11 +99,12 @@ def _make(
     """The parent where it stays, the variants, and a sentence for each that could not be made."""
     from tinyvmaf.judge import kinds
     from tinyvmaf.model import registry
-    from tinyvmaf.train.quantise import job_of, made, refuse, write_variant
+    from tinyvmaf.train.quantise import job_of, made, methods_for, refuse, write_variant
     from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
     from tinyvmaf.vmaf.teacher.own import FOLDER, load_teacher
 
     refuse(subject)
+    methods = methods or methods_for(subject.data)
     teacher = load_teacher(find_ffmpeg(arguments.ffmpeg), subject.teacher_id, [subject.path.parent / FOLDER])
     given = {"samples": arguments.samples, "seed": arguments.seed, "as_it_is": arguments.as_it_is}
     job = job_of(subject.data, subject.features, teacher, **given)
@@ -150,7 +151,6 @@ def _table(parent: "Subject", files: list[Path], arguments: argparse.Namespace) 
         print(text)
     else:
         print_table(table.HEADINGS, rows)
-        for line in lines:
-            for note in line.notes:
-                say(f"{line.name}: {note}")
+        for names, note in table.noted(lines):
+            say(f"{names}: {note}")
     return int(any(one.figures.keys() != table.FIGURES.keys() for one in lines[1:]))

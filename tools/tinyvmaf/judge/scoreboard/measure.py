@@ -217,7 +217,7 @@ def _measure(
             if refused is not None and of is None:
                 raise refused
             if refused is not None and of is not None:
-                line.notes.append(f"the gates refuse it: {refused.message}")
+                line.notes.append(f"the gates refuse it: {refused.message.removeprefix(f'{path}: ')}")
                 subject = _as_it_is(path, of)
             elif wrong := faults(subject, card=False):
                 raise ModelError("; ".join(wrong[:3]))

@@ -134,9 +134,18 @@ def gates(line: Line, *, is_variant: bool, teacher: str) -> str:
     return ", ".join(missed) or "pass"
 
 
+def noted(lines: Iterable[Line]) -> list[tuple[str, str]]:
+    """Each note once, behind the names of those that it is about."""
+    about: dict[str, list[str]] = {}
+    for line in lines:
+        for note in line.notes:
+            about.setdefault(note, []).append(line.name)
+    return [(", ".join(names), note) for note, names in about.items()]
+
+
 def markdown(rows: Sequence[Sequence[str]], lines: Iterable[Line]) -> str:
     """The table and its notes."""
     table = [HEADINGS, ["---"] * len(HEADINGS), *rows]
     text = "".join(f"| {' | '.join(cell.replace('|', '/') for cell in one)} |\n" for one in table)
-    notes = "".join(f"- `{line.name}`: {note}\n" for line in lines for note in line.notes)
+    notes = "".join(f"- {names}: {note}\n" for names, note in noted(lines))
     return text + ("\n" + notes if notes else "")

@@ -7,8 +7,9 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import ModelProto
+from onnx import ModelProto, load_model_from_string
 
+from tinyvmaf.model.engines.model_file import number_types
 from tinyvmaf.train.quantise import halves, weights
 from tinyvmaf.train.quantise.aware import tuned
 from tinyvmaf.train.quantise.parent import prepared
@@ -50,6 +51,12 @@ def job_of(
     return QuantiseJob(prepared(data, None if as_it_is else rows), rows, teacher, order, seed, as_it_is)
 
 
+def methods_for(data: bytes) -> list[str]:
+    """The methods that make another file of a model."""
+    double = "float64" in number_types(load_model_from_string(data).graph)
+    return [method for method in METHODS if double or method != "float32"]
+
+
 def calibration(domain: Domain, samples: int, seed: int) -> NDArray[np.float32]:
     """Samples of a domain and its corners, float32 `[N, F]`: no row of the domain saturates more than these do."""
     corners = np.array([*product((0.0, 1.0), repeat=len(domain.features))])
@@ -77,6 +84,7 @@ def _qat(model: ModelProto, job: QuantiseJob) -> bytes:
 
 
 METHODS: Final[Mapping[str, Callable[[ModelProto, QuantiseJob], bytes]]] = {
+    "float32": lambda model, _: bytes(model.SerializeToString(deterministic=True)),
     "dynamic": lambda model, job: dynamic(model, job.as_it_is),
     "qdq": _static("QDQ"),
     "qdq_all": _static("QDQ", every=True),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 WORDS: Final[Mapping[str, str]] = {
+    "float32": "weights and arithmetic in float32, of a model that has float64",
     "dynamic": "int8 weights; activations get 8 bits over their batch",
     "qdq": "int8 weights and activations, as QuantizeLinear and DequantizeLinear",
     "qdq_all": "as qdq, with the first and the last product in 8 bits too",
