@@ -1,6 +1,7 @@
 """`tinyvmaf quantise`: what it writes, what it refuses, and that the gates and the registry know the parent."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,7 @@ def quantised(model: Path | str, out: Path, *options: str) -> int:
 def test_a_variant_finds_its_parent_beside_it_and_nowhere_else(small: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert quantised(small, out, "--only", "weights8,qdq,weights8") == 0
+    assert quantised(out / "small.onnx", out, "--only", "weights8") == 0  # once more, in place
     assert {path.name for path in out.glob("*.onnx")} == {"small.onnx", "small_weights8.onnx", "small_qdq.onnx"}
     with found(str(out / "small_qdq.onnx")) as variant:
         assert parent_of(variant).data == small.read_bytes()
@@ -66,6 +68,16 @@ def test_a_third_party_model_is_quantised_as_it_was_adopted(tmp_path: Path) -> N
     assert theirs["variant_of"]["id"] == "quickvmaf"
     with found(str(tmp_path / "quickvmaf_nbits8.onnx")) as refused:
         assert "MatMulNBits" in str(refused.fault)
+
+
+def test_it_overwrites_no_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A third-party file in the folder has the name of its own adopted form."""
+    for path in THEIRS.parent.glob("quickvmaf.*"):
+        shutil.copy(path, tmp_path)
+    assert quantised(tmp_path / THEIRS.name, tmp_path, "--only", "weights8") == 1
+    assert "quickvmaf.onnx would be overwritten, and is another file" in capsys.readouterr().err
+    assert (tmp_path / THEIRS.name).read_bytes() == THEIRS.read_bytes()
+    assert not (tmp_path / "quickvmaf_weights8.onnx").exists()
 
 
 @pytest.mark.parametrize(

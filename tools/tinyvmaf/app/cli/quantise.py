@@ -98,7 +98,6 @@ def _make(
 ) -> tuple["Subject", list[Path], list[str]]:
     """The parent where it stays, the variants, and a sentence for each that could not be made."""
     from tinyvmaf.judge import kinds
-    from tinyvmaf.model import registry
     from tinyvmaf.train.quantise import job_of, made, methods_for, refuse, write_variant
     from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
     from tinyvmaf.vmaf.teacher.own import FOLDER, load_teacher
@@ -108,11 +107,7 @@ def _make(
     teacher = load_teacher(find_ffmpeg(arguments.ffmpeg), subject.teacher_id, [subject.path.parent / FOLDER])
     given = {"samples": arguments.samples, "seed": arguments.seed, "as_it_is": arguments.as_it_is}
     job = job_of(subject.data, subject.features, teacher, **given)
-    parent, files, failed = subject, list[Path](), list[str]()
-    if not subject.registered:
-        beside = subject.file.with_suffix(".md")
-        card = beside.read_text(encoding="utf-8") if beside.is_file() else f"# {subject.id}\n"
-        parent = registry.register(subject.id, subject.data, subject.sidecar.as_dict(), card, arguments.out)
+    parent, files, failed = _parent_in(subject, arguments.out), list[Path](), list[str]()
     with progress_bar(subject.id, "methods") as report:
         for number, method in enumerate(methods):
             try:
@@ -124,6 +119,22 @@ def _make(
                 files.append(new.path)
             report(number + 1, len(methods))
     return parent, files, failed
+
+
+def _parent_in(subject: "Subject", out: Path) -> "Subject":
+    """The parent where its variants find it: as it is registered, or written beside them."""
+    from tinyvmaf.model import registry
+
+    there = out / f"{subject.id}.onnx"
+    if subject.registered:
+        return subject
+    if there.exists():
+        if there.read_bytes() != subject.data:
+            raise TinyvmafError(f"{there} would be overwritten, and is another file", hint="--out DIR: another folder")
+        return subject.at(there)
+    beside = subject.file.with_suffix(".md")
+    card = beside.read_text(encoding="utf-8") if beside.is_file() else f"# {subject.id}\n"
+    return registry.register(subject.id, subject.data, subject.sidecar.as_dict(), card, out)
 
 
 def _table(parent: "Subject", files: list[Path], arguments: argparse.Namespace) -> int:

@@ -34,7 +34,7 @@ FIGURES: Final[Mapping[str, tuple[str, str]]] = {
 }
 """By key: the heading of its column and the format of its values."""
 HEADINGS: Final = ("model", *(heading for heading, _ in FIGURES.values()), "gates")
-_HELD: Final = {"parent_plcc_drop": "loso.parent_plcc_drop", "parent_rmse": "loso.parent_rmse", "ulp": "backends.ulp"}
+HELD: Final = {"parent_plcc_drop": "loso.parent_plcc_drop", "parent_rmse": "loso.parent_rmse", "ulp": "backends.ulp"}
 _IN_DOMAIN: Final = 1000
 _PARENT: Final = "parent"
 
@@ -122,7 +122,7 @@ def gates(line: Line, *, is_variant: bool, teacher: str) -> str:
     if any(note.startswith("the gates refuse it") for note in line.notes):
         return "refused"
     bounds, missed = load_bounds(), []
-    for key, gate in _HELD.items():
+    for key, gate in HELD.items():
         if key != "ulp" and not is_variant:
             continue
         if key not in line.figures:
