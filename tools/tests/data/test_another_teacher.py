@@ -19,7 +19,7 @@ from tinyvmaf.train.export_teacher import export_teacher
 from tinyvmaf.vmaf.domain import Domain
 from tinyvmaf.vmaf.features import named
 from tinyvmaf.vmaf.ffmpeg import ENV, FFmpeg, find_ffmpeg
-from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, load_built_in
+from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, PHONE, load_built_in, load_teacher
 
 from ..fixture_types import Clip
 
@@ -44,6 +44,7 @@ def newer(ffmpeg: FFmpeg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FF
         file.write(b"\0" + raw + b"\0")
     monkeypatch.setattr("tinyvmaf.data.golden.freezing.KNOWN", {DEFAULT: KNOWN[DEFAULT], ID: sha256(raw)})
     monkeypatch.setitem(KNOWN, ID, sha256(raw))
+    monkeypatch.setattr("tinyvmaf.vmaf.teacher.own.NETFLIX", (*KNOWN, PHONE))
     monkeypatch.setenv(ENV, str(path))
     spare = tmp_path / "home"
     shutil.copytree(home() / "fixtures" / "golden", spare / "fixtures" / "golden")
@@ -58,6 +59,37 @@ class _OnePair(golden.GoldenFiles):
         if name not in ("checkerboard_1920_1080_10_3_0_0.yuv", "checkerboard_1920_1080_10_3_1_0.yuv"):
             raise golden.GoldenFileMissingError(name)
         return super().path(name)
+
+
+def test_one_of_a_users_own_has_its_golden_rows_beside_its_json(
+    newer: FFmpeg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And a model of it is recorded on the pairs that were at hand."""
+    monkeypatch.delenv("TINYVMAF_HOME")
+    monkeypatch.delitem(KNOWN, ID)
+    (tmp_path / "tinyvmaf.toml").touch()
+    teachers = tmp_path / "model" / "teachers"
+    teachers.mkdir(parents=True)
+    content = json.loads(load_built_in(newer).json)
+    content["model_dict"]["feature_opts_dicts"] = [{"adm_enhn_gain_limit": 1.5}, *[{}] * 5]
+    (teachers / "house.json").write_text(json.dumps(content), encoding="utf-8")
+    teacher = load_teacher(newer, "house")
+    made = export_teacher(teacher, find("teacher"), Path("out"))
+    assert not any(name.startswith("golden") for name in made.sidecar.measured)
+    assert main(["register", str(made.file), "--all"]) == 1
+    assert "the golden rows do not have\n  hint: tinyvmaf golden freeze --teacher house" in capsys.readouterr().err
+    assert main(["golden", "freeze", "--teacher", "mouse"]) == 1
+    assert "has no mouse.json" in capsys.readouterr().err
+
+    assert golden.freeze(_OnePair(tmp_path / "work", None), newer, own=teacher)[0] == [PAIR, "checkerboard_same"]
+    rows = golden.load_rows()
+    assert set(rows.teachers) == {*KNOWN, "house"}
+    assert set(rows.pairs_with(teacher.feature_names)) == {PAIR, "checkerboard_same"} < set(rows.pairs)
+    assert (
+        np.abs(rows.scores_by(teacher)[PAIR] - teacher.predict(rows.features(teacher.feature_names)[:3])).max() < 1e-6
+    )
+    assert main(["register", str(made.file), "--all"]) == 0, capsys.readouterr().err
+    assert np.abs(load_record(made.id)[PAIR] - rows.scores_by(teacher)[PAIR]).max() < 1e-4
 
 
 def test_it_goes_through_dataset_golden_rows_and_registration(

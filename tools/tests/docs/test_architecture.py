@@ -129,6 +129,8 @@ def test_features_are_named_in_one_table() -> None:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
         for node in ast.walk(tree):
+            if not isinstance(node, ast.Constant | ast.ImportFrom):
+                continue
             text = node.value if isinstance(node, ast.Constant) and id(node) not in docstrings else None
             named = isinstance(text, str) and a_feature.search(text) and not place.startswith(NAME_FEATURES)
             canonical = isinstance(node, ast.ImportFrom) and {alias.name for alias in node.names} & CANONICAL_SIX

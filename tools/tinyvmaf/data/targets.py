@@ -5,7 +5,7 @@ import pyarrow as pa
 
 from tinyvmaf.data.dataset import Dataset
 from tinyvmaf.errors import TinyvmafError
-from tinyvmaf.vmaf.teacher import KNOWN, Teacher
+from tinyvmaf.vmaf.teacher import KNOWN, Teacher, own_teacher_ids
 
 
 def with_target(data: Dataset, teacher: Teacher) -> Dataset:
@@ -27,7 +27,8 @@ def with_target(data: Dataset, teacher: Teacher) -> Dataset:
     missing = ~np.isfinite(own)
     lacks = [name for name in teacher.feature_names if name not in data.table.column_names]
     if lacks:
-        extract = f"extract with it: tinyvmaf extract --teacher {teacher.id}; or " if teacher.id in KNOWN else ""
+        known_here = teacher.id in (*KNOWN, *own_teacher_ids())
+        extract = f"extract with it: tinyvmaf extract --teacher {teacher.id}; or " if known_here else ""
         raise TinyvmafError(
             f"the corpus has no {', '.join(lacks)}, which teacher {teacher.id} takes",
             hint=f"{extract}import logs that have it: tinyvmaf import; then --features FILE",

@@ -88,8 +88,7 @@ def features_by(ffmpeg: str | None) -> Features:
     """
 
     def features_of(teacher: str) -> Sequence[Feature]:
-        frozen = load_rows().teachers.get(teacher)  # of a published one, without FFmpeg
-        if frozen is not None:
+        if teacher in KNOWN and (frozen := load_rows().teachers.get(teacher)) is not None:  # without FFmpeg
             return [feature_named(name) for name in frozen.features]
         return load_teacher(find_ffmpeg(ffmpeg), teacher).features
 

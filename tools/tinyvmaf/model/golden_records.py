@@ -66,10 +66,14 @@ def write_record(subject: Subject, rows: GoldenRows) -> bool:
         GoldenError: it takes features that the golden rows lack.
     """
     if lacking := rows.lacking(subject.features):
-        raise GoldenError(f"{subject.id} takes {', '.join(lacking)}, which the golden rows do not have")
+        raise GoldenError(
+            f"{subject.id} takes {', '.join(lacking)}, which the golden rows do not have",
+            hint=f"tinyvmaf golden freeze --teacher {subject.teacher_id}",
+        )
     model = OnnxRuntimeCpu(subject.file)
     given = {
-        name: model.run_all(pair.features(subject.features)).astype(np.float64) for name, pair in rows.pairs.items()
+        name: model.run_all(pair.features(subject.features)).astype(np.float64)
+        for name, pair in rows.pairs_with(subject.features).items()
     }
     blocks = []
     for place, output in enumerate(subject.outputs):

@@ -27,7 +27,7 @@ from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, find_ffmpeg
 from tinyvmaf.vmaf.frame_features import FRAME_FEATURES
 from tinyvmaf.vmaf.libvmaf.extractors import require_features
-from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, PHONE, SHORT, teacher_id
+from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, PHONE, SHORT, own_teacher_ids, teacher_id
 
 _DESCRIPTION = f"""\
 Extract features and teacher scores of every clip of a corpus into a parquet file: one row per frame, with provenance.
@@ -39,7 +39,8 @@ stopped. Clips that fail are listed at the end with the reason; the other clips 
 features, separated by commas: canonical ({", ".join(CANONICAL)}; and those that the teachers need; always extracted),
 full (all features of this libvmaf), further libvmaf features ({", ".join(FULL)}),
 features of decoded frames ({", ".join(FRAME_FEATURES)})
-teachers: {", ".join(name for name in SHORT if SHORT[name] != PHONE)}; {", ".join(KNOWN)}"""
+teachers: {", ".join(name for name in SHORT if SHORT[name] != PHONE)}; {", ".join(KNOWN)};
+and those whose JSON is in the project's folder of teachers"""
 
 
 def add_commands(commands: Commands) -> None:
@@ -75,6 +76,8 @@ def add_commands(commands: Commands) -> None:
 
 def _teacher(text: str) -> str:
     """argparse type: a teacher whose scores a corpus can have."""
+    if text in own_teacher_ids():
+        return text
     try:
         if (found := teacher_id(text)) in KNOWN:
             return found

@@ -12,10 +12,12 @@ from tinyvmaf.app.cli.progress import progress_bar
 from tinyvmaf.data.golden import GoldenFiles, freeze, load_files
 from tinyvmaf.data.golden.fetch import DEFAULT_SOURCE, fetch
 from tinyvmaf.data.golden.files import natural_root, write_pattern
-from tinyvmaf.data.golden.rows import rows_path
+from tinyvmaf.data.golden.rows import own_rows_path, rows_path
 from tinyvmaf.errors import GoldenError
+from tinyvmaf.project import project
 from tinyvmaf.terminal import say, say_lines
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
+from tinyvmaf.vmaf.teacher import load_teacher, own_teacher_ids
 
 _FETCH = f"""\
 Download (or copy) Netflix's natural golden files. Size and git blob id of each are checked on the way; a file with
@@ -27,6 +29,7 @@ default source: {DEFAULT_SOURCE}"""
 _PATTERNS = "Write Netflix's synthetic golden clips, rebuilt bit for bit, as raw 1920x1080 yuv420p files (47 MB)."
 _FREEZE = """\
 Extract the feature rows of every golden pair whose files are here, and write them to fixtures/golden/rows.json.
+With --teacher, those of a teacher of your own, beside its JSON: a model of it is then judged on them.
 
 Refused if this libvmaf does not reproduce the published values. Every model's golden record is computed from these
 rows: look at the diff before you commit it."""
@@ -64,6 +67,11 @@ def add_commands(commands: Commands) -> None:
         summary="write the frozen feature rows",
         description=_FREEZE,
         examples="tinyvmaf golden freeze",
+    )
+    freezer.add_argument(
+        "--teacher",
+        metavar="ID",
+        help="the rows of this teacher of the project's own (default: every published one)",
     )
     add_ffmpeg_option(freezer)
 
@@ -104,9 +112,17 @@ def _run_patterns(arguments: argparse.Namespace) -> int:
 
 
 def _run_freeze(arguments: argparse.Namespace) -> int:
+    ffmpeg, own = find_ffmpeg(arguments.ffmpeg), None
+    if arguments.teacher is not None:
+        if arguments.teacher not in own_teacher_ids():
+            raise GoldenError(
+                f"{project().teachers} has no {arguments.teacher}.json",
+                hint="put the JSON of your teacher there; the rows of published ones need no --teacher",
+            )
+        own = load_teacher(ffmpeg, arguments.teacher)
     with scratch.folder() as folder:
-        written, left_out = freeze(GoldenFiles(Path(folder), natural_root()), find_ffmpeg(arguments.ffmpeg))
-    say(f"{rows_path()}: {', '.join(written)}")
+        written, left_out = freeze(GoldenFiles(Path(folder), natural_root()), ffmpeg, own=own)
+    say(f"{rows_path() if own is None else own_rows_path(own.id)}: {', '.join(written)}")
     if left_out:
         say(f"left out, files missing: {', '.join(left_out)}")
     return 0

@@ -13,7 +13,7 @@ from tinyvmaf.data.store import Store, key_of
 from tinyvmaf.files import file_sha256
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.libvmaf import motion_epoch
-from tinyvmaf.vmaf.teacher import KNOWN
+from tinyvmaf.vmaf.teacher import sha256_of
 
 
 def provenance_of(
@@ -38,7 +38,7 @@ def provenance_of(
         "motion_epoch": _epoch(store, ffmpeg),
         "ffmpeg": ffmpeg.version,
         "ffmpeg_sha256": store.digest(ffmpeg.path, file_sha256),
-        "teachers": {name: KNOWN[name] for name in request.teachers},
+        "teachers": {name: sha256_of(name) for name in request.teachers},
         "features": features,
         "corpus_sha256": key_of(files),
         "files_blake3": dict(sorted(files.items())),

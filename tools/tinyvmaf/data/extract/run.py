@@ -18,7 +18,7 @@ from tinyvmaf.futures import finished
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, Stop
 from tinyvmaf.vmaf.frame_features import FRAME_FEATURES, version_of
 from tinyvmaf.vmaf.media import is_raw
-from tinyvmaf.vmaf.teacher import KNOWN, Teacher, load_built_in
+from tinyvmaf.vmaf.teacher import Teacher, load_teacher, sha256_of
 
 _LAYOUT: Final = 2  # version of the stored tables and of how pairs are read; part of every key
 
@@ -181,7 +181,7 @@ class _ClipWork:
             "distorted": self._store.digest(clip.path),
             "geometry": list(self._geometry(clip) or ()),
             "kinds": [clip.reference.suffix.lower(), clip.path.suffix.lower()],
-            "teachers": {name: KNOWN[name] for name in self._request.teachers},
+            "teachers": {name: sha256_of(name) for name in self._request.teachers},
             "features": list(self._request.features),
             "everything": self._request.everything,
             "ffmpeg": self._ffmpeg_digest,
@@ -191,7 +191,7 @@ class _ClipWork:
     def _job(self, clip: Clip, fields: dict[str, Any]) -> Job:
         with self._mutex:
             if self._teachers is None:
-                self._teachers = tuple(load_built_in(self._ffmpeg, name) for name in self._request.teachers)
+                self._teachers = tuple(load_teacher(self._ffmpeg, name) for name in self._request.teachers)
         return Job(
             clip,
             self._corpus.root,

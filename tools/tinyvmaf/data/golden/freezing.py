@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from tinyvmaf.data.golden.files import GoldenFileMissingError, GoldenFiles
 from tinyvmaf.data.golden.published import Pair, load_pairs
-from tinyvmaf.data.golden.rows import FrozenPair, load_rows, rows_path
+from tinyvmaf.data.golden.rows import FrozenPair, load_rows, own_rows_path, rows_path
 from tinyvmaf.errors import GoldenError
 from tinyvmaf.files import write_atomic
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.libvmaf import FrameTable, motion_epoch, score_pair
 from tinyvmaf.vmaf.media import both
-from tinyvmaf.vmaf.teacher import KNOWN, Teacher, load_built_in
+from tinyvmaf.vmaf.teacher import KNOWN, Teacher, load_carried
 
 _DECIMALS: Final = 12  # of features
 _SCORE_DECIMALS: Final = 6  # of libvmaf's log
@@ -62,20 +62,25 @@ def frozen_columns(table: FrameTable, teachers: Iterable[Teacher]) -> dict[str, 
     }
 
 
-def freeze(files: GoldenFiles, ffmpeg: FFmpeg, path: Path | None = None) -> tuple[list[str], list[str]]:
+def freeze(
+    files: GoldenFiles, ffmpeg: FFmpeg, path: Path | None = None, own: Teacher | None = None
+) -> tuple[list[str], list[str]]:
     """Extract the rows of every golden pair on this machine and write them with their provenance.
 
     A pair with missing files keeps its rows if the same libvmaf and FFmpeg froze them.
+
+    Args:
+        own: freeze the rows of this teacher of the project's own; None: those of every published one.
 
     Returns:
         The ids of the pairs written and of those left out.
 
     Raises:
-        GoldenError: libvmaf does not reproduce a published value, or no pair is on this machine.
-        TeacherError: this libvmaf lacks a published teacher.
+        GoldenError: this libvmaf lacks a published teacher or does not reproduce a published value, or no pair is on
+            this machine.
     """
-    path = path or rows_path()
-    teachers = [load_built_in(ffmpeg, name) for name in KNOWN]
+    path = path or (rows_path() if own is None else own_rows_path(own.id))
+    teachers = _published(ffmpeg) if own is None else [own]
     epoch, version = motion_epoch(ffmpeg)
     provenance = {
         "libvmaf": version,
@@ -102,6 +107,8 @@ def freeze(files: GoldenFiles, ffmpeg: FFmpeg, path: Path | None = None) -> tupl
                 left_out.append(pair.id)
             continue
         for name, expected in (pair.values(epoch) or {}).items():
+            if own is not None and name not in columns:
+                continue
             mean = float(columns[name].mean())
             if round(abs(mean - expected), pair.places) != 0:
                 raise GoldenError(
@@ -113,6 +120,16 @@ def freeze(files: GoldenFiles, ffmpeg: FFmpeg, path: Path | None = None) -> tupl
         raise GoldenError("the files of all golden pairs are missing", hint="tinyvmaf golden fetch --to DIR")
     write_atomic(path, _to_json(provenance, pairs))
     return list(pairs), left_out
+
+
+def _published(ffmpeg: FFmpeg) -> list[Teacher]:
+    found = load_carried(ffmpeg, KNOWN)
+    if lacking := [name for name in KNOWN if name not in found]:
+        raise GoldenError(
+            f"the libvmaf of {ffmpeg} lacks {', '.join(lacking)}, and the golden rows are those of every teacher",
+            hint="freeze them with a newer FFmpeg: --ffmpeg PATH",
+        )
+    return [found[name] for name in KNOWN]
 
 
 def _to_json(provenance: dict[str, Any], pairs: Mapping[str, Mapping[str, NDArray[np.float64]]]) -> str:

@@ -4,19 +4,22 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinyvmaf.data.golden.published import golden_folder
 from tinyvmaf.errors import GoldenError
+from tinyvmaf.project import project
 from tinyvmaf.vmaf.domain import Domain
 from tinyvmaf.vmaf.features import named
 from tinyvmaf.vmaf.teacher import Teacher
 
 # Recognises rows from a 6-decimal log, or stored as float32.
 _ROW_TOLERANCE = 2e-6
+_OWN: Final = ".golden_rows"
+_MEASURE: Final = "freeze the rows of your teacher: tinyvmaf golden freeze --teacher ID"
 _AGAIN = "write it again: tinyvmaf golden freeze"
 
 
@@ -47,7 +50,7 @@ class FrozenPair:
             GoldenError: the golden rows lack one.
         """
         if lacking := [name for name in names if name not in self.columns]:
-            raise GoldenError(f"the golden rows have no {', '.join(lacking)}", hint="tinyvmaf golden freeze")
+            raise GoldenError(f"golden pair {self.id} has no {', '.join(lacking)}", hint=_MEASURE)
         return np.stack([self.columns[name] for name in names], axis=1)
 
     def scores(self, teacher_id: str) -> NDArray[np.float64]:
@@ -67,13 +70,19 @@ class GoldenRows:
     teachers: Mapping[str, FrozenTeacher]
     pairs: Mapping[str, FrozenPair]
 
+    def pairs_with(self, names: Sequence[str]) -> dict[str, FrozenPair]:
+        """The pairs that have these features: all of them for a published teacher."""
+        return {name: pair for name, pair in self.pairs.items() if pair.columns.keys() >= set(names)}
+
     def features(self, names: Sequence[str]) -> NDArray[np.float64]:
-        """The named features of all pairs, one after another, float64 `[N, F]`.
+        """The named features of all pairs that have them, one after another, float64 `[N, F]`.
 
         Raises:
-            GoldenError: the golden rows lack one.
+            GoldenError: no pair has them.
         """
-        return np.concatenate([pair.features(names) for pair in self.pairs.values()])
+        if lacking := self.lacking(names):
+            raise GoldenError(f"the golden rows have no {', '.join(lacking)}", hint=_MEASURE)
+        return np.concatenate([pair.features(names) for pair in self.pairs_with(names).values()])
 
     def scores_by(self, teacher: Teacher) -> dict[str, NDArray[np.float64]]:
         """The scores of a teacher by pair, float64 `[T]`, VMAF points: libvmaf's own, or those that it gives the rows.
@@ -81,19 +90,28 @@ class GoldenRows:
         Returns:
             Empty if the rows lack a feature of it.
         """
-        if self.lacking(teacher.feature_names):
-            return {}
+        pairs = self.pairs_with(teacher.feature_names)
         frozen = self.teachers.get(teacher.id)
         if frozen is not None and frozen.sha256 == teacher.sha256:
-            return {name: pair.scores(teacher.id) for name, pair in self.pairs.items()}
-        return {name: teacher.predict(pair.features(teacher.feature_names)) for name, pair in self.pairs.items()}
+            return {name: pair.scores(teacher.id) for name, pair in pairs.items()}
+        return {name: teacher.predict(pair.features(teacher.feature_names)) for name, pair in pairs.items()}
+
+    def beside(self, own: "GoldenRows") -> "GoldenRows":
+        """These rows, with the columns and teachers that only `own` has."""
+        pairs = {
+            name: FrozenPair(name, {**own.pairs[name].columns, **pair.columns}) if name in own.pairs else pair
+            for name, pair in self.pairs.items()
+        }
+        return GoldenRows(self.provenance, {**own.teachers, **self.teachers}, pairs)
 
     def feature_names(self) -> tuple[str, ...]:
         """The features of all teachers, each once."""
         return tuple(dict.fromkeys(name for one in self.teachers.values() for name in one.features))
 
     def lacking(self, names: Sequence[str]) -> list[str]:
-        """Which of these features, or teachers, the rows do not have."""
+        """Which of these features keep the rows from being those of a model; none if a pair has all of them."""
+        if self.pairs_with(names):
+            return []
         return [name for name in names if any(name not in pair.columns for pair in self.pairs.values())]
 
 
@@ -102,14 +120,23 @@ def rows_path() -> Path:
     return golden_folder() / "rows.json"
 
 
+def own_rows_path(teacher_id: str) -> Path:
+    """The file with the frozen rows of a teacher of the project's own, which Netflix did not publish."""
+    return project().teachers / f"{teacher_id}{_OWN}"
+
+
 def load_rows(path: Path | None = None) -> GoldenRows:
-    """The frozen rows.
+    """The frozen rows; without a path with those of the project's own teachers.
 
     Raises:
         GoldenError: the file is missing or damaged, it has no provenance, no teacher or no pair, a pair lacks a feature
             or a score of a teacher, or a value is not finite.
     """
-    path = path or rows_path()
+    if path is None:
+        rows = load_rows(rows_path())
+        for own in map(load_rows, sorted(project().teachers.glob(f"*{_OWN}"))):
+            rows = rows.beside(own)
+        return rows
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         provenance = content["provenance"]

@@ -6,7 +6,7 @@ libvmaf's executable contains its models as JSON text. The sha256 of that text m
 from tinyvmaf.vmaf.teacher.load import DEFAULT, KNOWN, MOST_BYTES, load_built_in, load_carried, load_json
 from tinyvmaf.vmaf.teacher.model import Bagging, Teacher
 from tinyvmaf.vmaf.teacher.names import BOOTSTRAP, PHONE, SHORT, load_named, teacher_id
-from tinyvmaf.vmaf.teacher.own import FOLDER, NETFLIX, load_teacher, require_own_id
+from tinyvmaf.vmaf.teacher.own import FOLDER, NETFLIX, load_teacher, own_teacher_ids, require_own_id, sha256_of
 from tinyvmaf.vmaf.teacher.parse import parse
 from tinyvmaf.vmaf.teacher.svr import ChromaFromLuma, ScoreTransform, Svr
 
@@ -29,7 +29,9 @@ __all__ = [
     "load_json",
     "load_named",
     "load_teacher",
+    "own_teacher_ids",
     "parse",
     "require_own_id",
+    "sha256_of",
     "teacher_id",
 ]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from tinyvmaf.errors import TeacherError, known_hint
-from tinyvmaf.files import read_bounded
+from tinyvmaf.files import file_sha256, read_bounded
 from tinyvmaf.project import project
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.teacher.load import KNOWN, MOST_BYTES
@@ -44,6 +44,25 @@ def load_teacher(ffmpeg: FFmpeg, teacher_id: str, beside: Sequence[Path] = ()) -
     except OSError as error:
         raise TeacherError(f"{path}: {error.strerror}") from error
     return parse(raw, teacher_id)
+
+
+def own_teacher_ids() -> list[str]:
+    """The ids of the teachers of a user's own that the project has."""
+    found = sorted(path.stem for path in project().teachers.glob("*.json"))
+    return [name for name in found if name not in NETFLIX and _ID.fullmatch(name)]
+
+
+def sha256_of(teacher_id: str) -> str:
+    """The sha256 of the JSON of a teacher that is published, or that the project has.
+
+    Raises:
+        TeacherError: it is neither.
+    """
+    if teacher_id in KNOWN:
+        return KNOWN[teacher_id]
+    if teacher_id not in own_teacher_ids():
+        raise TeacherError(f"unknown teacher {teacher_id[:100]!r}", hint=known_hint(teacher_id, NETFLIX))
+    return file_sha256(project().teachers / f"{teacher_id}.json")
 
 
 def require_own_id(teacher: Teacher) -> None:
