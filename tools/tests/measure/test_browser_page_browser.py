@@ -121,3 +121,19 @@ def test_a_log_of_libvmaf_is_dropped_and_its_scores_are_copied(page: Page) -> No
     header, *lines = page.locator("#copied").input_value().splitlines()
     assert header == f"row,{','.join(CANONICAL)},tinyvmaf_nano,outside_domain"
     assert [float(line.split(",")[7]) for line in lines] == expected
+
+
+def test_a_file_that_cannot_be_read_is_told(page: Page, tmp_path: Path) -> None:
+    """One that is gone, and one as large as a video."""
+    gone, video = tmp_path / "gone.csv", tmp_path / "video.yuv"
+    gone.write_text(f"{','.join(CANONICAL)}\n1,1,1,1,1,0")
+    page.set_input_files("#file", gone)
+    expect(page.locator("#result")).to_be_visible()
+    gone.unlink()
+    page.evaluate("() => take(document.getElementById('file').files[0])")
+    expect(page.locator("#fault")).to_contain_text("gone.csv: ")
+    expect(page.locator("#result")).to_be_hidden()
+    with video.open("wb") as file:
+        file.truncate(300_000_000)
+    page.set_input_files("#file", video)
+    expect(page.locator("#fault")).to_have_text("video.yuv: it has more than 200 MB, so it is no table of features")

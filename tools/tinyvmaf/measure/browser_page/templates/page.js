@@ -1,5 +1,5 @@
 // What the page shows of the rows that it was given.
-const MODELS = JSON.parse(document.getElementById("data").textContent), SHOWN = 20;
+const MODELS = JSON.parse(document.getElementById("data").textContent), SHOWN = 20, MOST_BYTES = 2e8;
 const by = id => document.getElementById(id), SVG = "http://www.w3.org/2000/svg";
 let text = "", called = "", result = null, waiting = 0;
 
@@ -131,9 +131,16 @@ async function copy(content, what) {
 
 async function take(file) {
   if (!file) return;
-  text = await file.text();
   called = file.name;
-  by("text").value = "";
+  by("text").value = text = "";
+  try {
+    if (file.size > MOST_BYTES) throw new Error(`it has more than ${MOST_BYTES / 1e6} MB, so it is no table of features`);
+    text = await file.text();
+  } catch (error) {
+    show();
+    by("fault").textContent = `${file.name}: ${error.message}`;
+    return;
+  }
   by("text").placeholder = `${file.name}, ${file.size.toLocaleString("en")} bytes`;
   show();
 }

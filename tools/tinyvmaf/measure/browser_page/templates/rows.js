@@ -37,7 +37,9 @@ function ofXml(text) {
 function ofObjects(objects, log) {
   const wrong = objects.findIndex(one => typeof one !== "object" || one === null);
   if (wrong >= 0) throw new Fault(`row ${wrong + 1} is no object with a value for each name`);
-  const names = [...new Set(objects.flatMap(one => Object.keys(one)))];
+  const known = new Set();
+  for (const one of objects) for (const name in one) known.add(name);
+  const names = [...known];
   return { names, log, rows: objects.map(one => names.map(name => one[name])) };
 }
 
