@@ -5,11 +5,13 @@ import re
 import pytest
 
 from tinyvmaf.files import home
+from tinyvmaf.model.registry import subjects
 from tinyvmaf.train.fitting import grid
 from tinyvmaf.train.recipes import PROMISES, Mos, Optimiser, RecipeFile, Validation, read_recipe, recipe_ids
 from tinyvmaf.train.students import ARCHITECTURES, Grid
 from tinyvmaf.vmaf.domain import teacher_domain
 from tinyvmaf.vmaf.features import CANONICAL
+from tinyvmaf.vmaf.teacher import teacher_id
 
 PAGE = (home() / "docs/students.md").read_text(encoding="utf-8")
 
@@ -55,6 +57,21 @@ def test_every_recipe_that_needs_no_opinions_stands_in_the_table(name: str) -> N
         assert f"`{name}`" in text.split("|")[0]
     else:
         assert f"| `{name}` | {recipe.method} |" in text
+
+
+def test_the_students_of_other_teachers_are_the_registered_ones() -> None:
+    found, nanos = rows(section("Other teachers")), 0
+    for sidecar in (one.sidecar for one in subjects()):
+        if sidecar.id == "tinyvmaf_nano" or sidecar.id.startswith("tinyvmaf_nano_"):
+            nanos += 1
+            names = ("loso_frame_rmse_points", "loso_frame_max_abs_error_points", "domain_worst_difference_points")
+            figures = [f"{sidecar.measured[name]:.2g}" for name in names]
+            line = found.pop(f"`{sidecar.teacher.id}`")
+            assert line.endswith(f"| {' | '.join(figures)} | {sidecar.proven_everywhere_points or ''} |"), line
+            assert f"| [{sidecar.id}](../model/{sidecar.id}.md) |" in line
+            assert teacher_id(line.split("`")[3]) == sidecar.teacher.id
+    assert nanos == 8
+    assert not [name for name in found if name.startswith("`vmaf_")]
 
 
 def test_the_grid_is_that_of_the_code() -> None:
