@@ -206,12 +206,22 @@ def test_a_comparison_survives_json_to_the_bit(kind: Kind) -> None:
 def test_nothing_is_no_comparison() -> None:
     with pytest.raises(UlpError, match=r"cannot compare values of shape \[0\]"):
         compare(*scores(), bound=2)
-    with pytest.raises(UlpError, match=r"cannot compare values of shape \[1, 2\]"):
-        compare(*(s[None] for s in scores(0, 0)), bound=2)
+    with pytest.raises(UlpError, match=r"cannot compare values of shape \[1, 1, 2\]"):
+        compare(*(np.zeros((1, 1, 2), np.float32),) * 2, bound=2)
     with pytest.raises(UlpError, match=r"inputs have shape \[3, 1\] for 2 values"):
         compare(*scores(0, 0), bound=2, inputs=np.zeros((3, 1)))
     with pytest.raises(UlpError, match="the bound is -1 ULP, below 0"):
         compare(*scores(0), bound=-1)
+
+
+def test_every_output_of_a_row_is_compared() -> None:
+    """A difference in the second output counts, and its row is named."""
+    expected = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], np.float32)
+    got = expected.copy()
+    got[1, 1] = np.nextafter(got[1, 1], np.float32(9))
+    found = compare(expected, got, bound=0, inputs=np.arange(6.0).reshape(3, 2))
+    assert (found.count, found.max, found.above, found.row, found.expected) == (6, 1, 1, 1, 4.0)
+    assert found.inputs == (2.0, 3.0)
 
 
 def test_a_row_without_a_finite_score_hides_no_other() -> None:

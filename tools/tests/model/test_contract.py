@@ -7,6 +7,8 @@ import onnx
 import pytest
 from onnx import ModelProto, NodeProto, helper
 
+from tinyvmaf.judge.kinds.interval import INTERVAL
+from tinyvmaf.judge.kinds.regressor import REGRESSOR
 from tinyvmaf.model import contract, registry
 from tinyvmaf.model.contract import faults, file_faults
 
@@ -157,6 +159,36 @@ def test_there_is_one_input_and_one_output(kind: str) -> None:
     refused(more, f"the graph has 2 {kind}s; the contract is one")
     del getattr(none.graph, kind)[:]
     refused(none, f"the graph has 0 {kind}s; the contract is one")
+
+
+def stating() -> ModelProto:
+    """With a standard deviation: the score again."""
+    model = linear()
+    model.graph.node.append(node("Abs", ["score"], ["stddev"], name="spread"))
+    model.graph.output.append(value("stddev", ["N", 1]))
+    return model
+
+
+def test_a_standard_deviation_may_follow_the_score_and_the_kind_says_whether(tmp_path: Path) -> None:
+    data, one, both = dumps(stating()), ("score",), ("score", "stddev")
+    assert faults(data) == faults(data, both) == []
+    assert faults(data, one) == ["the graph has 2 outputs; the contract is one, 'score'"]
+    assert faults(dumps(linear()), both) == ["the graph has 1 outputs; the contract is 2, 'score' and 'stddev'"]
+    path = tmp_path / "m.onnx"
+    path.write_bytes(data)
+    assert not INTERVAL.file_faults(path)
+    assert REGRESSOR.file_faults(path) == faults(data, one)
+
+
+def test_outputs_in_the_other_order_and_of_other_shapes_are_refused() -> None:
+    swapped, wide = stating(), stating()
+    swapped.graph.output.reverse()
+    assert faults(dumps(swapped), ("score", "stddev")) == [
+        "the output is called 'stddev'; the contract is 'score'",
+        "the output is called 'score'; the contract is 'stddev'",
+    ]
+    wide.graph.node[-1].input[0] = "features"
+    refused(wide, "output 'stddev' comes out as|onnx.checker refuses it")
 
 
 INPUTS = {
