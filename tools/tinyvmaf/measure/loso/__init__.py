@@ -1,7 +1,7 @@
 """Leave-one-source-out: whether a recipe generalises to sources that it has not seen."""
 
 from tinyvmaf.measure.loso.evaluate import LosoError, evaluate, evaluate_recipe
-from tinyvmaf.measure.loso.interval import DEVIATIONS, IntervalReport, interval_of, interval_report
+from tinyvmaf.measure.loso.interval import IntervalReport, interval_report
 from tinyvmaf.measure.loso.leaks import leaked_rows
 from tinyvmaf.measure.loso.measured import measured_values
 from tinyvmaf.measure.loso.opinions import MIN_SOURCES, OpinionFigures, OpinionReport, opinion_report
@@ -9,7 +9,6 @@ from tinyvmaf.measure.loso.report import FoldResult, FrameScores, LosoReport, sh
 from tinyvmaf.measure.loso.trial import Trial, trial_of, trial_of_recipe
 
 __all__ = [
-    "DEVIATIONS",
     "MIN_SOURCES",
     "FoldResult",
     "FrameScores",
@@ -21,7 +20,6 @@ __all__ = [
     "Trial",
     "evaluate",
     "evaluate_recipe",
-    "interval_of",
     "interval_report",
     "leaked_rows",
     "measured_values",

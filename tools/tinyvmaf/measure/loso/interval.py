@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,12 +9,10 @@ from numpy.typing import NDArray
 from tinyvmaf.data.dataset import Dataset
 from tinyvmaf.model.engines import OnnxRuntimeCpu, all_outputs
 from tinyvmaf.train.folds import FoldModel
+from tinyvmaf.vmaf.interval import interval_of
 from tinyvmaf.vmaf.teacher import Teacher
 
 Array = NDArray[np.float64]
-
-DEVIATIONS: Final = 1.96
-"""Standard deviations from the score to an end of a normal distribution's 95 % interval."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +55,6 @@ class IntervalReport:
         return {name: float(f"{value:.3g}") for name, value in found.items() if np.isfinite(value)}
 
 
-def interval_of(score: Array, stddev: Array, scale: tuple[float, float]) -> tuple[Array, Array]:
-    """The 95 % interval, clipped to the scale, `[N]` each: score -+ 1.96 standard deviations."""
-    return np.clip(score - DEVIATIONS * stddev, *scale), np.clip(score + DEVIATIONS * stddev, *scale)
-
-
 def interval_report(
     models: Sequence[FoldModel], teacher: Teacher, data: Dataset, features: Sequence[str]
 ) -> IntervalReport:
@@ -86,8 +78,8 @@ def interval_report(
     row = np.concatenate([np.flatnonzero(seen) for seen in mine])
     score, stddev = np.concatenate(found).T
     bagging = teacher.bagging(rows)
-    of_teacher = interval_of(teacher.predict(rows), bagging.stddev, scale)
-    own = interval_of(score, stddev, scale)
+    of_teacher = interval_of(teacher.predict(rows), bagging.stddev, scale)[1:]
+    own = interval_of(score, stddev, scale)[1:]
     each = np.stack([svr.with_gradient(rows)[0] for svr in teacher.bootstrap])
     off = np.stack([a - b[row] for a, b in zip(own, of_teacher, strict=True)])
     names, of_clip = np.unique(clip[row], return_inverse=True)
