@@ -8,7 +8,7 @@ this project; `ADOPTED` ones with a sidecar as other projects write it. `ELSEWHE
 """
 
 # Each module enters its breaks into the table.
-from . import elsewhere, files, registered, stand_ins, third_party
+from . import elsewhere, files, interval, registered, stand_ins, third_party
 from .making import ADOPTED, ELSEWHERE, ENGINES, FILE, GOOD, NOBODY, REGISTERED, TABLE, Break, Made, nothing, row
 
 TABLE.sort(key=lambda one: (REGISTERED, FILE, ADOPTED, ENGINES, ELSEWHERE).index(one.kind))
@@ -25,6 +25,7 @@ __all__ = [
     "Made",
     "elsewhere",
     "files",
+    "interval",
     "nothing",
     "registered",
     "row",
