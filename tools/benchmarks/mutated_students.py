@@ -11,7 +11,6 @@ import argparse
 import json
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import onnx
@@ -19,13 +18,15 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from tinyvmaf.measure.proof import NoProofError
-from tinyvmaf.measure.proof.boxes import BoxBounds
 from tinyvmaf.measure.proof.gaussians import Gaussians
+from tinyvmaf.measure.proof.parts import box_bounds
 from tinyvmaf.measure.proof.provable import provable
+from tinyvmaf.measure.proof.slices import Slice, slices_of
+from tinyvmaf.model import registry
 from tinyvmaf.model.engines import OnnxRuntimeCpu
 from tinyvmaf.vmaf.domain import Domain
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
-from tinyvmaf.vmaf.teacher import DEFAULT, Teacher, load_built_in
+from tinyvmaf.vmaf.teacher import Teacher, load_built_in
 
 Floats = NDArray[np.float64]
 STUDENTS = ("tinyvmaf_nano", "tinyvmaf_exact", "tinyvmaf_tiny")
@@ -55,13 +56,17 @@ def mutated(data: bytes, rng: np.random.Generator) -> bytes:
 
 
 def attack(
-    session: OnnxRuntimeCpu, teacher: Teacher, gaussians: Gaussians, z: Floats, radius: Floats, rng: np.random.Generator
+    session: OnnxRuntimeCpu, teacher: Teacher, one: Slice, z: Floats, radius: Floats, rng: np.random.Generator
 ) -> float:
     """The largest difference that is found in a box."""
-    low, high = Domain(teacher.features).bounds()
+    low, high = Domain(one.teacher.features).bounds()
+    if teacher.svr.chroma is not None and len(z) == len(teacher.features):
+        low[teacher.svr.chroma.chroma] = 2.0**-100  # 0 is the other slice's
+    gaussians = Gaussians(one.teacher)
 
     def differences(way: Floats) -> Floats:
-        rows = np.clip(gaussians.to_rows(z + way * radius * 0.999), low, high).astype(np.float32)
+        rows = np.clip(gaussians.to_rows(z + way * radius * 0.999), low, high)
+        rows = one.whole(rows, len(teacher.features)).astype(np.float32)
         return np.abs(session.run(rows).astype(np.float64) - teacher.predict(rows.astype(np.float64)))
 
     way = np.concatenate([rng.choice([-1.0, 1.0], (64, len(z))), rng.uniform(-1.0, 1.0, (64, len(z)))])
@@ -84,29 +89,31 @@ def main() -> int:
     parser.add_argument("--students", type=int, default=300, help="how many (default: 300)")
     parser.add_argument("--boxes", type=int, default=4, help="boxes of each (default: 4)")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--models", nargs="+", default=STUDENTS, metavar="ID", help=f"default: {' '.join(STUDENTS)}")
     options = parser.parse_args()
-    rng = np.random.default_rng(options.seed)
-    teacher = load_built_in(find_ffmpeg(None), DEFAULT)
-    gaussians, domain = Gaussians(teacher), Domain(teacher.features)
-    originals = [(Path("model") / f"{name}.onnx").read_bytes() for name in STUDENTS]
+    rng, ffmpeg = np.random.default_rng(options.seed), find_ffmpeg(None)
+    originals = [registry.find(name) for name in options.models]
+    teachers = [load_built_in(ffmpeg, one.teacher_id) for one in originals]
     begun, attacked, unreadable, ratios, broken = time.monotonic(), 0, 0, [], 0
     for number in range(options.students):
-        data = mutated(originals[number % len(originals)], rng)
+        original, teacher = originals[number % len(originals)], teachers[number % len(originals)]
+        data, slices = mutated(original.data, rng), slices_of(teacher)
         try:
-            model = provable(data, teacher, teacher.feature_names)
+            models = [provable(data, teacher, teacher.feature_names, one) for one in slices]
         except NoProofError:
             unreadable += 1
             continue
         session = OnnxRuntimeCpu(data)
         for _ in range(options.boxes):
-            radius = np.exp(rng.uniform(np.log(1e-4), np.log(0.15))) * np.exp(
-                rng.normal(scale=0.4, size=gaussians.width)
-            )
+            place = int(rng.integers(len(slices)))
+            one, domain = slices[place], Domain(slices[place].teacher.features)
+            size = np.exp(rng.uniform(np.log(1e-4), np.log(0.15)))
+            radius = size * np.exp(rng.normal(scale=0.4, size=len(one.columns)))
             row = np.clip(domain.sample(1, int(rng.integers(2**31))), *domain.bounds())
-            z = gaussians.to_z(row)
-            bound = BoxBounds(model, gaussians, radius, domain.bounds()[1]).bounds(z)
+            z = Gaussians(one.teacher).to_z(row)
+            bound = box_bounds(one, models[place], radius).bounds(z)
             claim = float(max(bound.above[0], bound.below[0]))
-            largest = attack(session, teacher, gaussians, z[0], radius, rng)
+            largest = attack(session, teacher, one, z[0], radius, rng)
             attacked += 1
             if np.isfinite(claim):  # NaN and infinity prove nothing
                 ratios.append(largest / claim if claim else float(largest > 0.0))

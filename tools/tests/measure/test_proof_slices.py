@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from tinyvmaf.measure.proof import NoProofError
-from tinyvmaf.measure.proof.boxes import BoxBounds, ProvableNetwork
+from tinyvmaf.measure.proof.boxes import ProvableNetwork
 from tinyvmaf.measure.proof.gaussians import Gaussians, TaylorOfBoxes
 from tinyvmaf.measure.proof.network import NetworkOnBoxes
-from tinyvmaf.measure.proof.parts import Parts
+from tinyvmaf.measure.proof.parts import Parts, box_bounds
 from tinyvmaf.measure.proof.polynomials import basis
 from tinyvmaf.measure.proof.provable import provable
 from tinyvmaf.measure.proof.second_opinion import SecondOpinion
 from tinyvmaf.measure.proof.slices import Slice, slices_of
-from tinyvmaf.measure.proof.transformed import Transformed, TransformedBounds
+from tinyvmaf.measure.proof.transformed import Transformed
 from tinyvmaf.model.engines import OnnxRuntimeCpu
 from tinyvmaf.model.writer import svr_model
 from tinyvmaf.model.writer.graph import Graph
@@ -162,11 +162,7 @@ def test_bounds_hold_in_onnx_runtime(make: Callable[[Teacher], bytes], teacher: 
             if len(one.columns) == 4:
                 rows[rows[:, 1] == 0.0, 1] = 2.0**-100
             wide = radius * (1.0 + 1e-3) + 1e-6
-            boxes = (
-                BoxBounds(model, gaussians, wide, high)
-                if one.behind is None
-                else TransformedBounds(model, gaussians, wide, high, one.behind)
-            )
+            boxes = box_bounds(one, model, wide)
             found = boxes.bounds(z)
             whole = one.whole(rows, 4)
             off = session.run(whole.astype(np.float32)).astype(np.float64) - teacher.predict(whole)
@@ -235,13 +231,9 @@ def test_a_second_opinion_from_the_whole_teacher(curved: Teacher) -> None:
     for one in slices_of(curved):
         model, gaussians = provable(data, curved, curved.feature_names, one), Gaussians(one.teacher)
         assert isinstance(model, ProvableNetwork)
-        radius, largest = np.full(len(one.columns), 1e-4), Domain(one.teacher.features).bounds()[1]
+        radius = np.full(len(one.columns), 1e-4)
         z = gaussians.to_z(rows_of(one, curved, 8, 2)[0])
-        boxes = (
-            BoxBounds(model, gaussians, radius, largest)
-            if one.behind is None
-            else TransformedBounds(model, gaussians, radius, largest, one.behind)
-        )
+        boxes = box_bounds(one, model, radius)
         found = boxes.bounds(z)
         first, second = np.maximum(found.above, found.below), SecondOpinion(model, gaussians, curved)
         largest_of = np.array([float(second.largest(row, radius)[0].upper()) for row in z])

@@ -6,17 +6,27 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyvmaf.measure.proof.boxes import first_boxes
+from tinyvmaf.measure.proof.boxes import BoxBounds, Provable, first_boxes
 from tinyvmaf.measure.proof.branching import Branching, Progress
 from tinyvmaf.measure.proof.gaussians import Gaussians
 from tinyvmaf.measure.proof.polynomials import Floats
 from tinyvmaf.measure.proof.provable import differences, provable
 from tinyvmaf.measure.proof.slices import Slice, slices_of
-from tinyvmaf.measure.proof.transformed import TransformedBranching
+from tinyvmaf.measure.proof.transformed import TransformedBounds, TransformedBranching
 from tinyvmaf.vmaf.domain import Domain
 from tinyvmaf.vmaf.teacher import Teacher
 
 GoOn = Callable[[Progress], bool]
+
+
+def box_bounds(one: Slice, model: Provable, radius: Floats) -> BoxBounds:
+    """What bounds a model on boxes of one size in a slice.
+
+    Args:
+        radius: half widths, `[F]`, in the slice's normalised features.
+    """
+    sized = model, Gaussians(one.teacher), radius, Domain(one.teacher.features).bounds()[1]
+    return BoxBounds(*sized) if one.behind is None else TransformedBounds(*sized, one.behind)
 
 
 class Parts:
@@ -31,14 +41,14 @@ class Parts:
         Raises:
             NoProofError: see `provable`, or the domain is too large.
         """
-        self._slices = [_Part(data, teacher, bound, feature_order, one) for one in slices_of(teacher)]
+        self.slices = [Part(data, teacher, bound, feature_order, one) for one in slices_of(teacher)]
 
     def __len__(self) -> int:
-        return sum(len(one.cells) for one in self._slices)
+        return sum(len(one.cells) for one in self.slices)
 
     def middles(self) -> Floats:
         """The teacher's features in the middle of each first box, `[N, F]`."""
-        return np.concatenate([one.rows(one.cells) for one in self._slices])
+        return np.concatenate([one.rows(one.cells) for one in self.slices])
 
     def settle(self, chosen: NDArray[np.intp], go_on: GoOn | None = None) -> Progress:
         """`Branching.settle` of first boxes. Candidates, and centres of what is left, are rows of features.
@@ -48,7 +58,7 @@ class Parts:
             go_on: called after each batch, with what became of all these boxes until then; False stops.
         """
         whole, start = Progress(finished=True), 0
-        for one in self._slices:
+        for one in self.slices:
             mine = chosen[(chosen >= start) & (chosen < start + len(one.cells))] - start
             start += len(one.cells)
             if len(mine):
@@ -57,28 +67,28 @@ class Parts:
         return whole if len(chosen) else Progress(settled=1.0, finished=True)
 
 
-class _Part:
-    """A slice."""
+class Part:
+    """A claim about a slice."""
 
     def __init__(self, data: bytes, teacher: Teacher, bound: float, order: Sequence[str], one: Slice) -> None:
         self._slice, self._width = one, len(teacher.features)
         self._apart = differences(data, teacher, order)
-        domain, self._gaussians = Domain(one.teacher.features), Gaussians(one.teacher)
-        self.cells, radius = first_boxes(domain, self._gaussians)
-        model = provable(data, teacher, order, one)
-        claim = model, self._gaussians, domain, radius, bound, self._apart_in
-        self._branching = Branching(*claim) if one.behind is None else TransformedBranching(*claim, one.behind)
+        self.domain, self.gaussians = Domain(one.teacher.features), Gaussians(one.teacher)
+        self.cells, radius = first_boxes(self.domain, self.gaussians)
+        self.model = provable(data, teacher, order, one)
+        claim = self.model, self.gaussians, self.domain, radius, bound, self._apart_in
+        self.branching = Branching(*claim) if one.behind is None else TransformedBranching(*claim, one.behind)
 
     def settle(self, mine: NDArray[np.intp], go_on: GoOn | None, before: Progress) -> Progress:
         """See `Parts.settle`; `before`: of the slices before."""
-        found = self._branching.settle(self.cells[mine], go_on and partial(_told, go_on, before))
+        found = self.branching.settle(self.cells[mine], go_on and partial(_told, go_on, before))
         found.candidates = [(size, self._whole(np.array([row]))[0].tolist()) for size, row in found.candidates]
         found.left = [(self.rows(np.array([centre]))[0].tolist(), splits) for centre, splits in found.left]
         return found
 
     def rows(self, z: Floats) -> Floats:
         """The teacher's features at normalised rows of the slice."""
-        return self._whole(self._gaussians.to_rows(z))
+        return self._whole(self.gaussians.to_rows(z))
 
     def _whole(self, rows: Floats) -> Floats:
         return self._slice.whole(rows, self._width)
