@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import pytest
 from numpy.typing import NDArray
-from onnx import numpy_helper
+from onnx import helper, numpy_helper
 
 from tinyvmaf.errors import ModelError
 from tinyvmaf.judge.kinds import find
@@ -93,6 +93,20 @@ def test_each_feature_is_scaled_by_itself(
     plain = job_of(parent, teacher.feature_names, teacher, samples=SAMPLES, as_it_is=True)
     assert "Mul" not in {node.op_type for node in plain.model.graph.node}
     assert off(made("qdq", plain), parent, rows) > 2 * off(made("qdq", job), parent, rows)
+
+
+def test_features_are_scaled_behind_what_a_model_does_to_them(teacher: Teacher, rows: NDArray[np.float32]) -> None:
+    """Such as the correction of silent chroma: the first product need not take the features themselves."""
+    model = onnx.load_model_from_string(net(teacher))
+    (clip,) = [node for node in model.graph.node if node.output[0] == "clipped"]
+    clip.output[0] = "before"
+    new = [helper.make_node("Neg", ["before"], ["negative"]), helper.make_node("Neg", ["negative"], ["clipped"])]
+    for node in reversed(new):
+        model.graph.node.insert(1, node)
+    data = model.SerializeToString()
+    (scale,) = [node for node in prepared(data, rows).graph.node if node.name == "ScaleFeatures"]
+    assert scale.input[0] == "clipped"
+    assert off(prepared(data, rows).SerializeToString(), data, rows) < 1e-3
 
 
 def test_the_order_of_the_models_features_is_heeded(teacher: Teacher) -> None:

@@ -11,6 +11,7 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from tinyvmaf.errors import ModelError
 from tinyvmaf.model.engines.interpreter import constants_of
 from tinyvmaf.model.engines.model_file import number_types
+from tinyvmaf.model.engines.onnxruntime_cpu import bare_session
 from tinyvmaf.model.subject import Subject
 
 PRODUCTS: Final = ("Gemm", "MatMul")
@@ -52,7 +53,7 @@ def prepared(data: bytes, rows: Array | None) -> ModelProto:
 
     Args:
         data: a file of the model contract.
-        rows: `[N, F]`: each feature is divided by its largest value in them, in front of the first product, whose
+        rows: `[N, F]`: each feature is divided by its largest value for them, in front of the first product, whose
             weights take the factor back. Eight bits over all features, whose ranges differ by a factor of 20, leave
             ADM eleven steps. None: the graph stays as it is.
     """
@@ -60,7 +61,7 @@ def prepared(data: bytes, rows: Array | None) -> ModelProto:
     _plain(model)
     _in_float32(model)
     if rows is not None:
-        _scale_apart(model, np.abs(rows).max(axis=0))
+        _scale_apart(model, rows)
     kept = [(one.key, one.value) for one in model.metadata_props if one.key in _KEPT]
     del model.metadata_props[:], model.graph.value_info[:]
     helper.set_model_props(model, dict(kept))
@@ -149,24 +150,29 @@ def _without_identities(model: ModelProto) -> None:
     graph.node.extend(kept)
 
 
-def _scale_apart(model: ModelProto, largest: Array) -> None:
-    """Divide each feature by its largest value; a graph whose first product is not fed by the features stays."""
-    graph, name = model.graph, model.graph.input[0].name
-    while True:
-        takers = [node for node in graph.node if name in node.input]
-        if len(takers) != 1 or takers[0].input[0] != name:
-            return
-        if takers[0].op_type != "Clip":
-            break
-        name = takers[0].output[0]
-    first = takers[0]
-    if first not in products(model) or attribute(first, "transA", 0):
+def _scale_apart(model: ModelProto, rows: Array) -> None:
+    """Divide what the first product takes, column by column, by its largest value for these rows."""
+    found = products(model)
+    if not found or attribute(found[0], "transA", 0):
         return
+    graph, first = model.graph, found[0]
+    largest = np.abs(_values(model, first.input[0], rows)).max(axis=0)
     factors = np.where(largest > 0, largest, np.float32(1)).astype(np.float32)
     weights = constants_of(graph)[first.input[1]].astype(np.float32)
     sides = factors[None, :] if attribute(first, "transB", 0) else factors[:, None]
     replace_constant(model, first.input[1], weights * sides)
     graph.initializer.append(numpy_helper.from_array(np.float32(1) / factors, "feature_factors"))
-    scale = helper.make_node("Mul", [name, "feature_factors"], ["scaled_features"], name="ScaleFeatures")
+    scale = helper.make_node("Mul", [first.input[0], "feature_factors"], ["scaled_features"], name="ScaleFeatures")
     graph.node.insert(list(graph.node).index(first), scale)
     first.input[0] = "scaled_features"
+
+
+def _values(model: ModelProto, name: str, rows: Array) -> Array:
+    """What the graph computes under a name, `[N, K]`."""
+    if name == model.graph.input[0].name:
+        return rows
+    part = ModelProto()
+    part.CopyFrom(model)
+    part.graph.output[0].CopyFrom(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
+    (found,) = bare_session(part.SerializeToString()).run([name], {part.graph.input[0].name: rows})
+    return np.asarray(found, np.float32)
