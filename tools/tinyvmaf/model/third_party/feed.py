@@ -22,7 +22,6 @@ from tinyvmaf.model.third_party.sidecars import (
     with_scaler,
 )
 from tinyvmaf.vmaf.features import Feature
-from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN
 
 _TEACHER: Final = ("teacher",)
 _SHA256: Final = ("sha256", "onnx_sha256", "model_sha256")
@@ -284,6 +283,8 @@ def _agreed(path: Path | None, found: Mapping[str, _T]) -> tuple[_T, str]:
 
 
 def _teacher(name: str, content: Mapping[str, Any]) -> tuple[str, str]:
+    from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN  # here: each trial of a file would import FFmpeg's part of it
+
     for key in _TEACHER:
         if key in content:
             value = content[key].get("id") if isinstance(content[key], dict) else content[key]
