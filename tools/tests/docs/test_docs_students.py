@@ -8,6 +8,7 @@ from tinyvmaf.files import home
 from tinyvmaf.model.registry import subjects
 from tinyvmaf.train.fitting import grid
 from tinyvmaf.train.recipes import PROMISES, Mos, Optimiser, RecipeFile, Validation, read_recipe, recipe_ids
+from tinyvmaf.train.recipes.recipe import IntervalNetworks
 from tinyvmaf.train.students import ARCHITECTURES, Grid
 from tinyvmaf.vmaf.domain import teacher_domain
 from tinyvmaf.vmaf.features import CANONICAL
@@ -39,6 +40,7 @@ def test_every_entry_of_a_recipe_is_explained_and_no_other() -> None:
         "validation": list(Validation.model_fields),
         "mos": list(Mos.model_fields),
         "optimiser": list(Optimiser.model_fields),
+        "interval": list(IntervalNetworks.model_fields),
         "promises": list(PROMISES),
     }
     said: set[str] = set()
