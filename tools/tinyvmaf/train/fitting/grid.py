@@ -34,6 +34,7 @@ _RIDGE: Final = 1e-3  # columns have length 1
 _CANDIDATES: Final = 40_000  # rows drawn from the pool, of which the hardest are chosen
 _ROOM: Final = 0.9  # share of the accumulator used when a grid is chosen: parameters still change after that
 _COARSER: Final = 3  # how often a layer is rounded anew, to a coarser grid
+_FEW_STEPS: Final = 16.0  # of the largest weight of a column: with fewer, no coarser grid is tried
 _LEVELS: Final = 0.5  # share of the levels used where sums are not clipped: leaves one bit
 
 
@@ -179,8 +180,8 @@ class _Fit:
         for _ in range(_COARSER):
             self._round_to(layer, grid)
             excess = np.ldexp(self._sums_of(layer), grid) / self.grid.most
-            if (excess <= 1.0).all():
-                break
+            if (excess <= 1.0).all() or (self._steps_of(layer, grid)[excess > 1.0] < _FEW_STEPS).any():
+                break  # it fits, or it never will: weights of fewer steps make a useless student
             grid = grid - np.maximum(np.ceil(np.log2(excess)), 0.0).astype(np.int64)
             self.parameters, self.done, self.taken = before[0], before[1].clone(), taken
         else:
@@ -215,6 +216,11 @@ class _Fit:
             p.reshape(-1, p.shape[-1]).numpy() / self._unit(layer) for p in self.parameters[2 * layer : 2 * layer + 2]
         )
         return self._reach(layer, w, b[0] + self._centre(layer))
+
+    def _steps_of(self, layer: int, grid: NDArray[np.int64]) -> Array:
+        """The largest weight of each column, in steps, `[out]`."""
+        w = self.parameters[2 * layer].reshape(-1, self.parameters[2 * layer].shape[-1]).numpy() / self._unit(layer)
+        return np.asarray(np.ldexp(np.abs(w).max(axis=0), grid))
 
     def _centre(self, layer: int) -> float:
         """The offset of a bias: raw scores are relative to `CENTRE`."""
