@@ -117,3 +117,15 @@ def test_shipped_models_are_proven_as_far_as_was_asked(name: str) -> None:
     proven = registry.find(name).sidecar.proven_everywhere_points
     assert proven is not None
     assert proven <= ASKED[name]
+
+
+def test_of_two_outputs_the_score_is_proven(ffmpeg: FFmpeg) -> None:
+    """`OnnxRuntimeCpu` gives the score alone, too."""
+    subject = registry.find("tinyvmaf_interval")
+    teacher, radius = load_built_in(ffmpeg, subject.teacher_id), np.full(6, 0.03)
+    z, rows = random_boxes(teacher, radius, 1_000, 7)
+    model = provable(subject.data, teacher, teacher.feature_names)
+    found = BoxBounds(model, Gaussians(teacher), radius, Domain(teacher.features).bounds()[1]).bounds(z)
+    off = differences(subject.data, teacher, teacher.feature_names)(rows)
+    assert (off <= np.maximum(found.above, found.below)).all()
+    assert (np.maximum(found.above, found.below) < 3.0).mean() > 0.9

@@ -12,6 +12,7 @@ from tinyvmaf.measure.proof.polynomials import Floats
 from tinyvmaf.measure.proof.reading import read_network
 from tinyvmaf.measure.proof.silence import read_slice
 from tinyvmaf.measure.proof.slices import Slice, slices_of
+from tinyvmaf.model.contract import OUTPUT
 from tinyvmaf.model.engines import OnnxRuntimeCpu, all_scores
 from tinyvmaf.vmaf.teacher import Teacher
 
@@ -32,6 +33,7 @@ def provable(data: bytes, teacher: Teacher, feature_order: Sequence[str], part: 
         model = onnx.load_model_from_string(data)
     except Exception as error:  # protobuf's DecodeError has no stable home
         raise NoProofError(f"not an ONNX model: {error!r}") from error
+    _keep_the_score(model.graph)
     part = part or slices_of(teacher)[0]
     columns = [list(feature_order).index(name) for name in part.teacher.feature_names]
     natural = tuple(feature_order) == teacher.feature_names
@@ -41,6 +43,21 @@ def provable(data: bytes, teacher: Teacher, feature_order: Sequence[str], part: 
         asked = list(feature_order).index(teacher.feature_names[chroma.chroma])
         return read_slice(model, asked, len(columns) < len(teacher.features), columns)
     return ProvableNetwork(read_network(model).with_columns(columns))
+
+
+def _keep_the_score(graph: onnx.GraphProto) -> None:
+    """Of several outputs, the contract's first one, and the nodes that it needs."""
+    if len(graph.output) < 2 or graph.output[0].name != OUTPUT:
+        return
+    del graph.output[1:]
+    needed, nodes = {OUTPUT}, []
+    for node in reversed(graph.node):
+        if needed.intersection(node.output):
+            needed.update(node.input)
+            nodes.append(node)
+    kept = nodes[::-1]
+    del graph.node[:]
+    graph.node.extend(kept)
 
 
 def differences(data: bytes, teacher: Teacher, feature_order: Sequence[str]) -> Callable[[Floats], Floats]:
