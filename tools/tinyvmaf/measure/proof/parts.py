@@ -41,7 +41,7 @@ class Parts:
         Raises:
             NoProofError: see `provable`, or the domain is too large.
         """
-        self.slices = [Part(data, teacher, bound, feature_order, one) for one in slices_of(teacher)]
+        self.slices = [SliceClaim(data, teacher, bound, feature_order, one) for one in slices_of(teacher)]
 
     def __len__(self) -> int:
         return sum(len(one.cells) for one in self.slices)
@@ -67,7 +67,7 @@ class Parts:
         return whole if len(chosen) else Progress(settled=1.0, finished=True)
 
 
-class Part:
+class SliceClaim:
     """A claim about a slice."""
 
     def __init__(self, data: bytes, teacher: Teacher, bound: float, order: Sequence[str], one: Slice) -> None:
