@@ -41,10 +41,11 @@ def test_a_client_gets_the_published_values_and_a_models_recorded_scores(
 ) -> None:
     """Clip means of libvmaf's score and features equal Netflix's values at places=4; a model's equal its record."""
     model = _model_for(pair)
-    found = server.ask("vmaf_score", **arguments(pair), models=[model.id], per_frame=True)
+    found = server.ask("vmaf_score", **arguments(pair), teachers=[DEFAULT], models=[model.id], per_frame=True)
     frames, published = found["per_frame"], load_pairs()[pair]
     assert found["frames"] == len(frames) == published.frames
-    (teacher,) = found["teachers"]
+    teacher = found["teachers"][0]
+    assert [one["id"] for one in found["teachers"]] == list(dict.fromkeys([DEFAULT, model.teacher_id]))
     assert (teacher["id"], teacher["sha256"]) == (DEFAULT, KNOWN[DEFAULT])
     assert [one["sha256"] for one in found["tiny_models"]] == [model.sha256]
     again = f"tox -e mcp -- -k {pair}"

@@ -13,14 +13,16 @@ import pytest
 import tinyvmaf
 from tinyvmaf.files import home
 from tinyvmaf.judge.plugin import NotChecked
+from tinyvmaf.project import project
 
 from . import hostile, processes, watch
 
 WATCHED = Path(__file__).with_name("watched_server.py")
-# Files the server may read outside the roots: Python and installed packages, tinyvmaf and its models, system libraries,
-# facts about the machine.
+# Files the server may read outside the roots: Python and installed packages, tinyvmaf, its models and those of the
+# project, system libraries, facts about the machine.
 OWN = (
     *(sys.prefix, sys.base_prefix, *sysconfig.get_paths().values(), str(Path(tinyvmaf.__file__).parent), str(home())),
+    str(project().models),
     *(path for path in sys.path if path.endswith("-packages")),  # of other environments, by a file .pth
     *("/usr/lib", "/usr/share", "/lib", "/sys", "/dev/null", "/etc/ld.so.cache", "/etc/os-release"),
 )
