@@ -28,15 +28,20 @@ CALLS: dict[tuple[str, str], Callable[[str], list[str]]] = {
     ("init", "model"): lambda model: ["init", "--model", model],
     ("models", "models"): lambda model: ["models", model],
     ("prove", "models"): lambda model: ["prove", model, "--seconds", "1"],
+    ("quantise", "model"): lambda model: ["quantise", model, "--out", f"{model}.out"],
     ("register", "model"): lambda model: ["register", model, "--into", f"{model}.out"],
     ("score", "model"): lambda model: ["score", "ref.mp4", "dis.mp4", "--model", model],
     ("scoreboard", "folder"): lambda model: ["scoreboard", str(Path(model).parent)],
     ("verify", "models"): lambda model: ["verify", model],
+    ("web", "model"): lambda model: ["web", "--model", model, "--out", f"{model}.html"],
 }
 """What to type, for each argument that takes a model file."""
 BY_SUITES = {("gate", "model"), ("gate", "baseline")}
 """pytest opens it: `judge.selection`, and the latency suite by `measure.latency.opponents`, as `bench run` does."""
-IDS = {("bench baseline", "accept"), ("bench history", "model"), ("bench plot", "model"), ("unregister", "model")}
+IDS = {
+    *{("bench baseline", "accept"), ("bench history", "model"), ("bench plot", "model"), ("unregister", "model")},
+    *{("gate", "models"), ("refit", "models")},
+}
 """Only ids of registered models."""
 
 
@@ -127,6 +132,7 @@ def test_each_tool_that_takes_a_model_opens_it_in_one_way() -> None:
     for name, tool in inspect.getmembers(Tools, inspect.isfunction):
         if {"model", "models", "name"} & set(inspect.signature(tool).parameters):
             source = inspect.getsource(tool)
-            assert "self._model(" in source or "models.readable(" in source, name
+            opened = "models: Sequence[Subject]" in source  # by its caller
+            assert opened or "self._model(" in source or "self._models(" in source or "models.readable(" in source, name
             found += 1
     assert found > 4

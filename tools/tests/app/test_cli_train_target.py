@@ -16,7 +16,7 @@ from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.files import home
 from tinyvmaf.vmaf.features import CANONICAL
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
-from tinyvmaf.vmaf.teacher import load_built_in
+from tinyvmaf.vmaf.teacher import load_built_in, load_named
 
 RECIPE = """
 summary = "A quick student for tests"
@@ -55,7 +55,7 @@ def train(*arguments: object) -> int:
 
 def test_scores_that_a_corpus_lacks_are_those_of_the_teacher(ffmpeg: FFmpeg) -> None:
     data = dataset.read(home() / "fixtures" / "corpus" / "features.parquet")
-    teacher = load_built_in(ffmpeg, "vmaf_4k_v0.6.1")
+    teacher = load_named(ffmpeg, "phone")
     found = with_target(data, teacher)
     assert np.array_equal(found.columns(teacher.id)[:, 0], teacher.predict(data.columns(*teacher.feature_names)))
     assert found.provenance["teachers"][teacher.id] == teacher.sha256

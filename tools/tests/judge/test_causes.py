@@ -118,10 +118,10 @@ def test_a_command_carries_model_and_options_and_can_be_pasted(
     path = tmp_path / "it's a model.onnx"
     monkeypatch.setattr(causes, "subjects_of", lambda _: {"m": Mock(registered=False, path=path), "r": Mock()})
     given = dict.fromkeys(one.name.replace("-", "_") for one in OPTIONS if one.metavar is not None)
-    config = Mock(option=Mock(**given, record=False, fail_not_checked=True))
+    config = Mock(option=Mock(**given, record=False, refit=False, fail_not_checked=True))
     assert causes.repeated(command, config, "r") == command
-    config.option.feature_order, config.option.engine = "vif, adm", ["numpy"]
+    config.option.feature_order, config.option.engine, config.option.refit = "vif, adm", ["numpy"], True
     words = shlex.split(causes.repeated(command, config, "m"))
-    more = [f"--model={path}", "--feature-order=vif, adm", "--engine=numpy"]
+    more = [f"--model={path}", "--feature-order=vif, adm", "--engine=numpy", "--refit"]
     assert sorted(words) == sorted([*shlex.split(command), *more])
     assert "--report" not in " ".join(words)

@@ -65,7 +65,8 @@ def silences(draw: st.DrawFn, features: int, exponents: tuple[int, ...], high: i
     if factor is None or features < 2:
         return None
     chroma, luma = draw(st.permutations(range(features)))[:2]
-    return Silence.of(ChromaFromLuma(factor, chroma, luma), exponents, high, most)
+    found = Silence.of(ChromaFromLuma(factor, chroma, luma), exponents, high, most)
+    return found if max(map(abs, found.ends(high))) <= most else None  # no grid holds such a replacement
 
 
 @st.composite

@@ -38,6 +38,9 @@ class Option:
     def words(self, arguments: argparse.Namespace) -> Iterator[str]:
         """The option with its value, for pytest's command line; nothing if it was not given."""
         value = getattr(arguments, self.name.replace("-", "_"), None)
+        if self.metavar is None:
+            yield from (f"--{self.name}",) if value else ()
+            return
         for one in (value or ()) if self.repeatable else () if value is None else (value,):
             yield f"--{self.name}={Path(one).absolute() if self.is_path else one}"
 

@@ -76,7 +76,7 @@ _BASE: dict[str, tuple[str, str]] = (
     }
 )
 # By option: its short name in a suffix, and its default, which adds no suffix. None: no teacher uses the default. Taken
-# from the logs that libvmaf writes for its built-in models.
+# from the logs that libvmaf writes for its built-in models. A flag, whose default is False, has a suffix without value.
 _OPTIONS: dict[str, tuple[str, float | None]] = {
     "adm_csf_mode": ("csf", None),
     "adm_dlm_weight": ("dlmw", None),
@@ -88,7 +88,9 @@ _OPTIONS: dict[str, tuple[str, float | None]] = {
     "cambi_high_res_speedup": ("hrs", None),
     "cambi_max_val": ("cmxv", None),
     "cambi_vis_lum_threshold": ("vlt", None),
+    "motion_five_frame_window": ("mffw", False),
     "motion_max_val": ("mmxv", None),
+    "motion_moving_average": ("mma", False),
     "speed_kernelscale": ("ks", 1.0),
     "speed_max_val": ("mxv", None),
     "speed_nn_floor": ("nnf", None),
@@ -115,10 +117,15 @@ def resolve(model_name: str, options: Mapping[str, object]) -> Feature:
     suffix = ""
     for option in sorted(options):
         if option not in _OPTIONS:
-            raise TeacherError(f"unknown option {option!r} of feature {model_name}")
+            raise TeacherError(
+                f"unknown option {option!r} of feature {model_name}",
+                hint="add it to the table in tinyvmaf/vmaf/features.py",
+            )
         short, default = _OPTIONS[option]
         value = options[option]
-        if value != default:
+        if default is False:
+            suffix += f"_{short}" if value else ""
+        elif value != default:
             suffix += f"_{short}_{value:g}" if isinstance(value, (int, float)) else f"_{short}_{value}"
     name, column = _BASE[model_name]
     return Feature(name + suffix, column + suffix, name.removeprefix("float_"), model_name, dict(options))
@@ -139,12 +146,23 @@ def named(name: str) -> Feature:
             words = name.removeprefix(stem).split("_")[1:]
             family = stem.removeprefix("float_")[:3]
             full = {short: option for option, (short, _) in _OPTIONS.items() if option.startswith(family)}
-            if len(words) % 2 == 0 and set(words[::2]) <= set(full):
-                options = {full[s]: _value(v) for s, v in zip(words[::2], words[1::2], strict=True)}
-                found = resolve(model_name, options)
-                if found.name == name:
-                    return found
+            found = resolve(model_name, _options(words, full))
+            if found.name == name:
+                return found
     raise TeacherError(f"{name!r} is not the name of a feature")
+
+
+def _options(words: list[str], full: Mapping[str, str]) -> dict[str, object]:
+    """The options of a suffix; others than those of the name if it is no suffix.
+
+    Args:
+        full: names of options by their short names.
+    """
+    found, rest = dict[str, object](), iter(words)
+    for short in rest:
+        if option := full.get(short):
+            found[option] = True if _OPTIONS[option][1] is False else _value(next(rest, ""))
+    return found
 
 
 def _value(text: str) -> object:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from tinyvmaf.errors import CouldNotRunError, RegistryError
 from tinyvmaf.extensions import extensions
-from tinyvmaf.judge.kinds.base import Kind, Material, Truth
+from tinyvmaf.judge.kinds.base import OF_INTERVALS, Kind, Material, Truth
 from tinyvmaf.model.card import CardSummary
 from tinyvmaf.model.subject import Subject
 
@@ -145,6 +145,8 @@ def _patterns(kind: Kind, subject: Subject) -> Sequence[str]:
 
 
 def _fits(patterns: Sequence[str], test: str) -> bool:
+    if test in OF_INTERVALS:
+        return test in patterns
     matching = [one for one in patterns if fnmatchcase(test, one.removeprefix("!"))]
     return bool(matching) and not matching[-1].startswith("!")
 

@@ -12,7 +12,7 @@ kind. `regressor` and `teacher` are the shipped examples.
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,10 @@ if TYPE_CHECKING:  # slow to import
 
 Truth = Callable[[Arrays], NDArray[np.float64]]
 """The right answers `[N]` to N items, in VMAF points."""
+
+
+OF_INTERVALS: Final = ("contract.the_stddev_is_finite_and_not_negative", "loso.the_interval_is_the_teachers")
+"""Tests of a second output. A kind asks them by their full names; no other pattern does."""
 
 
 @dataclass(frozen=True)

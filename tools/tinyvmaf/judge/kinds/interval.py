@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
+from tinyvmaf.judge.kinds.base import OF_INTERVALS
 from tinyvmaf.judge.kinds.regressor import CARD, REGRESSOR
 from tinyvmaf.model.contract import OUTPUT, STDDEV
 
@@ -12,8 +13,8 @@ INTERVAL: Final = replace(
     REGRESSOR,
     name="interval",
     summary="a regressor with a second output: the standard deviation over its teacher's bootstrap models",
-    asked=("*", "!contract.a_teacher_is_that_teacher"),
-    asked_of_strangers=("*", "!contract.a_teacher_is_that_teacher"),
+    asked=("*", "!contract.a_teacher_is_that_teacher", *OF_INTERVALS),
+    asked_of_strangers=("*", "!contract.a_teacher_is_that_teacher", *OF_INTERVALS),
     gives=f"{REGRESSOR.gives}; {STDDEV}: float32 [N, 1], VMAF points, from 0",
     outputs=(OUTPUT, STDDEV),
     card=replace(

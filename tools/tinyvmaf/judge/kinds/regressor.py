@@ -82,9 +82,7 @@ class FeatureRows:
         return {contract.INPUT: np.ascontiguousarray(rows[np.random.default_rng(0).permutation(len(rows))])}
 
 
-NO_INTERVAL: Final = ("!contract.the_stddev_is_finite_and_not_negative", "!loso.the_interval_is_the_teachers")
-"""Not asked of a model with one output."""
-_NOT_ASKED: Final = ("!contract.a_teacher_is_that_teacher", *NO_INTERVAL)
+_NOT_ASKED: Final = ("!contract.a_teacher_is_that_teacher",)
 
 REGRESSOR: Final = FeatureRows(
     "regressor",

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from tinyvmaf.errors import ModelError
 from tinyvmaf.judge.bounds import load_bounds
+from tinyvmaf.judge.kinds import suites_of
 from tinyvmaf.judge.scoreboard import Bench, Line, measured_apart
 from tinyvmaf.judge.scoreboard.measure import BATCH, EVERY, PASSES
 from tinyvmaf.measure import latency
@@ -105,7 +106,7 @@ def grids(teacher: str) -> list[Subject]:
     """The registered models of a teacher that are proven exact: what quantising can reach."""
     found = []
     for one in registry.subjects():
-        if one.teacher_id == teacher and one.kind != "teacher" and one.exact:
+        if one.teacher_id == teacher and "loso" in suites_of(one) and one.exact:
             found.append(one)
     return found
 
