@@ -13,9 +13,13 @@ from hypothesis import strategies as st
 
 from tinyvmaf.errors import TeacherError
 from tinyvmaf.vmaf.domain import Domain
-from tinyvmaf.vmaf.features import CANONICAL, resolve
+from tinyvmaf.vmaf.features import CANONICAL, named, resolve
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
+from tinyvmaf.vmaf.libvmaf import score_pair
 from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, ScoreTransform, load_built_in, load_json, parse
+from tinyvmaf.vmaf.teacher.load import _model_texts
+
+from ..fixture_types import Encode
 
 
 @pytest.mark.parametrize("name", KNOWN)
@@ -202,6 +206,30 @@ def test_a_transform_respects_its_limits(y: float) -> None:
     phone = ScoreTransform(1.70674692, 1.72643844, -0.00705305, at_least_input=True, at_most_input=False)
     assert phone(np.array([y]))[0] >= y
     assert ScoreTransform(5.0, 1.0, 0.0, at_least_input=False, at_most_input=True)(np.array([y]))[0] <= y
+
+
+def test_what_libvmaf_carries_beside_the_teachers_can_be_given_as_a_file(
+    ffmpeg: FFmpeg, encode: Encode, tmp_path: Path
+) -> None:
+    """Its models for high frame rates and of float features: features have names, and scores are libvmaf's."""
+    status = ffmpeg.path.stat()
+    carried = _model_texts(ffmpeg.path, status.st_size, status.st_mtime_ns)
+    others = {key: text for key, text in carried.items() if key not in KNOWN.values()}
+    assert len(others) >= 4, "libvmaf carries other models than it did"
+    teachers = []
+    for key, text in others.items():
+        path = tmp_path / f"own_{key[:8]}.json"
+        path.write_bytes(text)
+        teachers.append(load_json(path, expected_sha256=key))
+        assert all(named(one.name) == one for one in teachers[-1].features)
+        Domain(teachers[-1].features)
+    run = [one for one in teachers if not one.bootstrap]
+    assert any("mffw" in name for one in run for name in one.feature_names)
+    reference = encode("ref.y4m", size="1280x720", frames=3)
+    distorted = encode("dis.mkv", "-c:v", "libx264", "-crf", "40", size="1280x720", frames=3)
+    table = score_pair(reference, distorted, models=[one.model() for one in run], ffmpeg=ffmpeg)
+    for one in run:
+        assert one.predict(table.features(one.feature_names)) == pytest.approx(table.column(one.id), abs=1e-5), one.id
 
 
 def test_options_become_suffixes_in_the_order_of_their_full_names() -> None:
