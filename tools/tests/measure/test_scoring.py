@@ -90,13 +90,13 @@ def test_a_model_with_a_standard_deviation_has_an_interval(ffmpeg: FFmpeg, tmp_p
     columns = pair.columns()
     score = columns["tinyvmaf_nano"]
     np.testing.assert_array_equal(columns["tinyvmaf_nano_stddev"], score / 16)
-    low, high = columns["tinyvmaf_nano_ci_p95_lo"], columns["tinyvmaf_nano_ci_p95_hi"]
+    low, high = columns["tinyvmaf_nano_lo95"], columns["tinyvmaf_nano_hi95"]
     np.testing.assert_allclose(low, score - 1.96 * score / 16)
     assert high[0] == pytest.approx(score[0] * (1 + 1.96 / 16))
     assert high[1] == 100.0 == score[1]
     assert pair.ends("tinyvmaf_nano") == (low, high)
     assert pair.ends(teacher.id) is None
-    assert {"tinyvmaf_nano_stddev", "tinyvmaf_nano_ci_p95_hi"} <= pair.summary().keys()
+    assert {"tinyvmaf_nano_stddev", "tinyvmaf_nano_hi95"} <= pair.summary().keys()
 
 
 def test_a_negative_standard_deviation_is_refused() -> None:

@@ -23,11 +23,14 @@ class TeacherScoreResult(BaseModel):
 
 
 class IntervalResult(BaseModel):
-    """A model's standard deviation and 95 % interval: means over the frames, as libvmaf pools them."""
+    """A model's standard deviation and 95 % interval, score -+ 1.96 stddev: means over the frames."""
 
-    stddev: float
-    low: float
-    high: float
+    stddev: float = Field(description="clipped frames count as 0, as in libvmaf")
+    low: float | None = Field(description="null if a frame is clipped: it has no interval, so the clip has none")
+    high: float | None
+    teacher_low: float | None = Field(description="of its teacher's score and stddev, by the same formula")
+    teacher_high: float | None
+    clipped: int = Field(description="frames with a stddev of 0, which means clipped, not certain")
 
 
 class TinyScoreResult(BaseModel):
@@ -50,8 +53,9 @@ class FrameResult(BaseModel):
     """The scores and features of one frame."""
 
     frame: int
-    scores: dict[str, float] = Field(
-        description="by id of teacher or model; with `_stddev`, `_ci_p95_lo`, `_ci_p95_hi` if it has them"
+    scores: dict[str, float | None] = Field(
+        description="by id of teacher or model; `_ci_p95_lo`, `_ci_p95_hi`: percentiles of the teacher's models; "
+        "`_lo95`, `_hi95`: score -+ 1.96 stddev, null if clipped"
     )
     features: dict[str, float] = Field(description="those of the teachers, by name")
 

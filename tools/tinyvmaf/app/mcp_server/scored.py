@@ -1,5 +1,6 @@
 """Scoring a pair of videos within the limits of a call."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -22,10 +23,9 @@ from tinyvmaf.app.mcp_server.results import (
 )
 from tinyvmaf.app.mcp_server.roots import Roots
 from tinyvmaf.errors import MediaError, TeacherError, TinyvmafError, known_hint
-from tinyvmaf.measure.scoring import ScoredPair, TinyScores, pooled, scored_pair, with_their_teachers
+from tinyvmaf.measure.scoring import ENDS, ScoredPair, TinyScores, pooled, scored_pair, with_their_teachers
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
-from tinyvmaf.vmaf.interval import ScoreInterval
 from tinyvmaf.vmaf.libvmaf import score_pair
 from tinyvmaf.vmaf.media import both, is_raw
 from tinyvmaf.vmaf.media.options import pair_options_of
@@ -62,7 +62,7 @@ def result_of(pair: ScoredPair, ffmpeg: FFmpeg, *, per_frame: bool) -> ScoreResu
         decided=[] if pair.table.inputs is None else list(pair.table.inputs.decided),
         warnings=[] if pair.table.inputs is None else list(pair.table.inputs.warnings),
         teachers=[_teacher(pair, one) for one in pair.teachers],
-        tiny_models=[_tiny(one) for one in pair.tiny],
+        tiny_models=[_tiny(one, pair) for one in pair.tiny],
         per_frame=[_frame(pair, n) for n in range(len(pair))] if per_frame else None,
     )
 
@@ -86,7 +86,7 @@ def _teacher(pair: ScoredPair, teacher: Teacher) -> TeacherScoreResult:
     return TeacherScoreResult(id=teacher.id, sha256=teacher.sha256, pooled=values)
 
 
-def _tiny(tiny: TinyScores) -> TinyScoreResult:
+def _tiny(tiny: TinyScores, pair: ScoredPair) -> TinyScoreResult:
     assert tiny.truth is not None  # its teacher was asked for
     return TinyScoreResult(
         id=tiny.id,
@@ -94,25 +94,39 @@ def _tiny(tiny: TinyScores) -> TinyScoreResult:
         teacher=tiny.teacher,
         feature_order=tiny.features,
         pooled=PooledResult(**pool(tiny.scores)),
-        interval=None if tiny.interval is None else _interval(tiny.interval),
+        interval=_interval(tiny, pair),
         max_abs_difference=float(np.abs(tiny.scores - tiny.truth).max()),
         outside_domain=int((tiny.outside > 0.0).sum()),
         furthest_outside=tiny.furthest,
     )
 
 
-def _interval(interval: ScoreInterval) -> IntervalResult:
-    stddev, low, high = (float(values.mean()) for values in interval)
-    return IntervalResult(stddev=stddev, low=low, high=high)
+def _interval(tiny: TinyScores, pair: ScoredPair) -> IntervalResult | None:
+    if tiny.interval is None:
+        return None
+    summary, names = pair.summary(), [f"{of}_{end}" for of in (tiny.id, tiny.teacher) for end in ENDS]
+    low, high, teacher_low, teacher_high = (summary[name].mean if name in summary else None for name in names)
+    return IntervalResult(
+        stddev=float(tiny.interval.stddev.mean()),
+        low=low,
+        high=high,
+        teacher_low=teacher_low,
+        teacher_high=teacher_high,
+        clipped=tiny.interval_missing,
+    )
 
 
 def _frame(pair: ScoredPair, number: int) -> FrameResult:
     scores = {**pair.scores, **pair.interval_columns(), **pair.tiny_columns()}
     return FrameResult(
         frame=number,
-        scores={name: round(float(values[number]), 6) for name, values in scores.items()},
+        scores={name: _rounded(float(values[number])) for name, values in scores.items()},
         features={name: float(values[number]) for name, values in pair.features.items()},
     )
+
+
+def _rounded(value: float) -> float | None:
+    return None if math.isnan(value) else round(value, 6)
 
 
 def score(

@@ -31,6 +31,8 @@ _STATISTICS: Final = {
     "stddev": "stddev",
     "ci_p95_lo": "ci95_low",
     "ci_p95_hi": "ci95_high",
+    "lo95": "lo95",
+    "hi95": "hi95",
     "ci95_low": "ci95_low",
     "ci95_high": "ci95_high",
 }

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tinyvmaf.measure.charts.words import line
 from tinyvmaf.measure.rate_quality import LITTLE_OVERLAP, BdRateError, RateCurve, bd_rate, grouped
-from tinyvmaf.measure.scoring import ScoredPair
+from tinyvmaf.measure.scoring import ENDS, ScoredPair
 from tinyvmaf.vmaf.pooling import Figures
 
 WORST: Final = 3
@@ -41,7 +41,7 @@ class ShownEncode:
     """`[T]`, VMAF points."""
     low: Floats | None = None
     high: Floats | None = None
-    """Ends of the 95 % interval of each frame, `[T]`."""
+    """Ends of the 95 % interval of each frame, `[T]`; NaN where it is clipped."""
 
     @property
     def mean(self) -> float:
@@ -52,6 +52,20 @@ class ShownEncode:
     def figures(self) -> Figures:
         """Over all frames."""
         return self.pair.summary()[self.score]
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Means of the ends over the clip; None if a frame has none."""
+        if self.low is None or self.high is None or not np.isfinite(self.low).all():
+            return None
+        return float(self.low.mean()), float(self.high.mean())
+
+    @property
+    def alike(self) -> tuple[float, float] | None:
+        """As `interval`, of the model's teacher by the model's formula."""
+        teacher = next((one.teacher for one in self.pair.tiny if one.id == self.score), "")
+        low, high = (self.pair.summary().get(f"{teacher}_{end}", Figures()).mean for end in ENDS)
+        return None if low is None or high is None else (low, high)
 
     @property
     def worst(self) -> list[int]:

@@ -61,15 +61,17 @@ def over_time(axes: "Axes", block: Block, columns: int, title: Titled) -> None:
     _, unit = time_axis(block)
     for one in block.encodes:
         if one.low is not None and one.high is not None:
-            at = thinned(one.low, one.high, columns)
-            there, back = one.low[at], one.high[at][::-1]
-            axes.fill(
-                unit * np.concatenate([at, at[::-1]]),
-                np.concatenate([there, back]),
-                color=colour(one.colour),
-                alpha=0.2,
-                linewidth=0,
-            )
+            known = np.isfinite(one.low)
+            kept = thinned(np.where(known, one.low, np.inf), np.where(known, one.high, -np.inf), columns)
+            for at in np.split(kept, np.flatnonzero(np.diff(known[kept])) + 1):
+                if known[at[0]]:  # a clipped frame has no interval, and no band
+                    axes.fill(
+                        unit * np.concatenate([at, at[::-1]]),
+                        np.concatenate([one.low[at], one.high[at][::-1]]),
+                        color=colour(one.colour),
+                        alpha=0.2,
+                        linewidth=0,
+                    )
     for one in block.encodes:
         at = thinned(one.values, one.values, columns)
         style = {"color": colour(one.colour), "linestyle": line(one.colour), "linewidth": 1.4}
@@ -81,7 +83,7 @@ def over_time(axes: "Axes", block: Block, columns: int, title: Titled) -> None:
         )
         title(dots, [f"{one.name}: {frame_text(one, frame)}" for frame in one.worst])
     drawn = np.concatenate([v for one in block.encodes for v in (one.values, one.low, one.high) if v is not None])
-    axes.set_ylim(around(drawn, least=1.0))
+    axes.set_ylim(around(drawn[np.isfinite(drawn)], least=1.0))
     axes.set_xlim(around([0.0, max(max(len(one.values) for one in block.encodes) - 1, 1) * unit], margin=0.01))
     ticks(axes, "y", 5)
 

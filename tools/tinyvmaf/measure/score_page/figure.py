@@ -123,7 +123,7 @@ def _table(axes: "Axes", block: Block) -> None:
     ]
     rows = []
     for one in block.encodes:
-        ends = [] if one.low is None or one.high is None else [f"{one.low.mean():.2f} to {one.high.mean():.2f}"]
+        ends = [] if one.low is None else ["–" if one.interval is None else "{:.2f} to {:.2f}".format(*one.interval)]
         rate = "–" if one.pair.bitrate is None else number(one.pair.bitrate / 1000)
         rows.append(
             [shortened(one.name, _LETTERS), *(f"{getattr(one.figures, figure):.3f}" for figure in FIGURES), *ends, rate]

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from math import isnan
 from typing import Any, Final
 
 from jinja2 import Environment
@@ -115,6 +116,8 @@ def _view(block: Block, shots: Sequence[Shots]) -> dict[str, Any]:
         "block": block,
         "rows": [(one, [f"{getattr(one.figures, name):.3f}" for name in FIGURES]) for one in block.encodes],
         "intervals": any(one.low is not None for one in block.encodes),
+        "alike": any(one.interval is not None and one.alike is not None for one in block.encodes),
+        "modelled": any(block.score == tiny.id for one in block.encodes for tiny in one.pair.tiny),
         "bitrates": any(one.pair.bitrate is not None for one in block.encodes),
         "wide": wide,
         "narrow": narrow,
@@ -137,8 +140,9 @@ def _view(block: Block, shots: Sequence[Shots]) -> dict[str, Any]:
     }
 
 
-def _rounded(values: Floats | None) -> list[float] | None:
-    return None if values is None else [round(value, _DECIMALS) for value in values.tolist()]
+def _rounded(values: Floats | None) -> list[float | None] | None:
+    """JSON has no NaN."""
+    return None if values is None else [None if isnan(v) else round(v, _DECIMALS) for v in values.tolist()]
 
 
 def _over_time(block: Block, width: int, height: int) -> tuple[Markup, list[float]]:

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyvmaf.measure.scoring.teachers import pooled, teacher_scores
-from tinyvmaf.measure.scoring.tiny import TinyScores, tiny_scores
+from tinyvmaf.measure.scoring.tiny import TinyScores, stated, tiny_scores
 from tinyvmaf.vmaf.features import name_of_column
+from tinyvmaf.vmaf.interval import ScoreInterval
 from tinyvmaf.vmaf.libvmaf import FrameTable
 from tinyvmaf.vmaf.libvmaf.extractors import columns_of
 from tinyvmaf.vmaf.pooling import Figures, PooledMetric, summarise
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from tinyvmaf.model.subject import Subject
 
 _SUFFIXES: Final = ("bagging", "stddev", "ci_p95_lo", "ci_p95_hi")
-"""Of libvmaf's columns."""
+"""Of libvmaf's columns; `ci_p95` are percentiles of the bootstrap models."""
+ENDS: Final = ("lo95", "hi95")
+"""Suffixes of score -+ 1.96 standard deviations."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +48,8 @@ class ScoredPair:
     """Of each tiny model, in the order in which they were asked for."""
     intervals: Mapping[str, Bagging] = field(default_factory=dict)
     """By teacher id, if asked for: statistics over the models of a bootstrap collection, `[T]` each."""
+    alike: Mapping[str, ScoreInterval] = field(default_factory=dict)
+    """By id of the teachers of models that give an interval: the teacher's by the formula of the models."""
     fps: Fraction | None = None
     """Frames per second of the distorted video; None: not known."""
     bitrate: float | None = None
@@ -69,14 +74,26 @@ class ScoredPair:
         return {**self.scores, **{one.id: one.scores for one in self.tiny}}
 
     def tiny_columns(self) -> dict[str, NDArray[np.float64]]:
-        """The scores of the tiny models and the intervals of those that give one, `[T]` each, by name."""
-        found = {}
+        """The scores of the tiny models and their intervals, beside the teachers' by the same formula, `[T]` each."""
+        found, ends = {}, self.end_columns()
         for one in self.tiny:
             found[one.id] = one.scores
             if one.interval is not None:
-                suffixed = zip(_SUFFIXES[1:], one.interval, strict=True)
-                found |= {f"{one.id}_{suffix}": values for suffix, values in suffixed}
+                found[f"{one.id}_stddev"] = one.interval.stddev
+                found |= {
+                    name: ends[name] for of in (one.id, one.teacher) for end in ENDS if (name := f"{of}_{end}") in ends
+                }
         return found
+
+    def end_columns(self) -> dict[str, NDArray[np.float64]]:
+        """Score -+ 1.96 standard deviations, of models and of their teachers, `[T]` each; NaN where it is clipped."""
+        known = {**{one.id: one.interval for one in self.tiny}, **self.alike}
+        return {
+            f"{of}_{end}": values
+            for of, interval in known.items()
+            if interval is not None
+            for end, values in zip(ENDS, interval[1:], strict=True)
+        }
 
     def ends(self, score: str) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
         """The ends of the 95 % interval of a score, by id of teacher or model, `[T]` each; None if it has none."""
@@ -100,10 +117,18 @@ class ScoredPair:
         return [*inputs, *(warning for one in self.tiny for warning in one.warnings)]
 
     def summary(self) -> dict[str, Figures]:
-        """The figures of each score and feature over the clip: scores first."""
+        """The figures of each score and feature over the clip: scores first.
+
+        An end of an interval that some frames lack has none: those of the other frames are not of the clip.
+        """
         columns = self.columns()
+        lacking = {
+            name: Figures(frames=known)
+            for name, values in self.end_columns().items()
+            if (known := int(np.isfinite(values).sum())) < len(values)
+        }
         names = [*self.scores, *self.interval_columns(), *self.tiny_columns(), *self.features]
-        return {name: summarise(columns[name], self._pooled(name)) for name in names}
+        return {name: lacking.get(name) or summarise(columns[name], self._pooled(name)) for name in names}
 
     def _pooled(self, name: str) -> PooledMetric | None:
         known = self.table.pooled.get(name)
@@ -148,16 +173,20 @@ def scored_pair(
     tiny = tuple(tiny_scores(model, table, teachers) for model in models)
     with_interval = {one.teacher for one in tiny if one.interval is not None}
     bootstraps = [teacher for teacher in teachers if teacher.bootstrap and (interval or teacher.id in with_interval)]
+    scores = {teacher.id: teacher_scores(teacher, table) for teacher in teachers}
+    baggings = {one.id: one.bagging(table.features(one.feature_names)) for one in bootstraps}
+    scales = {one.id: one.svr.score_range for one in bootstraps if one.id in with_interval}
     return ScoredPair(
         reference,
         distorted,
         table,
         tuple(teachers),
-        {teacher.id: teacher_scores(teacher, table) for teacher in teachers},
+        scores,
         features=columns | own,
         asked=tuple(columns),
         tiny=tiny,
-        intervals={one.id: one.bagging(table.features(one.feature_names)) for one in bootstraps},
+        intervals=baggings,
+        alike={name: stated(scores[name], baggings[name].stddev, scale) for name, scale in scales.items()},
         fps=None if table.inputs is None else table.inputs.distorted.fps,
         bitrate=None if table.inputs is None else table.inputs.distorted.bitrate,
         stored=stored,

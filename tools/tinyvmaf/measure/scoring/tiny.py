@@ -54,8 +54,8 @@ class TinyScores:
 
     @property
     def warnings(self) -> list[str]:
-        """Why the scores may be wrong: frames outside the domain, far from the teacher, or that depend on others."""
-        return [text for text in (self._outside(), self._off(), self._batch()) if text]
+        """Why the scores may be wrong: outside the domain, far from the teacher, depending on others, or clipped."""
+        return [text for text in (self._outside(), self._off(), self._batch(), self._clipped()) if text]
 
     def _outside(self) -> str:
         if not self.furthest:
@@ -88,6 +88,25 @@ class TinyScores:
             f"a score of {self.id} depends on the frames that it is given together: "
             f"frame {frame} is {self.scores[frame]:.2f} with all {len(self.scores)}, and {self.alone[frame]:.2f} alone"
         )
+
+    def _clipped(self) -> str:
+        if not (count := self.interval_missing):
+            return ""
+        return (
+            f"{self.id} states a standard deviation of 0 on {count} of {len(self.scores)} frames: they are clipped and "
+            "have no interval, so the clip has none either"
+        )
+
+    @property
+    def interval_missing(self) -> int:
+        """Frames with a standard deviation of 0, which have no interval."""
+        return 0 if self.interval is None else int(np.isnan(self.interval.low).sum())
+
+
+def stated(score: NDArray[np.float64], stddev: NDArray[np.float64], scale: tuple[float, float]) -> ScoreInterval:
+    """As `interval_of`; the ends are NaN where the standard deviation is 0: the frame is clipped, not certain."""
+    ends = (np.where(stddev == 0.0, np.nan, end) for end in interval_of(score, stddev, scale)[1:])
+    return ScoreInterval(stddev, *ends)
 
 
 def run(
@@ -182,4 +201,4 @@ def _interval(
             f"{model.id} gives a standard deviation of {stddev[frame]} for frame {frame}: {features[frame].tolist()}",
             hint=f"the model is at fault: tinyvmaf gate --model {model.path} -k contract says where else",
         )
-    return interval_of(scores, stddev, scale)
+    return stated(scores, stddev, scale)

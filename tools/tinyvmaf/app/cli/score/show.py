@@ -1,5 +1,6 @@
 """The tables of `tinyvmaf score`."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import astuple, fields
 from typing import Final
@@ -95,4 +96,4 @@ def _figures(figures: Figures) -> list[str]:
 
 
 def _number(value: float) -> str:
-    return f"{value:.6f}"
+    return "-" if math.isnan(value) else f"{value:.6f}"

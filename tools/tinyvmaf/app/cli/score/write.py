@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from tinyvmaf.app.cli.score.show import FIGURES, WORST
 from tinyvmaf.data.pairs import AskedPair
-from tinyvmaf.measure.scoring import ScoredPair, TinyScores, pooled
+from tinyvmaf.measure.scoring import ENDS, ScoredPair, TinyScores, pooled
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
+from tinyvmaf.vmaf.interval import ScoreInterval
 from tinyvmaf.vmaf.pooling import pool
 
 
@@ -76,7 +77,7 @@ def log_of(pair: ScoredPair, ffmpeg: FFmpeg) -> dict[str, Any]:
             {"frameNum": n, "time": pair.time_code(n) or None, "score": float(pair.score[n])} for n in pair.worst(WORST)
         ],
     }
-    return log | _tiny_models(pair.tiny)
+    return log | _tiny_models(pair)
 
 
 def as_csv(results: Sequence[Result], *, frames: bool) -> str:
@@ -144,24 +145,27 @@ def _pooled(name: str, values: NDArray[np.float64], pair: ScoredPair) -> Mapping
     return {key: _finite(known[key]) for key in ("min", "max", "mean", "harmonic_mean")}
 
 
-def _tiny_models(tiny: Sequence[TinyScores]) -> dict[str, Any]:
+def _tiny_models(pair: ScoredPair) -> dict[str, Any]:
     """The block of one tiny model, or a list of those of several."""
-    if len(tiny) == 1:
-        return {"tiny_model": _tiny(tiny[0])}
-    return {"tiny_models": [_tiny(one) for one in tiny]} if tiny else {}
+    found = [_tiny(one, pair.alike.get(one.teacher)) for one in pair.tiny]
+    if len(found) == 1:
+        return {"tiny_model": found[0]}
+    return {"tiny_models": found} if found else {}
 
 
-def _tiny(tiny: TinyScores) -> dict[str, Any]:
-    interval = (
-        {} if tiny.interval is None else dict(zip(("stddev", "ci_p95_lo", "ci_p95_hi"), tiny.interval, strict=True))
-    )
+def _tiny(tiny: TinyScores, alike: ScoreInterval | None) -> dict[str, Any]:
+    interval = {}
+    if tiny.interval is not None:
+        interval = dict(zip(("stddev", *ENDS), tiny.interval, strict=True))
+        if alike is not None:
+            interval |= {f"teacher_{end}": values for end, values in zip(ENDS, alike[1:], strict=True)}
     return {
         "id": tiny.id,
         "sha256": tiny.sha256,
         "feature_order": tiny.features,
         "frames": [
             {"frameNum": frame, "score": float(score), "outside_domain": float(away)}
-            | {name: float(values[frame]) for name, values in interval.items()}
+            | {name: _finite(values[frame]) for name, values in interval.items()}
             for frame, (score, away) in enumerate(zip(tiny.scores, tiny.outside, strict=True))
         ],
         "outside_domain": {

@@ -39,7 +39,7 @@ document.querySelectorAll("section[data-block]").forEach(section => {
     texts.forEach((text, n) => {
       const value = data.values[n][frame], low = data.low[n];
       text.textContent = value === undefined ? "ended" : value.toFixed(3) +
-        (low ? ` [${low[frame].toFixed(3)}, ${data.high[n][frame].toFixed(3)}]` : "");
+        (low && low[frame] !== null ? ` [${low[frame].toFixed(3)}, ${data.high[n][frame].toFixed(3)}]` : "");
     });
     plots.forEach(({ cursor, x }) => {
       cursor.setAttribute("x1", x(frame));
