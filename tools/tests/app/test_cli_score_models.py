@@ -35,7 +35,7 @@ def test_models_of_two_teachers_are_scored_beside_their_teachers(
     size = (320, 240)  # v1 refuses smaller frames
     pair = [str(clip("r.yuv", frames=2, size=size)), str(clip("d.yuv", frames=2, noise=9, size=size))]
     pair += ["--size", "320x240", "--pix-fmt", "yuv420p"]
-    assert run(capsys, "export-teacher", V1, "--out", str(tmp_path))[0] == 0
+    assert run(capsys, "export-teacher", "v1", "--out", str(tmp_path))[0] == 0
     models = ["tinyvmaf_nano", str(tmp_path / f"{V1}_svr.onnx"), "tinyvmaf_exact"]
     asked = [word for model in models for word in ("--model", model)]
     out, csv_file = tmp_path / "scores.json", tmp_path / "scores.csv"

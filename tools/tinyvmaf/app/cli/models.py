@@ -14,13 +14,14 @@ from tinyvmaf.app.cli.common import (
     feed_of,
     print_listing,
 )
-from tinyvmaf.errors import RegistryError, TeacherError, known_hint
+from tinyvmaf.errors import RegistryError
 from tinyvmaf.model import registry
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.terminal import say, say_lines
 from tinyvmaf.vmaf.features import ORDER
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
-from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, load_built_in, load_json
+from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, load_json
+from tinyvmaf.vmaf.teacher.names import load_named
 
 _EXPORT = f"""\
 Write a teacher's SVR as an ONNX model with sidecar and card, and register it as <teacher>_svr.
@@ -136,9 +137,7 @@ def _export(arguments: argparse.Namespace) -> int:
     if arguments.teacher_json is not None:
         teacher = load_json(arguments.teacher_json)
     else:
-        if arguments.teacher not in KNOWN:
-            raise TeacherError(f"unknown teacher {arguments.teacher!r}", hint=known_hint(arguments.teacher, KNOWN))
-        teacher = load_built_in(ffmpeg, arguments.teacher)
+        teacher = load_named(ffmpeg, arguments.teacher)
     new = export_teacher(teacher, kinds.find("teacher"), arguments.out)
     _print(new)
     _print_missing(new, arguments.out)

@@ -10,7 +10,8 @@ from tinyvmaf import scratch
 from tinyvmaf.errors import FFmpegError, LogError, MediaError, NotComparableError
 from tinyvmaf.machine import no_room
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, find_ffmpeg, run, tail
-from tinyvmaf.vmaf.libvmaf.extractors import CHROMA, EXTRACTORS, nearest
+from tinyvmaf.vmaf.libvmaf import chroma
+from tinyvmaf.vmaf.libvmaf.extractors import EXTRACTORS, nearest
 from tinyvmaf.vmaf.libvmaf.graph import pair_graph
 from tinyvmaf.vmaf.libvmaf.log import FrameTable, parse_log
 from tinyvmaf.vmaf.libvmaf.probe import read_probes
@@ -95,6 +96,9 @@ def score_opened(
     reference = pairs[0].reference
     if any(pair.reference.input_arguments() != reference.input_arguments() for pair in pairs):
         raise ValueError("pairs of several references")
+    for pair in pairs:
+        chroma.require_size(request, pair.form)
+    asked = replace(request, features=chroma.with_witness(request))
     inputs = [*(pair.distorted for pair in pairs), reference]
     logs = [f"log{number}.json" for number in range(len(pairs))]
     with scratch.folder() as name:
@@ -104,7 +108,7 @@ def score_opened(
         arguments = [word for video in inputs for word in video.input_arguments(allow_errors=errors)]
         arguments.append("-noauto_conversion_filters")
         for number, pair in enumerate(pairs):
-            libvmaf = request.filter_options(folder, logs[number], threads or os.cpu_count() or 1)
+            libvmaf = asked.filter_options(folder, logs[number], threads or os.cpu_count() or 1)
             arguments += ["-filter_complex", pair_graph(pair, (len(pairs), number), libvmaf, f"scored{number}")]
         for number in range(len(pairs)):
             arguments += ["-map", f"[scored{number}]", "-f", "null", "-"]
@@ -132,8 +136,11 @@ def score_opened(
         for model in request.models:
             table.column(model.id)
         warnings = [text for about, text in complaints if about & {number, len(pairs)}]
-        if any(feature.startswith(CHROMA) for feature in request.features):
+        if chroma.reads_chroma(request):
             warnings += pair.of_chroma
+        warnings += chroma.silent(request, pair.form, table.columns)
+        if asked != request:  # the columns stay those that were asked for
+            table = chroma.without_witness(table)
         if not by_frame:
             warnings += partner_warnings(pair.reference, pair.distorted)
         # By timestamps, FFmpeg stops where nothing more is compared.

@@ -34,7 +34,7 @@ _SAME: Final[Mapping[str, Mapping[str, str]]] = {
 }
 HDR: Final = ("smpte2084", "arib-std-b67")
 """Transfers of HDR: PQ and HLG."""
-# What VMAF sees: a different chroma location is only a warning, since VMAF reads luma alone.
+# A different chroma location is only a warning, where a feature reads chroma.
 REFUSED: Final = ("matrix", "primaries", "transfer")
 
 
