@@ -16,6 +16,7 @@ from tinyvmaf.data.targets import with_target
 from tinyvmaf.errors import TeacherError, TinyvmafError
 from tinyvmaf.files import file_sha256, home, sha256
 from tinyvmaf.measure.loso import measured as measuring
+from tinyvmaf.measure.scoring import with_their_teachers
 from tinyvmaf.measure.search import hunt
 from tinyvmaf.model import registry
 from tinyvmaf.train.fitting.examples import FitError
@@ -151,9 +152,20 @@ def test_a_model_of_a_users_own_goes_from_its_json_to_the_registry(
         fit(recipe, load_teacher(ffmpeg, "house"))
     assert main(["register", "out/quick_house.onnx"]) == 1
     assert "house.json is another teacher than that of out/quick_house.onnx" in capsys.readouterr().err
+    assert train("--recipe", "quick.toml", "--teacher", "house", "--features", small, "--out", "changed") == 1
+    assert f"quick_house is a model of house with sha256 {file_sha256(path)}, not " in capsys.readouterr().err
+    with pytest.raises(TeacherError, match="the JSON of that name has ") as other:
+        with_their_teachers(registry.subjects(), (), ffmpeg, hint="")
+    assert "a changed one needs another name" in str(other.value.hint)
     shutil.copy(path, kept)
     assert main(["unregister", "quick_house"]) == 0
     assert "left: its teacher, " in capsys.readouterr().out
+    shutil.rmtree("out/teachers")
+    kept.unlink()
+    assert main(["register", "out/quick_house.onnx"]) == 0
+    assert f"its teacher is not here, so the gate could not run: put its JSON into {kept.absolute()}" in (
+        capsys.readouterr().out
+    )
 
 
 @pytest.mark.parametrize(

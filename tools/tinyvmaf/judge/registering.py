@@ -121,7 +121,10 @@ def register_candidate(
         done = [f"{target}: its {'teacher' if target.parent == kept else 'recipe'}" for target, _ in copied]
         again = f"tinyvmaf prove {subject.id} --record"
         gone = [f"{proof}: removed, it is about another file: {again}"] if was_proven and not proof.exists() else []
-        return new, [*done, *gone, *(_completed(new) if complete else [])]
+        teacher = kept / f"{subject.teacher_id}.json"
+        there = subject.teacher_id in NETFLIX or teacher.is_file()
+        lacking = [] if there else [f"its teacher is not here, so the gate could not run: put its JSON into {teacher}"]
+        return new, [*done, *gone, *lacking, *(_completed(new) if complete else [])]
 
 
 def looser_promises(promised: Mapping[str, float], recipe: Recipe) -> list[str]:

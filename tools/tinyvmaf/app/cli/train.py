@@ -32,10 +32,11 @@ from tinyvmaf.data.targets import with_target
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.files import write_atomic
 from tinyvmaf.measure import environment
+from tinyvmaf.model import registry
 from tinyvmaf.terminal import say
 from tinyvmaf.train.recipes import Recipe, read_recipe, recipe_ids
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
-from tinyvmaf.vmaf.teacher import FOLDER, NETFLIX
+from tinyvmaf.vmaf.teacher import FOLDER, NETFLIX, Teacher
 
 if TYPE_CHECKING:
     from tinyvmaf.measure.loso import LosoReport
@@ -158,11 +159,22 @@ def _chosen(asked: list[AskedRecipe], data: dataset.Dataset, arguments: argparse
     return [one for one in asked if one.recipe.id not in without]
 
 
+def _require_the_registered(teacher: Teacher) -> None:
+    """One id is one teacher: a model of a changed JSON would be taken for one of the JSON before."""
+    for one in registry.subjects() if (registry.model_folder() / registry.REGISTRY).is_file() else ():
+        if one.teacher_id == teacher.id and one.sidecar.teacher.sha256 != teacher.sha256:
+            raise TinyvmafError(
+                f"{one.id} is a model of {teacher.id} with sha256 {one.sidecar.teacher.sha256}, not {teacher.sha256}",
+                hint="give the changed JSON another name",
+            )
+
+
 def _one(asked: AskedRecipe, data: dataset.Dataset, opinions: Opinions | None, arguments: argparse.Namespace) -> _Row:
     from tinyvmaf.measure.loso import evaluate_recipe  # imported here: slow
     from tinyvmaf.train.folds import FitRequest
 
     recipe, teacher = asked.recipe, asked.teacher
+    _require_the_registered(teacher)
     seeds = range(arguments.seeds) if arguments.seeds else None
     request = FitRequest(recipe, teacher, data, (), seeds, opinions)
     started = time.perf_counter()

@@ -10,7 +10,7 @@ from tinyvmaf.errors import TeacherError
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.libvmaf import FrameTable
 from tinyvmaf.vmaf.pooling import PooledMetric, pool
-from tinyvmaf.vmaf.teacher import FOLDER, PHONE, Teacher, load_teacher
+from tinyvmaf.vmaf.teacher import FOLDER, NETFLIX, PHONE, Teacher, load_teacher
 
 if TYPE_CHECKING:
     from tinyvmaf.model.subject import Subject
@@ -47,6 +47,11 @@ def _teacher_of(model: "Subject", ffmpeg: FFmpeg, hint: str) -> Teacher:
         found = load_teacher(ffmpeg, named.id, [model.path.parent / FOLDER])
     except TeacherError:
         found = None
+    if found is not None and found.id not in NETFLIX and found.sha256 != named.sha256:
+        raise TeacherError(
+            f"{model.id} stands in for {named.id}, sha256 {named.sha256}; the JSON of that name has {found.sha256}",
+            hint="put the JSON back that it was fitted to; a changed one needs another name",
+        )
     if found is None or found.sha256 != named.sha256:
         raise TeacherError(
             f"{model.id} stands in for {named.id}, sha256 {named.sha256}, which is neither in {ffmpeg.path} nor in the "
