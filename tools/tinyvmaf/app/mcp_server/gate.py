@@ -75,9 +75,7 @@ async def run_suite(
 
 def _command(suite: str, model: str | None, scratch: Path) -> list[str]:
     # One list element each and no shell, so a file name cannot become another option.
-    chosen = (
-        [] if model is None else [f"--model={model}"] if model.endswith(".onnx") else ["-k", model, "--allow=selection"]
-    )
+    chosen = [] if model is None else [f"--{'model' if model.endswith('.onnx') else 'models'}={model}"]
     plain = ["-v", "--color=no", "-p", "no:cacheprovider", f"--report={scratch}", f"--basetemp={scratch}/tests"]
     return [*children.python("pytest", *suites_run.arguments([suite])), *plain, *_OPTIONS.get(suite, ()), *chosen]
 
