@@ -85,7 +85,7 @@ def test_golden_scores(
     for output in recorded.outputs:
         record = load_record(model, output)
         if pair not in record:
-            raise CouldNotRunError(f"the record of {model} has no {output} for {pair}", hint=HINT)
+            raise CouldNotRunError(f"the record of {model} has no {output}s for {pair}", hint=HINT)
         values = run_on(recorded, frozen, pair, output)
         found.append(
             compare(
