@@ -91,6 +91,16 @@ def test_a_record_of_another_fit_is_not_believed(
     assert found.why_not.endswith(f"tinyvmaf refit {NANO} --record")
 
 
+def test_builds_of_one_version_of_pytorch_are_one(
+    nano: Subject, recipe: Recipe, teacher: Teacher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refits, "libraries", lambda: ["torch 2.13.0+cpu"])
+    record(nano, recipe, teacher, nano.data)
+    for here, believed in (("torch 2.13.0", True), ("torch 2.13.0+cu130", True), ("torch 2.13.1+cpu", False)):
+        monkeypatch.setattr(refits, "libraries", lambda here=here: [here])
+        assert (refits.recorded(nano, recipe, teacher).record is not None) == believed
+
+
 def test_every_field_is_compared(nano: Subject, recipe: Recipe, teacher: Teacher) -> None:
     """But for the machine, and the file that the recipe gave: that one has to be there."""
     path = record(nano, recipe, teacher, nano.data)

@@ -32,7 +32,7 @@ class RefitRecord(Strict):
     code: Sha256
     """Of the code that fits."""
     libraries: Items[str]
-    """Names and versions of those that it fits with."""
+    """Names and versions of those that it fits with. PyTorch's builds of a version, such as `+cpu`, are one."""
     machine: Annotated[str, Field(pattern="^[0-9a-f]{12}$")]
     """The machine that fitted it, as in the sidecar."""
 

@@ -79,7 +79,7 @@ def record_of(subject: Subject, request: FitRequest, fitted: bytes, machine: str
         seed=request.seeds[0],
         teacher=TeacherOf(id=request.teacher.id, sha256=request.teacher.sha256),
         code=fitting_code(),
-        libraries=tuple(libraries()),
+        libraries=tuple(one.partition("+")[0] for one in libraries()),
         machine=machine,
     )
 
