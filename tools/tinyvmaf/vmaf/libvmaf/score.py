@@ -10,7 +10,7 @@ from tinyvmaf import scratch
 from tinyvmaf.errors import FFmpegError, LogError, MediaError, NotComparableError
 from tinyvmaf.machine import no_room
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, find_ffmpeg, run, tail
-from tinyvmaf.vmaf.libvmaf import chroma
+from tinyvmaf.vmaf.libvmaf import banding, chroma
 from tinyvmaf.vmaf.libvmaf.extractors import EXTRACTORS, nearest
 from tinyvmaf.vmaf.libvmaf.graph import pair_graph
 from tinyvmaf.vmaf.libvmaf.log import FrameTable, parse_log
@@ -98,6 +98,7 @@ def score_opened(
         raise ValueError("pairs of several references")
     for pair in pairs:
         chroma.require_size(request, pair.form)
+        banding.require_height(request, pair.form)
     asked = replace(request, features=chroma.with_witness(request))
     inputs = [*(pair.distorted for pair in pairs), reference]
     logs = [f"log{number}.json" for number in range(len(pairs))]
