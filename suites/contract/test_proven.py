@@ -44,6 +44,10 @@ def test_what_is_proven_is_proven_again(
     assert sample.of == found.first_boxes, f"{told}: the domain has {sample.of:,} boxes: {again}"
     assert not sample.fault, f"{told}: {sample.fault} (seed {seed}); {again}"
     assert sample.proven, f"{one.id}: no box is proven again (seed {seed}): {again}"
+    assert sample.largest <= found.largest_points * (1.0 + 1e-9), (
+        f"{one.id}: a box is within {sample.largest:.9g} points, the record says {found.largest_points:.9g} at most "
+        f"(seed {seed}): {again}"
+    )
     note(
         f"{one.id}: proven within {found.bound_points:g} points everywhere; "
         f"{sample.proven} of {sample.of:,} boxes proven again (seed {seed})"

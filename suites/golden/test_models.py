@@ -69,6 +69,14 @@ def run_on(subject: Subject, frozen: GoldenRows, pair: str, output: str = OUTPUT
     return run(frozen.pairs[pair].features(subject.features))
 
 
+def record_of(model: str, pair: str, output: str = OUTPUT) -> np.ndarray:
+    """What is recorded of a model on a pair."""
+    record = load_record(model, output)
+    if pair not in record:
+        raise CouldNotRunError(f"the record of {model} has no {output}s for {pair}", hint=HINT)
+    return record[pair]
+
+
 def test_files_are_the_registered_ones(recorded: Subject) -> None:
     """Model file and sidecar have the registered hashes and agree with each other."""
     found = registry.faults(recorded)
@@ -83,16 +91,13 @@ def test_golden_scores(
     """Each frame's score is the recorded one at places=4."""
     found = []
     for output in recorded.outputs:
-        record = load_record(model, output)
-        if pair not in record:
-            raise CouldNotRunError(f"the record of {model} has no {output}s for {pair}", hint=HINT)
         values = run_on(recorded, frozen, pair, output)
         found.append(
             compare(
                 bounds.for_subject("golden.record", recorded),
                 f"{model} on {pair}" + (f", {output}" if output != OUTPUT else ""),
                 [f"frame {frame}" for frame in range(len(values))],
-                record[pair],
+                record_of(model, pair, output),
                 values,
                 reproduce=reproduce(model, pair),
             )
@@ -115,7 +120,7 @@ def test_frame_0_has_no_motion_and_is_scored_so(
             bounds.for_subject("golden.record", recorded),
             f"{model} on frame 0 of {pair}",
             ["frame 0"],
-            load_record(model)[pair][:1],
+            record_of(model, pair)[:1],
             [score],
             reproduce=reproduce(model, pair),
         )
@@ -198,7 +203,7 @@ def test_the_record_is_within_the_models_own_promise(
     if truth is None:
         not_checked(f"{model}: its record against its promises: the golden pairs lack a feature of its teacher")
     name, value = next(iter(promised.items()))
-    off = np.abs(load_record(model)[pair] - truth)
+    off = np.abs(record_of(model, pair) - truth)
     each = {f"frame {frame}": float(one) for frame, one in enumerate(off)}
     judge(hold(promise(name, value, model), f"{model} on {pair}, as recorded", each, reproduce=reproduce(model, pair)))
 

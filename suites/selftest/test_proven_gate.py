@@ -79,7 +79,9 @@ BROKEN: dict[str, tuple[Break, str]] = {
     "other_teacher": (edited(teacher={"id": DEFAULT, "sha256": "0" * 64}), "the record is about another file, or an"),
     "other_domain": (edited(domain="0" * 64), "the domain is another than when it was proven"),
     "other_method": (edited(method="0" * 64), "the method is another than when it was proven"),
-    "other_boxes": (edited(first_boxes=9000), "the domain has 9,910 boxes"),
+    "other_boxes": (edited(first_boxes=9000, boxes=9000), "the domain has 9,910 boxes"),
+    "fewer_in_all": (edited(boxes=400), "400 boxes in all cannot be, with 1 at most for a first box"),
+    "smaller": (edited(largest_points=1e-4), "points, the record says 0.0001 at most"),
     "never_proven": (nothing, "never_proven is not proven within 1e-05 points: "),
 }
 

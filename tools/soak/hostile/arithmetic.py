@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from onnx import helper
+from onnx import NodeProto, helper
 
 from .making import FLOAT, INT64, build, maker, node, value, write
 
@@ -73,51 +73,29 @@ def gather_by_data(f: Path) -> None:
     )
 
 
+def in_integers(f: Path, operations: list[NodeProto], constants: dict[str, np.ndarray]) -> None:
+    """A file that computes `d` from `i`, the features as int64."""
+    cast = node("Cast", ["features"], ["i"], to=INT64), node("Cast", ["d"], ["x"], to=FLOAT)
+    write(f, build([cast[0], *operations, cast[1]], constants))
+
+
 @maker
 def division_of_integers_by_zero(f: Path) -> None:
-    write(
-        f,
-        build(
-            [
-                node("Cast", ["features"], ["i"], to=INT64),
-                node("Div", ["i", "z"], ["d"]),
-                node("Cast", ["d"], ["x"], to=FLOAT),
-            ],
-            {"z": np.array(0)},
-        ),
-    )
+    in_integers(f, [node("Div", ["i", "z"], ["d"])], {"z": np.array(0)})
 
 
 @maker
 def division_of_integers_overflows(f: Path) -> None:
-    write(
+    in_integers(
         f,
-        build(
-            [
-                node("Cast", ["features"], ["i"], to=INT64),
-                node("Mul", ["i", "zz"], ["o"]),
-                node("Add", ["o", "least"], ["l"]),
-                node("Div", ["l", "minus"], ["d"]),
-                node("Cast", ["d"], ["x"], to=FLOAT),
-            ],
-            {"zz": np.array(0), "least": np.array(-(2**63)), "minus": np.array(-1)},
-        ),
+        [node("Mul", ["i", "zz"], ["o"]), node("Add", ["o", "least"], ["l"]), node("Div", ["l", "minus"], ["d"])],
+        {"zz": np.array(0), "least": np.array(-(2**63)), "minus": np.array(-1)},
     )
 
 
 @maker
 def modulo_by_zero(f: Path) -> None:
-    write(
-        f,
-        build(
-            [
-                node("Cast", ["features"], ["i"], to=INT64),
-                node("Mod", ["i", "z"], ["d"]),
-                node("Cast", ["d"], ["x"], to=FLOAT),
-            ],
-            {"z": np.array(0)},
-        ),
-    )
+    in_integers(f, [node("Mod", ["i", "z"], ["d"])], {"z": np.array(0)})
 
 
 @maker
@@ -207,8 +185,7 @@ def mean_of_no_integers(f: Path) -> None:
 
 @maker
 def division_of_integers_by_data(f: Path) -> None:
-    nodes = [node("Cast", ["features"], ["i"], to=INT64), node("Div", ["i", "i"], ["d"])]
-    write(f, build([*nodes, node("Cast", ["d"], ["x"], to=FLOAT)]))
+    in_integers(f, [node("Div", ["i", "i"], ["d"])], {})
 
 
 @maker

@@ -1,6 +1,7 @@
 """The exact form of a teacher's SVR: its scores within about 1e-5 VMAF points, without any rounding operation."""
 
 import functools
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -254,7 +255,7 @@ def test_an_svr_with_any_rule_and_transform_is_within_its_bound(
     rows[::3, 1] = 0.0
     loss = largest_loss(svr, highest)
     # A Gaussian falls by at most sqrt(2 gamma / e) a unit of distance.
-    slope = np.sqrt(2.0 * svr.gamma / np.e) * np.abs(svr.coefficients / svr.slopes[0]).sum()
+    slope = np.sqrt(2.0 * svr.gamma / math.e) * np.abs(svr.coefficients / svr.slopes[0]).sum()
     if transform is not None:
         slope *= max(abs(transform.p1) + 256.0 * abs(transform.p2), 1.0)
     off = OnnxRuntimeCpu(data).run(rows) - svr.predict(rows.astype(np.float64))

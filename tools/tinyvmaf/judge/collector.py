@@ -136,9 +136,9 @@ class Collector:
         """A suite that cannot be collected could not run."""
         if report.failed and is_gate(report.nodeid):
             self._ran = self._collection_failed = True
-            self._found["could_not_run"].append(
-                results.finding(suite_of(report.nodeid), None, report.nodeid, report.nodeid)
-            )
+            lines = [line for line in report.longreprtext.splitlines() if line.startswith("E  ")]
+            text = f"{report.nodeid}: {lines[-1][1:].strip()}" if lines else report.nodeid
+            self._found["could_not_run"].append(results.finding(suite_of(report.nodeid), None, report.nodeid, text))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Collect what a test of the suites said. Called in the main process also when tests run in workers."""

@@ -105,6 +105,8 @@ def record_faults(subject: Subject, teacher: Teacher | None) -> list[str]:
         wrong.append(
             f"the record has a box of {found.largest_points:g}, above its bound {found.bound_points:g}: {again}"
         )
+    if not found.hardest + found.first_boxes - 1 <= found.boxes <= found.hardest * found.first_boxes:
+        wrong.append(f"{found.boxes:,} boxes in all cannot be, with {found.hardest:,} at most for a first box: {again}")
     if found.sha256 != subject.sha256 or found.teacher != subject.sidecar.teacher:
         wrong.append(f"the record is about another file, or another teacher: {again}")
     if teacher is not None and not wrong:

@@ -220,7 +220,7 @@ def _write(
 ) -> None:
     """Write the report, the models of the folds, and the candidates with sidecar and card."""
     from tinyvmaf.judge.kinds import find  # imported here: slow
-    from tinyvmaf.measure.loso import interval_report, measured_values
+    from tinyvmaf.measure.loso import broken_promises, interval_report, measured_values
     from tinyvmaf.train.packaging import write_candidate
 
     recipe, teacher, out = request.recipe, request.teacher, arguments.out
@@ -240,6 +240,8 @@ def _write(
         )
         if not arguments.json:
             say(f"{written.file}  {len(model.data)} bytes  sha256 {written.sha256}")
+        for broken in broken_promises(recipe.promises or {}, measured):
+            say(f"{model_id} breaks a promise of its recipe, and the gate will fail: {broken}", file=sys.stderr)
     if report is not None and report.opinions is not None and not arguments.json:
         say(report.opinions.summary)
 

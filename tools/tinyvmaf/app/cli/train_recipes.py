@@ -4,12 +4,13 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinyvmaf.errors import TinyvmafError
+from tinyvmaf.errors import TeacherError, TinyvmafError
+from tinyvmaf.files import file_sha256
 from tinyvmaf.project import project
 from tinyvmaf.train.recipes import Recipe, find_recipe, named_recipes, read_recipe, recipe_folder
 from tinyvmaf.train.recipes.other_teacher import for_teacher, nano_for
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
-from tinyvmaf.vmaf.teacher import FOLDER, Teacher, load_json, load_teacher, require_own_id, teacher_id
+from tinyvmaf.vmaf.teacher import FOLDER, KNOWN, Teacher, load_json, load_teacher, require_own_id, teacher_id
 
 
 @dataclass(frozen=True)
@@ -82,9 +83,20 @@ def _teachers(arguments: argparse.Namespace, ffmpeg: FFmpeg) -> list[Teacher]:
         own = (project().teachers / f"{name}.json").is_file()
         found.append(load_teacher(ffmpeg, name if own else teacher_id(name)))
     if arguments.teacher_json is not None:
+        _require_hash(arguments)
         found.append(load_json(arguments.teacher_json, expected_sha256=arguments.teacher_sha256))
         require_own_id(found[-1])
     return list({teacher.id: teacher for teacher in found}.values())
+
+
+def _require_hash(arguments: argparse.Namespace) -> None:
+    """A model that Netflix did not publish is named by its hash: nobody trains on a file that was changed unseen."""
+    path: Path = arguments.teacher_json
+    if arguments.teacher_sha256 is None and path.is_file() and (digest := file_sha256(path)) not in KNOWN.values():
+        raise TeacherError(
+            f"{path} is no model that Netflix published",
+            hint=f"if it is your own, type the command again with --teacher-sha256 {digest}",
+        )
 
 
 def _is_brought(recipe: Recipe, data: bytes) -> bool:

@@ -216,6 +216,7 @@ class ComparisonResult(BaseModel):
 
     data: str
     models: list[ModelAgreementResult]
+    left_out: list[str] = Field(description="registered models that cannot score this pair, if none was named")
 
 
 class GateResult(BaseModel):

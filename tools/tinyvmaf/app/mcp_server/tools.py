@@ -45,13 +45,14 @@ from tinyvmaf.app.mcp_server.results import (
 from tinyvmaf.app.mcp_server.roots import Roots
 from tinyvmaf.data import corpus
 from tinyvmaf.data.embedded import embedded_corpus
-from tinyvmaf.errors import TinyvmafError
+from tinyvmaf.errors import NotComparableError, TinyvmafError
 from tinyvmaf.files import file_blake3
 from tinyvmaf.judge.opened import read_whole
 from tinyvmaf.measure.scoring import ScoredPair
 from tinyvmaf.measure.teacher_agreement import corpus_frames, pair_frames
 from tinyvmaf.model import registry
 from tinyvmaf.model.subject import Subject
+from tinyvmaf.vmaf.features import named
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, find_ffmpeg
 from tinyvmaf.vmaf.teacher import KNOWN
 
@@ -146,20 +147,29 @@ class Tools:
 
         def work(call: Call) -> ComparisonResult:
             tiny = self._models(models or [one.id for one in registry.subjects()], feed)
+            small: list[Subject] = []
             if reference is None and distorted is None:
                 frames = corpus_frames(embedded_corpus().read(), "the embedded corpus")
             elif reference is None or distorted is None:
                 raise TinyvmafError("only one of reference and distorted is given", hint="give both, or neither")
             else:
-                pair = self._score(
-                    scored.PairRequest(reference, distorted, size, pix_fmt, inputs or {}), [], call, tiny
-                )
+                request = scored.PairRequest(reference, distorted, size, pix_fmt, inputs or {})
+                try:
+                    pair = self._score(request, [], call, tiny)
+                except NotComparableError:  # the frames may be too small for chroma features
+                    small = [one for one in tiny if any(named(name).measures == "chroma" for name in one.features)]
+                    tiny = [one for one in tiny if one not in small]
+                    if models or not small or not tiny:
+                        raise
+                    pair = self._score(request, [], call, tiny)
                 frames = pair_frames(pair.table, pair.scores, distorted)
             found = []
             for number, one in enumerate(tiny):
                 call.report(number, len(tiny))
                 found.append(describe.model_agreement(one, frames))
-            return ComparisonResult(data=frames.name, models=sorted(found, key=lambda one: one.frames.rmse))
+            left_out = [one.id for one in small]
+            ordered = sorted(found, key=lambda one: one.frames.rmse)
+            return ComparisonResult(data=frames.name, models=ordered, left_out=left_out)
 
         return await self._do(context, work)
 

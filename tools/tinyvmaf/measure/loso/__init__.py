@@ -3,7 +3,7 @@
 from tinyvmaf.measure.loso.evaluate import LosoError, evaluate, evaluate_recipe
 from tinyvmaf.measure.loso.interval import IntervalReport, interval_report
 from tinyvmaf.measure.loso.leaks import leaked_rows
-from tinyvmaf.measure.loso.measured import measured_values
+from tinyvmaf.measure.loso.measured import broken_promises, measured_values
 from tinyvmaf.measure.loso.opinions import MIN_SOURCES, OpinionFigures, OpinionReport, opinion_report
 from tinyvmaf.measure.loso.report import FoldResult, FrameScores, LosoReport, shown
 from tinyvmaf.measure.loso.trial import Trial, trial_of, trial_of_recipe
@@ -18,6 +18,7 @@ __all__ = [
     "OpinionFigures",
     "OpinionReport",
     "Trial",
+    "broken_promises",
     "evaluate",
     "evaluate_recipe",
     "interval_report",

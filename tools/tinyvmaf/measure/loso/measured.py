@@ -1,13 +1,26 @@
-"""The measured values of a candidate, for its sidecar."""
+"""The measured values of a candidate, for its sidecar, and the promises that they break."""
 
 import math
+from collections.abc import Mapping
+from typing import Final
 
 from tinyvmaf.data.golden import golden_errors
 from tinyvmaf.measure.loso.report import LosoReport
 from tinyvmaf.measure.search import hunt
 from tinyvmaf.model.engines import OnnxRuntimeCpu
 from tinyvmaf.train.folds import FoldModel
+from tinyvmaf.train.recipes import PROMISES
 from tinyvmaf.vmaf.teacher import Teacher
+
+_MEASURED: Final = {
+    "frame_rmse": "loso_frame_rmse_points",
+    "frame_max_error": "loso_frame_max_abs_error_points",
+    "frame_plcc": "loso_frame_plcc",
+    "stddev_rmse": "loso_stddev_rmse_points",
+    "interval_rmse": "loso_interval_rmse_points",
+    "worst_difference": "domain_worst_difference_points",
+}
+"""By the name of a promise, the measured value that it is about."""
 
 
 def measured_values(
@@ -38,6 +51,21 @@ def measured_values(
         ).difference
         values |= golden_errors(engine.run, teacher)
     return {name: _rounded(value, name.endswith("cc")) for name, value in values.items() if math.isfinite(value)}
+
+
+def broken_promises(promised: Mapping[str, float], measured: Mapping[str, float]) -> list[str]:
+    """Which promises of a recipe the measured values break, in sentences.
+
+    Args:
+        measured: as of `measured_values`; a promise of what was not measured is not looked at.
+    """
+    broken = []
+    for name, bound in promised.items():
+        what, side, unit = PROMISES[name]
+        value = measured.get(_MEASURED[name])
+        if value is not None and (value > bound if side == "at most" else value < bound):
+            broken.append(f"{what} is {value:g}, promised {side} {bound:g} {unit}".rstrip())
+    return broken
 
 
 def _rounded(value: float, correlation: bool) -> float:

@@ -30,6 +30,8 @@ class Sample:
     """How many the domain has."""
     boxes: int
     """Into how many they were split."""
+    largest: float = 0.0
+    """The largest bound of any of these, in points."""
     fault: str = ""
     """A box that is not proven as it should be; empty if all are."""
 
@@ -61,7 +63,7 @@ def prove_sample(
     parts = Parts(data, teacher, bound, feature_order)
     middles = parts.middles()
     # Of this thread: the libraries below may have others, which wait for work.
-    until, proven, boxes = time.thread_time() + seconds, 0, 0
+    until, proven, boxes, largest = time.thread_time() + seconds, 0, 0, 0.0
     order = _order(teacher.predict(middles), teacher.svr.score_range, seed)[:most]
     # The first alone, because it is always finished; the others together, which is faster.
     for group in (order[:1], *np.array_split(order[1:], range(_TOGETHER, len(order) - 1, _TOGETHER))):
@@ -69,12 +71,12 @@ def prove_sample(
         found = parts.settle(group, partial(_goes_on, allowed, until if proven else np.inf))
         boxes += found.boxes
         if found.finished:
-            proven += len(group)
+            proven, largest = proven + len(group), max([largest, *found.largest_of])
         elif found.candidates or found.boxes > allowed or time.thread_time() < until:
-            return Sample(proven, len(parts), boxes, _why(found, middles[group[0]], hardest))
+            return Sample(proven, len(parts), boxes, largest, _why(found, middles[group[0]], hardest))
         if time.thread_time() >= until:
             break
-    return Sample(proven, len(parts), boxes)
+    return Sample(proven, len(parts), boxes, largest)
 
 
 def _order(middle: Floats, score_range: tuple[float, float], seed: int) -> NDArray[np.intp]:
