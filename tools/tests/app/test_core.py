@@ -1,8 +1,13 @@
 """What `pip install tinyvmaf` without extras can do: all that judges no corpus."""
 
 import json
+import shutil
 import subprocess
 import sys
+from pathlib import Path
+
+from tinyvmaf.files import home
+from tinyvmaf.vmaf.features import CANONICAL
 
 from ..fixture_types import Clip
 
@@ -26,20 +31,26 @@ def without(*commands: list[str]) -> subprocess.CompletedProcess[str]:
 
 def test_models_are_checked_and_video_is_scored_without_pyarrow_and_scipy(clip: Clip) -> None:
     videos = [str(clip("reference.yuv")), str(clip("distorted.yuv", noise=9))]
+    raw = [*videos, "--size", "128x96", "--pix-fmt", "yuv420p"]
+    theirs = shutil.copy(home() / "model" / "tinyvmaf_nano.onnx", Path(videos[0]).with_name("theirs.onnx"))
     done = without(
         ["verify", "tinyvmaf_nano"],
         ["certify", "--quiet", "tinyvmaf_nano"],
         ["web", "--model", "tinyvmaf_nano", "--out", str(clip("page.html"))],
-        ["score", *videos, "--size", "128x96", "--pix-fmt", "yuv420p", "--model", "tinyvmaf_nano", "--json"],
+        ["score", *raw, "--model", "tinyvmaf_nano", "--json"],
+        ["score", *raw, "--model", str(theirs), "--feature-order", ",".join(CANONICAL)],
+        ["score", *raw, "--model", "none.onnx"],
         ["extract", "--data-root", "."],
         ["gate"],
+        ["train", "--teacher", "v1", "--out", "none"],
     )
     assert [line for line in done.stdout.splitlines() if line.startswith("status")] == [
-        *["status 0"] * 4,
-        *["status 1"] * 2,
+        *["status 0"] * 5,
+        *["status 1"] * 4,
     ], done.stderr
     assert '"tinyvmaf_nano"' in done.stdout
     assert done.stdout.splitlines()[-1] == "imported []"
-    assert done.stderr.count("this needs pyarrow, which is not installed") == 2
-    assert "[data]" in done.stderr
-    assert "[gate]" in done.stderr
+    assert done.stderr.count("this needs pyarrow, which is not installed") == 3
+    assert all(f"[{extra}]" in done.stderr for extra in ("data", "gate", "fit"))
+    assert "none.onnx: no such file" in done.stderr
+    assert "warning" not in done.stderr

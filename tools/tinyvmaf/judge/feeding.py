@@ -11,7 +11,6 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from tinyvmaf.data.embedded import embedded_corpus
 from tinyvmaf.errors import ModelError
 from tinyvmaf.model import contract
 from tinyvmaf.model.third_party import FeedDescription, UndescribedError
@@ -76,6 +75,8 @@ def _adopted(original: Original, feed: FeedDescription, features: Sequence[str])
 
 def _read(adopted: AdoptedModel, features: Sequence[str]) -> _Reading | None:
     """How a model scores the corpus; None if the corpus lacks its features or its teacher's scores."""
+    from tinyvmaf.data.embedded import embedded_corpus  # imported here: it needs pyarrow, and few files need it
+
     data = embedded_corpus().read()
     columns = (*features, adopted.feed.teacher)
     if not set(columns) <= set(data.table.column_names):

@@ -23,7 +23,7 @@ from tinyvmaf.validation import brief
 from tinyvmaf.vmaf.features import Feature
 from tinyvmaf.vmaf.features import named as feature_named
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
-from tinyvmaf.vmaf.teacher import KNOWN, load_teacher
+from tinyvmaf.vmaf.teacher import KNOWN, load_teacher, sha256_of
 
 if TYPE_CHECKING:
     from tinyvmaf.model.third_party.wrap import AdoptedModel
@@ -75,6 +75,8 @@ def of_file(path: Path, folder: Path, features_of: Features, options: FeedOption
         return of_known_kind(_own(path, folder, options) or _adopted(path, folder, features_of, options))
     except TinyvmafError as error:
         fault = error
+    except ModuleNotFoundError:  # tinyvmaf's own lack, which the command tells
+        raise
     except Exception as error:  # one bad file must not stop the others
         fault = CouldNotRunError(f"{path} cannot be judged: {in_one_line(error)}")
     return _at_fault(path, fault)
@@ -166,7 +168,7 @@ def _adopted(path: Path, folder: Path, features_of: Features, options: FeedOptio
     sidecar = {
         "kind": "regressor",
         "feature_order": list(features),
-        "teacher": {"id": feed.teacher, "sha256": KNOWN[feed.teacher]},
+        "teacher": {"id": feed.teacher, "sha256": sha256_of(feed.teacher)},
         "engines": None,
         "training": None,
         "measured": {},

@@ -18,6 +18,8 @@ from tinyvmaf.terminal import say_lines, typed
 
 _INTERRUPTED = 128 + signal.SIGINT
 _OF_DATA = ("pyarrow", "scipy")
+_EXTRAS = {"gate": "gate", "train": "fit", "refit": "fit"}
+"""By command, the extra that has all that it needs; of others `data`."""
 """What the core does without; the extra `data` brings it."""
 _DESCRIPTION = """\
 May this small ONNX model stand in for Netflix's VMAF?
@@ -75,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as missing:
         if missing.name not in _OF_DATA:
             raise
-        extra = "gate" if words[:1] == ["gate"] else "data"
+        extra = _EXTRAS.get(words[0], "data")
         text = f"this needs {missing.name}, which is not installed\n  hint: {install(extra)}"
         say_lines(f"tinyvmaf: {text}", file=sys.stderr)
         return 1

@@ -145,7 +145,7 @@ def _score(
     request = LibvmafRequest(tuple(one.model() for one in teachers if not one.bootstrap), features, may_be_null)
     found = dict[int, Result]()
     store, why_not = usable_store(default_folder())
-    if store is None:
+    if why_not:
         say_lines(f"tinyvmaf: warning: what is measured is not kept: {why_not}", file=sys.stderr)
     table = None if len(pairs) == 1 else SummaryTable([str(pair.distorted) for pair in pairs])
     with pairs_bar(pairs[0].distorted.name if len(pairs) == 1 else f"{len(pairs)} pairs", len(pairs)) as bar:
