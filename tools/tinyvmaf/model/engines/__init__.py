@@ -19,7 +19,7 @@ from tinyvmaf.model.engines.protocol import (
     Settings,
     UnsupportedModelError,
 )
-from tinyvmaf.model.engines.session import all_outputs, all_scores
+from tinyvmaf.model.engines.session import all_outputs, all_pictures, all_scores
 
 __all__ = [
     "LEVELS",
@@ -34,6 +34,7 @@ __all__ = [
     "UnsupportedModelError",
     "all_engines",
     "all_outputs",
+    "all_pictures",
     "all_scores",
     "find",
     "our_engines",

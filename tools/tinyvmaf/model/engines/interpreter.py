@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from onnx import AttributeProto, NodeProto, helper, numpy_helper
 
 from tinyvmaf.model.contract import OPSET, OUTPUTS, ml
+from tinyvmaf.model.engines import picture_operators
 from tinyvmaf.model.engines.library import ROUNDED_TO, TYPES, Array, Library
 from tinyvmaf.model.engines.ml_operators import ml_operator
 from tinyvmaf.model.engines.model_file import ModelFile
 from tinyvmaf.model.engines.operators import INTEGERS, OPERATORS
+from tinyvmaf.model.engines.picture_operators import PICTURE_OPERATORS
 from tinyvmaf.model.engines.protocol import UnsupportedModelError
 
 _CONSTANT: Final[Mapping[str, Callable[[AttributeProto], NDArray[np.generic]]]] = {
@@ -107,7 +109,8 @@ def _step(node: NodeProto, constants: Mapping[str, NDArray[np.generic]]) -> Prog
             return ProgramStep(ml_operator, {"": ml.read(node)}, tuple(node.input), tuple(node.output))
         except ValueError as error:
             raise _lacks(node, str(error)) from error
-    if node.domain not in ("", "ai.onnx") or node.op_type not in OPERATORS:
+    operator = OPERATORS.get(node.op_type) or PICTURE_OPERATORS.get(node.op_type)
+    if node.domain not in ("", "ai.onnx") or operator is None:
         raise _lacks(node, "it is not an operator of the contract")
     if not 1 <= len(node.output) <= OUTPUTS.get(node.op_type, 1):
         raise _lacks(node, f"{len(node.output)} outputs")
@@ -119,12 +122,12 @@ def _step(node: NodeProto, constants: Mapping[str, NDArray[np.generic]]) -> Prog
         if name not in ROUNDED_TO:
             raise _lacks(node, f"to {name}")
     inputs: list[Any] = [name or None for name in node.input]
-    for place in INTEGERS.get(node.op_type, ()):
+    for place in {**INTEGERS, **picture_operators.INTEGERS}.get(node.op_type, ()):
         if place < len(inputs) and inputs[place] is not None:
             if inputs[place] not in constants:
                 raise _lacks(node, f"input {inputs[place]!r} is computed, not constant")
             inputs[place] = tuple(int(n) for n in constants[inputs[place]].ravel())
-    return ProgramStep(OPERATORS[node.op_type], attributes, tuple(inputs), tuple(node.output))
+    return ProgramStep(operator, attributes, tuple(inputs), tuple(node.output))
 
 
 def _lacks(node: onnx.NodeProto, why: str) -> UnsupportedModelError:

@@ -1,6 +1,6 @@
 """What the operators of the interpreter are written with: an array library, NumPy or PyTorch."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -35,6 +35,10 @@ class Library(Protocol):
 
     def erf(self, x: Array) -> Array:
         """The error function."""
+        ...
+
+    def convolve(self, x: Array, weights: Array, strides: Sequence[int], dilations: Sequence[int], group: int) -> Array:
+        """Convolution (a correlation, as ONNX's) of x `[N, C, H, W]` with `[O, C / group, h, w]`, without padding."""
         ...
 
     def sigmoid(self, x: Array) -> Array:

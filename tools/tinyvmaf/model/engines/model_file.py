@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from tinyvmaf.errors import ModelError
 from tinyvmaf.model.contract import MOST_OUTPUTS
+from tinyvmaf.model.engines.pictures import PictureForm
 from tinyvmaf.model.engines.protocol import Engine, EngineError, Settings, UnsupportedModelError
 
 if TYPE_CHECKING:
@@ -19,16 +20,18 @@ INTERFACE: Final = "the contract is one input [N, F], and one output [N, 1] or a
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A parsed model with one input `[N, F]`."""
+    """A parsed model with one input, rows `[N, F]` or pictures `[N, 1, H, W]`."""
 
     proto: "onnx.ModelProto"
     input: str
     width: int | str
-    """F, or its symbol if the model leaves it open."""
+    """F, or its symbol if the model leaves it open; of pictures the width, mostly a symbol."""
     outputs: tuple[str, ...]
+    form: PictureForm | None = None
+    """Of a model that takes pictures."""
 
 
-def parse(model: bytes, engine: Engine, settings: Settings, *, most: int = 1) -> ModelFile:
+def parse(model: bytes, engine: Engine, settings: Settings, *, most: int = 1, pictures: bool = False) -> ModelFile:
     """Parse a model and check that the engine can load it.
 
     Number types are checked here because some engines do not: `openvino` silently computes float64 in float32, and
@@ -36,6 +39,7 @@ def parse(model: bytes, engine: Engine, settings: Settings, *, most: int = 1) ->
 
     Args:
         most: outputs that the engine returns.
+        pictures: whether its session takes pictures.
 
     Raises:
         EngineError: the engine is not available, or lacks the optimisation level.
@@ -61,7 +65,12 @@ def parse(model: bytes, engine: Engine, settings: Settings, *, most: int = 1) ->
     inputs = [value for value in proto.graph.input if value.name not in constants]
     outputs = list(proto.graph.output)
     shapes = [_shape(value) for value in inputs]
-    if len(inputs) != 1 or not 1 <= len(outputs) <= MOST_OUTPUTS or len(shapes[0]) != 2:
+    form = None
+    if len(inputs) == len(outputs) == 1 and len(shapes[0]) == 4:
+        form = _form(inputs[0], shapes[0], outputs[0])
+        if not pictures:
+            raise UnsupportedModelError(f"model: {engine.name} takes no pictures", hint="choose another engine for it")
+    elif len(inputs) != 1 or not 1 <= len(outputs) <= MOST_OUTPUTS or len(shapes[0]) != 2:
         raise ModelError(f"model: {len(inputs)} inputs {shapes} and {len(outputs)} outputs", hint=INTERFACE)
     if len(outputs) > most:
         raise UnsupportedModelError(
@@ -72,7 +81,14 @@ def parse(model: bytes, engine: Engine, settings: Settings, *, most: int = 1) ->
             f"model: {engine.name} does not compute in {' or '.join(sorted(strange))}, which the model uses",
             hint="choose another engine for this model",
         )
-    return ModelFile(proto, inputs[0].name, shapes[0][1], tuple(value.name for value in outputs))
+    return ModelFile(proto, inputs[0].name, shapes[0][-1], tuple(value.name for value in outputs), form)
+
+
+def _form(taken: "onnx.ValueInfoProto", shape: list[int | str], given: "onnx.ValueInfoProto") -> PictureForm:
+    from onnx.helper import tensor_dtype_to_np_dtype
+
+    dtype = tensor_dtype_to_np_dtype(taken.type.tensor_type.elem_type).name
+    return PictureForm.of("model", shape, dtype, _shape(given))
 
 
 def _shape(value: "onnx.ValueInfoProto") -> list[int | str]:

@@ -4,6 +4,7 @@ Observed: NumPy's matrix product (usually OpenBLAS) sums in another order than M
 on a float32 Gemm. If the right side has one column, NumPy sums in yet another order.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +15,7 @@ from tinyvmaf.errors import ModelError
 from tinyvmaf.model.contract import MOST_OUTPUTS
 from tinyvmaf.model.engines.installed import version
 from tinyvmaf.model.engines.model_file import parse
+from tinyvmaf.model.engines.picture_operators import windows
 from tinyvmaf.model.engines.protocol import Availability, Settings
 from tinyvmaf.model.engines.session import CheckedSession, Rows, side_by_side
 
@@ -39,6 +41,29 @@ class NumpyLibrary:
 
         return np.asarray(erf(x), dtype=x.dtype)
 
+    def convolve(
+        self,
+        x: NDArray[np.floating],
+        weights: NDArray[np.floating],
+        strides: Sequence[int],
+        dilations: Sequence[int],
+        group: int,
+    ) -> NDArray[np.floating]:
+        """A sum over the places of the kernel, in their order, of matrix products."""
+        made, given, *kernel = weights.shape
+        total: NDArray[np.floating] | None = None
+        for (i, j), part in windows(x, kernel, strides, dilations):
+            tap = weights[:, :, i, j]
+            if given == 1 and made == group:
+                found = part * tap.reshape((-1, 1, 1))
+            else:
+                cells = part.reshape((len(x), group, given, -1))
+                product = np.matmul(tap.reshape((group, made // group, given)), cells)
+                found = product.reshape((len(x), made, *part.shape[2:]))
+            total = found if total is None else total + found
+        assert total is not None, "a kernel has a place"
+        return total
+
     def sigmoid(self, x: NDArray[np.floating]) -> NDArray[np.floating]:
         """By its definition. If exp overflows to infinity, the result is 0."""
         return np.asarray(1.0 / (1.0 + np.exp(-x)))
@@ -55,10 +80,11 @@ class NumpySession(CheckedSession):
         """
         from tinyvmaf.model.engines.interpreter import Program
 
-        file = parse(model, engine, settings, most=MOST_OUTPUTS)
+        file = parse(model, engine, settings, most=MOST_OUTPUTS, pictures=True)
         self._program = Program(file, NumpyLibrary())
-        super().__init__("model", f"NumPy {np.__version__}", file.width, len(file.outputs))
-        if isinstance(file.width, int):
+        super().__init__("model", f"NumPy {np.__version__}", file.width, len(file.outputs), file.form)
+        self.try_pictures()
+        if file.form is None and isinstance(file.width, int):
             try:
                 self._infer(np.zeros((1, file.width), dtype=np.float32))
             except ModelError:

@@ -23,7 +23,7 @@ class ReferenceSession(CheckedSession):
         Raises:
             as `Engine.load`.
         """
-        file = parse(model, engine, settings, most=MOST_OUTPUTS)
+        file = parse(model, engine, settings, most=MOST_OUTPUTS, pictures=True)
         # Slow to import (0.15 s).
         from onnx import __version__
         from onnx.reference import ReferenceEvaluator
@@ -37,7 +37,7 @@ class ReferenceSession(CheckedSession):
             if "No implementation for operator" in str(error):  # of this version: it has newer ones only
                 raise UnsupportedModelError(f"model: onnx {__version__} does not evaluate it: {error}") from error
             raise ModelError(f"model: onnx {__version__} cannot load it: {error}") from error
-        super().__init__("model", f"onnx {__version__}", file.width, len(file.outputs))
+        super().__init__("model", f"onnx {__version__}", file.width, len(file.outputs), file.form)
 
     def _infer(self, rows: Rows) -> NDArray[np.generic]:
         with np.errstate(all="ignore"):

@@ -19,6 +19,7 @@ from tinyvmaf.errors import ModelError
 from tinyvmaf.model.contract import MOST_OUTPUTS
 from tinyvmaf.model.engines.installed import version
 from tinyvmaf.model.engines.model_file import INTERFACE, parse
+from tinyvmaf.model.engines.pictures import PictureForm
 from tinyvmaf.model.engines.protocol import LEVELS, Availability, EngineError, Settings, UnsupportedModelError
 from tinyvmaf.model.engines.session import CheckedSession, Rows, side_by_side
 
@@ -49,7 +50,7 @@ class OnnxRuntimeSession(CheckedSession):
             profile: prefix of the path of a profile; None for no profile.
 
         Raises:
-            ModelError: not readable, not ONNX, or without one input of rank 2 and one output.
+            ModelError: not readable, not ONNX, or without one input of rank 2 or 4 and one output.
             UnsupportedModelError: a node has no kernel.
         """
         ort = import_onnxruntime()
@@ -65,7 +66,11 @@ class OnnxRuntimeSession(CheckedSession):
             kind = UnsupportedModelError if lacks else ModelError
             raise kind(f"{name}: ONNX Runtime {ort.__version__} cannot load it: {error}") from error
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
-        if len(inputs) != 1 or not 1 <= len(outputs) <= MOST_OUTPUTS or len(inputs[0].shape) != 2:
+        form = None
+        if len(inputs) == len(outputs) == 1 and len(inputs[0].shape) == 4:
+            dtype = {"tensor(float)": "float32", "tensor(uint8)": "uint8"}.get(inputs[0].type, inputs[0].type)
+            form = PictureForm.of(name, inputs[0].shape, dtype, outputs[0].shape)
+        elif len(inputs) != 1 or not 1 <= len(outputs) <= MOST_OUTPUTS or len(inputs[0].shape) != 2:
             raise ModelError(
                 f"{name}: {len(inputs)} inputs {[i.shape for i in inputs]} and {len(outputs)} outputs", hint=INTERFACE
             )
@@ -73,7 +78,7 @@ class OnnxRuntimeSession(CheckedSession):
         if self._session.get_providers()[0] != provider:
             raise EngineError(f"ONNX Runtime {ort.__version__} gave {self._session.get_providers()}, not {provider}")
         self.input_name: str = inputs[0].name
-        super().__init__(name, "ONNX Runtime", inputs[0].shape[1], len(outputs))
+        super().__init__(name, "ONNX Runtime", inputs[0].shape[-1], len(outputs), form)
 
     @property
     def bare(self) -> Callable[[None, Mapping[str, Rows]], list[NDArray[np.generic]]]:
@@ -120,7 +125,7 @@ class OnnxRuntimeCpuEngine:
 
     def load(self, model: bytes, settings: Settings = Settings()) -> OnnxRuntimeCpu:  # noqa: B008
         """As `Engine.load`."""
-        parse(model, self, settings, most=MOST_OUTPUTS)
+        parse(model, self, settings, most=MOST_OUTPUTS, pictures=True)
         return OnnxRuntimeCpu(model, settings)
 
 

@@ -66,12 +66,14 @@ class OnnxRuntimeProvider:
 
     def load(self, model: bytes, settings: Settings = Settings()) -> OnnxRuntimeSession:  # noqa: B008
         """As `Engine.load`; runs one row to see where its nodes run."""
-        width = parse(model, self, settings, most=MOST_OUTPUTS).width
+        width = parse(model, self, settings, most=MOST_OUTPUTS, pictures=True).width
         with scratch.folder() as folder:
             session = OnnxRuntimeSession(
                 model, settings, self.provider, self.options, {**CONFIG, **NO_FALLBACK}, profile=f"{folder}/profile"
             )
-            session.run(np.zeros((1, width if isinstance(width, int) else 1), dtype=np.float32))
+            if session.form is None:
+                session.run(np.zeros((1, width if isinstance(width, int) else 1), dtype=np.float32))
+            session.try_pictures()
             require(self.provider, computed_on(session.end_profile()))
         return session
 

@@ -50,7 +50,7 @@ class OpenCvSession(CheckedSession):
         Raises:
             as `Engine.load`.
         """
-        file = parse(model, engine, settings, most=MOST_OUTPUTS)
+        file = parse(model, engine, settings, most=MOST_OUTPUTS, pictures=True)
         self._cv2: Any = importlib.import_module("cv2")
         cv2 = self._cv2
         self._threads = settings.threads
@@ -65,8 +65,9 @@ class OpenCvSession(CheckedSession):
                 f"model: OpenCV {cv2.__version__} gives an empty network, so it refuses a node",
                 hint="set OPENCV_LOG_LEVEL=ERROR to see which",
             )
-        super().__init__("model", f"OpenCV {cv2.__version__}", file.width, len(file.outputs))
+        super().__init__("model", f"OpenCV {cv2.__version__}", file.width, len(file.outputs), file.form)
         self._names = list(file.outputs)
+        self.try_pictures()
 
     def _infer(self, rows: Rows) -> NDArray[np.generic]:
         if not len(rows):

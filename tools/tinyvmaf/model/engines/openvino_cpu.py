@@ -47,7 +47,7 @@ class OpenVinoSession(CheckedSession):
         Raises:
             as `Engine.load`.
         """
-        file = parse(model, engine, settings, most=MOST_OUTPUTS)
+        file = parse(model, engine, settings, most=MOST_OUTPUTS, pictures=True)
         ov = _import()
         told = {**_TOLD, "INFERENCE_NUM_THREADS": str(settings.threads)}
         try:
@@ -61,7 +61,8 @@ class OpenVinoSession(CheckedSession):
             raise EngineError(f"OpenVINO {ov.__version__} did not apply the settings {told}: it has {taken}")
         self._request = compiled.create_infer_request()
         self._named = [compiled.output(place) for place in range(len(file.outputs))]
-        super().__init__("model", f"OpenVINO {ov.__version__}", file.width, len(file.outputs))
+        super().__init__("model", f"OpenVINO {ov.__version__}", file.width, len(file.outputs), file.form)
+        self.try_pictures()
 
     def _infer(self, rows: Rows) -> NDArray[np.generic]:
         found = self._request.infer([rows])

@@ -20,7 +20,7 @@ The name must differ from all others. An entry point that fails is listed as `no
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Any, Final, Protocol, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -39,7 +39,7 @@ class UnsupportedModelError(ModelError):
 
 
 class NotFiniteError(ModelError):
-    """Some scores are NaN or infinite. `scores` has all of them, float32 `[N]`."""
+    """Some scores are NaN or infinite. `scores` has all of them, float32 `[N]`; of a filter, all its pictures."""
 
     def __init__(self, message: str, scores: NDArray[np.float32]) -> None:
         super().__init__(message)
@@ -97,6 +97,22 @@ class Session(Protocol):
             EngineError: out of memory, or a helper process died. This says nothing about the model.
             ModelError: rows have the wrong width, the engine fails, or its output has the wrong shape or type.
             NotFiniteError: a score is not finite.
+        """
+        ...
+
+    def run_pictures(self, pictures: ArrayLike) -> NDArray[Any]:
+        """Scores of pictures, or the pictures that a filter makes of them.
+
+        Args:
+            pictures: luma `[N, 1, H, W]`, of the type that the graph takes: float32, samples / 255, or uint8.
+
+        Returns:
+            float32 `[N]`, VMAF points, or of a filter the type and shape of the pictures.
+
+        Raises:
+            EngineError: out of memory, or a helper process died. This says nothing about the model.
+            ModelError: the model takes rows, or other pictures; the engine fails, or its output has the wrong shape.
+            NotFiniteError: a score or a sample is not finite.
         """
         ...
 
@@ -165,7 +181,8 @@ class Engine(Protocol):
 
         Raises:
             EngineError: the engine is not available, has no such level, or ignored its settings.
-            ModelError: the engine cannot load the model, or the model lacks one input `[N, F]` and one output.
-            UnsupportedModelError: the engine lacks an operator or a number type of the model.
+            ModelError: the engine cannot load the model, or the model lacks one input `[N, F]`, or pictures
+                `[N, 1, H, W]`, and one output.
+            UnsupportedModelError: the engine lacks an operator or a number type of the model, or takes no pictures.
         """
         ...

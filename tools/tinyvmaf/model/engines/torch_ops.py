@@ -13,7 +13,7 @@ import sys
 import sysconfig
 import types
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +55,10 @@ class TorchLibrary:
         """PyTorch's."""
         return self.xp.erf(x)
 
+    def convolve(self, x: Any, weights: Any, strides: Sequence[int], dilations: Sequence[int], group: int) -> Any:
+        """PyTorch's."""
+        return self.xp.nn.functional.conv2d(x, weights, None, tuple(strides), 0, tuple(dilations), group)
+
     def sigmoid(self, x: Any) -> Any:
         """PyTorch's."""
         return self.xp.sigmoid(x)
@@ -71,7 +75,7 @@ class TorchSession(CheckedSession):
         """
         from tinyvmaf.model.engines.interpreter import Program
 
-        file = parse(model, engine, settings, most=MOST_OUTPUTS)
+        file = parse(model, engine, settings, most=MOST_OUTPUTS, pictures=not engine.compiled)
         library = TorchLibrary(engine.device)
         self._torch, self._device, self._threads = library.xp, engine.device, settings.threads
         if engine.device == "cuda" and not self._torch.cuda.is_available():
@@ -81,8 +85,9 @@ class TorchSession(CheckedSession):
             os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder() / "torchinductor"))
         program = Program(file, library)
         self._program = self._torch.compile(_own(program), fullgraph=True) if engine.compiled else program
-        super().__init__("model", f"PyTorch {self._torch.__version__}", file.width, len(file.outputs))
-        if isinstance(file.width, int):
+        super().__init__("model", f"PyTorch {self._torch.__version__}", file.width, len(file.outputs), file.form)
+        self.try_pictures()
+        if file.form is None and isinstance(file.width, int):
             try:
                 for count in (1, 3):
                     self._infer(np.zeros((count, file.width), dtype=np.float32))
