@@ -23,6 +23,11 @@ class EmbeddedCorpus:
         """The TOML file that `ladder.build` builds it from."""
         return self.folder / "ladder9.toml"
 
+    @property
+    def photographs(self) -> Path:
+        """The TOML file of the optional ladder of photographs, which are files of Debian packages."""
+        return self.folder / "photos38.toml"
+
     @cached_property
     def manifest(self) -> dict[str, Any]:
         """What `ladder.build` returned when it was built: hashes of inputs and clips, and the tool.

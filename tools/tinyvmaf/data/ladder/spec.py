@@ -4,7 +4,7 @@ import tomllib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -21,6 +21,8 @@ CODECS: Final = {
     "libx264": ("-x264-params", "threads=1:sliced-threads=0:cpu-independent=1"),
     "libx265": ("-x265-params", "pools=none:frame-threads=1:no-wpp=1"),
 }
+_SHARE: Final = "/usr/share/"
+_OF_DEBIAN: Final = ("debian", "version", "path", "sha256", "licence")
 
 
 def _geometry(text: Any) -> Geometry:
@@ -48,7 +50,7 @@ class Codec(Strict):
 
 
 class LadderSource(Strict):
-    """A pristine clip and its rungs: from a generator, or from a file of a package."""
+    """A pristine clip and its rungs: from a generator, or from a file of a Python package or of a Debian package."""
 
     name: Annotated[str, Field(pattern="^[A-Za-z][A-Za-z0-9]*$")]
     fps: Annotated[int, Field(gt=0)]
@@ -59,6 +61,16 @@ class LadderSource(Strict):
     package: str = ""
     file: str = ""
     """Path inside the package's folder, with forward slashes."""
+    debian: Annotated[str, Field(pattern="^([a-z0-9][a-z0-9+.-]+)?$")] = ""
+    """Name of a Debian package."""
+    version: str = ""
+    """Of the Debian package that has this file."""
+    path: str = ""
+    """Of the Debian package's file, below `/usr/share/`."""
+    sha256: Annotated[str, Field(pattern="^([0-9a-f]{64})?$")] = ""
+    """Of the Debian package's file."""
+    licence: str = ""
+    """Of the Debian package's file, and who holds the copyright, as the package says."""
     filter: str = "null"
     """FFmpeg filters between this input and the scaling to the ladder's geometry."""
 
@@ -68,14 +80,40 @@ class LadderSource(Strict):
             kind = self.generator.partition("=")[0]
             if kind not in GENERATORS:
                 raise ValueError(f"unknown generator {kind!r}; known: {', '.join(GENERATORS)}")
-            if self.package or self.file:
+            if self.package or self.file or self.debian or self.path:
                 raise ValueError("both a generator and a file")
+            return self
+        if self.debian or self.path:
+            if self.package or self.file:
+                raise ValueError("both a file of a Debian package and one of a Python package")
+            lacking = [name for name in _OF_DEBIAN if not getattr(self, name)]
+            if lacking:
+                raise ValueError(f"a file of a Debian package needs {', '.join(lacking)}")
+            if not self.path.startswith(_SHARE) or ".." in self.path.split("/"):
+                raise ValueError(f"path is {self.path!r}; it must be below {_SHARE}")
             return self
         # A dotted name would have to be imported to be found, and not all of these packages can be.
         inside = self.file and ".." not in self.file.split("/") and not self.file.startswith("/")
         if not (self.package.isidentifier() and inside):
             raise ValueError("neither a generator nor a file inside a package")
         return self
+
+    @property
+    def input(self) -> str:
+        """The file's name in a manifest: `package/file`, or the path of a Debian package's file; empty: none."""
+        return self.path or (f"{self.package}/{self.file}" if self.package else "")
+
+    @property
+    def group(self) -> Literal["natural", "photograph", "generated"]:
+        """`natural`: a file of a Python package; `photograph`: a file of a Debian package; `generated`: no file."""
+        if self.path:
+            return "photograph"
+        return "natural" if self.package else "generated"
+
+    def origin(self) -> dict[str, Any]:
+        """What the frames of the reference depend on, beside the content of the file, as JSON values."""
+        names = ("fps", "generator", "filter")
+        return {name: getattr(self, name) for name in names} | {"input": self.input}
 
     @property
     def id(self) -> str:

@@ -69,18 +69,33 @@ def run(
 
 
 def read_output(
-    ffmpeg: FFmpeg, arguments: Sequence[str], size: int, *, cwd: Path, timeout: float | None = None
+    ffmpeg: FFmpeg,
+    arguments: Sequence[str],
+    size: int,
+    *,
+    cwd: Path,
+    timeout: float | None = None,
+    stop_at_errors: bool = True,
+    feed: Callable[[IO[bytes]], None] | None = None,
+    on_end: Callable[[str], None] | None = None,
 ) -> Iterator[bytes]:
     """Run FFmpeg to its end and give what it writes to stdout, in pieces of `size` bytes.
+
+    Args:
+        stop_at_errors, feed: as in `run`.
+        on_end: called with FFmpeg's stderr, once it has ended by itself.
 
     Raises:
         FFmpegError: as `run`; or the last piece is not whole.
     """
-    with _running(ffmpeg, ["-xerror", *arguments], cwd, timeout) as running:
+    strict = ["-xerror"] if stop_at_errors else []
+    with _running(ffmpeg, [*strict, *arguments], cwd, timeout, feed) as running:
         while piece := running.output.read(size):
             if len(piece) < size:
                 raise FFmpegError(f"FFmpeg wrote {len(piece)} bytes where a frame has {size}")
             yield piece
+    if on_end is not None:
+        on_end(running.stderr)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from tinyvmaf.vmaf.media.compare import OpenedPair, require_comparable
 from tinyvmaf.vmaf.media.counting import count_by_decoding, decoded_frames
-from tinyvmaf.vmaf.media.damage import culprit, damage, require_unchanged
+from tinyvmaf.vmaf.media.damage import culprit, damage, require_steady, require_unchanged
 from tinyvmaf.vmaf.media.filters import frames_graph
 from tinyvmaf.vmaf.media.geometry import PIXEL_FORMATS, Geometry, PixelFormat, parse_size, pixel_format
 from tinyvmaf.vmaf.media.opening import is_raw, open_pair, open_video
@@ -32,6 +32,7 @@ __all__ = [
     "parse_size",
     "pixel_format",
     "require_comparable",
+    "require_steady",
     "require_unchanged",
     "seen",
 ]

@@ -43,6 +43,20 @@ def require_unchanged(stderr: str, pairs: Sequence[OpenedPair]) -> None:
     Raises:
         MediaError: names the file, and from what to what it changes.
     """
+    names = [str(path) for path in _inputs(pairs)]
+    require_steady(stderr, names, f"{pairs[0].reference.path} or {pairs[0].distorted.path}")
+
+
+def require_steady(stderr: str, names: Sequence[str], either: str) -> None:
+    """Refuse inputs of which size, pixel format, colour or range changes in the middle.
+
+    Args:
+        names: of a run's inputs, in their order.
+        either: names the inputs where FFmpeg's log does not say which one changes.
+
+    Raises:
+        MediaError: names the file, and from what to what it changes.
+    """
     changed = _CHANGED.search(stderr)
     if changed is None:
         return
@@ -50,8 +64,8 @@ def require_unchanged(stderr: str, pairs: Sequence[OpenedPair]) -> None:
     for number, form, colour in _INPUT.findall(stderr):
         now = f"{form} {colour}"
         if first.setdefault(number, now) != now:
-            raise _changed(str(_inputs(pairs)[int(number)]), f"from {first[number]} to {now}")
-    raise _changed(f"{pairs[0].reference.path} or {pairs[0].distorted.path}", f"to {changed[1] or 'another size'}")
+            raise _changed(names[int(number)], f"from {first[number]} to {now}")
+    raise _changed(either, f"to {changed[1] or 'another size'}")
 
 
 def _changed(path: str, how: str) -> MediaError:
