@@ -86,22 +86,22 @@ def value_faults(model: ModelProto) -> list[str]:
     for i, node in enumerate(model.graph.node):
         for name in filter(None, node.output):
             wrong = _growth(
-                _shape(one.get(name)), _shape(many.get(name)), empty=node.op_type == "Constant" or name in outputs
+                shape_of(one.get(name)), shape_of(many.get(name)), empty=node.op_type == "Constant" or name in outputs
             )
             if wrong:  # only the first: later ones follow from it
                 return [f"{node_name(i, node)}: {quoted(name)} {wrong}"]
-        if node.op_type == "Div" and _may_crash(model.graph, node, one):
+        if node.op_type == "Div" and may_crash(model.graph, node, one):
             return [
                 f"{node_name(i, node)} divides integers by what may be 0 or -1, which ends the process of an engine"
             ]
     for name in outputs:
-        shapes = [_shape(one[name]), _shape(many[name])]
+        shapes = [shape_of(one[name]), shape_of(many[name])]
         if shapes != [[_ONE, 1], [_MANY, 1]]:
             return [f"output {name!r} comes out as {_listed(shapes[1] or [])}, not as the [N, 1] that it declares"]
     return []
 
 
-def _may_crash(graph: GraphProto, node: NodeProto, known: dict[str, ValueInfoProto]) -> bool:
+def may_crash(graph: GraphProto, node: NodeProto, known: dict[str, ValueInfoProto]) -> bool:
     """Whether a division is one of integers, and not by positive constants."""
     constants = {tensor.name: tensor for tensor in graph.initializer}
     made = known.get(node.output[0])
@@ -163,7 +163,7 @@ def without_ml(graph: GraphProto) -> None:
     graph.node.extend(nodes)
 
 
-def _shape(value: ValueInfoProto | None) -> list[int | str] | None:
+def shape_of(value: ValueInfoProto | None) -> list[int | str] | None:
     """Axes are a length, a symbol, or '?'; None for an unknown rank."""
     if value is None or not value.type.tensor_type.HasField("shape"):
         return None

@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinyvmaf.errors import ModelError
+from tinyvmaf.model.contract import SMALLEST
 
-SMALLEST: Final = 64
-"""The least height and width of a picture."""
 DTYPES: Final = ("float32", "uint8")
 """What a model may take: samples / 255, or samples of 8 bits."""
 Pixels = NDArray[np.generic]
