@@ -44,6 +44,8 @@ rungs = [[64, 100]]
 FRAMES_BYTES = 4 * 128 * 96 * 3 // 2
 IDS = ["Edges_11_48_40", "Edges_12_96_200", "Edges_1_48_40", "Edges_2_96_200", "Grain_11_64_100", "Grain_1_64_100"]
 SHIPPED = home() / "fixtures" / "corpus" / "ladder9.toml"
+PHOTOGRAPHS = home() / "fixtures" / "corpus" / "photos38.toml"
+LICENCES = {"CC-BY-4.0", "CC-BY-SA-3.0", "CC-BY-SA-4.0", "CC0-1.0", "GPL-2+"}
 
 Write = Callable[..., Path]
 
@@ -246,3 +248,85 @@ def test_a_package_is_read_without_importing_it(
     video.write_bytes(video.read_bytes() + b"\0")
     with pytest.raises(TinyvmafError, match="another spec, FFmpeg or package file"):
         build(natural, tmp_path / "out", ffmpeg, only=only)
+
+
+DEBIAN = """debian = "some-wallpapers"
+version = "1.0-1"
+path = "/usr/share/backgrounds/Still.png"
+sha256 = "SHA"
+licence = "CC0-1.0, 2020 Nobody"
+"""
+
+
+@pytest.fixture
+def photograph(spec: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encode: Any) -> Callable[[str], Path]:
+    """The spec whose source Edges is a file of a Debian package, and that file; gives the spec with this sha256."""
+    monkeypatch.setattr("tinyvmaf.data.ladder.make._ROOT", tmp_path / "root")
+    folder = tmp_path / "root" / "usr" / "share" / "backgrounds"
+    folder.mkdir(parents=True)
+    still = encode("Still.png", frames=1, folder=folder, size="160x120")
+
+    def write(digest: str = "") -> Path:
+        text = DEBIAN.replace("SHA", digest or sha256(still.read_bytes()))
+        path = spec('generator = "testsrc2=size=160x120:rate=25"\n', text)
+        path.write_text(path.read_text().replace("crop=144:108", "loop=3:1:0,crop=144:108:x=n"), encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_a_file_of_a_debian_package_is_a_source(
+    photograph: Callable[[str], Path], tmp_path: Path, ffmpeg: FFmpeg
+) -> None:
+    path = photograph("")
+    only = ["Edges_1_48_40"]
+    manifest = build(path, tmp_path / "out", ffmpeg, only=only)
+    still = tmp_path / "root" / "usr" / "share" / "backgrounds" / "Still.png"
+    assert manifest["inputs"] == {"/usr/share/backgrounds/Still.png": sha256(still.read_bytes())}
+    assert manifest["licences"] == {"/usr/share/backgrounds/Still.png": "CC0-1.0, 2020 Nobody"}
+    assert {clip.source.name: clip.source.group for clip in load_spec(path).clips} == {
+        "Edges": "photograph",
+        "Grain": "generated",
+    }
+    still.unlink()
+    with pytest.raises(TinyvmafError, match=r"'Edges': .*Still\.png: no such file") as caught:
+        build(path, tmp_path / "out", ffmpeg, only=only)
+    assert caught.value.hint == "apt-get install some-wallpapers (version 1.0-1 has it)"
+
+
+def test_another_file_than_the_spec_names_is_refused(
+    photograph: Callable[[str], Path], tmp_path: Path, ffmpeg: FFmpeg
+) -> None:
+    with pytest.raises(TinyvmafError, match=r"Still\.png is another file than the spec's: its sha256 is") as caught:
+        build(photograph("0" * 64), tmp_path / "out", ffmpeg, only=["Edges_1_48_40"])
+    assert caught.value.hint == "the spec's is of some-wallpapers 1.0-1"
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('version = "1.0-1"\n', "", "a file of a Debian package needs version"),
+        ('debian = "some-wallpapers"\n', "", "a file of a Debian package needs debian"),
+        ('licence = "CC0-1.0, 2020 Nobody"\n', "", "a file of a Debian package needs licence"),
+        ('sha256 = "SHA"', 'sha256 = "00"', "sources.0.sha256 is '00'; it must match pattern"),
+        ("/usr/share/", "/etc/", "it must be below /usr/share/"),
+        ("/usr/share/", "/usr/share/../", "it must be below /usr/share/"),
+        ("debian =", 'package = "p"\ndebian =', "both a file of a Debian package and one of a Python package"),
+        ("debian =", 'generator = "testsrc2"\ndebian =', "both a generator and a file"),
+    ],
+)
+def test_a_file_of_a_debian_package_is_described_in_full(spec: Write, old: str, new: str, says: str) -> None:
+    assert old in DEBIAN
+    path = spec('generator = "testsrc2=size=160x120:rate=25"\n', DEBIAN.replace(old, new).replace("SHA", "0" * 64))
+    with pytest.raises(TinyvmafError, match=re.escape(says)):
+        load_spec(path)
+
+
+def test_the_shipped_photographs_say_package_and_licence() -> None:
+    sources = {clip.source.name: clip.source for clip in load_spec(PHOTOGRAPHS).clips}
+    assert len(sources) == 38
+    assert len(clip_ids(PHOTOGRAPHS)) == 38 * 16
+    assert {source.group for source in sources.values()} == {"photograph"}
+    assert len({source.path for source in sources.values()}) == 38
+    assert {source.licence.partition(",")[0].split()[0] for source in sources.values()} == LICENCES

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from tinyvmaf import scratch
@@ -19,21 +18,17 @@ from tinyvmaf.code_digest import code_digest
 from tinyvmaf.data import ladder
 from tinyvmaf.data.ladder import LadderClip, LadderSource, Spec, input_digest, load_spec
 from tinyvmaf.data.measured_with import measured_with
-from tinyvmaf.data.pictures.planes import packed
-from tinyvmaf.data.pictures.sets import LUMA, SCORES, PackedFrames, PictureClip, PictureSet
+from tinyvmaf.data.pictures.making import Scores, chosen_frames, measured_scores
+from tinyvmaf.data.pictures.sets import SCORES, PackedFrames, PictureClip, PictureSet
 from tinyvmaf.data.store import Store, key_of
 from tinyvmaf.errors import TinyvmafError, known_hint
 from tinyvmaf.files import file_sha256
 from tinyvmaf.futures import finished
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, end_all
-from tinyvmaf.vmaf.libvmaf import VmafModel, score_pair
-from tinyvmaf.vmaf.media import both
 
-Scores = Mapping[str, Sequence[float]]
-"""One number for each frame of a clip, by model: those of `SCORES`."""
 _LAYOUT: Final = 1  # version of the stored tables; part of every key
-_CODE: Final = ("data/ladder/make.py", "data/pictures/build.py", "data/pictures/planes.py")
-_TIMEOUT_S: Final = 300.0  # per clip; a clip takes about a second
+_CODE: Final = ("data/ladder/make.py", "data/pictures/making.py", "data/pictures/planes.py")
+"""What decides the content of a table, beside the code that measures."""
 
 
 @dataclass(frozen=True)
@@ -186,7 +181,7 @@ class _PictureWork:
 
             def keep(clip: LadderClip) -> None:
                 path = folder / f"dis/{clip.id}.yuv"
-                scores = self._known.of(source, clip, made) or self._scores(ref, path)
+                scores = self._known.of(source, clip, made) or measured_scores(ref, path, self._spec, self._ffmpeg)
                 fields = self._of_clip(clip, about)
                 extra = {"clip": clip.id, "sha256": made[f"dis/{clip.id}.yuv"]}
                 extra["scores"] = {name: list(map(float, scores[name])) for name in SCORES}
@@ -204,24 +199,7 @@ class _PictureWork:
                     raise
 
     def _put(self, key: str, path: Path, about: Mapping[str, Any]) -> None:
-        g = self._spec.geometry
-        frames = np.memmap(path, np.uint8, "r").reshape(self._spec.frames, g.frame_bytes)
-        planes = [frames[number, : g.width * g.height].reshape(g.height, g.width) for number in self._chosen]
-        table = pa.table({LUMA: pa.array([packed(plane) for plane in planes], pa.large_binary())})
-        self._store.put(key, table, about)
-
-    def _scores(self, reference: Path, distorted: Path) -> Scores:
-        g = self._spec.geometry
-        table = score_pair(
-            reference,
-            distorted,
-            options=both(size=f"{g.width}x{g.height}", pix_fmt=g.pix_fmt.name),
-            models=[VmafModel(name) for name in SCORES],
-            threads=1,
-            timeout=_TIMEOUT_S,
-            ffmpeg=self._ffmpeg,
-        )
-        return {name: table.column(name).tolist() for name in SCORES}
+        self._store.put(key, chosen_frames(path, self._spec, self._chosen), about)
 
     def _read(self, clip: LadderClip, key: str, reference: str) -> PictureClip:
         stored, of_reference = self._store.get_described(key), self._store.get(reference)

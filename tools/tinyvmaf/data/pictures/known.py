@@ -4,7 +4,8 @@ from collections.abc import Callable, Collection, Sequence
 
 from tinyvmaf.data.embedded import EmbeddedCorpus, embedded_corpus
 from tinyvmaf.data.pictures.build import KnownScores, picture_set
-from tinyvmaf.data.pictures.sets import SCORES, PictureSet
+from tinyvmaf.data.pictures.making import SCORES
+from tinyvmaf.data.pictures.sets import PictureSet
 from tinyvmaf.data.store import Store
 from tinyvmaf.files import file_sha256
 from tinyvmaf.vmaf.ffmpeg import FFmpeg

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from tinyvmaf.data.pictures.making import LUMA, SCORES
 from tinyvmaf.data.pictures.planes import Plane, unpacked
 from tinyvmaf.data.store import key_of
 from tinyvmaf.errors import TinyvmafError, known_hint
@@ -17,7 +18,6 @@ from tinyvmaf.vmaf.pictures import Pictures, pictures_of
 Group = Literal["natural", "photograph", "generated"]
 Frames = NDArray[np.uint8]
 """Luma of the chosen frames of a clip, uint8 `[T, H, W]`, range as coded."""
-LUMA = "luma"
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,3 @@ def arrays_by_source(pictures: PictureSet) -> dict[str, SourceArrays]:
             neg_means,
         )
     return found
-
-
-SCORES = ("vmaf_v0.6.1", "vmaf_v0.6.1neg")
-"""The models whose scores a set has."""
