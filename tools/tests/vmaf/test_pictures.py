@@ -28,7 +28,7 @@ def written(path: Path, frames: list[np.ndarray]) -> Path:
 @pytest.mark.parametrize("bits", [8, 9, 10, 12, 14, 16])
 def test_black_and_white_are_the_same_at_every_depth(bits: int) -> None:
     """Each picture is the float32 that is nearest to sample / (255 * 2^(bits - 8)), but no more than 1."""
-    dtype = np.uint8 if bits == 8 else np.uint16
+    dtype: type[np.unsignedinteger] = np.uint8 if bits == 8 else np.uint16
     codes = np.unique([0, 1, 16 << (bits - 8), 235 << (bits - 8), 255 << (bits - 8), (1 << bits) - 1]).astype(dtype)
     found = pictures_of(codes.reshape(1, 1, -1), bits)
     assert found.dtype == np.float32
@@ -99,7 +99,7 @@ def test_rgb_becomes_luma_of_limited_range_by_the_matrix_that_is_named(encode: E
     with pytest.raises(MediaError, match=r"it is RGB \(rgb24\), and a model takes luma\n.*--matrix bt709"):
         read_luma(path, ffmpeg)
     found = [next(read_luma(path, ffmpeg, reading=Reading(matrix=name))).samples for name in ("bt601", "bt709")]
-    assert not np.array_equal(*found)
+    assert not np.array_equal(found[0], found[1])
     assert all(samples.min() >= 16 and samples.max() <= 235 for samples in found)
 
 

@@ -18,8 +18,8 @@ from tinyvmaf.code_digest import code_digest
 from tinyvmaf.data import ladder
 from tinyvmaf.data.ladder import LadderClip, LadderSource, Spec, input_digest, load_spec
 from tinyvmaf.data.measured_with import measured_with
-from tinyvmaf.data.pictures.making import Scores, chosen_frames, measured_scores
-from tinyvmaf.data.pictures.sets import SCORES, PackedFrames, PictureClip, PictureSet
+from tinyvmaf.data.pictures.making import SCORES, Scores, chosen_frames, measured_scores
+from tinyvmaf.data.pictures.sets import PackedFrames, PictureClip, PictureSet
 from tinyvmaf.data.store import Store, key_of
 from tinyvmaf.errors import TinyvmafError, known_hint
 from tinyvmaf.files import file_sha256
@@ -150,8 +150,10 @@ class _PictureWork:
         if not self._has([*keys.values(), reference]):
             with self._store.lock(reference):  # another process may be at it
                 missing = [clip for clip in clips if not self._has([keys[clip.id]])]
-                missing = missing or list(clips[:1])  # the reference is missing
-                self._build(source, missing, about, reference, lambda done: told(len(clips) - len(missing) + done))
+                if not (missing or self._has([reference])):
+                    missing = list(clips[:1])  # a reference is made for a clip
+                if missing:
+                    self._build(source, missing, about, reference, lambda done: told(len(clips) - len(missing) + done))
         return [self._read(clip, keys[clip.id], reference) for clip in clips]
 
     def _digest(self, source: LadderSource) -> str:

@@ -19,6 +19,7 @@ def embedded_pictures(
     sources: Collection[str] | None = None,
     jobs: int | None = None,
     report: Callable[[int, int], None] | None = None,
+    corpus: EmbeddedCorpus | None = None,
 ) -> PictureSet:
     """The pictures of the embedded ladder: five natural sources and four generated ones, 16 clips each.
 
@@ -26,18 +27,19 @@ def embedded_pictures(
 
     Args:
         frames, sources, jobs, report: as `picture_set`.
+        corpus: None: that of the checkout.
 
     Raises:
         TinyvmafError: as `picture_set`; the committed files cannot be read.
     """
-    corpus = embedded_corpus()
+    corpus = corpus or embedded_corpus()
     return picture_set(
         corpus.spec,
         store,
         ffmpeg,
         frames=frames,
         sources=sources,
-        known=_committed(corpus),
+        known=committed_scores(corpus),
         jobs=jobs,
         report=report,
     )
@@ -64,7 +66,12 @@ def photograph_pictures(
     return picture_set(spec, store, ffmpeg, frames=frames, sources=sources, jobs=jobs, report=report)
 
 
-def _committed(corpus: EmbeddedCorpus) -> KnownScores:
+def committed_scores(corpus: EmbeddedCorpus) -> KnownScores:
+    """The scores that an embedded corpus has of each frame of each clip, and the bytes that they are of.
+
+    Raises:
+        TinyvmafError: its features or its manifest cannot be read.
+    """
     table = corpus.read().table.select(["clip", *SCORES]).to_pydict()
     scores: dict[str, dict[str, list[float]]] = {}
     for row, clip in enumerate(table["clip"]):
