@@ -18,12 +18,16 @@ finite inputs, a power of two that divides it, and how many bits it takes (`valu
 - An inexact operation is allowed if it rounds once and engines have nothing to merge it with: its inputs are exact and
   are not sums (`atom`), and only selections, roundings to integers, or the output follow.
 - Selections and roundings to integers are exact and monotone, so they also take rounded and infinite values.
-- The proof refuses approximated functions, divisions, unknown operators, and operations across the rows of a batch.
+- The proof refuses approximated functions, divisions, unknown operators, and operations across the rows of a batch. It
+  knows one division: that of integers which is corrected by its remainder (`quotient`).
+- A picture has any height and width, so all cells of a channel are known alike (`pictures`), and a sum over a picture
+  has as many terms as the largest picture has cells. Convolutions are sums of products (`windows`).
 
 Not covered: engines that compute in less than float32 (bfloat16, TF32, 8 bits), saturate, or multiply matrices by
-Strassen's or Winograd's rule, which adds before it multiplies. -0 and 0 count as equal. `flush_to_zero_safe` covers
-engines that flush subnormals to zero. A graph with float64 inside is proven for 53 bits: `exact_in_float64` then takes
-the place of `certified`, because some engines compute float64 in float32.
+Strassen's or Winograd's rule, which adds before it multiplies. Convolutions for which engines choose Winograd's rule
+are refused. -0 and 0 count as equal. `flush_to_zero_safe` covers engines that flush subnormals to zero. A graph with
+float64 inside is proven for 53 bits: `exact_in_float64` then takes the place of `certified`, because some engines
+compute float64 in float32.
 """
 
 from dataclasses import asdict, dataclass
@@ -65,6 +69,8 @@ class ExactnessCertificate:
     """Sums that were proven exact, in the graph's order."""
     broken: Broken | None
     """Why it is not certified."""
+    largest_picture: tuple[int, int] | None = None
+    """Of a model that takes pictures: the height and width, or width and height, up to which it was proven."""
 
     @property
     def accumulator_bits(self) -> int | None:
@@ -76,6 +82,9 @@ class ExactnessCertificate:
         if self.certified:
             held = f"; accumulators take {self.accumulator_bits} of 24 bits" if self.reductions else ""
             lines = [f"the same bits on every engine with IEEE float32{held}"]
+            if self.largest_picture is not None:
+                height, width = self.largest_picture
+                lines.append(f"for pictures up to {width}x{height}")
         else:
             assert self.broken is not None
             at = f"{self.broken.op} {self.broken.node!r}: " if self.broken.op else ""

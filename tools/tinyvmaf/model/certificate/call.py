@@ -1,13 +1,14 @@
 """One node as the rule of its operator sees it: inputs, attributes, and the findings to report."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from tinyvmaf.model.certificate.values import EVERY, FLOATS, INTEGERS, WHOLE, Exponents, Ints, Refusal, Values
+from tinyvmaf.model.certificate.values import EVERY, FLOATS, INTEGERS, WHOLE, Exponents, Ints, Refusal, Values, ints
 from tinyvmaf.model.contract import MAX_RANK, MAX_VALUES_A_ROW
 
 MAX_WORK: Final = 1_500_000
@@ -45,6 +46,10 @@ class Ends:
     hi: Ints
     unit: int
     """The ends are in steps of 2^unit."""
+
+    def moved(self, move: Callable[[NDArray[Any]], NDArray[Any]]) -> "Ends":
+        """The same ends in another arrangement, by a function of arrays."""
+        return Ends(ints(move(self.lo)), ints(move(self.hi)), self.unit)
 
 
 @dataclass

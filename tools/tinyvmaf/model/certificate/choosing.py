@@ -116,11 +116,15 @@ def select(call: NodeCall) -> Values:
         if one.infinite:
             raise Refusal("its input may be infinite", "Clip it first")
     batched, (_, a, b) = align(call, condition, a, b)
+    return replace(either(a, b), batched=batched)
+
+
+def either(a: Values, b: Values) -> Values:
+    """One of two tensors of one shape, whichever."""
     unit = min(a.unit, b.unit)
     (lo_a, hi_a), (lo_b, hi_b) = a.at(unit), b.at(unit)
     always = np.ones(a.shape, dtype=np.bool_)
-    made = _either(a, b, np.minimum(lo_a, lo_b), np.maximum(hi_a, hi_b), unit, always, always)
-    return replace(made, batched=batched)
+    return _either(a, b, np.minimum(lo_a, lo_b), np.maximum(hi_a, hi_b), unit, always, always)
 
 
 def reduce_choice(call: NodeCall) -> Values:
@@ -220,6 +224,8 @@ def compare(call: NodeCall) -> Values:
     for one, other in ((a, b), (b, a)):
         if one.flush is not None and not (other.fixed and _all_above(other, one.flush)):
             call.may_show_flushing()
+    if call.op in ("Equal", "LessOrEqual", "GreaterOrEqual") and len(set(call.names)) == 1:
+        return replace(truth(batched, a.shape), lo=ints(np.ones(a.shape, dtype=np.object_)))  # it is its own equal
     return truth(batched, a.shape)
 
 

@@ -1,6 +1,7 @@
 """Reads the bytes of a file into a graph that is safe to walk, or says why that is impossible."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -16,6 +17,9 @@ from tinyvmaf.model.contract.words import in_one_line, node_name, quoted
 
 OPSETS: Final = range(13, 24)
 """Versions of ONNX's own operators that the rules cover."""
+
+LARGEST_PICTURE: Final = (4320, 8192)
+"""Height and width of the largest picture, or width and height: sums over larger ones may not be exact."""
 
 _FIELDS: Final = {
     "ModelProto": {
@@ -134,6 +138,10 @@ def read_inputs(graph: GraphProto) -> dict[str, Values]:
     for value in graph.input:
         where = f"input {quoted(value.name)}"
         kind, shape = _type(value, where)
+        if len(shape) == 4 and not any(isinstance(shape[axis], int) for axis in (0, 2, 3)):
+            found[value.name] = _picture(kind, shape, where)
+            symbols.add(shape[0])
+            continue
         if kind not in FLOATS:
             raise Refusal(f"{where} is {kind}; the proof knows float32 and float64 inputs")
         batched = bool(shape) and not isinstance(shape[0], int)
@@ -152,6 +160,15 @@ def read_inputs(graph: GraphProto) -> dict[str, Values]:
     if len(symbols) > 1:
         raise Refusal(f"its inputs have {len(symbols)} batch symbols, and rows of one need not be rows of the other")
     return found
+
+
+def _picture(kind: str, shape: list[int | str | None], where: str) -> Values:
+    channels = shape[1]
+    if kind not in (*FLOATS, "uint8") or not isinstance(channels, int) or not 1 <= channels <= MAX_VALUES_A_ROW:
+        raise Refusal(f"{where} is {kind} {shape}; a picture is float32, float64 or uint8, with a number of channels")
+    height, width = LARGEST_PICTURE
+    made = graph_input(kind, (channels, 1, 1), batched=True)
+    return replace(made, sizes=((height, width), (width, height)))
 
 
 def _type(value: ValueInfoProto, where: str) -> tuple[str, list[int | str | None]]:

@@ -27,14 +27,14 @@ _CHUNK = 20_000
 def matmul(call: NodeCall) -> Values:
     """MatMul, with the batch axis first in the result."""
     a, b = call.input(0), call.input(1)
-    _operands(call, a, b)
-    return _with_bias(call, *_row_matrices(a, b), bias=None)
+    require_operands(call, a, b)
+    return with_bias(call, *_row_matrices(a, b))
 
 
 def gemm(call: NodeCall) -> Values:
     """Gemm: alpha A B + beta C, where alpha and beta are powers of two."""
     a, b, bias = call.input(0), call.input(1), call.optional(2)
-    _operands(call, a, b)
+    require_operands(call, a, b)
     if a.rank != 2 or b.rank != 2:
         raise Refusal(f"it takes matrices, not tensors of {a.rank} and {b.rank} axes")
     for flag, operand in (("transA", a), ("transB", b)):
@@ -49,14 +49,17 @@ def gemm(call: NodeCall) -> Values:
         call.exact(bias)
     if call.attribute("alpha", 1.0) != 1.0:
         # Engines scale before or after the sum, so factors, products and the scaled sum must all be exact.
-        _with_bias(replace(call, findings=replace(call.findings, reductions=[])), *_row_matrices(a, b))
+        with_bias(replace(call, findings=replace(call.findings, reductions=[])), *_row_matrices(a, b))
         a, _ = _scaled(call, a, alpha), _scaled(call, b, alpha)
     if bias is not None and call.attribute("beta", 1.0) != 1.0:
         bias = _scaled(call, bias, beta)
-    return _with_bias(call, *_row_matrices(a, b), bias=bias)
+    a, b, rows, columns = _row_matrices(a, b)
+    added = None if bias is None else _bias(bias, (a.shape[-2], b.shape[-1]), a.batched or b.batched)
+    return with_bias(call, a, b, rows, columns, added)
 
 
-def _operands(call: NodeCall, a: Values, b: Values) -> None:
+def require_operands(call: NodeCall, a: Values, b: Values) -> None:
+    """Refuse factors that no sum of products takes: integers, rounded ones, weights of 8 bits."""
     if call.numbers(a, b) not in FLOATS:
         raise Refusal(f"it multiplies matrices of {a.kind}, and not every engine has that")
     call.exact(a, b)
@@ -108,15 +111,20 @@ def _row_matrices(a: Values, b: Values) -> tuple[Values, Values, bool, bool]:
     return a, b, rows, columns
 
 
-def _with_bias(call: NodeCall, a: Values, b: Values, rows: bool, columns: bool, bias: Values | None = None) -> Values:
-    """A B plus a broadcast bias: each element is a sum of K products and, if there is one, a bias."""
+def with_bias(call: NodeCall, a: Values, b: Values, rows: bool, columns: bool, added: Values | None = None) -> Values:
+    """A B plus a bias: each element is a sum of K products and, if there is one, a bias.
+
+    Args:
+        a: `[..., M, K]`; `b`: `[..., K, P]`.
+        rows: whether M is an axis of the result; `columns` likewise of P.
+        added: the bias, `[..., M, P]`.
+    """
     batched = a.batched or b.batched
     stacked = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     m, k, p = *a.shape[-2:], b.shape[-1]
     call.spend(prod(stacked) * m * k * p)
     left = a.spread((*stacked, m, k))
     right = b.spread((*stacked, k, p))
-    added = None if bias is None else _bias(bias, (m, p), batched)
     width = max(1, _CHUNK // max(prod(stacked) * m * k, 1))
     totals = []
     for start in range(0, p, width):
@@ -130,7 +138,7 @@ def _with_bias(call: NodeCall, a: Values, b: Values, rows: bool, columns: bool, 
         Reduction(call.name, call.op, max(t.accumulator_bits for t in totals), (int(a.bits.max()), int(b.bits.max())))
     )
     span = merged_span(a.kind, _sum_span(a, b, k, added))
-    operands = [a, b] if bias is None else [a, b, bias]
+    operands = [a, b] if added is None else [a, b, added]
     made = _joined(call, totals, a.kind, batched, operands)
     made = replace(made, span=span, reach=_sum_reach(call, a, b, k, added))
     drop = tuple(axis for axis, there in ((-2, rows), (-1, columns)) if not there)
@@ -220,29 +228,46 @@ def _one_array(totals: list[Total], *ends: str) -> tuple[list[Ints], int]:
 def reduce_sum(call: NodeCall) -> Values:
     """ReduceSum, ReduceSumSquare, and ReduceMean of a power of two of elements."""
     a = call.input(0)
+    axes, keep = reduced_axes(call, a), bool(call.attribute("keepdims", 1))
+    count = prod(a.shape[axis] for axis in axes)
+    if call.op == "ReduceMean" and count & (count - 1):
+        raise Refusal(f"it divides by {count}, which is no power of two, and engines multiply by the reciprocal")
+    made = added(call, a, axes)
+    if call.op == "ReduceMean":
+        made = mean_of(call, made, a, count)
+    if keep:
+        made = made.moved(lambda array: np.expand_dims(array, axes))
+        call.own_ends = call.own_ends and call.own_ends.moved(lambda array: np.expand_dims(array, axes))
+    return whole(made)
+
+
+def added(call: NodeCall, a: Values, axes: tuple[int, ...], times: int = 1) -> Values:
+    """The sum of elements, or of their squares, along axes of a row's arrays, which it lacks.
+
+    Args:
+        times: the most elements that each of these stands for; at least one.
+    """
     kind = call.numbers(a)
     call.exact(a)
     call.spend(a.grid.size)
-    axes, keep = reduced_axes(call, a), bool(call.attribute("keepdims", 1))
-    count = prod(a.shape[axis] for axis in axes)
     if kind not in FLOATS:
         raise Refusal(f"it adds {kind}, and not every engine has that")
-    if call.op == "ReduceMean" and count & (count - 1):
-        raise Refusal(f"it divides by {count}, which is no power of two, and engines multiply by the reciprocal")
-    terms = squares(a) if call.op == "ReduceSumSquare" else single(a)
-    found = total(terms, axes, kind)
+    squared = call.op == "ReduceSumSquare"
+    terms = squares(a) if squared else single(a)
+    found = total(terms, axes, kind, times)
     require_exact(found)
-    factor = 2 if call.op == "ReduceSumSquare" else 1
-    low, high = product_span(a, a) if factor == 2 else factors(a)
-    fine, most = product_reach(a, a) if factor == 2 else a.extent
-    span, reach = (low, high + (count - 1).bit_length()), (fine, most + (count - 1).bit_length())
+    more = (prod(a.shape[axis] for axis in axes) * times - 1).bit_length()
+    low, high = product_span(a, a) if squared else factors(a)
+    fine, most = product_reach(a, a) if squared else a.extent
+    span, reach = (low, high + more), (fine, most + more)
     require_reach(call, kind, reach, [a])
     bits = int(a.bits.max())
     call.findings.reductions.append(
-        Reduction(call.name, call.op, found.accumulator_bits, (bits, bits if factor == 2 else 1))
+        Reduction(call.name, call.op, found.accumulator_bits, (bits, bits if squared else 1))
     )
     call.flushed_terms([a], terms.grid)
-    made = own_subnormals(
+    call.own_ends = Ends(found.least, found.most, found.unit)
+    return own_subnormals(
         values(
             kind,
             a.batched,
@@ -256,9 +281,11 @@ def reduce_sum(call: NodeCall) -> Values:
             reach=reach,
         )
     )
-    if call.op == "ReduceMean":
-        part = constant(np.asarray(1.0 / count, dtype=kind))
-        made, _ = _scaled(call, made, part), _scaled(call, a, part)  # engines scale each element, or the sum
-    if keep:
-        made = made.moved(lambda array: np.expand_dims(array, axes))
-    return whole(made)
+
+
+def mean_of(call: NodeCall, sums: Values, a: Values, count: int) -> Values:
+    """Sums divided by their count, a power of two: engines scale each element, or the sum."""
+    call.own_ends = None  # of the sum
+    part = constant(np.asarray(1.0 / count, dtype=sums.kind))
+    made, _ = _scaled(call, sums, part), _scaled(call, a, part)
+    return made

@@ -1,13 +1,10 @@
 """The rule of each operator, and the reasons why other operators have none."""
 
-from collections.abc import Callable
 from typing import Final
 
 from tinyvmaf.model.certificate import arithmetic, casts, choosing, matrices, moving
-from tinyvmaf.model.certificate.call import NodeCall
-from tinyvmaf.model.certificate.values import Values
-
-Rule = Callable[[NodeCall], Values | list[Values]]
+from tinyvmaf.model.certificate.pictures import Rule, picture_rules
+from tinyvmaf.model.certificate.windows import average_pool, conv, max_pool, pad
 
 RULES: Final[dict[str, Rule]] = {
     **dict.fromkeys(("Add", "Sub"), arithmetic.add),
@@ -42,7 +39,15 @@ RULES: Final[dict[str, Rule]] = {
     "Split": moving.split,
     "Expand": moving.expand,
     "Gather": moving.gather,
+    # These take pictures only, and say so of anything else.
+    "Conv": conv,
+    "AveragePool": average_pool,
+    "MaxPool": max_pool,
+    "Pad": pad,
 }
+"""Of tensors that are no pictures."""
+PICTURES: Final = picture_rules(RULES)
+"""Of pictures."""
 
 _APPROXIMATED = "engines have different approximations of it, which differ in their last bits"
 _APPROXIMATED_HINT = "use Clip, Relu, or a table behind Gather as the activation"
@@ -93,7 +98,16 @@ _KNOWN_NOT_TO: Final = {
 }
 
 
-def why_no_rule(op: str) -> tuple[str, str | None]:
+_COUNT: Final = "it divides by the number of a picture's cells, and engines differ in how"
+_COUNT_HINT: Final = "add the cells and their number by ReduceSum, and divide integers (docs/exactness.md)"
+_OF_PICTURES: Final = dict.fromkeys(("ReduceMean", "GlobalAveragePool"), (_COUNT, _COUNT_HINT))
+
+
+def why_no_rule(op: str, *, picture: bool = False) -> tuple[str, str | None]:
     """Why an operator has no rule, and what to use instead."""
+    if picture and op in _OF_PICTURES:
+        return _OF_PICTURES[op]
+    if picture and op in RULES:
+        return ("the proof does not know this operator for pictures", f"it knows {', '.join(sorted(PICTURES))}")
     unknown = ("the proof does not know this operator", f"it knows {', '.join(sorted(RULES))}")
     return _KNOWN_NOT_TO.get(op, unknown)

@@ -1,5 +1,6 @@
 """The walk through a graph, node by node, to its outputs or to the first node that the proof refuses."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from onnx import NodeProto
@@ -7,8 +8,18 @@ from onnx import NodeProto
 from tinyvmaf.model.certificate import Broken, ExactnessCertificate
 from tinyvmaf.model.certificate.call import Ends, Findings, NodeCall, whole
 from tinyvmaf.model.certificate.casts import tensor
-from tinyvmaf.model.certificate.load import attributes, check, declared_kind, live_nodes, parse, read_inputs
-from tinyvmaf.model.certificate.operators import RULES, why_no_rule
+from tinyvmaf.model.certificate.load import (
+    LARGEST_PICTURE,
+    attributes,
+    check,
+    declared_kind,
+    live_nodes,
+    parse,
+    read_inputs,
+)
+from tinyvmaf.model.certificate.operators import PICTURES, RULES, why_no_rule
+from tinyvmaf.model.certificate.pictures import Rule
+from tinyvmaf.model.certificate.quotient import divide, quotients
 from tinyvmaf.model.certificate.values import Refusal, Values
 from tinyvmaf.model.contract.words import in_one_line, quoted
 
@@ -47,8 +58,14 @@ class Walk:
         for proto in graph.initializer:
             if proto.name in used:
                 self._learn({proto.name: tensor(proto)})
+        found = quotients([node for _, node in live], [value.name for value in graph.output])
+        ends = {quotient.makes: quotient for quotient in found}
+        inner = {name for quotient in found for name in quotient.inner}
         for _, node in live:
-            self._follow(node, opset)
+            if node.output[0] in ends:
+                self._follow(node, opset, divide, ends[node.output[0]].takes)
+            elif node.output[0] not in inner:
+                self._follow(node, opset)
         self.place = Place()
         for value in graph.output:
             self._leave(value.name, declared_kind(value))
@@ -58,13 +75,23 @@ class Walk:
         if self.double is None and any(values.kind == "float64" for values in found.values()):
             self.double = self.place
 
-    def _follow(self, node: NodeProto, opset: int) -> None:
+    def _follow(
+        self, node: NodeProto, opset: int, rule: Rule | None = None, takes: Sequence[str] | None = None
+    ) -> None:
+        """Learn what a node makes.
+
+        Args:
+            rule: instead of that of its operator, for inputs of these names (`takes`).
+        """
         name = next((output for output in node.output if output), "")
         self.place = Place(node.name or name, node.op_type if len(node.op_type) < 80 else "...")
-        rule = RULES.get(node.op_type) if node.domain in ("", "ai.onnx") else None
+        takes = list(node.input) if takes is None else takes
+        inputs = [self._known(name) if name else None for name in takes]
+        picture = any(values is not None and values.sizes for values in inputs)
+        op = node.op_type if node.domain in ("", "ai.onnx") else ""
+        rule = rule or (PICTURES if picture else RULES).get(op)
         if rule is None:
-            raise Refusal(*why_no_rule(node.op_type if node.domain in ("", "ai.onnx") else ""))
-        inputs = [self._known(name) if name else None for name in node.input]
+            raise Refusal(*why_no_rule(op, picture=picture))
         call = NodeCall(
             self.place.node,
             node.op_type,
@@ -73,7 +100,7 @@ class Walk:
             opset,
             attributes(node),
             self.findings,
-            tuple(node.input),
+            tuple(takes),
             self.makers,
             self.known,
             self.ends,
@@ -124,6 +151,7 @@ def prove(data: bytes) -> ExactnessCertificate:
             "it computes in float64, and some engines use float32 for it",
             "run it on an engine with real float64, or use float32",
         )
+    pictures = any(values.sizes for values in walk.known.values())
     return ExactnessCertificate(
         certified=broken is None,
         arithmetic="float32" if walk.double is None else "float64",
@@ -131,4 +159,5 @@ def prove(data: bytes) -> ExactnessCertificate:
         flush_to_zero_safe=proven and not walk.findings.flushed,
         reductions=tuple(walk.findings.reductions),
         broken=broken,
+        largest_picture=LARGEST_PICTURE if pictures else None,
     )

@@ -137,17 +137,18 @@ class Total:
     """Why they are not exact, with numbers; None if they are."""
 
 
-def total(terms: Terms, axes: int | tuple[int, ...], kind: str) -> Total:
+def total(terms: Terms, axes: int | tuple[int, ...], kind: str, times: int = 1) -> Total:
     """Add terms along axes.
 
     Args:
         kind: the type of the computation, a float or an integer type.
+        times: the most terms that each of these stands for; at least one.
     """
     axes = axes if isinstance(axes, tuple) else (axes,)
     over, under = _parts(terms.lo, terms.hi)
-    hi, lo = _added(over, axes), ints(-_added(under, axes))
+    hi, lo = ints(_added(over, axes) * times), ints(-_added(under, axes) * times)
     grid = np.asarray(terms.grid.min(axis=axes))
-    several = np.asarray((terms.grid < EVERY).sum(axis=axes) > 1)
+    several = np.asarray((terms.grid < EVERY).sum(axis=axes) * times > 1)
     nothing = grid == EVERY
     reach = ints(np.maximum(hi, -lo))
     shift = np.where(nothing, 0, grid - terms.unit).astype(np.object_)
@@ -159,6 +160,7 @@ def total(terms: Terms, axes: int | tuple[int, ...], kind: str) -> Total:
     else:
         fault = _float_fault(reach, terms.unit, np.where(nothing, 0, grid), bits, several, FLOATS[kind])
     least, most = _added(terms.lo, axes), _added(terms.hi, axes)
+    least, most = ints(np.minimum(least, least * times)), ints(np.maximum(most, most * times))
     return Total(lo, hi, least, most, terms.unit, grid, bits, int(bits.max()), fault)
 
 

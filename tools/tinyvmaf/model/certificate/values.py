@@ -92,6 +92,9 @@ class Values:
     """Some elements are 0 because they were multiplied by 0."""
     narrow: bool = False
     """It was made from a constant of 8 bits."""
+    sizes: tuple[tuple[int, int], ...] = ()
+    """Of a picture `[N, C, H, W]`: the largest heights and widths that it may have, wide or high. All its cells are
+    known alike, so the arrays are `[C, 1, 1]`. Empty: no picture."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -102,6 +105,11 @@ class Values:
     def rank(self) -> int:
         """Number of axes, including the batch axis."""
         return self.grid.ndim + self.batched
+
+    @property
+    def cells(self) -> int:
+        """The most cells of a channel, if it is a picture; else 1."""
+        return max((height * width for height, width in self.sizes), default=1)
 
     @property
     def zero(self) -> NDArray[np.bool_]:
@@ -251,7 +259,10 @@ def constant_span(made: Values) -> tuple[int, int]:
 
 
 def graph_input(kind: str, shape: Sequence[int], *, batched: bool) -> Values:
-    """Any finite values of a float type, of one row's shape."""
+    """Any finite values of a float type, or any of uint8, of one row's shape."""
+    if kind == "uint8":
+        none = np.zeros(tuple(shape), dtype=np.int64)
+        return values(kind, batched, none, none + 255, 0, none, none + 8)
     form = FLOATS[kind]
     full = np.full(tuple(shape), form.largest << -form.lowest, dtype=np.object_)
     return values(
