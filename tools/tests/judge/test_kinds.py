@@ -91,7 +91,8 @@ def test_an_unknown_kind_is_a_fault_that_names_the_known_ones(theirs: Put) -> No
     theirs("*")
     found = subjects.of_known_kind(subject("picture"))
     assert found.fault is not None
-    assert found.fault.message == "kind 'picture' is not known; known: interval, regressor, teacher, pictures"
+    known = "filter, interval, no_reference, regressor, teacher, pictures"
+    assert found.fault.message == f"kind 'picture' is not known; known: {known}"
     assert kinds.asked(found, "golden.golden_scores")
 
 

@@ -2,19 +2,22 @@
 
 import re
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tinyvmaf.data.dataset import Dataset
 from tinyvmaf.errors import ModelError
 from tinyvmaf.judge.asked_engines import check_named, reference_engine
 from tinyvmaf.judge.bounds import Bound, Bounds
-from tinyvmaf.judge.kinds import Material, kind_of
+from tinyvmaf.judge.kinds import Material, picture_inputs, row_inputs
 from tinyvmaf.judge.model_failed import model_failed
-from tinyvmaf.measure.engine_agreement import BATCHES, Inputs, Rows, Sessions, in_batches
+from tinyvmaf.measure.engine_agreement import BATCHES, Inputs, PictureInputs, Rows, Sessions, in_batches
 from tinyvmaf.measure.engine_agreement.runs import DEFAULT
 from tinyvmaf.model.engines import Engine, Session, Settings
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.teacher import Teacher
+
+if TYPE_CHECKING:
+    from tinyvmaf.data.pictures import PictureSet
 
 Scorer = Callable[[Rows], Rows]
 _LARGEST: Final = max(BATCHES)
@@ -25,9 +28,15 @@ _RAISED_IN: Final = re.compile(r"Exception from \S+:\d+:")
 class BackendsRun(Sessions):
     """Loads and runs models. Where an engine refuses one, the model failed, not the gate."""
 
-    def __init__(self, data: Dataset, teacher: Callable[[str], Teacher]) -> None:
+    def __init__(
+        self,
+        data: Dataset,
+        teacher: Callable[[str], Teacher],
+        pictures: "Callable[[], PictureSet] | None" = None,
+    ) -> None:
         super().__init__()
-        self._material = Material(data, teacher)
+        self._material = Material(data, teacher, pictures)
+        self._pictures: dict[tuple[str, str], PictureInputs] = {}
         self._inputs: dict[tuple[object, ...], Inputs] = {}
 
     def load(self, subject: Subject, engine: Engine, settings: Settings = DEFAULT, *, fresh: bool = False) -> Session:
@@ -69,8 +78,15 @@ class BackendsRun(Sessions):
         key = (subject.kind, subject.features, subject.teacher_id, subject.proof.certified)
         if key not in self._inputs:
             with model_failed():
-                self._inputs[key] = kind_of(subject).engine_inputs(subject, self._material)
+                self._inputs[key] = row_inputs(subject, self._material)
         return self._inputs[key]
+
+    def pictures(self, subject: Subject) -> PictureInputs:
+        """The pictures that the model is tried on; models of one kind and type share them."""
+        key = (subject.kind, subject.sidecar.inputs[0].dtype)
+        if key not in self._pictures:
+            self._pictures[key] = picture_inputs(subject, self._material)
+        return self._pictures[key]
 
 
 def _in_a_line(message: str) -> str:

@@ -20,7 +20,7 @@ from tinyvmaf.errors import CouldNotRunError
 from tinyvmaf.judge import opened
 from tinyvmaf.judge.asked_engines import reference_engine
 from tinyvmaf.judge.bounds import load_bounds
-from tinyvmaf.judge.kinds import Material, kind_of
+from tinyvmaf.judge.kinds import Material, row_inputs
 from tinyvmaf.judge.outcomes import Limit, hold
 from tinyvmaf.judge.standing_in import (
     Ask,
@@ -99,7 +99,7 @@ def agrees_on_engines(model: Model, *, ffmpeg: str | None = None, **feed: str | 
     with _sound(model, feed, ffmpeg) as subject, closing(Sessions()) as sessions:
         bounds, first = load_bounds(), reference_engine(subject)
         material = Material(embedded_corpus().read(), partial(load_teacher, find_ffmpeg(ffmpeg)))
-        rows = sole(kind_of(subject).engine_inputs(subject, material).every)
+        rows = sole(row_inputs(subject, material).every)
         expected, found = in_batches(sessions.load(subject, first), rows, max(BATCHES)), []
         for engine in engines.all_engines():
             if engine.name == first.name or not (subject.fits(engine.name) and engine.available().ok):

@@ -18,7 +18,7 @@ PLACES: Final = "places"
 SELECTORS: Final = ("model", "engine", "kind", "teacher", "tier", "arithmetic")
 """What a bound may be for, the most specific first."""
 _OF_LIBVMAF: Final = ("golden.published", "golden.rows", "golden.svr_frame", "external.published")
-_OF_AN_ENGINE: Final = ("backends.ulp", "backends.exact", "backends.run_to_run")
+_OF_AN_ENGINE: Final = ("backends.ulp", "backends.exact", "backends.points", "backends.samples", "backends.run_to_run")
 
 
 @dataclass(frozen=True)
@@ -129,6 +129,14 @@ GATES: Final = {
         Gate("contract.range_low", "least score for any finite features", _POINTS, -10.0, 100.0, "at least"),
         Gate("contract.range_high", "largest score for any finite features", _POINTS, 1.0, 200.0),
         Gate(
+            "contract.tiled",
+            "|d| of a score of a picture, tiled 2x2 or with 8 rows or columns of its edge more, against itself",
+            _POINTS,
+            0.0,
+            100.0,
+        ),
+        Gate("contract.memory", "memory for a picture of 3840x2160, beside the interpreter's", "MB", 1.0, 8192.0),
+        Gate(
             "contract.teacher",
             "largest difference from the teacher that a search of its domain finds",
             _POINTS,
@@ -151,6 +159,20 @@ GATES: Final = {
             0,
             1000,
             whole=True,
+        ),
+        Gate(
+            "backends.points",
+            "|d| of a score of a picture between an engine and the reference, of a model that is not proven exact",
+            _POINTS,
+            0.0,
+            0.1,
+        ),
+        Gate(
+            "backends.samples",
+            "|d| of a filtered sample between an engine and the reference, of a filter that is not proven exact",
+            "code values",
+            0.0,
+            1.0,
         ),
         Gate("backends.families", "independent engines that ran the model", "engines", 2, 20, "at least", whole=True),
         Gate(

@@ -6,7 +6,8 @@ ends with status 0 unless the model ends it: by a crash of onnx or ONNX Runtime,
 limits. A model that is refused ends with 0 too, because the caller refuses it as well. Seen: ONNX Runtime dies of
 SIGFPE when it divides the least integer by -1.
 
-The contract makes the cost of a run proportional to its rows, so one run of `ROWS` rows stands for all.
+The contract makes the cost of a run proportional to its rows, so one run of `ROWS` rows stands for all. A picture of
+`LARGE` stands for `OF_A_PICTURE` rows.
 """
 
 import functools
@@ -32,6 +33,10 @@ SECONDS: Final = 5
 """Of CPU, for `ROWS` rows. The largest candidate that a recipe here makes takes 0.05 s."""
 MEGABYTES: Final = 512
 """Beside the interpreter and the libraries, for `ROWS` rows."""
+LARGE: Final = (2160, 3840)
+"""Height and width of a picture on which a model that takes pictures is tried."""
+OF_A_PICTURE: Final = 8 * ROWS
+"""Rows whose limits hold for such a picture: 40 s of CPU, 4096 MB."""
 _WALL: Final = 60.0
 """Seconds on a busy machine."""
 _MOST_MEGABYTES: Final = 4096
@@ -53,7 +58,7 @@ def check_bearable(path: Path, data: bytes, rows: int = ROWS, width: int = 1) ->
     """
     if _refused_by_looking(data):
         return  # by the caller as well, before anything of it is loaded
-    rows = max(ROWS, 1 << (rows - 1).bit_length())
+    rows = OF_A_PICTURE if _takes_pictures(path, data) else max(ROWS, 1 << (rows - 1).bit_length())
     if how := _death(data, rows, width):
         raise ModelError(
             f"{path}: not run, because a trial of it {how}",
@@ -90,6 +95,16 @@ def _refused_by_looking(data: bytes) -> bool:
         return False
 
 
+def _takes_pictures(path: Path, data: bytes) -> bool:
+    from tinyvmaf.model.contract.pictures import takes_pictures  # imported here: slow
+    from tinyvmaf.model.third_party.held import parsed
+
+    try:
+        return takes_pictures(parsed(path, data).graph)
+    except Exception:  # whatever protobuf raises on hostile bytes: the trial will tell
+        return False
+
+
 @functools.lru_cache(maxsize=64)
 def _death(data: bytes, rows: int, width: int) -> str:
     """How a trial ends, for a sentence; empty if the model survives it."""
@@ -105,7 +120,8 @@ def _tried(data: bytes, rows: int, width: int) -> str:
     how = ended(command, data, _WALL * rows / ROWS)
     for word, limit in ((f"status {_NO_MEMORY}", f"{_memory(rows)} MB"), ("SIGXCPU", f"{_cpu(rows)} s of CPU")):
         if how == f"dies of {word} on it":
-            return f"takes more than {limit} for {rows:,} rows"
+            what = f"a picture of {LARGE[1]}x{LARGE[0]}" if rows == OF_A_PICTURE else f"{rows:,} rows"
+            return f"takes more than {limit} for {what}"
     return how
 
 
@@ -140,7 +156,7 @@ def _limit(rows: int) -> None:
 
 def _try(data: bytes, rows: int, width: int) -> None:
     # Imported before the limits count.
-    from tinyvmaf.model.engines import OnnxRuntimeCpu, all_scores
+    from tinyvmaf.model.engines import OnnxRuntimeCpu, all_pictures, all_scores
     from tinyvmaf.model.engines.onnxruntime_cpu import import_onnxruntime
     from tinyvmaf.model.third_party.feed import FeedDescription
     from tinyvmaf.model.third_party.held import Held, parsed
@@ -154,7 +170,7 @@ def _try(data: bytes, rows: int, width: int) -> None:
     taken = inputs_of(path, parsed(path, data).graph)
     columns = (tensor_of(path, "input", taken[0])[1] or [1])[-1]
     width = len(taken) if len(taken) > 1 else columns if isinstance(columns, int) else width
-    if contract.faults(data):  # a third-party file, whose adopted form keeps the contract
+    if contract.faults(data) and rows != OF_A_PICTURE:  # a third-party file, whose adopted form keeps the contract
         original = read_original(path, width, Held(path, data, "", len(data)))
         features = tuple(f"f{i}" for i in range(width))
         adopted = adopt(original, FeedDescription(features, None, None, "", {}, ("",)), features)
@@ -165,6 +181,10 @@ def _try(data: bytes, rows: int, width: int) -> None:
         for batch in _batches(width, rows):
             run(batch)
     with OnnxRuntimeCpu(data) as session:
+        if session.form is not None:
+            for stack in _stacks(session.form.dtype):
+                all_pictures(session, stack)
+            return
         for batch in _batches(width, rows):
             all_scores(session, batch)
 
@@ -178,6 +198,17 @@ def _batches(width: int, rows: int) -> list[NDArray[np.float32]]:
         np.repeat(extreme[:, None], width, axis=1),
         random.uniform(0.0, 1.0, (rows, width)).astype(np.float32),
     ]
+
+
+def _stacks(dtype: str) -> list[NDArray[np.generic]]:
+    """Usual pictures, extreme ones, and a large one."""
+    random = np.random.default_rng(0)
+    luma = [random.integers(0, 256, (n, 1, *size), dtype=np.uint8) for n, size in ((3, (64, 67)), (1, LARGE))]
+    if dtype == "uint8":
+        return list(luma)
+    extreme = np.array([0, 1, -1, 1e9, -1e9, 3e38, -3e38], np.float32)
+    odd = np.tile(extreme[:, None, None, None], (1, 1, 65, 64))
+    return [odd, *(one.astype(np.float32) / np.float32(255) for one in luma)]
 
 
 def _lacked_memory(error: BaseException | None) -> bool:

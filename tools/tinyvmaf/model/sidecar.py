@@ -95,7 +95,8 @@ class Sidecar(Strict):
     opset: Count
     inputs: Annotated[Items[Tensor], Field(min_length=1)]
     outputs: Annotated[Items[Tensor], Field(min_length=1)]
-    feature_order: Annotated[Items[str], Field(min_length=1), AfterValidator(unique)]
+    feature_order: Annotated[Items[str], AfterValidator(unique)]
+    """The columns of a row; empty for a model that takes pictures."""
     teacher: TeacherOf
     exact: Exactness
     engines: Annotated[Items[str], Field(min_length=2), AfterValidator(unique)] | None
@@ -149,11 +150,16 @@ def sidecar_faults(sidecar: Sidecar, data: bytes) -> list[str]:
         for key, own in sidecar.as_dict().items()
         if key in facts and own != facts[key]
     ]
-    width = facts["inputs"][0]["shape"][-1]
-    if len(sidecar.feature_order) != width:
+    shape = facts["inputs"][0]["shape"]
+    if pictures := len(shape) == 4:
+        if sidecar.feature_order:
+            found.append(f"feature_order names {', '.join(sidecar.feature_order)}, and the graph takes pictures")
+    elif len(sidecar.feature_order) != (width := shape[-1]) or not width:
         found.append(f"{len(sidecar.feature_order)} features, the graph takes {width}")
     # Another order gives wrong scores that look right; another teacher is what they are compared with.
     written = {"feature_order": ",".join(sidecar.feature_order), "teacher": sidecar.teacher.id}
+    if pictures:
+        del written["feature_order"]
     stated = metadata(data)
     found += [
         f"{key} is {own!r}, the model file's metadata says {stated[key]!r}"

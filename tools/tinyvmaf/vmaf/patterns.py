@@ -4,6 +4,7 @@ import hashlib
 import re
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinyvmaf.errors import GoldenError
 
@@ -30,6 +31,16 @@ def checkerboard(shift: int) -> bytes:
 def flat(luma: int) -> bytes:
     """Frames of one luma value."""
     return (bytes([luma]) * (WIDTH * HEIGHT) + _grey_chroma()) * FRAMES
+
+
+def luma_of(name: str) -> NDArray[np.uint8]:
+    """The luma of a pattern by its published file name, uint8 `[FRAMES, HEIGHT, WIDTH]`.
+
+    Raises:
+        GoldenError: no pattern has that name.
+    """
+    frames = np.frombuffer(build(name), np.uint8).reshape(FRAMES, -1)
+    return frames[:, : WIDTH * HEIGHT].reshape(FRAMES, HEIGHT, WIDTH)
 
 
 def build(name: str) -> bytes:

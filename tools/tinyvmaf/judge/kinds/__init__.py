@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from tinyvmaf.errors import CouldNotRunError, RegistryError
 from tinyvmaf.extensions import extensions
-from tinyvmaf.judge.kinds.base import OF_INTERVALS, Kind, Material, Truth
+from tinyvmaf.judge.kinds.base import ONLY_BY_NAME, Kind, Material, Truth
+from tinyvmaf.measure.engine_agreement import Inputs, PictureInputs
 from tinyvmaf.model.card import CardSummary
 from tinyvmaf.model.subject import Subject
 
@@ -24,12 +25,16 @@ __all__ = [
     "listed",
     "not_asked",
     "not_checked",
+    "picture_inputs",
+    "row_inputs",
     "suites_of",
 ]
 
 GROUP: Final = "tinyvmaf.kinds"
 OURS: Final = {
+    "filter": "tinyvmaf.judge.kinds.pictures:FILTER",
     "interval": "tinyvmaf.judge.kinds.interval:INTERVAL",
+    "no_reference": "tinyvmaf.judge.kinds.pictures:NO_REFERENCE",
     "regressor": "tinyvmaf.judge.kinds.regressor:REGRESSOR",
     "teacher": "tinyvmaf.judge.kinds.teacher:TEACHER",
 }
@@ -105,6 +110,30 @@ def not_asked(subject: Subject) -> str:
     return f"{subject.id}: a model of kind {subject.kind} is not asked {', '.join(left)}" if left else ""
 
 
+def row_inputs(subject: Subject, material: Material) -> Inputs:
+    """The rows on which engines have to agree.
+
+    Raises:
+        CouldNotRunError: models of its kind take pictures.
+    """
+    found = kind_of(subject).engine_inputs(subject, material)
+    if not isinstance(found, Inputs):
+        raise CouldNotRunError(f"{subject.id}: a model of kind {subject.kind} takes pictures, not rows")
+    return found
+
+
+def picture_inputs(subject: Subject, material: Material) -> PictureInputs:
+    """The pictures on which engines have to agree.
+
+    Raises:
+        CouldNotRunError: models of its kind take rows.
+    """
+    found = kind_of(subject).engine_inputs(subject, material)
+    if not isinstance(found, PictureInputs):
+        raise CouldNotRunError(f"{subject.id}: a model of kind {subject.kind} takes rows, not pictures")
+    return found
+
+
 def _fault(name: str, kind: Any) -> str:
     """Why an object of another package is not the kind of that name; empty if it is."""
     if lacking := [member for member in vars(Kind) if member[0] != "_" and not hasattr(kind, member)]:
@@ -145,7 +174,7 @@ def _patterns(kind: Kind, subject: Subject) -> Sequence[str]:
 
 
 def _fits(patterns: Sequence[str], test: str) -> bool:
-    if test in OF_INTERVALS:
+    if test in ONLY_BY_NAME:
         return test in patterns
     matching = [one for one in patterns if fnmatchcase(test, one.removeprefix("!"))]
     return bool(matching) and not matching[-1].startswith("!")

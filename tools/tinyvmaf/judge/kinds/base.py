@@ -2,11 +2,11 @@
 
 ```toml
 [project.entry-points."tinyvmaf.kinds"]
-no_reference = "my_package.kinds:NO_REFERENCE"
+upscaler = "my_package.kinds:UPSCALER"
 ```
 
 The sidecar of a model names its kind. Nothing outside of a kind looks at that name: whoever needs to know asks the
-kind. `regressor` and `teacher` are the shipped examples.
+kind. `regressor` and `teacher` are the shipped examples of rows, `no_reference` and `filter` of pictures.
 """
 
 from collections.abc import Callable
@@ -17,20 +17,40 @@ from typing import TYPE_CHECKING, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyvmaf.measure.engine_agreement import Arrays, Inputs
+from tinyvmaf.measure.engine_agreement import Arrays, Inputs, PictureInputs
 from tinyvmaf.model.card import CardSummary
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.teacher import Teacher
 
 if TYPE_CHECKING:  # slow to import
     from tinyvmaf.data.dataset import Dataset
+    from tinyvmaf.data.pictures import PictureSet
 
 Truth = Callable[[Arrays], NDArray[np.float64]]
 """The right answers `[N]` to N items, in VMAF points."""
 
 
+OF_PICTURES: Final = (
+    "contract.pictures_of_any_size_are_taken",
+    "contract.extreme_pictures_give_what_is_in_range",
+    "contract.pictures_do_not_depend_on_their_batch",
+    "contract.a_large_picture_takes_little_memory",
+    "backends.pictures_are_of_every_group",
+    "backends.pictures_agree_with_the_reference",
+    "backends.settings_and_batches_change_no_picture",
+    "backends.pictures_give_the_same_in_a_second_run",
+    "backends.two_independent_engines_ran_pictures",
+    "golden.pictures_give_what_is_recorded",
+)
+"""Tests that hand pictures to a model."""
+OF_SCORES: Final = ("contract.the_score_of_a_tiled_or_padded_picture_stays",)
+"""Tests of a score of one picture."""
+OF_FILTERS: Final = ()
+"""Tests of a filter."""
 OF_INTERVALS: Final = ("contract.the_stddev_is_finite_and_not_negative", "loso.the_interval_is_the_teachers")
-"""Tests of a second output. A kind asks them by their full names; no other pattern does."""
+"""Tests of a second output."""
+ONLY_BY_NAME: Final = frozenset({*OF_PICTURES, *OF_SCORES, *OF_FILTERS, *OF_INTERVALS})
+"""Tests that fit some kinds only. A kind asks them by their full names; no other pattern does."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +61,8 @@ class Material:
     """Rows of a corpus: features and scores. Where its clips are on disk stands in its provenance."""
     teacher: Callable[[str], Teacher]
     """Teachers by id; raises `TeacherError` for one that the libvmaf here lacks."""
+    pictures: "Callable[[], PictureSet] | None" = None
+    """Frames of the corpus, which are built where the store lacks them; None: this run does without."""
 
 
 class Kind(Protocol):
@@ -88,7 +110,7 @@ class Kind(Protocol):
     def truth(self, subject: Subject, material: Material) -> Truth | None:
         """What its scores are compared with; None if nothing is known to be right."""
 
-    def engine_inputs(self, subject: Subject, material: Material) -> Inputs:
+    def engine_inputs(self, subject: Subject, material: Material) -> Inputs | PictureInputs:
         """What every engine has to give the same scores on: usual, extreme and adversarial inputs, in groups.
 
         Raises:

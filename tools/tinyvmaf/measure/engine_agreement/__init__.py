@@ -1,6 +1,7 @@
 """Whether a score depends on the engine: test rows, runs in all settings, and a search for rows that differ."""
 
 from tinyvmaf.measure.engine_agreement.inputs import Arrays, Inputs, rows_for, sole
+from tinyvmaf.measure.engine_agreement.pictures import PictureInputs, Stack, pictures_for
 from tinyvmaf.measure.engine_agreement.rows import Rows, boundaries, extremes, inside, mixed, outside
 from tinyvmaf.measure.engine_agreement.runs import BATCHES, Sessions, in_batches, odd_one_out, settings_of, threads_of
 from tinyvmaf.measure.engine_agreement.search import Disagreement, search
@@ -10,8 +11,10 @@ __all__ = [
     "Arrays",
     "Disagreement",
     "Inputs",
+    "PictureInputs",
     "Rows",
     "Sessions",
+    "Stack",
     "boundaries",
     "extremes",
     "in_batches",
@@ -19,6 +22,7 @@ __all__ = [
     "mixed",
     "odd_one_out",
     "outside",
+    "pictures_for",
     "rows_for",
     "search",
     "settings_of",
