@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -26,7 +27,7 @@ class GraphColumn:
     def __init__(self, graph: onnx.GraphProto, name: str) -> None:
         self.graph, self.name = graph, name
 
-    def op(self, operator: str, *others: "GraphColumn | float | np.ndarray", axis: int | None = None) -> "GraphColumn":
+    def op(self, operator: str, *others: "GraphColumn | float | np.ndarray", **attributes: Any) -> "GraphColumn":
         """This and others through an operator of ONNX."""
         names = [self.name]
         for other in others:
@@ -37,7 +38,7 @@ class GraphColumn:
                 names.append(f"constant{len(self.graph.initializer)}")
                 self.graph.initializer.append(numpy_helper.from_array(constant, names[-1]))
         out = f"value_{len(self.graph.node)}"
-        self.graph.node.append(helper.make_node(operator, names, [out], axis=axis))
+        self.graph.node.append(helper.make_node(operator, names, [out], **attributes))
         return GraphColumn(self.graph, out)
 
     def __add__(self, other: "GraphColumn | float") -> "GraphColumn":
