@@ -7,11 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyvmaf.data.dataset import Dataset
+from tinyvmaf.data.targets import with_target
 from tinyvmaf.errors import TeacherError, TinyvmafError
 from tinyvmaf.measure.agreement import AgreementMetrics, ConstantError, agreement, clip_means
 from tinyvmaf.measure.scoring import run
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.libvmaf import FrameTable
+from tinyvmaf.vmaf.teacher import Teacher
 
 Floats = NDArray[np.float64]
 _FEWEST = 3
@@ -37,16 +39,23 @@ def pair_frames(table: FrameTable, scores: Mapping[str, Floats], name: str) -> S
     return ScoredFrames(name, table.features, scores.__getitem__, None)
 
 
-def corpus_frames(data: Dataset, name: str) -> ScoredFrames:
-    """The frames of a corpus."""
+def corpus_frames(data: Dataset, name: str, teacher_of: Callable[[str], Teacher]) -> ScoredFrames:
+    """The frames of a corpus. Scores that it lacks are computed from its features.
 
-    def teacher(teacher_id: str) -> Floats:
-        if teacher_id not in data.provenance["teachers"]:
-            raise TeacherError(f"{name} has no scores by {teacher_id}", hint="compare on a pair of videos")
-        return data.columns(teacher_id)[:, 0]
+    Args:
+        teacher_of: teachers by id.
+    """
+
+    def scores(teacher_id: str) -> Floats:
+        try:
+            return with_target(data, teacher_of(teacher_id)).columns(teacher_id)[:, 0]
+        except TinyvmafError as error:
+            raise TeacherError(
+                f"{name} has no scores by {teacher_id}: {error.message}", hint="compare on a pair of videos"
+            ) from error
 
     labels: list[str] = data.table["clip"].to_pylist()
-    return ScoredFrames(name, lambda names: data.columns(*names), teacher, labels)
+    return ScoredFrames(name, lambda names: data.columns(*names), scores, labels)
 
 
 def teacher_agreement(model: Subject, frames: ScoredFrames) -> tuple[AgreementMetrics, AgreementMetrics | None]:

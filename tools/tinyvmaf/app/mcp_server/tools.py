@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -54,7 +54,7 @@ from tinyvmaf.model import registry
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.features import named
 from tinyvmaf.vmaf.ffmpeg import FFmpeg, find_ffmpeg
-from tinyvmaf.vmaf.teacher import KNOWN
+from tinyvmaf.vmaf.teacher import KNOWN, load_teacher
 
 _T = TypeVar("_T")
 Ctx = Context[Any, Any]
@@ -149,7 +149,8 @@ class Tools:
             tiny = self._models(models or [one.id for one in registry.subjects()], feed)
             small: list[Subject] = []
             if reference is None and distorted is None:
-                frames = corpus_frames(embedded_corpus().read(), "the embedded corpus")
+                teacher_of = partial(load_teacher, self._ffmpeg)
+                frames = corpus_frames(embedded_corpus().read(), "the embedded corpus", teacher_of)
             elif reference is None or distorted is None:
                 raise TinyvmafError("only one of reference and distorted is given", hint="give both, or neither")
             else:

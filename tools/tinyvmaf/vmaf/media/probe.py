@@ -17,10 +17,19 @@ from tinyvmaf.vmaf.media.video import Timing
 
 PROBE_TIMEOUT_S: Final = 600.0
 _PACKETS: Final = "packets.txt"
-_SHOWN = re.compile(r"\] n: *0 .* fmt:(\S+) cl:(\S+) sar:(\d+)/(\d+) s:(\d+)x(\d+) i:(\S)")
-_CODED = re.compile(r"input from stream \S+ @ \S+\] \[verbose\] w:\d+ h:\d+ pixfmt:(\S+) tb:\S+ fr:(\d+)/(\d+)")
-_TAGS = re.compile(r"color_range:(\S+) color_space:(\S+) color_primaries:(\S+) color_trc:(\S+)")
+_SHOWINFO: Final = r"^\[Parsed_showinfo_0 @ \S+\] \[info\] "
+_SHOWN = re.compile(
+    _SHOWINFO + r"n: *0 .* fmt:(\S+) cl:(\S+) sar:(\d+)/(\d+) s:(\d+)x(\d+) i:(\S) iskey:", re.MULTILINE
+)
+_CODED = re.compile(r"input from stream \S+ @ \S+\] \[verbose\] w:\d+ h:\d+ pixfmt:(\S+) tb:\S+ fr:(\d+)/(\d+) sar:")
+_TAGS = re.compile(
+    _SHOWINFO + r"color_range:(\S+) color_space:(\S+) color_primaries:(\S+) color_trc:(\S+)$", re.MULTILINE
+)
 _TURNED = re.compile(r"\[transpose @ \S+\] \[verbose\] w:\d+ h:\d+ dir:(\d)")
+# FFmpeg's threads write into one another's lines. Each of these is printed whole, but its line may begin elsewhere.
+_FRAME = re.compile(r"\bw:\d+ h:\d+ pixfmt:\S|plane_checksum:\[")
+_TURN = re.compile(r"\bw:\d+ h:\d+ dir:\d")
+_LOOKS: Final = 8
 # What these decoders say of every file whose encoder was not told a matrix.
 _ALWAYS: Final = "bt470bg"
 _SAY_ALWAYS: Final = ("vp8", "utvideo")
@@ -114,7 +123,24 @@ def probe(
 
 
 def _look(path: Path, ffmpeg: FFmpeg, opened: list[str], wanted: str, strict: bool) -> tuple[str, list[str]]:
-    """FFmpeg's stderr, and the lines of its packet list."""
+    """FFmpeg's stderr with no line torn that is read here, and the lines of its packet list."""
+    for _ in range(_LOOKS):
+        stderr, packets = _look_once(path, ffmpeg, opened, wanted, strict)
+        if not torn(stderr):
+            return stderr, packets
+    raise MediaError(f"{path}: what FFmpeg prints of it was torn {_LOOKS} times", hint="try again when less runs here")
+
+
+def torn(stderr: str) -> bool:
+    """Whether a line that is read here was written into by another of FFmpeg's threads."""
+    of_a_frame = (_SHOWN, _CODED, _TAGS)
+    return bool(
+        (_FRAME.search(stderr) and not all(line.search(stderr) for line in of_a_frame))
+        or (_TURN.search(stderr) and not _TURNED.search(stderr))
+    )
+
+
+def _look_once(path: Path, ffmpeg: FFmpeg, opened: list[str], wanted: str, strict: bool) -> tuple[str, list[str]]:
     arguments = ["-export_side_data", "film_grain", *opened]
     arguments += ["-map", wanted, "-vf", "showinfo", "-frames:v", "1", "-f", "null", "-"]
     arguments += ["-map", wanted, "-c", "copy", "-f", "framecrc", _PACKETS]
