@@ -26,7 +26,9 @@ def test_scores_that_a_corpus_lacks_are_computed_from_its_features(ffmpeg: FFmpe
     theirs = corpus_frames(without(), "a corpus", teacher_of).teacher(TEACHER)
     ours = corpus_frames(without(TEACHER), "a corpus", teacher_of).teacher(TEACHER)
     np.testing.assert_allclose(ours, theirs, atol=1e-6)
-    with pytest.raises(TeacherError, match=rf"a corpus has no scores by {TEACHER}: .* no cambi_hrs_1080_cmxv_17_vlt_0.06"):
+    with pytest.raises(
+        TeacherError, match=rf"a corpus has no scores by {TEACHER}: .* no cambi_hrs_1080_cmxv_17_vlt_0.06"
+    ):
         corpus_frames(without(TEACHER, "cambi_hrs_1080_cmxv_17_vlt_0.06"), "a corpus", teacher_of).teacher(TEACHER)
     with pytest.raises(TeacherError, match="a corpus has no scores by mine"):
         corpus_frames(without(), "a corpus", teacher_of).teacher("mine")
