@@ -57,6 +57,7 @@ COMMANDS = [
     "corpus",
     "corpus check",
     "corpus build",
+    "corpus pictures",
     "corpus extremes",
     "corpus split",
     "golden",

@@ -1,6 +1,7 @@
 """Pictures of a ladder: the frames and scores that FFmpeg gives, made once, and never half."""
 
 import json
+import re
 import shutil
 import threading
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from tinyvmaf.app.cli import main
 from tinyvmaf.data import dataset, ladder
 from tinyvmaf.data.embedded import EmbeddedCorpus, embedded_corpus
 from tinyvmaf.data.pictures import PictureSet, arrays_by_source, embedded_pictures, evenly, picture_set
@@ -26,6 +28,7 @@ from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.libvmaf import VmafModel, score_pair
 from tinyvmaf.vmaf.media import both
 
+Capture = pytest.CaptureFixture[str]
 SPEC = """
 geometry = "128x96:yuv420p"
 frames = 6
@@ -276,15 +279,37 @@ def test_a_committed_score_is_what_libvmaf_gives(tmp_path: Path, ffmpeg: FFmpeg)
     assert known == measured_scores(tmp_path / "ref/Flower_25fps.yuv", tmp_path / f"dis/{clip_id}.yuv", spec, ffmpeg)
 
 
-def test_an_embedded_corpus_gives_its_scores(spec: Path, store: Store, tmp_path: Path, ffmpeg: FFmpeg) -> None:
+@pytest.fixture
+def corpus(spec: Path, tmp_path: Path, ffmpeg: FFmpeg) -> EmbeddedCorpus:
+    """A corpus of the small spec, whose committed scores are the numbers of its frames."""
     manifest = ladder.build(spec, tmp_path / "out", ffmpeg)
-    corpus = EmbeddedCorpus(tmp_path / "corpus")
-    corpus.folder.mkdir()
-    corpus.spec.write_text(SPEC, encoding="utf-8")
-    (corpus.folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    made = EmbeddedCorpus(tmp_path / "corpus")
+    made.folder.mkdir()
+    made.spec.write_text(SPEC, encoding="utf-8")
+    (made.folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     ids = [clip.id for clip in ladder.load_spec(spec).clips for _ in range(6)]
     rows = {"source": ids, "clip": ids, "frame": pa.array([*range(6)] * 3, pa.int32())}
     rows |= {name: [float(n % 6) for n in range(18)] for name in SCORES}
-    dataset.write(corpus.features, pa.table(rows), embedded_corpus().read().provenance)
-    found = embedded_pictures(store, ffmpeg, frames=[0, 5], corpus=corpus)
-    assert [clip.scores[name].tolist() for clip in found.clips for name in SCORES] == [[0.0, 5.0]] * 6
+    dataset.write(made.features, pa.table(rows), embedded_corpus().read().provenance)
+    return made
+
+
+def test_the_pictures_of_an_embedded_corpus_have_its_scores(
+    corpus: EmbeddedCorpus, store: Store, ffmpeg: FFmpeg, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    found = embedded_pictures(store, ffmpeg, corpus=corpus)
+    assert [clip.scores[name].tolist() for clip in found.clips for name in SCORES] == [[0, 1, 2, 3, 4, 5]] * 6
+    monkeypatch.setattr("tinyvmaf.data.pictures.known.embedded_corpus", lambda: corpus)
+    monkeypatch.setenv("TINYVMAF_CACHE", str(store.folder))
+    assert main(["corpus", "pictures"]) == 0
+    printed = capsys.readouterr().out
+    assert re.search(r"^Edges +generated +2 +6 +2\.5 to 2\.5$", printed, re.MULTILINE)
+    assert f"3 clips in {store.folder}; their digest is {found.digest[:12]}\n" in printed
+
+
+def test_photographs_need_packages_and_the_message_says_which(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setattr("tinyvmaf.data.ladder.make._ROOT", tmp_path)
+    assert main(["corpus", "pictures", "--photographs"]) == 1
+    assert "hint: apt-get install lomiri-wallpapers-16.04 (version " in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""`tinyvmaf corpus`: check a corpus, build an encoding ladder, measure extremes, print splits."""
+"""`tinyvmaf corpus`: check a corpus, build an encoding ladder or its pictures, measure extremes, print splits."""
 
 import argparse
 import json
@@ -16,6 +16,7 @@ from tinyvmaf.app.cli.common import (
     positive_int,
     print_table,
 )
+from tinyvmaf.app.cli.corpus_pictures import add_pictures_command
 from tinyvmaf.app.cli.progress import progress_bar
 from tinyvmaf.data import dataset, ladder
 from tinyvmaf.data.corpus import (
@@ -55,8 +56,9 @@ _BUILD = """\
 Build an encoding ladder from a spec: sources encoded at several sizes and bitrates with x264 and x265, then scaled
 back.
 
-Sources are pictures and video from installed packages (in a checkout: pip install -c constraints.txt -e '.[corpus]')
-and FFmpeg's test patterns. The same FFmpeg gives the same bytes. A stopped run continues where it stopped."""
+Sources are pictures and video from installed packages (in a checkout: pip install -c constraints.txt -e '.[corpus]'),
+photographs of Debian packages, and FFmpeg's test patterns. The same FFmpeg gives the same bytes. A stopped run
+continues where it stopped."""
 _EXTREMES = """\
 Measure extremes with the real libvmaf: natural video and photographs from installed packages after filters that no
 encoder applies, such as strong sharpening, contrast, noise, wrong and moved pictures, at heights from 90 to 2160.
@@ -72,7 +74,7 @@ are then on both sides, so a model is judged on sources that it has seen."""
 
 
 def add_commands(commands: Commands) -> None:
-    """Add `corpus` with `check`, `build`, `extremes` and `split`."""
+    """Add `corpus` with `check`, `build`, `pictures`, `extremes` and `split`."""
     inner = add_group(commands, "corpus", description="Check, build or split a corpus; measure extremes.")
     check = add_command(
         inner,
@@ -101,6 +103,7 @@ def add_commands(commands: Commands) -> None:
     build.add_argument("--out", type=Path, required=True, metavar="DIR", help="data root to write to")
     build.add_argument("--jobs", type=positive_int, metavar="N", help="encodes at a time (default: one per core)")
     add_ffmpeg_option(build)
+    add_pictures_command(inner)
     extremes = add_command(
         inner,
         "extremes",
