@@ -15,7 +15,7 @@ Build the pictures that models of pictures are fitted and judged on: frames of e
 its reference, with their VMAF.
 
 They are kept in the store (about 90 MB), and commands that need them build them too. A stopped build continues where it
-stopped. --photographs builds the optional set instead (about 170 MB), whose sources are files of Debian packages; where
+stopped. --photographs builds the optional set instead (about 160 MB), whose sources are files of Debian packages; where
 one is missing, the message says which package to install."""
 
 
