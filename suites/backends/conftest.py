@@ -12,6 +12,8 @@ import pytest
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from tinyvmaf.data.dataset import Dataset
+from tinyvmaf.data.pictures import PictureSet, embedded_pictures
+from tinyvmaf.data.store import Store, default_folder
 from tinyvmaf.judge import asked_engines, backends_run
 from tinyvmaf.judge.backends_run import BackendsRun, Scorer
 from tinyvmaf.judge.bounds import Bound, Bounds
@@ -23,6 +25,9 @@ from tinyvmaf.model.engines import Engine
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.teacher import load_teacher
+
+REAL = ("BigBuckBunny", "China")
+"""Sources of the corpus whose frames are shown to models that take pictures."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -71,7 +76,10 @@ def engine(
 
 @pytest.fixture(scope="session")
 def _runs(data: Dataset, ffmpeg: FFmpeg) -> Iterator[BackendsRun]:
-    with closing(BackendsRun(data, partial(load_teacher, ffmpeg))) as started:
+    def pictures() -> PictureSet:
+        return embedded_pictures(Store(default_folder()), ffmpeg, sources=REAL)
+
+    with closing(BackendsRun(data, partial(load_teacher, ffmpeg), pictures)) as started:
         yield started
 
 

@@ -135,6 +135,7 @@ GATES: Final = {
             0.0,
             100.0,
         ),
+        Gate("contract.outside", "by how much a filtered sample leaves black to white", "of white", 0.0, 1.0),
         Gate("contract.memory", "memory for a picture of 3840x2160, beside the interpreter's", "MB", 1.0, 8192.0),
         Gate(
             "contract.teacher",

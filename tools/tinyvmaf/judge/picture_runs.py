@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from tinyvmaf.errors import CouldNotRunError
 from tinyvmaf.judge.bounds import Bound, Bounds
 from tinyvmaf.judge.model_failed import model_failed
-from tinyvmaf.measure.engine_agreement import Stack
 from tinyvmaf.measure.engine_agreement.ulp import NOT_FINITE, apart
 from tinyvmaf.model.contract import PICTURE
 from tinyvmaf.model.engines import Session, all_pictures
 from tinyvmaf.model.subject import Subject
+from tinyvmaf.vmaf.made_pictures import Stack
 
 PICTURE_BATCHES = (1, 2, 5)
 _WHITE = 255.0

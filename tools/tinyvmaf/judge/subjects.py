@@ -15,6 +15,7 @@ from tinyvmaf.model import contract, door, registry
 from tinyvmaf.model.content import content as content_of
 from tinyvmaf.model.contract.words import in_one_line, quoted
 from tinyvmaf.model.engines.choose import engines_of, exact_in_words, needs_of
+from tinyvmaf.model.sidecar import graph_facts
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.model.third_party import FeedOptions, describe_feed
 from tinyvmaf.model.third_party.feed import Features
@@ -23,7 +24,7 @@ from tinyvmaf.validation import brief
 from tinyvmaf.vmaf.features import Feature
 from tinyvmaf.vmaf.features import named as feature_named
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
-from tinyvmaf.vmaf.teacher import KNOWN, load_teacher, sha256_of
+from tinyvmaf.vmaf.teacher import DEFAULT, KNOWN, load_teacher, sha256_of
 
 if TYPE_CHECKING:
     from tinyvmaf.model.third_party.wrap import AdoptedModel
@@ -149,12 +150,16 @@ def _own(path: Path, folder: Path, options: FeedOptions) -> Subject | None:
 def _adopted(path: Path, folder: Path, features_of: Features, options: FeedOptions) -> Subject:
     # These import onnx, which is slow; judging registered models does not need them.
     from tinyvmaf.judge.feeding import fed_as_meant
+    from tinyvmaf.model.contract.pictures import takes_pictures
     from tinyvmaf.model.third_party.held import hold
+    from tinyvmaf.model.third_party.held import parsed as held_model
     from tinyvmaf.model.third_party.original import input_names, read_original
 
     if not path.is_file():
         raise CouldNotRunError(f"{path}: {'not a regular file' if path.exists() else 'no such file'}")
     name, held = _id(path), hold(path)
+    if takes_pictures(held_model(path, held.data).graph):
+        return _of_pictures(path, held.data, name, folder, options)
     feed = describe_feed(path, features_of, options, input_names(held))
     door.check_bearable(path, held.data, width=len(feed.features))
     features = tuple(one.name for one in features_of(feed.teacher))
@@ -182,6 +187,32 @@ def _adopted(path: Path, folder: Path, features_of: Features, options: FeedOptio
     except (ModelError, RegistryError) as error:
         raise ModelError(f"{path}: {error.message}") from error
     return replace(made, path=path, registered=False, copy=made.file, adopted=adopted)
+
+
+def _of_pictures(path: Path, data: bytes, name: str, folder: Path, options: FeedOptions) -> Subject:
+    """A third-party file that takes pictures: it is judged as it is, as the kind that its output says."""
+    if options:
+        raise UndescribedError(f"{path} takes pictures, which nobody has to describe", hint="leave out the options")
+    if wrong := contract.faults(data):
+        raise ModelError(f"{path}: {'; '.join(wrong[:3])}")
+    door.check_bearable(path, data)
+    gives = [value["name"] for value in graph_facts(data)["outputs"]]
+    kind = find("filter" if gives == [contract.PICTURE] else "no_reference")
+    claims = {
+        "kind": kind.name,
+        "feature_order": [],
+        "teacher": {"id": DEFAULT, "sha256": sha256_of(DEFAULT)},
+        "engines": engines_of(data),
+        "training": None,
+        "measured": {},
+        "promised": {},
+        "licence": "unknown",
+    }
+    card = f"# {name}\n\nMade elsewhere.\n\n| | |\n|---|---|\n{kind.card.interface(())}\n\nLicence: unknown.\n"
+    made = registry.register(name, data, claims, card, folder)
+    found = replace(made, path=path, registered=False, copy=made.file)
+    found.__dict__["data"] = data  # what was tried is what runs
+    return found
 
 
 def _card(name: str, adopted: "AdoptedModel", features: Sequence[str]) -> str:

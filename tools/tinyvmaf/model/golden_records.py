@@ -1,6 +1,7 @@
 """Golden records: each registered model's own scores on the golden rows, written by `tox -e golden -- --record`."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from tinyvmaf.errors import GoldenError
 from tinyvmaf.files import write_atomic
 from tinyvmaf.model.contract import OUTPUT
 from tinyvmaf.model.engines import OnnxRuntimeCpu
+from tinyvmaf.model.golden_pictures import given_for_pictures
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.project import project, writable
 
@@ -35,6 +37,8 @@ def recorded_ids() -> list[str]:
 
 def load_record(model_id: str, output: str = OUTPUT) -> dict[str, NDArray[np.float64]]:
     """A model's recorded scores, or its other recorded output: pair id to float64 `[T]`, VMAF points.
+
+    Of a model that takes pictures, what `given_for_pictures` gives, by the name of the stack.
 
     Raises:
         GoldenError: the record is missing or damaged.
@@ -65,6 +69,9 @@ def write_record(subject: Subject, rows: GoldenRows) -> bool:
     Raises:
         GoldenError: it takes features that the golden rows lack.
     """
+    if subject.takes_pictures:
+        given = {name: values[:, None] for name, values in given_for_pictures(subject).items()}
+        return _written(subject, given)
     if lacking := rows.lacking(subject.features):
         raise GoldenError(
             f"{subject.id} takes {', '.join(lacking)}, which the golden rows do not have",
@@ -75,6 +82,11 @@ def write_record(subject: Subject, rows: GoldenRows) -> bool:
         name: model.run_all(pair.features(subject.features)).astype(np.float64)
         for name, pair in rows.pairs_with(subject.features).items()
     }
+    return _written(subject, given)
+
+
+def _written(subject: Subject, given: Mapping[str, NDArray[np.float64]]) -> bool:
+    """Write what a model gives, `[N, K]` of K outputs by name, unless the record has it."""
     blocks = []
     for place, output in enumerate(subject.outputs):
         scores = {name: np.round(values[:, place], 6).tolist() for name, values in given.items()}

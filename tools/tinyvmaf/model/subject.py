@@ -105,6 +105,11 @@ class Subject:
         return run if len(self.outputs) == 1 else lambda rows: run(rows)[:, place]
 
     @property
+    def takes_pictures(self) -> bool:
+        """Whether its sidecar says that its input is of rank 4."""
+        return len(self.sidecar.inputs[0].shape) == 4
+
+    @property
     def teacher_id(self) -> str:
         """The teacher whose scores it should give."""
         return self.sidecar.teacher.id
@@ -150,7 +155,8 @@ class Subject:
     @property
     def exact(self) -> bool:
         """Whether it is proven exact: in float32, or in float64 on the engines that it is for."""
-        return self.proof.certified or (self.proof.exact_in_float64 and self.engines is not None)
+        in_its_own = self.proof.exact_in_float64 and self.proof.arithmetic == "float64"
+        return self.proof.certified or (in_its_own and self.engines is not None)
 
     def fits(self, engine: str) -> bool:
         """Whether it is for that engine. One whose sidecar cannot be read fits any, so that the gate says why."""

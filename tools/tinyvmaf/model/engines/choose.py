@@ -8,6 +8,8 @@ from tinyvmaf.model.engines.model_file import number_types
 
 _ML: Final = ("onnxruntime-cpu", "numpy", "onnx-reference")
 """Our engines that have operators of `ai.onnx.ml`."""
+_NO_PICTURES: Final = ("torch-compiled", "onnxruntime-web")
+"""Our engines that take rows only: compiling for each size takes seconds, and the page's code has one shape."""
 
 
 def exact_in_words(model: bytes) -> str:
@@ -24,14 +26,14 @@ def exact_in_words(model: bytes) -> str:
 
 
 def engines_of(model: bytes) -> list[str] | None:
-    """The engines that have the model's number types and its operators of `ai.onnx.ml`.
+    """The engines that have the model's number types and its operators of `ai.onnx.ml`, and take what it takes.
 
     Args:
         model: the bytes of an ONNX file.
 
     Returns:
-        None, which means any, for a model of ONNX's own operators in float32. Else the names of those of our engines
-        that have what it needs, installed or not, so that the list is the same on every machine.
+        None, which means any, for a model of rows, of ONNX's own operators in float32. Else the names of those of our
+        engines that have what it needs, installed or not, so that the list is the same on every machine.
 
     Raises:
         ModelError: not an ONNX file.
@@ -50,7 +52,7 @@ def lacks(engine: Engine, model: bytes) -> str:
 
 
 def needs_of(model: bytes) -> set[str]:
-    """What not every engine has: number types, by the names in `FLOATS`, and the domain `ai.onnx.ml`.
+    """What not every engine has: number types, by the names in `FLOATS`, the domain `ai.onnx.ml`, and pictures.
 
     Raises:
         ModelError: not an ONNX file.
@@ -59,12 +61,15 @@ def needs_of(model: bytes) -> set[str]:
     import onnx  # slow
 
     from tinyvmaf.model.contract import ml
+    from tinyvmaf.model.contract.pictures import takes_pictures
 
     graph = onnx.load_model_from_string(model).graph
     trees = any(node.domain == ml.DOMAIN for node in graph.node)
     halves = number_types(graph) & {"float16", "bfloat16"}
-    return halves | ({"float64"} if double else set()) | ({ml.DOMAIN} if trees else set())
+    more = {"float64": double, ml.DOMAIN: trees, "pictures": takes_pictures(graph)}
+    return halves | {what for what, needed in more.items() if needed}
 
 
 def _lacks(engine: Engine, needs: set[str]) -> set[str]:
-    return needs - engine.arithmetic - ({"ai.onnx.ml"} if engine.name in _ML else set())
+    pictures = set() if engine.name in _NO_PICTURES else {"pictures"}
+    return needs - engine.arithmetic - pictures - ({"ai.onnx.ml"} if engine.name in _ML else set())
