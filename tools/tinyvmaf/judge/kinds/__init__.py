@@ -117,7 +117,7 @@ def row_inputs(subject: Subject, material: Material) -> Inputs:
         CouldNotRunError: models of its kind take pictures.
     """
     found = kind_of(subject).engine_inputs(subject, material)
-    if not isinstance(found, Inputs):
+    if isinstance(found, PictureInputs):
         raise CouldNotRunError(f"{subject.id}: a model of kind {subject.kind} takes pictures, not rows")
     return found
 
