@@ -78,8 +78,8 @@ def test_a_kernel_for_each_channel_may_have_a_stride_of_1() -> None:
 
 def test_pads_add_terms_of_0() -> None:
     """The difference of two values from 4000 to 4255 is at most 255; of one and a 0 beside the picture, it is 4255."""
-    nodes = [node("Add", ["q", "k"], "far0"), node("Floor", ["far0"], "far")]
-    held = {"k": floats(4000), "w": floats([[[[1.0, -1.0]]]]), "v": floats([[[[3941.0]]]])}
+    nodes = [node("Add", ["q", "k"], "far0"), node("Floor", ["far0"], "far1"), node("Clip", ["far1", "k", "t"], "far")]
+    held = {"k": floats(4000), "t": floats(4255), "w": floats([[[[1.0, -1.0]]]]), "v": floats([[[[3941.0]]]])}
     for pads, largest in (([0, 0, 0, 0], 255), ([0, 1, 0, 1], 4255)):
         padded = node("Conv", ["far", "w"], "c0", strides=[2, 2], pads=pads)
         nodes_of = [*nodes, padded, node("Floor", ["c0"], "c"), node("Conv", ["c", "v"], "y")]

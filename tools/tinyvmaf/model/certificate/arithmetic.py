@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tinyvmaf.model.certificate.call import Ends, NodeCall, Reduction, align
+from tinyvmaf.model.certificate.call import NodeCall, Reduction, align
 from tinyvmaf.model.certificate.parabola import parabola
 from tinyvmaf.model.certificate.scales import (
     factors,
@@ -79,7 +79,6 @@ def _sum(call: NodeCall, kind: str, batched: bool, operands: list[Values], parts
         if not fixed:
             bits = max(int(operand.bits.max()) for operand in operands)
             call.findings.reductions.append(Reduction(call.name, call.op, found.accumulator_bits, (bits, 1)))
-        call.own_ends = Ends(found.least, found.most, found.unit)
         return own_subnormals(made)
     if len(operands) > 2:
         require_exact(found)
