@@ -15,7 +15,9 @@ from tinyvmaf.judge import backends_run, subjects
 from tinyvmaf.judge.backends_run import BackendsRun
 from tinyvmaf.judge.bounds import load_bounds
 from tinyvmaf.judge.kinds import kind_of
+from tinyvmaf.measure.engine_agreement import Rows
 from tinyvmaf.model import engines, registry
+from tinyvmaf.model.engines import Session
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.model.third_party import FeedOptions
 from tinyvmaf.vmaf.features import CANONICAL, CANONICAL_FEATURES
@@ -53,6 +55,33 @@ def test_the_reference_gives_the_scores_of_its_session_in_batches(runs: Backends
     np.testing.assert_array_equal(runs.run(session, ROWS, 2), session.run(ROWS))
     with pytest.raises(CouldNotRunError, match="no engine that it is for is here"):
         runs.reference(subject(engines=("bogus",)))
+
+
+def test_the_reference_scores_all_rows_once_and_no_other_rows_for_them(
+    runs: BackendsRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other, asked = subject(engines=("numpy",)), subject("tinyvmaf_tiny", engines=("numpy",)), list[int]()
+    run = runs.run
+
+    def counted(session: Session, rows: Rows, batch: int) -> Rows:
+        asked.append(len(rows))
+        return run(session, rows, batch)
+
+    monkeypatch.setattr(runs, "run", counted)
+    many = np.random.default_rng(0).uniform(size=(10_000, 6)).astype(np.float32)
+    again, expected = many[::-1].copy(), run(runs.load(one, NUMPY), many, 4096)
+    for _ in range(2):
+        np.testing.assert_array_equal(runs.reference(one)(many), expected)
+    assert asked == [10_000]
+    with pytest.raises(ValueError, match="read-only"):
+        runs.reference(one)(many)[0] = 1.0
+    np.testing.assert_array_equal(runs.reference(one)(again), expected[::-1])
+    np.testing.assert_array_equal(runs.reference(other)(again), run(runs.load(other, NUMPY), again, 4096))
+    with_another = runs.reference(subject(engines=("onnx-reference",)))(again)
+    np.testing.assert_array_equal(with_another, run(runs.load(one, engines.find("onnx-reference")), again, 4096))
+    for _ in range(2):
+        runs.reference(one)(ROWS)
+    assert asked == [10_000, 10_000, 10_000, 10_000, 5, 5]
 
 
 def test_an_engine_that_refuses_a_model_fails_the_test(runs: BackendsRun) -> None:

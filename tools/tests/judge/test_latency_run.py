@@ -27,8 +27,9 @@ def subject(name: str = "tinyvmaf_nano", *, registered: bool = True, **changed: 
     return found
 
 
-def measured(baseline: bytes | None = b"before", teacher: str = "one") -> Measured:
-    against: Any = SimpleNamespace(baseline=baseline, teacher=SimpleNamespace(id=teacher))
+def measured(baseline: bytes | None = b"before", teacher: str = "one", features: tuple[str, ...] = ()) -> Measured:
+    named = SimpleNamespace(id=teacher, feature_names=features)
+    against: Any = SimpleNamespace(baseline=baseline, teacher=named)
     return Measured(b"model", against)
 
 
@@ -57,15 +58,16 @@ def test_a_model_is_prepared_once_and_held_to_the_tighter_of_bound_and_promise(m
     assert list(run.results) == ["tinyvmaf_nano", "tinyvmaf_tiny"]
 
 
-def test_one_run_of_libvmaf_serves_all_models_of_its_teacher(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A model that cannot be measured is left out: its own tests fail."""
-    teachers = {"a": "one", "b": "two", "c": "one"}
+def test_a_run_of_libvmaf_serves_all_models_of_its_features(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """In their order, of whichever teacher. A model that cannot be measured is left out: its own tests fail."""
+    takes = {"a": ("one", ("x", "y")), "b": ("two", ("y", "x")), "c": ("three", ("x", "y"))}
     models: Any = [SimpleNamespace(id=name) for name in "abcd"]
 
     def of(one: Subject) -> Measured:
         if one.id == "d":
             raise ModelError("does not load")
-        return measured(teacher=teachers[one.id])
+        teacher, features = takes[one.id]
+        return measured(teacher=teacher, features=features)
 
     asked: list[tuple[list[str], str, str]] = []
 
@@ -75,7 +77,7 @@ def test_one_run_of_libvmaf_serves_all_models_of_its_teacher(monkeypatch: pytest
 
     monkeypatch.setattr(latency, "whole_path", whole_path)
     found: dict[str, Any] = LatencyRun().whole_paths(models, of, FAKE, tmp_path.joinpath, FAKE)
-    assert found == teachers
+    assert found == {"a": "one", "b": "two", "c": "one"}
     assert asked == [(["a", "c"], "one", "path0"), (["b"], "two", "path1")]
 
 

@@ -1,5 +1,6 @@
 """Memory and creation time of a session, in a real new process."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -40,11 +41,9 @@ def test_a_child_that_hangs_or_dies_says_so(monkeypatch: pytest.MonkeyPatch, tmp
 
 
 def test_where_the_system_does_not_tell_memory_is_not_known(tmp_path: Path) -> None:
-    code = (
-        "import pathlib, sys, tinyvmaf.measure.latency.footprints as f\n"
-        "f._STATUS = pathlib.Path('/nowhere')\n"
-        "print(f._measure(pathlib.Path(sys.argv[1]), 6).peak_kib)"
-    )
-    command = [sys.executable, "-c", code, str(registry.find("tinyvmaf_nano").file)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
-    assert done.stdout.strip() == "None"
+    code = "import pathlib, tinyvmaf.measure.footprint_child as f\nf._STATUS = pathlib.Path('/nowhere')\nf.main()"
+    command = [sys.executable, "-c", code, str(registry.find("tinyvmaf_nano").file), "16", "6"]
+    done = subprocess.run(command, input=latency.floor_model(6), capture_output=True, check=True, cwd=tmp_path)
+    found = json.loads(done.stdout)
+    assert found["peak_kib"] is None
+    assert found["creation_ms"] > 0

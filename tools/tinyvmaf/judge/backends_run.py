@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Scorer = Callable[[Rows], Rows]
 _LARGEST: Final = max(BATCHES)
 _MOST: Final = 300  # characters of a reason
+_MANY: Final = 10_000  # rows that every engine gets; fewer take no time, and searches make new ones at each step
 _RAISED_IN: Final = re.compile(r"Exception from \S+:\d+:")
 
 
@@ -38,6 +39,7 @@ class BackendsRun(Sessions):
         self._material = Material(data, teacher, pictures)
         self._pictures: dict[tuple[str, str], PictureInputs] = {}
         self._inputs: dict[tuple[object, ...], Inputs] = {}
+        self._scored: dict[tuple[bytes, str], tuple[Rows, Rows]] = {}
 
     def load(self, subject: Subject, engine: Engine, settings: Settings = DEFAULT, *, fresh: bool = False) -> Session:
         """A model in an engine; shared by all that ask for the same, unless it must be fresh."""
@@ -69,9 +71,24 @@ class BackendsRun(Sessions):
         return ""
 
     def reference(self, subject: Subject) -> Scorer:
-        """Scores or outputs of the first engine that the model is for and that is here, at its default setting."""
-        session = self.load(subject, reference_engine(subject))
-        return lambda rows: self.run(session, rows, _LARGEST)
+        """Scores or outputs of the first engine that the model is for and that is here, at its default setting.
+
+        Those of all its rows, a million of a certified model, are computed once for all engines.
+        """
+        engine = reference_engine(subject)
+        session, key = self.load(subject, engine), (subject.data, engine.name)
+
+        def scores(rows: Rows) -> Rows:
+            of, known = self._scored.get(key, (None, None))
+            if of is rows and known is not None:
+                return known
+            found = self.run(session, rows, _LARGEST)
+            if len(rows) >= _MANY:
+                found.flags.writeable = False  # it is shared
+                self._scored[key] = rows, found
+            return found
+
+        return scores
 
     def inputs(self, subject: Subject) -> Inputs:
         """What the model is tried on; models of one shape share it."""

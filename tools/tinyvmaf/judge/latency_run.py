@@ -16,7 +16,7 @@ from tinyvmaf.measure.latency import BASELINE, FLOOR, MODEL, TEACHER, BaselineEr
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 
-PATH_PASSES: Final = 9
+PATH_PASSES: Final = 10  # behind two runs of libvmaf
 
 
 class LatencyRun:
@@ -49,14 +49,14 @@ class LatencyRun:
         folder: Callable[[str], Path],
         progress: Callable[[int, int], None],
     ) -> dict[str, WholePath]:
-        """The whole path at 1080p with every model, by model; a run of libvmaf serves all models of its teacher."""
-        groups: dict[str, dict[str, Measured]] = {}
+        """The whole path at 1080p with every model, by model; a run of libvmaf serves all models of its features."""
+        groups: dict[tuple[str, ...], dict[str, Measured]] = {}
         for subject in subjects:
             try:
                 one = measured(subject)
             except TinyvmafError:
                 continue  # its own tests tell
-            groups.setdefault(one.against.teacher.id, {})[subject.id] = one
+            groups.setdefault(one.against.teacher.feature_names, {})[subject.id] = one
         found: dict[str, WholePath] = {}
         for number, group in enumerate(groups.values()):
             files, (first, *_) = {name: one.data for name, one in group.items()}, group.values()

@@ -32,7 +32,7 @@ BASELINE: Final = "baseline"
 _TEACHER_OFF: Final = 1e-3  # VMAF points; it and `Teacher.predict` are the same numbers in another order
 _SHIFTS: Final = (0, 1)  # of the golden pair of checkerboards
 _TIMES_OVER: Final = 5  # a pattern has 3 frames
-_PASSES_A_RUN: Final = 3  # of models, behind a run of libvmaf
+_PASSES_A_RUN: Final = 5  # of models, behind a run of libvmaf
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class WholePath:
 
     frames: int
     libvmaf_s: tuple[float, ...]
-    """Seconds, a run for three passes: opening the files, features, the teacher's score in libvmaf, reading its log."""
+    """Seconds, a run for five passes: opening the files, features, the teacher's score in libvmaf, reading its log."""
     models_s: dict[str, tuple[float, ...]]
     """Seconds, right behind: loading the model and scoring the frames; of those that did."""
     failed: dict[str, str]
@@ -113,10 +113,11 @@ def whole_path(
 
     libvmaf and a model run one after the other, so the whole path takes the sum, and what the model adds is measured
     by itself: the difference of two whole paths would drown in libvmaf's own variation, which is larger. For the same
-    reason libvmaf runs for each third pass only: what the models add is what is judged.
+    reason libvmaf runs for each fifth pass only: what the models add is what is judged.
 
     Args:
-        models: the files of one teacher's models, by id.
+        models: the files of models, by id, of this teacher or of others that take the same features: what libvmaf
+            computes for them differs by one SVR on a frame, which takes microseconds.
         folder: for the clips, 90 MB.
         progress: told the passes done, and all.
 
