@@ -1,6 +1,7 @@
 """Broken filters (breaks/filters.py): the gate of harm catches each, and says where; an identity is no fault."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from tinyvmaf.judge.outcomes import Limit
 from tinyvmaf.judge.standing_in import Ask
 from tinyvmaf.measure.harm import FilterClip, filter_clips, filter_of, measure_harm, scores_of
 from tinyvmaf.measure.harm.measured import Scores
+from tinyvmaf.model import contract
 from tinyvmaf.model.engines import OnnxRuntimeCpu
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 
@@ -59,6 +61,15 @@ def test_each_is_caught_and_said_where(broken: BadFilter, tried: Tried) -> None:
     assert broken.says in found[broken.gate].explain()
     assert all(found[gate].details for gate in red), "red without a sentence"
     assert not broken.alone or red == [broken.gate]
+
+
+@pytest.mark.parametrize("broken", FILTERS, ids=[one.name for one in FILTERS])
+def test_what_harm_must_catch_keeps_the_contract(broken: BadFilter, tmp_path: Path) -> None:
+    """Else another gate would stop it, and this one would not be shown to do anything."""
+    path = tmp_path / "broken.onnx"
+    path.write_bytes(broken.model())
+    faults = contract.file_faults(path, (contract.PICTURE,), contract.LUMA)
+    assert broken.gate == CONTRACT or not faults
 
 
 def test_an_identity_that_promises_nothing_is_green(tried: Tried) -> None:

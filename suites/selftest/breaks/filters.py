@@ -125,14 +125,14 @@ def blur(x: GraphColumn) -> GraphColumn:
 
 @bad("harm.psnr", "worse where VMAF is above 95")
 def blur_and_jpeg(x: GraphColumn) -> GraphColumn:
-    """A blur, then 8x8 DCT with coarse quantisation: it smooths whatever comes, as filters made for bad encodes do."""
+    """A blur, then an 8x8 DCT about each sample, coarsely quantised: it smooths whatever comes, as for bad encodes."""
     at = np.arange(8)
     basis = np.cos((2 * at[None] + 1) * at[:, None] * np.pi / 16) * np.sqrt(np.where(at == 0, 1, 2)[:, None] / 8)
     kernels = np.einsum("uy,vx->uvyx", basis, basis).reshape(64, 1, 8, 8).astype(np.float32)
     steps = ((16 + 12 * np.add.outer(at, at)) / 255).reshape(1, 64, 1, 1).astype(np.float32)
-    blocks = padded(blurred(x, 5), 0, 0, 7, 7).op("Conv", kernels, strides=[8, 8])
-    back = (blocks.op("Div", steps)).op("Round").op("Mul", steps).op("ConvTranspose", kernels, strides=[8, 8])
-    return back.op("Slice", np.array([0, 0]), x.op("Shape", start=2), np.array([2, 3])).clip(0.0, 1.0)
+    block = padded(blurred(x, 5), 3, 3, 4, 4).op("Conv", kernels)
+    kept = block.op("Div", steps).op("Round").op("Mul", steps)
+    return kept.op("Conv", kernels[:, :, 3, 3].reshape(1, 64, 1, 1)).clip(0.0, 1.0)
 
 
 @bad("harm.clean", "48.1 dB")
@@ -176,7 +176,8 @@ def blurs_what_it_has_filtered(x: GraphColumn) -> GraphColumn:
 @bad("harm.drift", "worse after a second application")
 def noise_at_each_application(x: GraphColumn) -> GraphColumn:
     """A residual like noise, made of the samples themselves."""
-    return (x + (x * 7919.0 + blurred(x, 5) * 104729.0).op("Sin") * (1.5 / 255)).clip(0.0, 1.0)
+    large = x * 7919.0 + blurred(x, 5) * 104729.0
+    return (x + (large - large.op("Floor") - 0.5) * (4 / 255)).clip(0.0, 1.0)
 
 
 @bad("harm.clean", "come back at")

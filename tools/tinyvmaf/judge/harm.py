@@ -21,17 +21,26 @@ Value = Callable[[ClipHarm], float]
 
 def harm_outcomes(ask: Ask, found: HarmFound) -> list[Limit]:
     """What the filter loses on clips, on clean input, and at a second application."""
-    if not (found.clips and found.clean):
-        raise CouldNotRunError(f"{ask.subject}: the filter was tried on nothing")
+    return [*clip_outcomes(ask, found), clean_outcome(ask, found), drift_outcome(ask, found)]
+
+
+def clip_outcomes(ask: Ask, found: HarmFound) -> list[Limit]:
+    """PSNR, VMAF and VMAF NEG of each clip behind the filter less those before it."""
+    return [_worse(ask, f"harm.{metric}", found, _gain_of(metric), METRICS[metric], "") for metric in METRICS]
+
+
+def clean_outcome(ask: Ask, found: HarmFound) -> Limit:
+    """How clean pictures come back."""
     clean = [
         Told(what, value, f"{_subject(what, found)} at {value:.1f} dB", _place(what, found))
         for what, value in found.clean.items()
     ]
-    return [
-        *(_worse(ask, f"harm.{metric}", found, _gain_of(metric), METRICS[metric], "") for metric in METRICS),
-        ask.hold("harm.clean", clean),
-        _worse(ask, "harm.drift", found, lambda clip: clip.drift, "dB", " after a second application"),
-    ]
+    return ask.hold("harm.clean", clean)
+
+
+def drift_outcome(ask: Ask, found: HarmFound) -> Limit:
+    """What a second application loses."""
+    return _worse(ask, "harm.drift", found, lambda clip: clip.drift, "dB", " after a second application")
 
 
 def gain_outcomes(ask: Ask, found: HarmFound, promised: Mapping[str, float]) -> list[Limit]:
@@ -76,6 +85,8 @@ def _gain_of(metric: str) -> Value:
 
 def _worse(ask: Ask, gate: str, found: HarmFound, value: Value, unit: str, when: str) -> Limit:
     """Hold the difference of each clip; the sentence is about the worst band, and tells all bands and sources."""
+    if not found.clips:
+        raise CouldNotRunError(f"{ask.subject}: {gate}: the filter was tried on nothing")
     bands = {name: found.mean(value, clips) for name, clips in found.by_band().items()}
     band = min(bands, key=lambda name: bands[name])
     worst = min(found.clips, key=value)

@@ -48,11 +48,16 @@ def may_be_waived(config: pytest.Config, model: str | None) -> bool:
 
 
 def asked_subjects(metafunc: pytest.Metafunc) -> list[Subject]:
-    """The models that a suite judges, by their kinds. If there is none, a stand-in with a fault: it could not run."""
+    """The models that a suite judges, by their kinds. If there is none, a stand-in with a fault: it could not run.
+
+    A suite of `kinds.OWN` has nothing to do then: another kind's models are judged elsewhere.
+    """
     found = subjects_of(metafunc.config)
     test = gate_asked(metafunc.definition.nodeid)
     suite = test.partition(".")[0]
     asked = [one for one in found.values() if suite in kinds.suites_of(one)]
+    if suite in kinds.OWN:
+        return asked
     if not asked:
         name = f"no model for {suite}"
         fault = CouldNotRunError(f"no model here is of a kind that {suite} judges", hint="tinyvmaf models lists them")

@@ -14,6 +14,7 @@ from tinyvmaf.model.subject import Subject
 __all__ = [
     "GROUP",
     "OURS",
+    "OWN",
     "SUITES",
     "Kind",
     "Material",
@@ -41,6 +42,8 @@ OURS: Final = {
 """Our kinds: name to `module:object`."""
 SUITES: Final = ("contract", "golden", "backends", "loso", "external", "latency")
 """The suites that judge models."""
+OWN: Final = ("harm",)
+"""Suites of one kind: only a kind that names their tests asks them, and without such a model they have no test."""
 
 
 def kinds() -> dict[str, Kind]:
@@ -96,7 +99,7 @@ def suites_of(subject: Subject) -> list[str]:
     try:
         return _suites(_patterns(kind_of(subject), subject))
     except (CouldNotRunError, RegistryError):
-        return list(SUITES)
+        return [*SUITES, *OWN]
 
 
 def listed(subject: Subject) -> dict[str, Any]:
@@ -190,4 +193,4 @@ def _suites(patterns: Sequence[str]) -> list[str]:
         deciding = [one for one in named if not one.startswith("!") or one in everything]
         if deciding and not deciding[-1].startswith("!"):
             found.append(suite)
-    return found
+    return [*found, *(suite for suite in OWN if any(one.startswith(f"{suite}.") for one in patterns))]

@@ -45,7 +45,11 @@ OF_PICTURES: Final = (
 """Tests that hand pictures to a model."""
 OF_SCORES: Final = ("contract.the_score_of_a_tiled_or_padded_picture_stays",)
 """Tests of a score of one picture."""
-OF_FILTERS: Final = ()
+OF_FILTERS: Final = (
+    "harm.no_clip_gets_worse_and_promised_gains_are_there",
+    "harm.clean_pictures_come_back",
+    "harm.a_second_application_does_no_harm",
+)
 """Tests of a filter."""
 OF_INTERVALS: Final = ("contract.the_stddev_is_finite_and_not_negative", "loso.the_interval_is_the_teachers")
 """Tests of a second output."""
