@@ -125,14 +125,14 @@ def blur(x: GraphColumn) -> GraphColumn:
 
 @bad("harm.psnr", "worse where VMAF is above 95")
 def blur_and_jpeg(x: GraphColumn) -> GraphColumn:
-    """A blur, then an 8x8 DCT about each sample, coarsely quantised: it smooths whatever comes, as for bad encodes."""
-    at = np.arange(8)
-    basis = np.cos((2 * at[None] + 1) * at[:, None] * np.pi / 16) * np.sqrt(np.where(at == 0, 1, 2)[:, None] / 8)
-    kernels = np.einsum("uy,vx->uvyx", basis, basis).reshape(64, 1, 8, 8).astype(np.float32)
-    steps = ((16 + 12 * np.add.outer(at, at)) / 255).reshape(1, 64, 1, 1).astype(np.float32)
+    """A blur, then an 8x8 DCT about each sample, coarsely quantised, and its 16 lowest frequencies kept."""
+    at, low = np.arange(8), np.arange(4)
+    basis = np.cos((2 * at[None] + 1) * low[:, None] * np.pi / 16) * np.sqrt(np.where(low == 0, 1, 2)[:, None] / 8)
+    kernels = np.einsum("uy,vx->uvyx", basis, basis).reshape(16, 1, 8, 8).astype(np.float32)
+    steps = ((16 + 12 * np.add.outer(low, low)) / 255).reshape(1, 16, 1, 1).astype(np.float32)
     block = padded(blurred(x, 5), 3, 3, 4, 4).op("Conv", kernels)
     kept = block.op("Div", steps).op("Round").op("Mul", steps)
-    return kept.op("Conv", kernels[:, :, 3, 3].reshape(1, 64, 1, 1)).clip(0.0, 1.0)
+    return kept.op("Conv", kernels[:, :, 3, 3].reshape(1, 16, 1, 1)).clip(0.0, 1.0)
 
 
 @bad("harm.clean", "48.1 dB")
