@@ -12,7 +12,7 @@ from tinyvmaf.errors import CouldNotRunError
 from tinyvmaf.files import home
 from tinyvmaf.judge import kinds
 from tinyvmaf.judge.bounds import load_bounds
-from tinyvmaf.judge.kinds import SUITES, Material, picture_inputs, row_inputs
+from tinyvmaf.judge.kinds import OWN, SUITES, Material, picture_inputs, row_inputs
 from tinyvmaf.judge.kinds.base import ONLY_BY_NAME
 from tinyvmaf.judge.kinds.pictures import FILTER, NO_REFERENCE, LumaKind
 from tinyvmaf.judge.picture_runs import distances, furthest
@@ -23,7 +23,7 @@ from tinyvmaf.vmaf.teacher import Teacher
 KINDS = [NO_REFERENCE, FILTER]
 TESTS = {
     f"{path.parent.name}.{node.name.removeprefix('test_')}"
-    for suite in SUITES
+    for suite in (*SUITES, *OWN)
     for path in (home() / "suites" / suite).glob("test_*.py")
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
     if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
