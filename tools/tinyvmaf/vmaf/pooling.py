@@ -1,6 +1,7 @@
-"""Pooling of per-frame values over a clip, as libvmaf does it, and the figures of a summary."""
+"""Pooling of per-frame values over a clip, as libvmaf does it, the figures of a summary, and the time of a frame."""
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Final, TypedDict
 
 import numpy as np
@@ -72,6 +73,14 @@ def summarise(values: NDArray[np.float64], pooled: PooledMetric | None = None) -
     whole = pooled if pooled is not None and kept.size == values.size else pool(kept)
     p1, p5, p10 = (float(value) for value in np.percentile(kept, PERCENTILES))
     return Figures(**whole, p1=p1, p5=p5, p10=p10, stddev=float(kept.std()), frames=int(kept.size))
+
+
+def time_code(frame: int, fps: Fraction | None) -> str:
+    """When a frame is shown, `HH:MM:SS.mmm` from the start; empty if the frame rate is not known."""
+    if fps is None:
+        return ""
+    seconds, milliseconds = divmod(round(frame * 1000 / fps), 1000)
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{milliseconds:03}"
 
 
 def _harmonic_mean(values: NDArray[np.float64]) -> float:

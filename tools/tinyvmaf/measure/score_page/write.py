@@ -13,7 +13,7 @@ from tinyvmaf.measure.charts.files import SUFFIXES as CHART_SUFFIXES
 from tinyvmaf.measure.score_page.blocks import Block, blocks_of
 from tinyvmaf.measure.score_page.figure import write_figure
 from tinyvmaf.measure.score_page.page import Shots, page
-from tinyvmaf.measure.scoring import ScoredPair
+from tinyvmaf.measure.scoring import NOTE, ScoredPair
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.libvmaf.pictures import MOST_WIDE, frame_pictures
 from tinyvmaf.vmaf.media import PairOptions, open_pair
@@ -119,5 +119,6 @@ def _facts(pairs: Sequence[ScoredPair], ffmpeg: FFmpeg) -> dict[str, str]:
         "FFmpeg": ffmpeg.version,
         "libvmaf": ", ".join(versions),
         **{f"{teacher.id}, sha256": _code(teacher.sha256) for teacher in teachers.values()},
-        **{f"{tiny.id}, sha256": _code(tiny.sha256) for pair in pairs for tiny in pair.tiny},
+        **{f"{one.id}, sha256": _code(one.sha256) for pair in pairs for one in pair.models},
+        **{one.id: NOTE for pair in pairs for one in pair.decoded},
     }

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyvmaf.measure.scoring.decoded import PictureScores
 from tinyvmaf.measure.scoring.teachers import pooled, teacher_scores
 from tinyvmaf.measure.scoring.tiny import TinyScores, stated, tiny_scores
 from tinyvmaf.vmaf.features import name_of_column
 from tinyvmaf.vmaf.interval import ScoreInterval
 from tinyvmaf.vmaf.libvmaf import FrameTable
 from tinyvmaf.vmaf.libvmaf.extractors import columns_of
-from tinyvmaf.vmaf.pooling import Figures, PooledMetric, summarise
+from tinyvmaf.vmaf.pooling import Figures, PooledMetric, summarise, time_code
 from tinyvmaf.vmaf.teacher import Bagging, Teacher
 
 if TYPE_CHECKING:
@@ -45,7 +46,9 @@ class ScoredPair:
     asked: tuple[str, ...] = ()
     """Those of `features` that were asked for by name."""
     tiny: tuple[TinyScores, ...] = ()
-    """Of each tiny model, in the order in which they were asked for."""
+    """Of each tiny model that takes features, in the order in which they were asked for."""
+    decoded: tuple[PictureScores, ...] = ()
+    """Of each model that sees the decoded distorted video alone."""
     intervals: Mapping[str, Bagging] = field(default_factory=dict)
     """By teacher id, if asked for: statistics over the models of a bootstrap collection, `[T]` each."""
     alike: Mapping[str, ScoreInterval] = field(default_factory=dict)
@@ -65,13 +68,18 @@ class ScoredPair:
         """The scores of the first teacher, `[T]`."""
         return self.scores[self.teachers[0].id]
 
+    @property
+    def models(self) -> tuple[TinyScores | PictureScores, ...]:
+        """What every model gave: those that take features, then those that take pictures."""
+        return (*self.tiny, *self.decoded)
+
     def columns(self) -> dict[str, NDArray[np.float64]]:
         """Features, teachers' scores with their intervals, and the tiny models', `[T]` each, by name."""
         return {**self.features, **self.scores, **self.interval_columns(), **self.tiny_columns()}
 
     def all_scores(self) -> dict[str, NDArray[np.float64]]:
         """Teachers' scores, then the tiny models', `[T]` each, by id."""
-        return {**self.scores, **{one.id: one.scores for one in self.tiny}}
+        return {**self.scores, **{one.id: one.scores for one in self.models}}
 
     def tiny_columns(self) -> dict[str, NDArray[np.float64]]:
         """The scores of the tiny models and their intervals, beside the teachers' by the same formula, `[T]` each."""
@@ -83,7 +91,7 @@ class ScoredPair:
                 found |= {
                     name: ends[name] for of in (one.id, one.teacher) for end in ENDS if (name := f"{of}_{end}") in ends
                 }
-        return found
+        return found | {one.id: one.scores for one in self.decoded}
 
     def end_columns(self) -> dict[str, NDArray[np.float64]]:
         """Score -+ 1.96 standard deviations, of models and of their teachers, `[T]` each; NaN where it is clipped."""
@@ -114,7 +122,7 @@ class ScoredPair:
     def warnings(self) -> list[str]:
         """Why the scores may not be what the caller wants: of the inputs, then of the tiny models."""
         inputs = () if self.table.inputs is None else self.table.inputs.warnings
-        return [*inputs, *(warning for one in self.tiny for warning in one.warnings)]
+        return [*inputs, *dict.fromkeys(warning for one in self.models for warning in one.warnings)]
 
     def summary(self) -> dict[str, Figures]:
         """The figures of each score and feature over the clip: scores first.
@@ -141,10 +149,7 @@ class ScoredPair:
 
     def time_code(self, frame: int) -> str:
         """When a frame is shown, `HH:MM:SS.mmm` from the start; empty if the frame rate is not known."""
-        if self.fps is None:
-            return ""
-        seconds, milliseconds = divmod(round(frame * 1000 / self.fps), 1000)
-        return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{milliseconds:03}"
+        return time_code(frame, self.fps)
 
 
 def scored_pair(
@@ -154,6 +159,7 @@ def scored_pair(
     teachers: Sequence[Teacher],
     *,
     models: "Sequence[Subject]" = (),
+    decoded: Sequence[PictureScores] = (),
     features: Sequence[str] = (),
     stored: bool = False,
     interval: bool = False,
@@ -162,6 +168,8 @@ def scored_pair(
 
     Args:
         teachers: with those of the models, as `with_their_teachers` gives them.
+        models: those that take features.
+        decoded: scores of the models that take pictures, as `pair_scores` gives them.
         features: libvmaf's features that were asked for, as `name` or `name:option=value`.
         interval: give the intervals of those teachers that are bootstrap collections, also where no model gives one.
 
@@ -185,6 +193,7 @@ def scored_pair(
         features=columns | own,
         asked=tuple(columns),
         tiny=tiny,
+        decoded=tuple(decoded),
         intervals=baggings,
         alike={name: stated(scores[name], baggings[name].stddev, scale) for name, scale in scales.items()},
         fps=None if table.inputs is None else table.inputs.distorted.fps,

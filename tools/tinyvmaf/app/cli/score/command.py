@@ -1,90 +1,31 @@
 """`tinyvmaf score`: score pairs with libvmaf, and with tiny models if asked."""
 
 import argparse
-import re
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tinyvmaf.app.cli.common import feed_of
 from tinyvmaf.app.cli.progress import pairs_bar, progress_bar
+from tinyvmaf.app.cli.score.alone import is_alone, run_alone
 from tinyvmaf.app.cli.score.models import asked_models, asked_teachers
-from tinyvmaf.app.cli.score.options import FORMATS
 from tinyvmaf.app.cli.score.pairs import WrongUseError, asked_pairs
 from tinyvmaf.app.cli.score.show import SummaryTable, show_measured_by, show_pair
 from tinyvmaf.app.cli.score.write import Result, as_csv, as_json, content_of
+from tinyvmaf.app.cli.score.wrong_use import wrong_beside, wrong_pairs
 from tinyvmaf.data.pairs import AskedPair, MeasuredPair, PairRun
+from tinyvmaf.data.pairs.plan import cores
 from tinyvmaf.data.store import default_folder, usable_store
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.files import write_atomic
-from tinyvmaf.measure.scoring import scored_pair
-from tinyvmaf.model.third_party import FeedOptions
+from tinyvmaf.measure.scoring import pair_scores, scored_pair
 from tinyvmaf.terminal import say, say_lines, shown_lines
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.libvmaf import LibvmafRequest
 from tinyvmaf.vmaf.libvmaf.extractors import columns_named, require_features
-from tinyvmaf.vmaf.media import is_raw
-from tinyvmaf.vmaf.media.pipes import is_pipe
-from tinyvmaf.vmaf.teacher import Teacher, teacher_id
+from tinyvmaf.vmaf.teacher import Teacher
 
 if TYPE_CHECKING:
     from tinyvmaf.model.subject import Subject
-
-
-def _wrong_use(arguments: argparse.Namespace, pairs: Sequence[AskedPair]) -> str | None:
-    raw = [pair for pair in pairs if is_raw(pair.reference) or is_raw(pair.distorted)]
-    if (arguments.size or arguments.pix_fmt) and not raw:
-        return "--size and --pix-fmt are for raw files; leave them out"
-    for pair in raw:
-        sides = zip((pair.reference, pair.distorted), pair.options.readings, strict=True)
-        for path, reading in sides:
-            if is_raw(path) and not (reading.size and reading.pix_fmt):
-                return f"{path}: raw files have no header: give both --size WxH and --pix-fmt FORMAT"
-    if len(pairs) > 1 and any(is_pipe(path) for pair in pairs for path in (pair.reference, pair.distorted)):
-        return "a pipe can be read once: score one pair, or name files"
-    if arguments.teacher_sha256 and not arguments.teacher_json:
-        return "--teacher-sha256 needs --teacher-json FILE"
-    if feed_of(arguments) and not arguments.model:
-        return f"{FeedOptions.listed()} need --model PATH"
-    for path in arguments.out:
-        if path.suffix.lower() not in FORMATS:
-            return f"--out {path}: the ending says the format: {' or '.join(FORMATS)}"
-        if not path.absolute().parent.is_dir() or path.is_dir():
-            return f"--out {path}: {'a folder' if path.is_dir() else 'no such folder'}"
-    if clash := _replaced(arguments, pairs):
-        return clash
-    try:
-        for name in arguments.teacher:
-            teacher_id(name)
-        if arguments.plot is not None:
-            from tinyvmaf.measure.score_page import known_plot
-
-            known_plot(arguments.plot)
-    except TinyvmafError as error:
-        return f"{error.message}; {error.hint}" if error.hint else error.message
-    return None
-
-
-def _replaced(arguments: argparse.Namespace, pairs: Sequence[AskedPair]) -> str | None:
-    """Why an output must not be written: it would replace an input, or another output."""
-    given = [path for pair in pairs for path in (pair.reference, pair.distorted)]
-    given += [*filter(None, [arguments.pairs]), *arguments.teacher_json, *map(Path, arguments.model)]
-    outputs = [("--out", path) for path in arguments.out] + [("--plot", arguments.plot)] * (arguments.plot is not None)
-    for number, (option, path) in enumerate(outputs):
-        if any(_same(path, one) for one in given):
-            return f"{option} {path}: it is an input, which would be replaced"
-        if any(_same(path, other) for _, other in outputs[:number]):
-            return f"{option} {path}: named twice"
-    return None
-
-
-def _same(path: Path, other: Path) -> bool:
-    """Whether both are one file, or the first is a picture of the numbered sequence that the second names."""
-    if path.exists() and other.exists():
-        return path.samefile(other)
-    pattern = re.sub(r"%0?\d*d", r"\\d+", re.escape(str(other.absolute())))
-    return re.fullmatch(pattern, str(path.absolute())) is not None
 
 
 def run(arguments: argparse.Namespace, find: Callable[[], FFmpeg]) -> int:
@@ -93,9 +34,11 @@ def run(arguments: argparse.Namespace, find: Callable[[], FFmpeg]) -> int:
     Args:
         find: gives the FFmpeg to use, or raises.
     """
+    if is_alone(arguments):
+        return run_alone(arguments, find)
     try:
         pairs = asked_pairs(arguments)
-        wrong = _wrong_use(arguments, pairs)
+        wrong = wrong_pairs(arguments, pairs)
     except WrongUseError as error:
         wrong = error.message
     if wrong:
@@ -108,6 +51,9 @@ def run(arguments: argparse.Namespace, find: Callable[[], FFmpeg]) -> int:
         say_lines(f"tinyvmaf score: {error}", file=sys.stderr)
         return 2
     models = asked_models(arguments)
+    if wrong := wrong_beside(pairs, models):
+        say_lines(f"tinyvmaf score: {wrong}", file=sys.stderr)
+        return 2
     teachers = asked_teachers(arguments, models, ffmpeg)
     results = _score(arguments, pairs, teachers, models, ffmpeg)
     for path in arguments.out:
@@ -161,7 +107,7 @@ def _score(
         for measured in run.measure(pairs):
             asked = pairs[measured.number]
             try:
-                result = _result(asked, measured, teachers, models, arguments)
+                result = _result(asked, measured, teachers, models, arguments, ffmpeg)
             except (TinyvmafError, OSError) as error:
                 if len(pairs) == 1:
                     raise
@@ -189,16 +135,27 @@ def _result(
     teachers: Sequence[Teacher],
     models: "Sequence[Subject]",
     arguments: argparse.Namespace,
+    ffmpeg: FFmpeg,
 ) -> Result:
     if measured.error is not None:
         raise measured.error
     assert measured.table is not None
+    decoded = pair_scores(
+        asked.distorted,
+        [one for one in models if one.takes_pictures],
+        ffmpeg,
+        len(measured.table),
+        reading=asked.options.distorted,
+        allow_errors=asked.options.allow_errors,
+        threads=arguments.threads or cores(),
+    )
     pair = scored_pair(
         asked.reference,
         asked.distorted,
         measured.table,
         teachers,
-        models=models,
+        models=[one for one in models if not one.takes_pictures],
+        decoded=decoded,
         features=arguments.feature,
         stored=measured.stored,
         interval=arguments.interval,

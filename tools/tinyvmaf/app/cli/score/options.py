@@ -16,6 +16,7 @@ from tinyvmaf.app.cli.common import (
     positive_int,
 )
 from tinyvmaf.app.cli.inputs import INPUT_OPTIONS, add_input_options
+from tinyvmaf.model.contract import SMALLEST
 from tinyvmaf.vmaf.features import ORDER
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 from tinyvmaf.vmaf.libvmaf.extractors import EXTRACTORS
@@ -37,7 +38,8 @@ Several pairs: name several DIS of one REF; or give a table with --pairs; or giv
 Encodes of one reference are scored together, so the reference is decoded once. What is finished is kept in the store
 (see: tinyvmaf store ls), so a stopped run continues where it stopped."""
 _DESCRIPTION = f"""\
-Score distorted videos against their references with the real libvmaf, frame n against frame n.
+Score distorted videos against their references with the real libvmaf, frame n against frame n; or score videos
+without a reference, by models that see the decoded picture alone.
 
 Videos that differ in frame size, pixel format, bit depth, range, colour or frame count are refused; an option brings
 them together where that has one right answer. Raw files (.yuv, .raw) have no header: they need --size and --pix-fmt.
@@ -50,6 +52,11 @@ that differs between the pairs. Paths are relative to the folder of FILE.csv.
 
 {_listed("teachers", (*SHORT, *KNOWN))}
 {_listed("features", EXTRACTORS)}
+
+Without a reference: one VIDEO and --model with a model of kind no_reference; or several, with --no-reference. The score
+is predicted from the decoded picture alone: an estimate, not VMAF (docs/no-reference.md says what it may be used for).
+Every frame is seen at its own size, {SMALLEST}x{SMALLEST} and more, with its samples as they were decoded. Beside a
+reference, such a model sees DIS alone, in the same way: it is not scaled.
 
 The output is a summary: mean, harmonic mean (libvmaf's, of score + 1), extremes, percentiles (linear between two
 frames), standard deviation, worst frames. --frames shows each frame instead.
@@ -65,6 +72,8 @@ tinyvmaf score masters encodes --match '{{ref}}_*.mp4' --teacher neg --out score
 tinyvmaf score ref.mp4 x264_*.mp4 x265_*.mp4 --plot scores.html
 tinyvmaf score --pairs pairs.csv --fail-under 90
 tinyvmaf score ref.mp4 dis.mp4 --model tinyvmaf_nano --model tinyvmaf_tiny
+tinyvmaf score dis.mp4 --model tinyvmaf_nr
+tinyvmaf score *.mp4 --no-reference --model tinyvmaf_nr --out estimates.csv
 tinyvmaf score ref.mp4 dis.mp4 --model their.onnx --feature-order {ORDER}
 tinyvmaf score ref.yuv dis.yuv --size 1920x1080 --pix-fmt yuv420p --json > vmaf.json"""
 
@@ -91,7 +100,12 @@ def add_commands(commands: Commands) -> None:
         type=_named,
         nargs="*",
         metavar="REF DIS",
-        help="the reference (pristine) video, then the distorted ones that are scored against it",
+        help="the reference (pristine) video, then the distorted ones that are scored against it; or one video alone",
+    )
+    command.add_argument(
+        "--no-reference",
+        action="store_true",
+        help="score each video by itself, with models of kind no_reference; one video alone needs no such word",
     )
     command.add_argument("--pairs", type=Path, metavar="FILE.csv", help="a table of pairs, instead of REF and DIS")
     command.add_argument("--match", metavar="PATTERN", help="which files of the folder DIS: * ? [abc] {ref}")
@@ -129,7 +143,8 @@ def add_commands(commands: Commands) -> None:
         action="append",
         default=[],
         metavar="ID|PATH",
-        help="tiny model to score with, beside its teacher: id of a registered model, or .onnx file; repeatable",
+        help="tiny model to score with, beside its teacher: id of a registered model, or .onnx file; repeatable. "
+        "Models of kind no_reference need no REF",
     )
     add_feed_options(command)
     add_input_options(command)
@@ -162,10 +177,13 @@ def add_commands(commands: Commands) -> None:
         "--fail-under",
         type=finite_float,
         metavar="N",
-        help="exit with status 1 if the mean score of a pair by the first teacher is below N",
+        help="exit with status 1 if the mean score of a pair by the first teacher is below N; without a reference, by "
+        "the first model",
     )
     command.add_argument("--jobs", type=positive_int, metavar="N", help="processes at a time (default: one per core)")
-    command.add_argument("--threads", type=positive_int, metavar="N", help="threads of libvmaf for a pair")
+    command.add_argument(
+        "--threads", type=positive_int, metavar="N", help="threads of libvmaf for a pair, or of a model of pictures"
+    )
     command.add_argument("--timeout", type=positive_float, metavar="S", help="time limit for a pair, in seconds")
     add_ffmpeg_option(command)
 

@@ -33,7 +33,10 @@ def asked_pairs(arguments: argparse.Namespace) -> list[AskedPair]:
             raise WrongUseError("--pairs names the videos: leave REF, DIS and --match out")
         return _of_table(arguments)
     if len(arguments.videos) < 2:
-        raise WrongUseError("name a reference and what to score: REF DIS..., or --pairs FILE.csv")
+        raise WrongUseError(
+            "name a reference and what to score: REF DIS..., or --pairs FILE.csv; without a reference, one video and "
+            "--model with a model of kind no_reference"
+        )
     reference, *distorted = arguments.videos
     options = pair_options(arguments)
     found = []

@@ -1,13 +1,13 @@
 """The tables of `tinyvmaf score`."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, fields
 from typing import Final
 
 from tinyvmaf.app.cli.common import print_table
-from tinyvmaf.measure.scoring import ScoredPair
-from tinyvmaf.terminal import say
+from tinyvmaf.measure.scoring import NOTE, PictureScores, ScoredPair, ScoredVideo
+from tinyvmaf.terminal import say, shown
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.pooling import Figures
 
@@ -25,6 +25,20 @@ def show_measured_by(pair: ScoredPair, ffmpeg: FFmpeg) -> None:
         say(f"teacher {teacher.id}, sha256 {teacher.sha256}")
     for tiny in pair.tiny:
         say(f"tiny model {tiny.id}, sha256 {tiny.sha256}")
+    _show_decoded(pair.decoded)
+
+
+def show_video_measured_by(scored: ScoredVideo, ffmpeg: FFmpeg) -> None:
+    """Print which FFmpeg and models gave the numbers, and that they are no VMAF."""
+    say(ffmpeg)
+    _show_decoded(scored.models)
+
+
+def _show_decoded(models: Sequence[PictureScores]) -> None:
+    for one in models:
+        say(f"no-reference model {one.id}, sha256 {one.sha256}, fitted to {one.teacher}")
+    if models:
+        say(f"{', '.join(one.id for one in models)}: {NOTE}")
 
 
 def show_pair(pair: ScoredPair, *, frames: bool) -> None:
@@ -60,13 +74,37 @@ def show_pair(pair: ScoredPair, *, frames: bool) -> None:
     )
 
 
+def show_video(scored: ScoredVideo, *, frames: bool) -> None:
+    """Print a video that was scored without a reference: what was seen of it, then the summary or its frames."""
+    seen = scored.record()
+    matrix = "" if seen["matrix"] is None else f", {seen['matrix']}"
+    for line in (f"video: {seen['path']}, {seen['format']}, {seen['range']} range{matrix}", *seen["decided"]):
+        say(shown(line))
+    say(f"{len(scored)} frames")
+    say()
+    rows = [*range(len(scored))]
+    if not frames:
+        print_table(["", *FIGURES], [[name, *_figures(figures)] for name, figures in scored.summary().items()])
+        say()
+        say(f"worst frames by {scored.models[0].id}:")
+        rows = scored.worst(WORST)
+    columns, timed = scored.columns(), [] if scored.fps is None else ["time"]
+    print_table(
+        ["frame", *timed, *columns],
+        [
+            [str(n), *([scored.time_code(n)] if timed else []), *(_number(values[n]) for values in columns.values())]
+            for n in rows
+        ],
+    )
+
+
 class SummaryTable:
-    """One table for several pairs, whose rows are printed as the pairs are scored."""
+    """One table for several pairs or videos, whose rows are printed as they are scored."""
 
     def __init__(self, names: Sequence[str]) -> None:
         """
         Args:
-            names: of all pairs, in their order.
+            names: of all pairs or videos, in their order.
         """
         self._names = names
         self._width = max(map(len, names))
@@ -74,17 +112,24 @@ class SummaryTable:
 
     def add(self, number: int, pair: ScoredPair) -> None:
         """Print the rows of a pair: one for each score, and for each feature that was asked for."""
-        shown = {name: one for name, one in pair.summary().items() if name in pair.asked or name not in pair.features}
-        if not self._metrics:
-            self._metrics = max(map(len, shown))
-            say()
-            self._line("", "", [*FIGURES, "worst frame"])
-        (worst,) = pair.worst(1)
-        for place, (name, figures) in enumerate(shown.items()):
-            where = f"{worst} {pair.time_code(worst)}".strip() if place == 0 else ""
-            self._line("" if place else self._names[number], name, [*_figures(figures), where])
+        rows = {name: one for name, one in pair.summary().items() if name in pair.asked or name not in pair.features}
+        self._rows(number, pair, rows)
         for line in () if pair.table.inputs is None else pair.table.inputs.decided:
             say(f"{'':{self._width}}  {line}", flush=True)
+
+    def add_alone(self, number: int, scored: ScoredVideo) -> None:
+        """Print the rows of a video that was scored without a reference: one for each model."""
+        self._rows(number, scored, scored.summary())
+
+    def _rows(self, number: int, scored: ScoredPair | ScoredVideo, rows: Mapping[str, Figures]) -> None:
+        if not self._metrics:
+            self._metrics = max(map(len, rows))
+            say()
+            self._line("", "", [*FIGURES, "worst frame"])
+        (worst,) = scored.worst(1)
+        for place, (name, figures) in enumerate(rows.items()):
+            where = f"{worst} {scored.time_code(worst)}".strip() if place == 0 else ""
+            self._line("" if place else self._names[number], name, [*_figures(figures), where])
 
     def _line(self, name: str, metric: str, cells: Sequence[str]) -> None:
         numbers = "".join(f"{cell:>{_WIDTH + 2}}" for cell in cells[:-1])

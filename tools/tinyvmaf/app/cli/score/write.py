@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyvmaf.app.cli.score.alone_written import ABOUT, FRAME_COLUMNS, PAIR_COLUMNS, about
 from tinyvmaf.app.cli.score.show import FIGURES, WORST
 from tinyvmaf.data.pairs import AskedPair
-from tinyvmaf.measure.scoring import ENDS, ScoredPair, TinyScores, pooled
+from tinyvmaf.measure.scoring import ENDS, NOTE, PictureScores, ScoredPair, TinyScores, pooled
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.interval import ScoreInterval
 from tinyvmaf.vmaf.pooling import pool
@@ -77,6 +78,8 @@ def log_of(pair: ScoredPair, ffmpeg: FFmpeg) -> dict[str, Any]:
             {"frameNum": n, "time": pair.time_code(n) or None, "score": float(pair.score[n])} for n in pair.worst(WORST)
         ],
     }
+    if pair.decoded:
+        log["no_reference"] = {"note": NOTE, "models": [_decoded(one) for one in pair.decoded]}
     return log | _tiny_models(pair)
 
 
@@ -91,15 +94,14 @@ def as_csv(results: Sequence[Result], *, frames: bool) -> str:
     scored = [result.pair for result in results if result.pair is not None]
     if frames:
         names = list(dict.fromkeys(name for pair in scored for name in pair.columns()))
-        lines.writerow(["reference", "distorted", "frame", "time", *names])
+        lines.writerow([*FRAME_COLUMNS, *names])
         for pair in scored:
             columns = pair.columns()
             for n in range(len(pair)):
                 cells = [_cell(columns[name][n]) if name in columns else "" for name in names]
                 lines.writerow([pair.reference, pair.distorted, n, pair.time_code(n), *cells])
         return text.getvalue()
-    about = ["worst_frame", "worst_time", "libvmaf", "sha256", "error"]
-    lines.writerow(["reference", "distorted", "metric", "frames", *FIGURES, *about])
+    lines.writerow([*PAIR_COLUMNS, *ABOUT])
     for result in results:
         if result.pair is None:
             asked = result.asked
@@ -107,14 +109,14 @@ def as_csv(results: Sequence[Result], *, frames: bool) -> str:
                 [
                     asked.reference,
                     asked.distorted,
-                    *[""] * (len(FIGURES) + len(about) + 1),
+                    *[""] * (len(FIGURES) + len(ABOUT) + 1),
                     result.error.splitlines()[0],
                 ]
             )
             continue
         pair = result.pair
         models = {one.id: one.sha256 for one in pair.teachers}
-        models |= {one.id: one.sha256 for one in pair.tiny}
+        models |= {one.id: one.sha256 for one in pair.models}
         for name, figures in pair.summary().items():
             cells = ["" if (value := getattr(figures, figure)) is None else _cell(value) for figure in FIGURES]
             values = pair.columns()[name]
@@ -143,6 +145,11 @@ def _pooled(name: str, values: NDArray[np.float64], pair: ScoredPair) -> Mapping
     if known is None or np.isfinite(values).all():
         return {key: float(value) for key, value in pooled(name, values, pair.table).items()}  # type: ignore[arg-type]
     return {key: _finite(known[key]) for key in ("min", "max", "mean", "harmonic_mean")}
+
+
+def _decoded(scored: PictureScores) -> dict[str, Any]:
+    frames = [{"frameNum": frame, "score": float(score)} for frame, score in enumerate(scored.scores)]
+    return about(scored) | {"frames": frames, "pooled": pool(scored.scores)}
 
 
 def _tiny_models(pair: ScoredPair) -> dict[str, Any]:
