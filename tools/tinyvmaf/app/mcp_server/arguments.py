@@ -31,6 +31,16 @@ Inputs = Annotated[
 ]
 
 
+AloneInputs = Annotated[
+    dict[Annotated[str, Field(max_length=20)], Annotated[str, Field(max_length=40)]] | None,
+    Field(
+        max_length=4,
+        description="how the video is read, as options of `tinyvmaf score` without dashes: stream, matrix, film_grain, "
+        "allow_errors; null for what the file says",
+    ),
+]
+
+
 class FeedArguments(BaseModel):
     """The options of the command line, by their names."""
 
@@ -70,6 +80,14 @@ TeacherIds = Annotated[
 ]
 ModelIds = Annotated[list[Model] | None, Field(max_length=MAX_MODELS, description="null: all registered models")]
 BesideModels = Annotated[list[Model] | None, Field(max_length=MAX_MODELS, description="tiny models; null: none")]
+AloneModels = Annotated[
+    list[Model],
+    Field(
+        min_length=1,
+        max_length=MAX_MODELS,
+        description="models of kind no_reference: ids of registered ones, see list_models, or .onnx files below a root",
+    ),
+]
 CorpusFile = Annotated[File | None, Field(description="null: the embedded corpus")]
 DataRoot = Annotated[
     str, Field(max_length=MAX_TEXT, description="path of a folder below a root, which contains ref/ and dis/")

@@ -31,13 +31,13 @@ class LimitError(TinyvmafError):
     """A call asked for more than the server allows."""
 
 
-def require_within_limits(reference: Video, distorted: Video) -> None:
-    """Refuse a pair that is too large or too long.
+def require_within_limits(*videos: Video) -> None:
+    """Refuse videos that are too large or too long.
 
     Raises:
         LimitError: the frames are too large, or too many.
     """
-    for video in (reference, distorted):
+    for video in videos:
         if max(video.geometry.width, video.geometry.height) > MAX_SIDE:
             raise LimitError(f"{video.path}: frames of {video.geometry} are larger than {MAX_SIDE} pixels a side")
         if video.frames > MAX_FRAMES:

@@ -49,6 +49,15 @@ class TinyScoreResult(BaseModel):
     )
 
 
+class NoReferenceScoreResult(BaseModel):
+    """The score of a clip by a model that sees its decoded pictures alone: an estimate, not VMAF."""
+
+    id: str
+    sha256: str = Field(description="sha256 of the ONNX file")
+    fitted_to: str = Field(description="the VMAF model whose scores it was fitted to")
+    pooled: PooledResult
+
+
 class FrameResult(BaseModel):
     """The scores and features of one frame."""
 
@@ -69,8 +78,31 @@ class ScoreResult(BaseModel):
     decided: list[str] = Field(description="choices that were made of how the inputs are read")
     warnings: list[str] = Field(description="why the scores may not be what you want")
     teachers: list[TeacherScoreResult]
-    tiny_models: list[TinyScoreResult]
+    tiny_models: list[TinyScoreResult] = Field(description="those that take features")
+    no_reference_models: list[NoReferenceScoreResult] = Field(
+        description="those that see the distorted video alone, at its own size: estimates, not VMAF"
+    )
     per_frame: list[FrameResult] | None = Field(description="null unless per_frame is true")
+
+
+class EstimatedFrameResult(BaseModel):
+    """The estimates of one frame."""
+
+    frame: int
+    scores: dict[str, float] = Field(description="by id of the model")
+
+
+class EstimateResult(BaseModel):
+    """The scores of a video without a reference."""
+
+    ffmpeg: str
+    format: str = Field(description="size and pixel format of the decoded frames")
+    frames: int
+    note: str = Field(description="what these scores are, and what they are not: show it beside them")
+    decided: list[str] = Field(description="choices that were made of how the video is read")
+    warnings: list[str] = Field(description="why the scores may not be what you want")
+    models: list[NoReferenceScoreResult]
+    per_frame: list[EstimatedFrameResult] | None = Field(description="null unless per_frame is true")
 
 
 class WorstFramesResult(BaseModel):
@@ -86,13 +118,16 @@ class RegisteredModelResult(BaseModel):
     """A registered model."""
 
     id: str
-    kind: str
+    kind: str = Field(
+        description="regressor, interval and teacher take features of a pair of videos; no_reference takes decoded "
+        "pictures and gives an estimate; filter gives pictures, and no score"
+    )
     tier: str
     bytes: int
     sha256: str
     teacher: str
-    feature_order: list[str]
-    outputs: list[str] = Field(description="score, and stddev if the model states an interval")
+    feature_order: list[str] = Field(description="empty if it takes pictures")
+    outputs: list[str] = Field(description="score, and stddev if the model states an interval; or picture")
     exact: str = Field(description="certified (float32), in float64, or no")
     as_registered: bool = Field(description="whether model file and sidecar have the registered hashes")
 

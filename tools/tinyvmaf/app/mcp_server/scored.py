@@ -15,6 +15,7 @@ from tinyvmaf.app.mcp_server.limits import MAX_ROWS, LimitError, require_within_
 from tinyvmaf.app.mcp_server.results import (
     FrameResult,
     IntervalResult,
+    NoReferenceScoreResult,
     PooledResult,
     ScoreResult,
     TeacherScoreResult,
@@ -23,7 +24,17 @@ from tinyvmaf.app.mcp_server.results import (
 )
 from tinyvmaf.app.mcp_server.roots import Roots
 from tinyvmaf.errors import MediaError, TeacherError, TinyvmafError, known_hint
-from tinyvmaf.measure.scoring import ENDS, ScoredPair, TinyScores, pooled, scored_pair, with_their_teachers
+from tinyvmaf.measure.scoring import (
+    ENDS,
+    PictureScores,
+    ScoredPair,
+    TinyScores,
+    pair_scores,
+    pooled,
+    require_scores,
+    scored_pair,
+    with_their_teachers,
+)
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.libvmaf import score_pair
@@ -60,9 +71,13 @@ def result_of(pair: ScoredPair, ffmpeg: FFmpeg, *, per_frame: bool) -> ScoreResu
         libvmaf=pair.table.version,
         frames=len(pair),
         decided=[] if pair.table.inputs is None else list(pair.table.inputs.decided),
-        warnings=[] if pair.table.inputs is None else list(pair.table.inputs.warnings),
+        warnings=[
+            *([] if pair.table.inputs is None else pair.table.inputs.warnings),
+            *dict.fromkeys(text for one in pair.decoded for text in one.warnings),
+        ],
         teachers=[_teacher(pair, one) for one in pair.teachers],
         tiny_models=[_tiny(one, pair) for one in pair.tiny],
+        no_reference_models=[estimated(one) for one in pair.decoded],
         per_frame=[_frame(pair, n) for n in range(len(pair))] if per_frame else None,
     )
 
@@ -99,6 +114,12 @@ def _tiny(tiny: TinyScores, pair: ScoredPair) -> TinyScoreResult:
         outside_domain=int((tiny.outside > 0.0).sum()),
         furthest_outside=tiny.furthest,
     )
+
+
+def estimated(scores: PictureScores) -> NoReferenceScoreResult:
+    """The scores of a clip by a model that sees its decoded pictures alone."""
+    pooled_scores = PooledResult(**pool(scores.scores))
+    return NoReferenceScoreResult(id=scores.id, sha256=scores.sha256, fitted_to=scores.teacher, pooled=pooled_scores)
 
 
 def _interval(tiny: TinyScores, pair: ScoredPair) -> IntervalResult | None:
@@ -146,13 +167,14 @@ def score(
     Raises:
         OutsideError: a file is not below the roots.
         LimitError: the videos are too large or too long.
-        TinyvmafError: as `score_pair`; the message names files as the caller does.
+        TinyvmafError: as `score_pair`, or a model is a filter; the message names files as the caller does.
     """
+    require_scores(models)
     for name in teachers:
         if name not in KNOWN:
             raise TeacherError(f"unknown teacher {name[:100]!r}", hint=known_hint(name[:100], KNOWN))
     _require_names(teachers, models)
-    _require_geometry(request)
+    require_geometry(request.size, request.pix_fmt, request.reference, request.distorted)
     options = pair_options_of(request.inputs, both(size=request.size, pix_fmt=request.pix_fmt))
     with ExitStack() as files:
         reference = files.enter_context(roots.opened(request.reference))
@@ -170,17 +192,29 @@ def score(
                 on_open=require_within_limits,
                 on_frame=call.report,
             )
+            decoded = pair_scores(
+                distorted,
+                [one for one in models if one.takes_pictures],
+                ffmpeg,
+                len(table),
+                reading=options.distorted,
+                allow_errors=options.allow_errors,
+                typed=False,
+                on_frame=call.report,
+            )
         except TinyvmafError as error:
-            hint = None if error.hint is None else _public(error.hint, called)
-            raise type(error)(_public(error.message, called), hint=hint) from error
+            hint = None if error.hint is None else public(error.hint, called)
+            raise type(error)(public(error.message, called), hint=hint) from error
     if (seen := table.inputs) is not None:
-        texts = ([_public(text, called) for text in one] for one in (seen.decided, seen.warnings))
+        texts = ([public(text, called) for text in one] for one in (seen.decided, seen.warnings))
         decided, warnings = map(tuple, texts)
         table = replace(table, inputs=replace(seen, decided=decided, warnings=warnings))
-    return scored_pair(reference, distorted, table, loaded, models=models)
+    decoded = tuple(replace(one, warnings=tuple(public(text, called) for text in one.warnings)) for one in decoded)
+    rows = [one for one in models if not one.takes_pictures]
+    return scored_pair(reference, distorted, table, loaded, models=rows, decoded=decoded)
 
 
-def _public(text: str, called: Mapping[str, str]) -> str:
+def public(text: str, called: Mapping[str, str]) -> str:
     """A text with the files' names as the caller knows them."""
     for private, name in called.items():
         text = text.replace(private, name)
@@ -193,9 +227,13 @@ def _require_names(teachers: Sequence[str], models: Sequence[Subject]) -> None:
         raise TinyvmafError(f"two of the models and teachers are called {twice[0]}", hint="rename one of the files")
 
 
-def _require_geometry(request: PairRequest) -> None:
-    raw = any(is_raw(Path(name)) for name in (request.reference, request.distorted))
-    given = request.size is not None, request.pix_fmt is not None
+def require_geometry(size: str | None, pix_fmt: str | None, *names: str) -> None:
+    """Hold that raw files have a geometry, and others have none.
+
+    Raises:
+        MediaError: they have not.
+    """
+    raw, given = any(is_raw(Path(name)) for name in names), (size is not None, pix_fmt is not None)
     if raw and not all(given):
         raise MediaError("raw files have no header: give both size and pix_fmt")
     if any(given) and not raw:

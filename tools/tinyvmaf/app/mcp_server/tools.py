@@ -12,6 +12,8 @@ from pydantic import Field
 
 from tinyvmaf.app.mcp_server import describe, gate, models, scored
 from tinyvmaf.app.mcp_server.arguments import (
+    AloneInputs,
+    AloneModels,
     AssumeDims,
     BesideModels,
     CorpusFile,
@@ -30,11 +32,13 @@ from tinyvmaf.app.mcp_server.arguments import (
     feed_options,
 )
 from tinyvmaf.app.mcp_server.calls import Call, in_thread
+from tinyvmaf.app.mcp_server.estimated import estimate
 from tinyvmaf.app.mcp_server.limits import CALL_SECONDS, CALLS_AT_ONCE, GATE_SECONDS, GATES_AT_ONCE, require_few_files
 from tinyvmaf.app.mcp_server.results import (
     ComparisonResult,
     CorpusResult,
     EnginesResult,
+    EstimateResult,
     GateResult,
     ModelDescriptionResult,
     ModelsResult,
@@ -45,7 +49,7 @@ from tinyvmaf.app.mcp_server.results import (
 from tinyvmaf.app.mcp_server.roots import Roots
 from tinyvmaf.data import corpus
 from tinyvmaf.data.embedded import embedded_corpus
-from tinyvmaf.errors import NotComparableError, TinyvmafError
+from tinyvmaf.errors import ModelError, NotComparableError, TinyvmafError
 from tinyvmaf.files import file_blake3
 from tinyvmaf.judge.opened import read_whole
 from tinyvmaf.measure.scoring import ScoredPair
@@ -75,6 +79,7 @@ class Tools:
         """The tools, in the order in which clients see them."""
         return (
             self.vmaf_score,
+            self.score_without_reference,
             self.worst_frames,
             self.compare_models,
             self.list_models,
@@ -99,13 +104,36 @@ class Tools:
         per_frame: PerFrame = False,
     ) -> ScoreResult:
         """Score a distorted video against its reference with the real libvmaf, and with tiny ONNX models, each beside
-        its teacher, if some are named. Frame n is compared with frame n; videos that differ in frame size, pixel format
-        or frame count are refused."""
+        its teacher, if some are named; those of kind no_reference see the distorted video alone. Frame n is compared
+        with frame n; videos that differ in frame size, pixel format or frame count are refused."""
         request = scored.PairRequest(reference, distorted, size, pix_fmt, inputs or {})
 
         def work(call: Call) -> ScoreResult:
             pair = self._score(request, teachers or [], call, self._models(models or [], feed))
             return scored.result_of(pair, self._ffmpeg, per_frame=per_frame)
+
+        return await self._do(context, work)
+
+    async def score_without_reference(
+        self,
+        video: File,
+        models: AloneModels,
+        context: Ctx,
+        size: Size = None,
+        pix_fmt: PixFmt = None,
+        inputs: AloneInputs = None,
+        feed: Feed = None,
+        per_frame: PerFrame = False,
+    ) -> EstimateResult:
+        """Estimate the VMAF of a video without its reference, by tiny ONNX models that see its decoded pictures alone,
+        each frame at its own size. The scores are estimates, not VMAF: where the reference is at hand, call
+        vmaf_score."""
+
+        def work(call: Call) -> EstimateResult:
+            found = self._models(models, feed)
+            return estimate(
+                video, (size, pix_fmt), inputs or {}, found, self._roots, self._ffmpeg, call, per_frame=per_frame
+            )
 
         return await self._do(context, work)
 
@@ -127,6 +155,7 @@ class Tools:
 
         def work(call: Call) -> WorstFramesResult:
             tiny = [] if model is None else [self._model(model, feed)]
+            _require_features(tiny)
             return scored.worst(self._score(request, [], call, tiny), count)
 
         return await self._do(context, work)
@@ -147,7 +176,10 @@ class Tools:
 
         def work(call: Call) -> ComparisonResult:
             tiny = self._models(models or [one.id for one in registry.subjects()], feed)
-            small: list[Subject] = []
+            of_pictures, small = [one for one in tiny if one.takes_pictures], list[Subject]()
+            if models:
+                _require_features(tiny)
+            tiny = [one for one in tiny if not one.takes_pictures]
             if reference is None and distorted is None:
                 teacher_of = partial(load_teacher, self._ffmpeg)
                 frames = corpus_frames(embedded_corpus().read(), "the embedded corpus", teacher_of)
@@ -168,7 +200,7 @@ class Tools:
             for number, one in enumerate(tiny):
                 call.report(number, len(tiny))
                 found.append(describe.model_agreement(one, frames))
-            left_out = [one.id for one in small]
+            left_out = [one.id for one in (*small, *of_pictures)]
             ordered = sorted(found, key=lambda one: one.frames.rmse)
             return ComparisonResult(data=frames.name, models=ordered, left_out=left_out)
 
@@ -256,3 +288,16 @@ class Tools:
     def _model(self, name: str, feed: Feed) -> Subject:
         with models.readable(name, self._roots) as known:
             return read_whole(known, feed_options(feed), self._named_ffmpeg)
+
+
+def _require_features(models: Sequence[Subject]) -> None:
+    """Hold that models take features, and so are compared with their teachers frame by frame.
+
+    Raises:
+        ModelError: one takes pictures.
+    """
+    if found := [one.id for one in models if one.takes_pictures]:
+        raise ModelError(
+            f"{found[0]} takes pictures, and only models of features are held against their teachers here",
+            hint="vmaf_score and score_without_reference give the scores of models of kind no_reference",
+        )
