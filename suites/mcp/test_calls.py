@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from onnx import TensorProto, helper
 
 from tinyvmaf.judge.plugin import NotChecked, Note
 from tinyvmaf.model import engines, registry
@@ -31,6 +32,32 @@ def small(root: Path) -> dict[str, str]:
     (root / "wide.yuv").write_bytes(bytes(8194 * 18 * 3 // 2))
     (root / "way_out.yuv").symlink_to("/etc/passwd")
     return {"reference": "small_ref.yuv", "distorted": "small_dis.yuv", "size": "96x96", "pix_fmt": "yuv420p"}
+
+
+@pytest.fixture(scope="session")
+def brightness(root: Path) -> str:
+    """A model below the root that takes pictures: 100 times the mean of their samples."""
+    luma = helper.make_tensor_value_info("luma", TensorProto.FLOAT, ["N", 1, "H", "W"])
+    score = helper.make_tensor_value_info("score", TensorProto.FLOAT, ["N", 1])
+    nodes = [
+        helper.make_node("ReduceMean", ["luma"], ["mean"], axes=[2, 3], keepdims=0),
+        helper.make_node("Mul", ["mean", "hundred"], ["score"]),
+    ]
+    hundred = helper.make_tensor("hundred", TensorProto.FLOAT, [], [100.0])
+    graph = helper.make_graph(nodes, "brightness", [luma], [score], [hundred])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    claims: dict[str, Any] = {
+        "kind": "no_reference",
+        "feature_order": [],
+        "teacher": {"id": DEFAULT, "sha256": KNOWN[DEFAULT]},
+        "engines": None,
+        "training": None,
+        "measured": {},
+        "promised": {},
+        "licence": "none",
+    }
+    registry.register("brightness", model.SerializeToString(), claims, "# brightness\n", root)
+    return "brightness.onnx"
 
 
 @pytest.fixture(scope="session")
@@ -75,7 +102,7 @@ def test_a_model_is_described_with_what_is_proven_and_measured(server: Any) -> N
 
 def test_models_are_compared_on_the_embedded_corpus(server: Any) -> None:
     """On all frames and clips, the closest to its teacher first."""
-    asked = [entry.id for entry in registry.subjects()][:2]
+    asked = [entry.id for entry in registry.subjects() if not entry.takes_pictures][:2]
     found = server.ask("compare_models", models=asked)["models"]
     assert {row["id"] for row in found} == set(asked)
     assert [row["frames"]["rmse"] for row in found] == sorted(row["frames"]["rmse"] for row in found)
@@ -92,6 +119,19 @@ def test_the_worst_frames_come_first(server: Any, small: dict[str, str]) -> None
     by_model = server.ask("worst_frames", **small, count=4, model=f"{DEFAULT}_svr")["differences"]
     assert by_model == sorted(by_model, reverse=True)
     assert max(by_model) < 1e-4
+
+
+def test_a_video_is_scored_without_its_reference(server: Any, small: dict[str, str], brightness: str) -> None:
+    """By a model that measures how bright a frame is: the samples that it gets are those of the file."""
+    geometry = {name: small[name] for name in ("size", "pix_fmt")}
+    found = server.ask("score_without_reference", video=small["distorted"], models=[brightness], **geometry)
+    row = 100.0 * sum(range(99, 99 + 96)) / 96 / 255  # of each of the 96 rows
+    assert found["models"][0]["pooled"]["mean"] == pytest.approx(row, abs=1e-3)
+    assert (found["frames"], found["models"][0]["fitted_to"]) == (4, DEFAULT)
+    assert "not VMAF" in found["note"]
+    both = server.ask("vmaf_score", **small, models=[brightness])
+    assert both["no_reference_models"] == found["models"]
+    assert both["teachers"][0]["id"] == DEFAULT
 
 
 def test_a_gate_gives_its_verdict_with_progress(server: Any) -> None:
