@@ -19,7 +19,7 @@ from tinyvmaf.model.certificate.load import (
 )
 from tinyvmaf.model.certificate.operators import PICTURES, RULES, why_no_rule
 from tinyvmaf.model.certificate.pictures import Rule
-from tinyvmaf.model.certificate.quotient import divide, quotients
+from tinyvmaf.model.certificate.quotient import divide, quotients, remain
 from tinyvmaf.model.certificate.values import Refusal, Values
 from tinyvmaf.model.contract.words import in_one_line, quoted
 
@@ -60,10 +60,13 @@ class Walk:
                 self._learn({proto.name: tensor(proto)})
         found = quotients([node for _, node in live], [value.name for value in graph.output])
         ends = {quotient.makes: quotient for quotient in found}
+        rests = {quotient.rest: quotient for quotient in found if quotient.rest}
         inner = {name for quotient in found for name in quotient.inner}
         for _, node in live:
             if node.output[0] in ends:
                 self._follow(node, opset, divide, ends[node.output[0]].takes)
+            elif node.output[0] in rests:
+                self._follow(node, opset, remain, rests[node.output[0]].takes)
             elif node.output[0] not in inner:
                 self._follow(node, opset)
         self.place = Place()

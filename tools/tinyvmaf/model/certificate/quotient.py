@@ -6,11 +6,13 @@
 For integers a from 0 and b from 1, both below 2^24, the rounded d is within one half of a / b, so q is the floor of
 a / b, or one beside it. Then q b lies within 2 b of a, r is exact, and tells which. An engine whose division is off by
 less than 1 gives the same.
+
+What is left, Sub(a, Mul(result, b)), is then an integer from 0 to b - 1: the next digit of a long division.
 """
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -32,6 +34,8 @@ class Quotient:
     """Name of the result."""
     inner: frozenset[str]
     """Names of what is made in between, which nothing else reads."""
+    rest: str = ""
+    """Name of what is left, a - result * b; empty if the graph does not make it in this way."""
 
 
 def quotients(nodes: Sequence[NodeProto], outputs: Sequence[str]) -> list[Quotient]:
@@ -47,11 +51,28 @@ def quotients(nodes: Sequence[NodeProto], outputs: Sequence[str]) -> list[Quotie
     found = [_at(node, maker) for node in nodes if node.op_type == "Sub"]
     # Each of what is made in between is read as often as the pattern reads it.
     often = dict(zip("dqmrgulks", (1, 2, 1, 2, 1, 1, 1, 1, 1), strict=True))
-    return [
+    kept = [
         quotient
         for quotient, roles in (one for one in found if one is not None)
         if all(read[name] == often[role] for role, name in roles.items())
     ]
+    return [_with_rest(quotient, nodes, maker, read) for quotient in kept]
+
+
+def _with_rest(
+    quotient: Quotient, nodes: Sequence[NodeProto], maker: dict[str, NodeProto], read: Counter[str]
+) -> Quotient:
+    """The division with what is left of it, if the graph makes that."""
+    a, b, _ = quotient.takes
+    for node in nodes:
+        if node.op_type != "Sub" or len(node.input) != 2 or node.domain not in ("", "ai.onnx") or node.input[0] != a:
+            continue
+        product = maker.get(node.input[1])
+        if product is None or product.op_type != "Mul" or product.domain not in ("", "ai.onnx"):
+            continue
+        if sorted(product.input) == sorted((quotient.makes, b)) and read[node.input[1]] == 1:
+            return replace(quotient, inner=quotient.inner | {node.input[1]}, rest=node.output[0])
+    return quotient
 
 
 def _at(last: NodeProto, maker: dict[str, NodeProto]) -> tuple[Quotient, dict[str, str]] | None:
@@ -113,3 +134,12 @@ def divide(call: NodeCall) -> Values:
     lo, hi = ints(lo_a // hi_b), ints(hi_a // lo_b)
     none = np.zeros(hi.shape, dtype=np.int64)
     return values(kind, batched, lo, hi, 0, none, bits_of(hi, none.astype(np.object_)))
+
+
+def remain(call: NodeCall) -> Values:
+    """What is left of a / b: an integer from 0 to b - 1. The quotient was proven before."""
+    batched, (a, b) = align(call, call.input(0), call.input(1))
+    hi_a, hi_b = a.at(0)[1], b.at(0)[1]
+    hi = ints(np.minimum(hi_a, hi_b - 1))
+    none = np.zeros(hi.shape, dtype=np.int64)
+    return values(call.input(0).kind, batched, 0, hi, 0, none, bits_of(hi, none.astype(np.object_)))
