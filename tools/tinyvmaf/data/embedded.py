@@ -42,6 +42,11 @@ class EmbeddedCorpus:
             raise CouldNotRunError(f"{path}: {error}") from error
 
     @property
+    def soft_photographs(self) -> Path:
+        """The TOML file of the optional ladder of small parts of photographs, scaled up."""
+        return self.folder / "photos_soft.toml"
+
+    @property
     def clip_ids(self) -> list[str]:
         """The distorted clips of the manifest, sorted."""
         return sorted(Path(path).stem for path in self.manifest["clips"] if path.startswith("dis/"))

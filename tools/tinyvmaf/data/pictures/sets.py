@@ -1,5 +1,6 @@
 """A set of pictures as models and gates read it."""
 
+import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
@@ -176,3 +177,13 @@ def arrays_by_source(pictures: PictureSet) -> dict[str, SourceArrays]:
             neg_means,
         )
     return found
+
+
+def digest_of(source: SourceArrays) -> str:
+    """Of the distorted pictures of a source, whatever its name: 16 hexadecimal digits."""
+    return hashlib.sha256(source.distorted.tobytes()).hexdigest()[:16]
+
+
+def picture_digest(groups: Mapping[str, Mapping[str, SourceArrays]]) -> str:
+    """sha256 of what a fit may see: the pictures of each source of each group."""
+    return key_of({group: {name: digest_of(one) for name, one in of.items()} for group, of in groups.items()})
