@@ -21,6 +21,7 @@ from tinyvmaf.app.cli.common import (
     print_table,
 )
 from tinyvmaf.app.cli.progress import progress_bar
+from tinyvmaf.app.cli.train_pictures import asks_pictures, train_pictures
 from tinyvmaf.app.cli.train_recipes import AskedRecipe, add_recipe_options, asked_recipes, wrong_use
 from tinyvmaf.data import dataset
 from tinyvmaf.data.corpus.splits import leave_one_source_out
@@ -122,6 +123,8 @@ def _train(arguments: argparse.Namespace) -> int:
     if wrong := wrong_use(arguments):
         say(f"tinyvmaf train: {wrong}", file=sys.stderr)
         return 2
+    if asks_pictures(arguments.recipe):
+        return train_pictures(arguments)
     asked = asked_recipes(arguments, find_ffmpeg(arguments.ffmpeg))
     path = arguments.features or embedded_corpus().features
     data = read_features(path) if arguments.features else dataset.read(path)
