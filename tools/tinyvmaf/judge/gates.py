@@ -254,10 +254,6 @@ GATES: Final = {
         ),
         Gate("loso.stddev_rmse", "RMSE of the standard deviation of frames", _POINTS, 0.0, 10.0),
         Gate("loso.interval_rmse", "RMSE of the ends of the 95 % interval of frames", _POINTS, 0.0, 20.0),
-        Gate("loso.nr_plcc", "PLCC of clips of held-out sources, scored without reference", "", 0.5, 1.0, "at least"),
-        Gate("loso.nr_srocc", "SROCC of clips of held-out sources, scored without reference", "", 0.5, 1.0, "at least"),
-        Gate("loso.nr_srocc_within", "SROCC of clips of one held-out source", "", 0.5, 1.0, "at least"),
-        Gate("loso.nr_rmse", "RMSE of clips of held-out sources, scored without reference", _POINTS, 0.0, 30.0),
         Gate("loso.identical", "error of pictures that are their own reference, motion 0 to 30", _POINTS, 0.0, 10.0),
         Gate(
             "loso.parent_plcc_drop",

@@ -45,8 +45,6 @@ OF_PICTURES: Final = (
 """Tests that hand pictures to a model."""
 OF_SCORES: Final = ("contract.the_score_of_a_tiled_or_padded_picture_stays",)
 """Tests of a score of one picture."""
-OF_HELD_OUT: Final = ("loso.no_fold_has_seen_its_source", "loso.held_out_pictures_follow_vmaf")
-"""Tests of the models of folds that lie beside a registered model of pictures."""
 OF_FILTERS: Final = (
     "harm.no_clip_gets_worse_and_promised_gains_are_there",
     "harm.clean_pictures_come_back",
@@ -55,7 +53,7 @@ OF_FILTERS: Final = (
 """Tests of a filter."""
 OF_INTERVALS: Final = ("contract.the_stddev_is_finite_and_not_negative", "loso.the_interval_is_the_teachers")
 """Tests of a second output."""
-ONLY_BY_NAME: Final = frozenset({*OF_PICTURES, *OF_SCORES, *OF_HELD_OUT, *OF_FILTERS, *OF_INTERVALS})
+ONLY_BY_NAME: Final = frozenset({*OF_PICTURES, *OF_SCORES, *OF_FILTERS, *OF_INTERVALS})
 """Tests that fit some kinds only. A kind asks them by their full names; no other pattern does."""
 
 

@@ -50,19 +50,17 @@ class LumaKind:
     card: CardSummary
     own: tuple[str, ...]
     """Tests of this kind alone, by their full names."""
-    of_registered: tuple[str, ...] = ()
-    """Tests of its registered models: beside a stranger's file there are no models of folds."""
     takes: str = _TAKES
 
     @property
     def asked(self) -> tuple[str, ...]:
         """Tests of files, of pictures, and of its own."""
-        return (*_OF_ANY_FILE, *OF_PICTURES, *self.own, *self.of_registered)
+        return (*_OF_ANY_FILE, *OF_PICTURES, *self.own)
 
     @property
     def asked_of_strangers(self) -> tuple[str, ...]:
         """The same; of `contract`, all but the tests of rows."""
-        return (*_OF_ANY_FILE, *OF_PICTURES, *self.own, *_OF_ROWS)
+        return (*self.asked, *_OF_ROWS)
 
     def file_faults(self, file: Path) -> list[str]:
         """The contract of pictures of docs/candidates.md."""
