@@ -3,11 +3,15 @@
 import csv
 import io
 import json
+import signal
 import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from tinyvmaf.files import sha256
@@ -210,3 +214,49 @@ def test_wrong_use_has_a_sentence(arguments: list[str], message: str, tell: Tell
     status, out, err = tell(*(named.get(word, word) for word in arguments))
     assert (status, out) == (2, "")
     assert message in err
+
+
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [
+        ((8256, 64), "frames of 8256x64 are too large: models of pictures take at most 8192x4320, or that turned"),
+        ((64, 8256), "frames of 64x8256 are too large"),
+        ((4352, 2176), "frames of 4352x2176 are larger than the 3840x2160 on which nr was tried: it is not registered"),
+        ((128, 62), "frames of 128x62 are too small: models of pictures take 64x64 and more"),
+    ],
+)
+def test_frames_of_a_size_that_is_not_promised_are_refused(
+    size: tuple[int, int], message: str, tell: Tell, nr: str, tmp_path: Path
+) -> None:
+    width, height = size
+    (tmp_path / "v.yuv").write_bytes(bytes(width * height * 3 // 2))
+    asked = ["--size", f"{width}x{height}", "--pix-fmt", "yuv420p", "--model", nr]
+    status, out, err = tell(tmp_path / "v.yuv", *asked)
+    assert (status, out) == (1, "")
+    assert message in err
+
+
+def test_a_stop_leaves_no_process(encode: Encode, nr: str) -> None:
+    """Ctrl-C in the middle of a video: one line, and FFmpeg is gone."""
+    video = encode("v.mp4", "-preset", "ultrafast", frames=3000)
+    command = [sys.executable, "-m", "tinyvmaf", "score", str(video), "--model", nr]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    began = time.monotonic()
+    found: list[psutil.Process] = []
+    while not found and process.poll() is None and time.monotonic() - began < 60:
+        found = [one for one in psutil.Process(process.pid).children(recursive=True) if "-f rawvideo" in line(one)]
+    assert found
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (130, "", "tinyvmaf: interrupted\n")
+    while any(map(line, found)) and time.monotonic() - began < 60:  # one that was just being started ends a bit later
+        time.sleep(0.1)
+    assert not any(map(line, found))
+
+
+def line(process: psutil.Process) -> str:
+    """Its command line; empty if it has ended."""
+    try:
+        return " ".join(process.cmdline())
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return ""
