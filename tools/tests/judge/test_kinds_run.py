@@ -119,7 +119,12 @@ def test_an_engine_that_only_tests_that_are_skipped_run_on_did_not_run(
     ("asked", "name", "code", "reason"),
     [
         ((), "pictures", "", "its kind, pictures, asks no suite of it"),
-        (("*",), "others", "", "kind 'pictures' is not known; known: interval, regressor, teacher, others"),
+        (
+            ("*",),
+            "others",
+            "",
+            "kind 'pictures' is not known; known: filter, interval, no_reference, regressor, teacher, others",
+        ),
         (("*",), "pictures", "raise SystemExit(0)", "entry point 'pictures' of group tinyvmaf.kinds does not load"),
     ],
     ids=["asks nothing", "unknown", "exits"],
