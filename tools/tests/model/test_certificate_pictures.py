@@ -208,6 +208,48 @@ def test_a_quotient_that_others_see_or_that_is_not_corrected_is_refused() -> Non
     assert not mean(zero=floats(1)).certified
 
 
+def rest(nodes: list[Any], times: float = 1.0) -> tuple[ExactnessCertificate, bytes]:
+    """Of what is left of the sum of a picture, divided by its number of blocks."""
+    before, held = whole_numbers(100)
+    made = [
+        node("Conv", ["q", "w"], "c0", strides=[16, 16]),
+        node("Floor", ["c0"], "c"),
+        node("ReduceSum", ["c", "axes"], "sum0"),
+        node("Floor", ["sum0"], "sum"),
+        node("Clip", ["c", "one", "one"], "ones"),
+        node("ReduceSum", ["ones", "axes"], "count0"),
+        node("Floor", ["count0"], "count"),
+        *divided("sum", "count", "z"),
+        *nodes,
+    ]
+    data = model([*before, *made], held | {"w": floats(np.ones((1, 1, 1, 1))), "times": floats(times), **ALONG})
+    return certify(data), data
+
+
+def test_what_is_left_of_a_quotient_is_below_the_divisor() -> None:
+    """138,240 blocks at most: what is left, times 121, is below 2^24, and times 122 is not."""
+    left = [
+        node("Mul", ["z", "count"], "back"),
+        node("Sub", ["sum", "back"], "left"),
+        node("Mul", ["left", "times"], "y"),
+    ]
+    for times, certified in ((121.0, True), (122.0, False)):
+        found, data = rest(left, times)
+        assert found.certified is certified, found.explain()
+        if certified:
+            for picture in pictures(0):
+                q = np.clip(np.floor(picture[:1].astype(np.float64) * 256), 0, 100)[:, :, ::16, ::16]
+                truth = q.sum() % q.size * times
+                session = ort.InferenceSession(data, providers=["CPUExecutionProvider"])
+                assert session.run(None, {"luma": picture[:1]})[0].item() == truth
+    for wrong in (
+        [node("Mul", ["z", "count"], "back"), node("Sub", ["back", "sum"], "left"), left[2]],
+        [node("Mul", ["z", "sum"], "back"), node("Sub", ["sum", "back"], "left"), left[2]],
+        [node("Clip", ["z", "one", "top"], "c1"), node("Mul", ["c1", "count"], "back"), *left[1:]],
+    ):
+        assert not rest(wrong)[0].certified
+
+
 def test_a_divisor_may_not_be_0() -> None:
     refused(mean(b="sum"), "divisor below 1")
 
