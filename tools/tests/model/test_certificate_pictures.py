@@ -231,7 +231,9 @@ def test_what_is_left_of_a_quotient_is_below_the_divisor() -> None:
     left = [
         node("Mul", ["z", "count"], "back"),
         node("Sub", ["sum", "back"], "left"),
-        node("Mul", ["left", "times"], "y"),
+        node("Mul", ["left", "times"], "l2"),
+        node("Neg", ["l2"], "l3"),
+        node("Add", ["l3", "one"], "y"),
     ]
     for times, certified in ((121.0, True), (127.0, False)):
         found, data = rest(left, times)
@@ -239,12 +241,12 @@ def test_what_is_left_of_a_quotient_is_below_the_divisor() -> None:
         if certified:
             for picture in pictures(0):
                 q = np.clip(np.floor(picture[:1].astype(np.float64) * 256), 0, 100)[:, :, ::16, ::16]
-                truth = q.sum() % q.size * times
+                truth = 1 - q.sum() % q.size * times
                 session = ort.InferenceSession(data, providers=["CPUExecutionProvider"])
                 assert session.run(None, {"luma": picture[:1]})[0].item() == truth
     for wrong in (
-        [node("Mul", ["z", "count"], "back"), node("Sub", ["back", "sum"], "left"), left[2]],
-        [node("Mul", ["z", "sum"], "back"), node("Sub", ["sum", "back"], "left"), left[2]],
+        [node("Mul", ["z", "count"], "back"), node("Sub", ["back", "sum"], "left"), *left[2:]],
+        [node("Mul", ["z", "sum"], "back"), node("Sub", ["sum", "back"], "left"), *left[2:]],
         [node("Clip", ["z", "one", "top"], "c1"), node("Mul", ["c1", "count"], "back"), *left[1:]],
     ):
         assert not rest(wrong)[0].certified
