@@ -264,7 +264,7 @@ def calls(trap: Trap) -> list[tuple[str, dict[str, Any]]]:
         ("vmaf_score", lambda: fine | {"teachers": luck.choice(_TEACHERS)}),
         ("vmaf_score", lambda: fine | {luck.choice(("reference", "distorted")): luck.choice(_WRONG)}),
         ("vmaf_score", lambda: fine | {luck.choice(("log_path", "ffmpeg", "-y", "feature", "__class__")): "/tmp/x"}),
-        ("score_without_reference", lambda: {"video": path(), "models": ["tinyvmaf_nr"]}),
+        ("score_without_reference", lambda: {"video": path(), "models": [path()]}),
         ("score_without_reference", lambda: {"video": "fine.yuv", "models": [luck.choice(_MODELS)]}),
         ("worst_frames", pair),
         ("worst_frames", lambda: fine | {"count": luck.choice((0, -1, 10**400, 2001, 1.5, "many", None, []))}),

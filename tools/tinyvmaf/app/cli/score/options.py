@@ -72,8 +72,8 @@ tinyvmaf score masters encodes --match '{{ref}}_*.mp4' --teacher neg --out score
 tinyvmaf score ref.mp4 x264_*.mp4 x265_*.mp4 --plot scores.html
 tinyvmaf score --pairs pairs.csv --fail-under 90
 tinyvmaf score ref.mp4 dis.mp4 --model tinyvmaf_nano --model tinyvmaf_tiny
-tinyvmaf score dis.mp4 --model tinyvmaf_nr
-tinyvmaf score *.mp4 --no-reference --model tinyvmaf_nr --out estimates.csv
+tinyvmaf score dis.mp4 --model nr.onnx
+tinyvmaf score *.mp4 --no-reference --model nr.onnx --out estimates.csv
 tinyvmaf score ref.mp4 dis.mp4 --model their.onnx --feature-order {ORDER}
 tinyvmaf score ref.yuv dis.yuv --size 1920x1080 --pix-fmt yuv420p --json > vmaf.json"""
 
