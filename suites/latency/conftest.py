@@ -5,25 +5,26 @@ import platform
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import pytest
 
 from tinyvmaf.app.cli.progress import progress_bar
-from tinyvmaf.judge import latency_run
+from tinyvmaf.judge import latency_run, picture_latency
 from tinyvmaf.judge.bounds import Bound, Bounds
 from tinyvmaf.judge.latency_run import LatencyRun
 from tinyvmaf.judge.model_failed import model_failed
 from tinyvmaf.judge.plugin import Note
 from tinyvmaf.judge.selection import subjects_of
 from tinyvmaf.measure import environment, latency
-from tinyvmaf.measure.latency import Measured, RatioBound, WholePath
+from tinyvmaf.measure.latency import FrameCost, Measured, MeasuredPictures, RatioBound, WholePath
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 
 RUN = pytest.StashKey[LatencyRun]()
 Measure = Callable[[Subject], Measured]
+MeasurePictures = Callable[[Subject], MeasuredPictures]
 Timer = Callable[[], Any]
 
 
@@ -104,6 +105,47 @@ def path_times(
     subjects, folder = subjects_of(pytestconfig).values(), tmp_path_factory.mktemp
     with progress_bar("whole path", "passes") as report:
         return pytestconfig.stash[RUN].whole_paths(subjects, measure, ffmpeg, folder, report)
+
+
+@pytest.fixture(scope="session")
+def measure_pictures(pytestconfig: pytest.Config, ffmpeg: FFmpeg) -> MeasurePictures:
+    """What was measured so far of a model that takes pictures."""
+    results, baseline = pytestconfig.stash[RUN].pictures, pytestconfig.getoption("--baseline")
+    return lambda subject: picture_latency.measured_pictures(results, subject, ffmpeg, baseline)
+
+
+@pytest.fixture
+def measured_pictures(subject: Subject, measure_pictures: MeasurePictures) -> MeasuredPictures:
+    """What was measured of this one."""
+    with model_failed():
+        return measure_pictures(subject)
+
+
+@pytest.fixture
+def picture_baseline(
+    subject: Subject, measured_pictures: MeasuredPictures, also_not_checked: Note, pytestconfig: pytest.Config
+) -> bytes | None:
+    """The baseline; NOT CHECKED lists what cannot be compared with one."""
+    return latency_run.baseline_of(subject, measured_pictures, pytestconfig.getoption("--baseline"), also_not_checked)
+
+
+@pytest.fixture(scope="session")
+def frame_costs(
+    pytestconfig: pytest.Config,
+    measure_pictures: MeasurePictures,
+    ffmpeg: FFmpeg,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[], FrameCost]:
+    """CPU time of a frame, of libvmaf and of every model that is held against it; measured when first asked for."""
+    subjects = subjects_of(pytestconfig).values()
+
+    @cache
+    def measured() -> FrameCost:
+        with progress_bar("libvmaf and models", "passes") as report:
+            folder = tmp_path_factory.mktemp("frames")
+            return picture_latency.frame_costs(subjects, measure_pictures, ffmpeg, folder, report)
+
+    return measured
 
 
 @pytest.hookimpl(trylast=True)

@@ -108,13 +108,18 @@ def test_a_package_that_does_not_load_or_takes_a_name_is_named(theirs: Put) -> N
         ("import sys\nsys.exit(0)\n", r"does not load: SystemExit\(0\)"),
         (
             "PICTURES = 7\n",
-            "the kind has no name, summary, takes, gives, card, asked, asked_of_strangers, file_faults, truth",
+            "the kind has no name, summary, takes, gives, card, asked, asked_of_strangers, raced_against, file_faults, "
+            "truth",
         ),
         (CODE.format(asked=("*",), name="picture"), "the kind calls itself 'picture'"),
         (CODE.format(asked="contract.*", name="pictures"), r"asked of the kind is 'contract\.\*'; it must be a tuple"),
         (
             CODE.format(asked=("*",), name="pictures") + "PICTURES = replace(PICTURES, card='text')\n",
             "card of the kind is 'text'; it must be a CardSummary",
+        ),
+        (
+            CODE.format(asked=("*",), name="pictures") + "PICTURES = replace(PICTURES, raced_against=('wind',))\n",
+            "raced_against of the kind has 'wind'; known: floor, teacher, baseline, libvmaf",
         ),
         (CODE.format(asked=(7,), name="pictures"), r"asked of the kind is \(7,\); it must be a tuple"),
     ],

@@ -10,9 +10,20 @@ import pytest
 from tinyvmaf.errors import CouldNotRunError, TinyvmafError
 from tinyvmaf.judge.bounds import Bound, Bounds
 from tinyvmaf.judge.collector import COLLECTOR
+from tinyvmaf.judge.kinds import find
 from tinyvmaf.judge.opponents import opponents_of
 from tinyvmaf.measure import latency, latency_history
-from tinyvmaf.measure.latency import BASELINE, FLOOR, MODEL, TEACHER, BaselineError, Measured, RatioBound, WholePath
+from tinyvmaf.measure.latency import (
+    BASELINE,
+    FLOOR,
+    MODEL,
+    TEACHER,
+    BaselineError,
+    Measured,
+    MeasuredPictures,
+    RatioBound,
+    WholePath,
+)
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 
@@ -24,6 +35,8 @@ class LatencyRun:
 
     def __init__(self) -> None:
         self.results: dict[str, Measured] = {}
+        self.pictures: dict[str, MeasuredPictures] = {}
+        """Of models that take pictures."""
 
     def measured(self, subject: Subject, ffmpeg: FFmpeg, bounds: Bounds, baseline: str | None) -> Measured:
         """What was measured of a model so far.
@@ -79,6 +92,7 @@ class LatencyRun:
             TinyvmafError: it cannot be written.
         """
         models = {name: run for name, one in self.results.items() if (run := latency_history.model_run(one))}
+        models |= {name: run for name, one in self.pictures.items() if (run := latency_history.picture_run(one))}
         why_not = "" if models else "no model was measured at every batch size"
         if others:
             why_not = "it is that of the registered models and the stored baseline"
@@ -100,7 +114,7 @@ def end_run(session: pytest.Session, exitstatus: int, run: LatencyRun) -> None:
     if verdict is None:  # in a worker of xdist
         return
     path = history_path(option)
-    verdict.add_evidence(latency_history.past(path, run.results))
+    verdict.add_evidence(latency_history.past(path, [*run.results, *run.pictures]))
     if option is None or exitstatus > pytest.ExitCode.TESTS_FAILED:
         return
     others = bool(config.getoption("--model") or config.getoption("--baseline"))
@@ -130,11 +144,14 @@ def race_bounds(subject: Subject, measured: Measured, batch: int, bounds: Bounds
     """What holds of a model's times at a batch size."""
     baseline = measured.against.baseline is not None
     wanted = {FLOOR: batch == min(latency.BATCHES), TEACHER: batch == max(latency.BATCHES), BASELINE: baseline}
-    found = {to: bounds.for_subject(f"latency.{to}", subject) for to, asked in wanted.items() if asked}
+    held = [to for to in find(subject.kind).raced_against if wanted.get(to)]
+    found = {to: bounds.for_subject(f"latency.{to}", subject) for to in held}
     return {RatioBound(MODEL, to, bound.value): bound for to, bound in found.items()}
 
 
-def baseline_of(subject: Subject, measured: Measured, named: str | None, note: Callable[[str], None]) -> bytes | None:
+def baseline_of(
+    subject: Subject, measured: Measured | MeasuredPictures, named: str | None, note: Callable[[str], None]
+) -> bytes | None:
     """The baseline that a model was raced against. A registered model has one.
 
     Args:

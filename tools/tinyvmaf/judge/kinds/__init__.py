@@ -7,6 +7,7 @@ from typing import Any, Final
 from tinyvmaf.errors import CouldNotRunError, RegistryError
 from tinyvmaf.extensions import extensions
 from tinyvmaf.judge.kinds.base import ONLY_BY_NAME, Kind, Material, Truth
+from tinyvmaf.measure import latency
 from tinyvmaf.measure.engine_agreement import Inputs, PictureInputs
 from tinyvmaf.model.card import CardSummary
 from tinyvmaf.model.subject import Subject
@@ -145,10 +146,12 @@ def _fault(name: str, kind: Any) -> str:
         return f"the kind calls itself {kind.name!r}"
     if not isinstance(kind.card, CardSummary):
         return f"card of the kind is {kind.card!r}; it must be a CardSummary"
-    for member in ("asked", "asked_of_strangers"):
+    for member in ("asked", "asked_of_strangers", "raced_against"):
         value = getattr(kind, member)
         if not isinstance(value, tuple) or not all(isinstance(one, str) for one in value):
             return f"{member} of the kind is {value!r}; it must be a tuple of strings"
+    if wrong := [one for one in kind.raced_against if one not in latency.REFERENCES]:
+        return f"raced_against of the kind has {wrong[0]!r}; known: {', '.join(latency.REFERENCES)}"
     return ""
 
 

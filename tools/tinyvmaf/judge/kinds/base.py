@@ -41,6 +41,9 @@ OF_PICTURES: Final = (
     "backends.pictures_give_the_same_in_a_second_run",
     "backends.two_independent_engines_ran_pictures",
     "golden.pictures_give_what_is_recorded",
+    "latency.graph_for_pictures_has_not_grown",
+    "latency.pictures_are_fast_enough",
+    "latency.this_machine_can_time_pictures",
 )
 """Tests that hand pictures to a model."""
 OF_SCORES: Final = ("contract.the_score_of_a_tiled_or_padded_picture_stays",)
@@ -108,6 +111,14 @@ class Kind(Protocol):
         a kind of another package does not ask is NOT CHECKED.
         """
 
+    @property
+    def raced_against(self) -> tuple[str, ...]:
+        """What bounds its time: names of `measure.latency`, `FLOOR`, `TEACHER`, `BASELINE` and `LIBVMAF`.
+
+        Rows know the first three, pictures all but `TEACHER`. Against libvmaf, a picture is also held to its frames a
+        second.
+        """
+
     def file_faults(self, file: Path) -> list[str]:
         """Everything in which the file breaks the contract of the kind, by looking: nothing of the model runs."""
 
@@ -122,7 +133,8 @@ class Kind(Protocol):
         """
 
     def latency_inputs(self, subject: Subject, material: Material) -> Arrays:
-        """What it is timed on: real inputs, at least as many items as the largest batch, in random order.
+        """What it is timed on: of rows real ones, at least as many as the largest batch, in random order; of pictures
+        some of 1080p.
 
         Raises:
             ModelError: it takes something that does not exist.

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tinyvmaf.errors import CouldNotRunError
 from tinyvmaf.judge.kinds.base import OF_FILTERS, OF_PICTURES, OF_SCORES, Material, Truth
 from tinyvmaf.measure.engine_agreement import Arrays, PictureInputs, pictures_for
+from tinyvmaf.measure.latency import BASELINE, FLOOR, LIBVMAF, pictures_to_time
 from tinyvmaf.model import contract
 from tinyvmaf.model.card import CardSummary
 from tinyvmaf.model.subject import Subject
@@ -50,6 +50,7 @@ class LumaKind:
     card: CardSummary
     own: tuple[str, ...]
     """Tests of this kind alone, by their full names."""
+    raced_against: tuple[str, ...]
     takes: str = _TAKES
 
     @property
@@ -76,8 +77,8 @@ class LumaKind:
         return pictures_for(subject.sidecar.inputs[0].dtype, real)
 
     def latency_inputs(self, subject: Subject, material: Material) -> Arrays:  # noqa: ARG002 - as the protocol says
-        """Raises CouldNotRunError: no gate times pictures yet."""
-        raise CouldNotRunError(f"{subject.id}: pictures are not timed", hint="its kind does not ask latency of it")
+        """A frame of 1080p that libvmaf is timed on too, and noise."""
+        return {contract.LUMA: pictures_to_time(subject.sidecar.inputs[0].dtype)}
 
 
 NO_REFERENCE: Final = LumaKind(
@@ -97,6 +98,7 @@ NO_REFERENCE: Final = LumaKind(
         },
     ),
     OF_SCORES,
+    (LIBVMAF, BASELINE),
 )
 FILTER: Final = LumaKind(
     "filter",
@@ -113,4 +115,5 @@ FILTER: Final = LumaKind(
         },
     ),
     OF_FILTERS,
+    (FLOOR, BASELINE),
 )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tinyvmaf.errors import ModelError, TinyvmafError
 from tinyvmaf.judge.kinds.base import Material, Truth
 from tinyvmaf.measure.engine_agreement import Arrays, Inputs, rows_for
-from tinyvmaf.measure.latency import BATCHES
+from tinyvmaf.measure.latency import BASELINE, BATCHES, FLOOR, TEACHER
 from tinyvmaf.model import contract
 from tinyvmaf.model.card import CardSummary
 from tinyvmaf.model.subject import Subject
@@ -51,6 +51,7 @@ class FeatureRows:
     card: CardSummary = CARD
     outputs: tuple[str, ...] = (contract.OUTPUT,)
     """Of the graph, in order."""
+    raced_against: tuple[str, ...] = (FLOOR, TEACHER, BASELINE)
 
     def file_faults(self, file: Path) -> list[str]:
         """The model contract of docs/candidates.md."""

@@ -8,7 +8,9 @@ from tinyvmaf.measure.latency.baseline import Baseline, BaselineError, accept, b
 from tinyvmaf.measure.latency.contest import (
     BASELINE,
     FLOOR,
+    LIBVMAF,
     MODEL,
+    REFERENCES,
     TEACHER,
     Opponents,
     WholePath,
@@ -18,8 +20,20 @@ from tinyvmaf.measure.latency.contest import (
 )
 from tinyvmaf.measure.latency.cost import Cost, cost
 from tinyvmaf.measure.latency.footprints import Footprint, footprint
+from tinyvmaf.measure.latency.frame_cost import FrameCost, frame_cost
 from tinyvmaf.measure.latency.lanes import ANY_SCORE, BATCHES, SETTINGS, Expected, FloorLane, ModelLane, Wrong
-from tinyvmaf.measure.latency.measured import Measured
+from tinyvmaf.measure.latency.measured import Measured, MeasuredPictures, PictureTimes
+from tinyvmaf.measure.latency.pictures import (
+    MEGAPIXELS,
+    MOST_PICTURE_PASSES,
+    PICTURE_PASSES,
+    PictureLane,
+    PictureOpponents,
+    picture_floor,
+    picture_opponents,
+    picture_race,
+    pictures_to_time,
+)
 from tinyvmaf.measure.latency.race import PASSES, Race, RatioBound, RatioVerdict, disturbed, judge
 from tinyvmaf.measure.latency.ratio import Ratio, ratio
 from tinyvmaf.measure.latency.references import floor_model, teacher_model
@@ -29,8 +43,13 @@ __all__ = [
     "BASELINE",
     "BATCHES",
     "FLOOR",
+    "LIBVMAF",
+    "MEGAPIXELS",
     "MODEL",
+    "MOST_PICTURE_PASSES",
     "PASSES",
+    "PICTURE_PASSES",
+    "REFERENCES",
     "SETTINGS",
     "TEACHER",
     "Baseline",
@@ -39,9 +58,14 @@ __all__ = [
     "Expected",
     "FloorLane",
     "Footprint",
+    "FrameCost",
     "Measured",
+    "MeasuredPictures",
     "ModelLane",
     "Opponents",
+    "PictureLane",
+    "PictureOpponents",
+    "PictureTimes",
     "Race",
     "Ratio",
     "RatioBound",
@@ -55,8 +79,13 @@ __all__ = [
     "floor_model",
     "footprint",
     "forget",
+    "frame_cost",
     "judge",
     "opponents",
+    "picture_floor",
+    "picture_opponents",
+    "picture_race",
+    "pictures_to_time",
     "race_of",
     "ratio",
     "teacher_model",

@@ -28,6 +28,9 @@ MODEL: Final = "model"
 FLOOR: Final = "floor"
 TEACHER: Final = "teacher"
 BASELINE: Final = "baseline"
+LIBVMAF: Final = "libvmaf"
+REFERENCES: Final = (FLOOR, TEACHER, BASELINE, LIBVMAF)
+"""What a model's time may be compared with."""
 
 _TEACHER_OFF: Final = 1e-3  # VMAF points; it and `Teacher.predict` are the same numbers in another order
 _SHIFTS: Final = (0, 1)  # of the golden pair of checkerboards

@@ -1,5 +1,6 @@
 """The cost of a graph by counting: bytes, nodes and multiply-adds."""
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,9 +9,13 @@ import onnx
 from tinyvmaf.errors import ModelError
 from tinyvmaf.model.contract import ml
 from tinyvmaf.model.contract.shapes import without_ml
+from tinyvmaf.vmaf.patterns import HEIGHT, WIDTH
 
+_RANK_OF_PICTURES: Final = 4
 _PRODUCTS: Final = {"Gemm": (0, 1), "MatMul": (0, 1), "MatMulInteger": (0, 1), "QLinearMatMul": (0, 3)}
 """Matrix products, and the places of their factors."""
+_CONVOLUTIONS: Final = {"Conv": 1, "ConvInteger": 1, "QLinearConv": 3}
+"""Convolutions, and the place of their weights."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +26,7 @@ class Cost:
     nodes: int
     """Nodes that depend on the input and run in each call; other nodes are folded at loading."""
     multiply_adds: int
-    """Multiply-adds of matrix products, per row."""
+    """Multiply-adds of matrix products and convolutions, per row or per picture of 1080p."""
 
 
 def cost(data: bytes) -> Cost:
@@ -31,12 +36,15 @@ def cost(data: bytes) -> Cost:
         data: an ONNX file that keeps the contract.
 
     Raises:
-        ModelError: not an ONNX model, or the shape of a matrix product is unknown.
+        ModelError: not an ONNX model, or the shape of a matrix product or convolution is unknown.
     """
     try:
         model = onnx.load_model_from_string(data)
         (rows,) = model.graph.input
-        rows.type.tensor_type.shape.dim[0].dim_value = 1
+        axes = rows.type.tensor_type.shape.dim
+        axes[0].dim_value = 1
+        if len(axes) == _RANK_OF_PICTURES:
+            axes[2].dim_value, axes[3].dim_value = HEIGHT, WIDTH
         model.graph.output[0].type.tensor_type.ClearField("shape")  # it may be N, which is 1 here
         theirs = list(model.graph.node)
         without_ml(model.graph)  # onnx infers few shapes of these
@@ -58,6 +66,8 @@ def cost(data: bytes) -> Cost:
             products += _of_ml(ml.read(node))
         elif node.op_type in _PRODUCTS:
             products += _multiply_adds(node, shapes)
+        elif node.op_type in (*_CONVOLUTIONS, "ConvTranspose"):
+            products += _of_convolution(node, shapes)
     return Cost(len(data), nodes, products)
 
 
@@ -74,6 +84,16 @@ def features_of(data: bytes) -> int:
     """The number of features of a model that keeps the contract."""
     (rows,) = onnx.load_model_from_string(data).graph.input
     return int(rows.type.tensor_type.shape.dim[1].dim_value)
+
+
+def _of_convolution(node: onnx.NodeProto, shapes: dict[str, list[int]]) -> int:
+    """Each cell of the output has a weight of each of its input channels; a transposed one, each cell of the input."""
+    turned = node.op_type == "ConvTranspose"
+    cells = shapes.get(node.input[0] if turned else node.output[0])
+    weights = shapes.get(node.input[1 if turned else _CONVOLUTIONS[node.op_type]])
+    if not cells or not weights or 0 in (*cells, *weights):
+        raise ModelError(f"cannot count the cost: {node.op_type} {node.name!r} makes {cells} with {weights}")
+    return math.prod(cells) * math.prod(weights[1:])
 
 
 def _multiply_adds(node: onnx.NodeProto, shapes: dict[str, list[int]]) -> int:

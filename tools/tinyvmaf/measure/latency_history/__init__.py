@@ -2,7 +2,7 @@
 
 from tinyvmaf.measure.latency_history.changes import Change, Step, changes, steps
 from tinyvmaf.measure.latency_history.history import append, default_path, read
-from tinyvmaf.measure.latency_history.of_run import add_run, model_run, past
+from tinyvmaf.measure.latency_history.of_run import add_run, model_run, past, picture_run
 from tinyvmaf.measure.latency_history.plot import draw
 from tinyvmaf.measure.latency_history.run import RATIOS, Batch, ModelRun, Ratio, Run
 from tinyvmaf.measure.latency_history.series import ALL, Series, select
@@ -24,6 +24,7 @@ __all__ = [
     "draw",
     "model_run",
     "past",
+    "picture_run",
     "read",
     "select",
     "steps",

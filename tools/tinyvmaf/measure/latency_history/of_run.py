@@ -8,7 +8,7 @@ from typing import Any
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.files import sha256
 from tinyvmaf.measure import environment, latency
-from tinyvmaf.measure.latency import BASELINE, FLOOR, MODEL, TEACHER, Measured, Race, cost
+from tinyvmaf.measure.latency import BASELINE, FLOOR, MODEL, TEACHER, Measured, MeasuredPictures, Race, cost
 from tinyvmaf.measure.latency_history.history import append, read
 from tinyvmaf.measure.latency_history.run import Batch, ModelRun, Ratio, Run
 
@@ -26,6 +26,22 @@ def model_run(measured: Measured) -> ModelRun | None:
         measured.footprint.creation_ms,
         measured.footprint.peak_kib,
         {batch: _batch(race) for batch, race in sorted(measured.batches.items())},
+    )
+
+
+def picture_run(measured: MeasuredPictures) -> ModelRun | None:
+    """A model that takes pictures in a line of the history; None if it was not timed."""
+    if measured.times is None:
+        return None
+    counted, times = cost(measured.data), measured.times
+    names: dict[str, Ratio] = {FLOOR: "floor", BASELINE: "baseline"}
+    intervals = {
+        names[to]: (one.low, one.high) for to, one in times.ratios.items() if one.low > 0 and math.isfinite(one.high)
+    }
+    baseline = times.ratios[BASELINE].value if BASELINE in times.ratios else None
+    batch = Batch(times.ns_a_picture, times.ratios[FLOOR].value, None, baseline, intervals or None)
+    return ModelRun(
+        sha256(measured.data), counted.bytes, counted.nodes, counted.multiply_adds, times.creation_ms, None, {1: batch}
     )
 
 

@@ -41,10 +41,11 @@ class Batch:
     """What was measured of a model with batches of one size."""
 
     ns_a_row: _Positive
-    """Nanoseconds."""
+    """Nanoseconds; of a model that takes pictures, for one of 1080p."""
     floor: _Positive
     """Ratio: see `Ratio`."""
-    svr: _Positive
+    svr: _Positive | None
+    """None of a model that takes pictures."""
     baseline: _Positive | None
     """None where no baseline of this id is stored."""
     intervals: Mapping[Ratio, tuple[_Positive, _Positive]] | None = None
@@ -60,13 +61,13 @@ class ModelRun:
     """Of the model file."""
     nodes: _Count
     multiply_adds: _MaybeNone
-    """Of matrix products, for one row; a model may have none."""
+    """Of matrix products and convolutions, for one row or one picture of 1080p; a model may have none."""
     creation_ms: _Positive
     """Milliseconds that it takes to make a session."""
     peak_kib: _MaybeNone | None
     """The most memory in use, in KiB; None where that is not known."""
     batches: Annotated[Mapping[Annotated[int, BeforeValidator(_rows)], Batch], Field(min_length=1)]
-    """By rows in a batch."""
+    """By rows, or pictures, in a batch."""
 
 
 @dataclass(frozen=True)
