@@ -15,7 +15,7 @@ from tinyvmaf.judge.outcomes import Limit
 from tinyvmaf.judge.standing_in import Ask
 from tinyvmaf.measure.harm import FilterClip, filter_clips, filter_of, measure_harm, scores_of
 from tinyvmaf.measure.harm.measured import Scores
-from tinyvmaf.model import contract
+from tinyvmaf.model.contract.luma import PICTURE, picture_file_faults
 from tinyvmaf.model.engines import OnnxRuntimeCpu
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 
@@ -68,7 +68,7 @@ def test_what_harm_must_catch_keeps_the_contract(broken: BadFilter, tmp_path: Pa
     """Else another gate would stop it, and this one would not be shown to do anything."""
     path = tmp_path / "broken.onnx"
     path.write_bytes(broken.model())
-    faults = contract.file_faults(path, (contract.PICTURE,), contract.LUMA)
+    faults = picture_file_faults(path, PICTURE)
     assert broken.gate == CONTRACT or not faults
 
 

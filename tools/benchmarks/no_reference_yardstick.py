@@ -20,7 +20,7 @@ from sklearn.svm import SVR
 
 from tinyvmaf.data.pictures import SourceArrays
 from tinyvmaf.data.store import Store, default_folder
-from tinyvmaf.measure.no_reference import ClipScores, summarised
+from tinyvmaf.measure.no_reference import ClipEstimates, summarised
 from tinyvmaf.train.pictures.folds import training_pictures, without
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 
@@ -88,14 +88,14 @@ def main() -> None:
     }
     best = None
     for c, gamma in _GRID:
-        clips: list[ClipScores] = []
+        clips: list[ClipEstimates] = []
         for held_out, one in groups["natural"].items():
             seen = without(used, held_out)
             x, y = _rows({name: {s: made[name][s] for s in group} for name, group in seen.items()}, seen)
             regressor = make_pipeline(StandardScaler(), SVR(C=c, gamma=gamma, epsilon=2.0)).fit(x, y)
             mine = made["natural"][held_out]
             scores = regressor.predict(mine.reshape(-1, mine.shape[-1])).clip(0, 100).reshape(mine.shape[:2])
-            clips.append(ClipScores(held_out, one.ids, one.clip_vmaf, scores.mean(1)))
+            clips.append(ClipEstimates(held_out, one.ids, one.clip_vmaf, scores.mean(1)))
         report = summarised(clips)
         print(c, gamma, json.dumps(report.as_dict()["pooled"]))
         if best is None or report.rmse < best[0]:

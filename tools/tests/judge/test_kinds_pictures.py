@@ -2,7 +2,6 @@
 
 import ast
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -135,9 +134,3 @@ def test_the_furthest_picture_of_each_stack_is_named() -> None:
     gate = load_bounds().for_("backends.points")
     found = dict(furthest(gate, [("noise 64x64", stack)], lambda _: scores, lambda _: scores * 0))
     assert found == {"noise 64x64, picture 1 of 3": 5.0}
-
-
-def test_nothing_is_timed(tmp_path: Path) -> None:
-    with pytest.raises(CouldNotRunError, match="pictures are not timed"):
-        FILTER.latency_inputs(subject("filter"), Material(embedded_corpus().read(), teacher))
-    assert not list(tmp_path.iterdir())

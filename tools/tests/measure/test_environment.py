@@ -105,3 +105,20 @@ def test_a_commit_that_is_not_known_is_none(way: str, checkout: Path, monkeypatc
     started = time.monotonic()
     assert environment.commit() == (None, None)
     assert time.monotonic() - started < 30
+
+
+def test_processors_of_one_name_that_can_do_more_are_another_machine(tmp_path: Path) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    names = []
+    for flags in ("fpu sse avx avx2 fma", "fpu avx2 sse fma avx nopl", "fpu sse avx avx2 avx512f fma"):
+        cpuinfo.write_text(f"processor : 0\nmodel name : One Name\nflags : {flags}\n\nprocessor : 1\nflags : none\n")
+        names.append(environment._instructions(cpuinfo))
+    assert names[0] == names[1] == ["avx", "avx2", "fma", "sse"]
+    assert names[2] != names[0]
+    assert environment._instructions(tmp_path / "none") == []
+
+
+def test_the_id_counts_what_the_processor_can_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = environment.machine()
+    monkeypatch.setattr(environment, "_instructions", lambda: ["avx1024"])
+    assert environment.machine().id != known.id

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tinyvmaf.model import contract
-from tinyvmaf.model.contract import LUMA, OPERATORS, OUTPUT, PICTURE, pictures
+from tinyvmaf.model.contract import OPERATORS, OUTPUT, pictures
+from tinyvmaf.model.contract.luma import PICTURE, picture_faults, picture_file_faults
 from tinyvmaf.model.engines.picture_operators import PICTURE_OPERATORS
 
 from .engine_samples import model
@@ -43,17 +44,17 @@ def test_good_ones_keep_it(name: str, tmp_path: Path) -> None:
     data, output = GOOD[name]
     path = tmp_path / "model.onnx"
     path.write_bytes(data)
-    assert contract.faults(data) == contract.file_faults(path, (output,), LUMA) == []
+    assert contract.faults(data) == picture_file_faults(path, output) == []
 
 
 def test_a_kind_is_told_what_another_kind_gives() -> None:
-    (found,) = contract.faults(exact_score(), (PICTURE,), LUMA)
+    (found,) = picture_faults(exact_score(), PICTURE)
     assert found == "the output is called 'score'; the contract is 'picture'"
     assert any(
         "is called 'luma'; the contract is 'features'" in one for one in contract.faults(exact_score(), (OUTPUT,))
     )
     rows = model([("ReduceMean", ["features"], "score", {"axes": [1]})])
-    assert any("the contract is 'luma'" in one for one in contract.faults(rows, (OUTPUT,), LUMA))
+    assert any("the contract is 'luma'" in one for one in picture_faults(rows, OUTPUT))
 
 
 def test_engines_and_contract_have_the_same_operators() -> None:

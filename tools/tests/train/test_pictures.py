@@ -18,7 +18,7 @@ from tinyvmaf.train.pictures.examples import draw, levels
 from tinyvmaf.train.pictures.export import no_reference_model
 from tinyvmaf.train.pictures.fitting import fit_rest, fit_shared, loss
 from tinyvmaf.train.pictures.folds import fold_model, without
-from tinyvmaf.train.pictures.network import Network
+from tinyvmaf.train.pictures.network import PictureNetwork
 from tinyvmaf.train.pictures.recipe import Stage, Widths
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.pictures import pictures_of
@@ -49,7 +49,7 @@ def recipe() -> PictureRecipe:
 
 
 @pytest.fixture(scope="module")
-def network(recipe: PictureRecipe, groups: dict[str, dict[str, SourceArrays]]) -> Network:
+def network(recipe: PictureRecipe, groups: dict[str, dict[str, SourceArrays]]) -> PictureNetwork:
     return fit_rest(fit_shared(recipe, groups), recipe, groups)
 
 
@@ -58,12 +58,12 @@ def samples(height: int, width: int) -> NDArray[np.uint8]:
     return np.stack([rng.integers(0, 256, (height, width)), np.zeros((height, width))]).astype(np.uint8)
 
 
-def test_the_file_is_certified(network: Network) -> None:
+def test_the_file_is_certified(network: PictureNetwork) -> None:
     assert certify(no_reference_model(network, "small")).certified
 
 
 @pytest.mark.parametrize("size", [(64, 64), (65, 67), (130, 201)])
-def test_every_engine_gives_the_bits_of_the_fit(network: Network, size: tuple[int, int]) -> None:
+def test_every_engine_gives_the_bits_of_the_fit(network: PictureNetwork, size: tuple[int, int]) -> None:
     planes, data = samples(*size), no_reference_model(network, "small")
     with torch.no_grad():
         fitted = network(levels(planes)).clamp(0, 100).numpy()
@@ -74,14 +74,14 @@ def test_every_engine_gives_the_bits_of_the_fit(network: Network, size: tuple[in
             session.close()
 
 
-def test_filters_do_not_see_brightness(network: Network) -> None:
+def test_filters_do_not_see_brightness(network: PictureNetwork) -> None:
     for name in ("fine", "coarse"):
         w, _ = network.real(name)
         assert w.sum((1, 2, 3)).abs().max() == 0
 
 
 def test_the_same_recipe_gives_the_same_bytes(
-    recipe: PictureRecipe, groups: dict[str, dict[str, SourceArrays]], network: Network
+    recipe: PictureRecipe, groups: dict[str, dict[str, SourceArrays]], network: PictureNetwork
 ) -> None:
     again = fit_rest(fit_shared(recipe, groups), recipe, groups)
     assert no_reference_model(again, "small") == no_reference_model(network, "small")
@@ -89,7 +89,7 @@ def test_the_same_recipe_gives_the_same_bytes(
 
 def test_a_network_beside_its_grid_is_no_file() -> None:
     with pytest.raises(ValueError, match="not on its grid"):
-        no_reference_model(Network(WIDTHS, 0), "small")
+        no_reference_model(PictureNetwork(WIDTHS, 0), "small")
 
 
 def test_a_sum_that_may_round_is_no_file(recipe: PictureRecipe, groups: dict[str, dict[str, SourceArrays]]) -> None:

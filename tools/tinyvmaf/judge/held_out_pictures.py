@@ -42,14 +42,14 @@ def leak(data: bytes, source: str, digest: str, subject: Subject) -> str:
 
     A file that says nothing, holds out another source, or is of another recipe than the model counts as one that has.
     """
-    said = {entry.key: entry.value for entry in onnx.load_model_from_string(data).metadata_props}
+    told = {entry.key: entry.value for entry in onnx.load_model_from_string(data).metadata_props}
     training = subject.training
-    if said.get("held_out") != source:
-        return f"it holds out {said.get('held_out', 'nothing')!r}"
-    if training is None or said.get("recipe_sha256") != training.recipe_sha256:
+    if told.get("held_out") != source:
+        return f"it holds out {told.get('held_out', 'nothing')!r}"
+    if training is None or told.get("recipe_sha256") != training.recipe_sha256:
         return "it is of another recipe than the model"
     try:
-        names, digests = (json.loads(said[key]) for key in ("sources", "pictures"))
+        names, digests = (json.loads(told[key]) for key in ("sources", "pictures"))
     except (KeyError, ValueError):
         return "it does not say what it saw"
     if not names or len(names) != len(digests):

@@ -9,7 +9,7 @@ from tinyvmaf.errors import CouldNotRunError
 from tinyvmaf.judge.bounds import Bound, Bounds
 from tinyvmaf.judge.model_failed import model_failed
 from tinyvmaf.measure.engine_agreement.ulp import NOT_FINITE, apart
-from tinyvmaf.model.contract import PICTURE
+from tinyvmaf.model.contract.luma import PICTURE
 from tinyvmaf.model.engines import Session, all_pictures
 from tinyvmaf.model.subject import Subject
 from tinyvmaf.vmaf.made_pictures import Stack

@@ -13,6 +13,7 @@ from tinyvmaf.files import sha256, write_atomic
 from tinyvmaf.judge.kinds import find, kind_of
 from tinyvmaf.model import contract, door, registry
 from tinyvmaf.model.content import content as content_of
+from tinyvmaf.model.contract.luma import PICTURE
 from tinyvmaf.model.contract.words import in_one_line, quoted
 from tinyvmaf.model.engines.choose import engines_of, exact_in_words, needs_of
 from tinyvmaf.model.sidecar import graph_facts
@@ -197,7 +198,7 @@ def _of_pictures(path: Path, data: bytes, name: str, folder: Path, options: Feed
         raise ModelError(f"{path}: {'; '.join(wrong[:3])}")
     door.check_bearable(path, data)
     gives = [value["name"] for value in graph_facts(data)["outputs"]]
-    kind = find("filter" if gives == [contract.PICTURE] else "no_reference")
+    kind = find("filter" if gives == [PICTURE] else "no_reference")
     claims = {
         "kind": kind.name,
         "feature_order": [],

@@ -26,6 +26,7 @@ _HOOK_VARIABLES: Final = frozenset(
     {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR"}
 )
 _ID_DIGITS: Final = 12
+_OF_NUMBERS: Final = ("sse", "ssse", "avx", "fma", "f16c", "amx", "asimd", "sve", "sme", "bf16", "i8mm")
 _Word = Annotated[str, Field(min_length=1)]
 
 
@@ -34,7 +35,7 @@ class Machine:
     """The machine of a run."""
 
     id: Annotated[str, Field(pattern="^[0-9a-f]{12}$")]
-    """12 hex digits of a hash of the other fields."""
+    """12 hex digits of a hash of the other fields, and of what the processor can do."""
     cpu: _Word
     cores: Annotated[int, Field(ge=1, le=10**18)]
     """Logical cores."""
@@ -60,10 +61,13 @@ def now() -> str:
 def machine() -> Machine:
     """This machine, identified by hardware and system, without its name or user.
 
-    Machines with the same processor, cores and system have the same id, such as a pool of equal CI runners.
+    Machines with the same processor, cores and system have the same id, such as a pool of equal CI runners. Hosts give
+    processors of several generations one name, and libraries add in another order where there are wider instructions:
+    so these count, too.
     """
     cpu, cores, system = _cpu(), os.cpu_count() or 1, f"{platform.system()} {platform.machine()}".strip() or "unknown"
-    return Machine(sha256(json.dumps([cpu, cores, system]).encode())[:_ID_DIGITS], cpu, cores, system)
+    told = json.dumps([cpu, _instructions(), cores, system])
+    return Machine(sha256(told.encode())[:_ID_DIGITS], cpu, cores, system)
 
 
 def versions() -> Versions:
@@ -118,6 +122,16 @@ def _cpu() -> str:
     else:
         found = ""
     return found or platform.processor() or platform.machine() or "unknown"
+
+
+def _instructions(cpuinfo: Path = Path("/proc/cpuinfo")) -> list[str]:
+    """The families of instructions for numbers that the first processor has, sorted; empty where Linux says nothing."""
+    try:
+        lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+    found = next((line.partition(":")[2] for line in lines if line.startswith(("flags", "Features"))), "")
+    return sorted(word for word in set(found.split()) if word.startswith(_OF_NUMBERS))
 
 
 def _name_in(cpuinfo: Path) -> str:

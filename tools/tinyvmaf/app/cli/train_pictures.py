@@ -44,9 +44,9 @@ def _train(recipe: PictureRecipe, arguments: argparse.Namespace) -> None:
     from tinyvmaf.measure.no_reference import scored_by, summarised
     from tinyvmaf.model.engines.onnxruntime_cpu import ENGINE
     from tinyvmaf.train.packaging import Origin
-    from tinyvmaf.train.pictures.candidate import write_no_reference
     from tinyvmaf.train.pictures.fitting import fit_shared
     from tinyvmaf.train.pictures.folds import fold_model, held_out_sources, training_pictures
+    from tinyvmaf.train.pictures.packaged import write_no_reference
     from tinyvmaf.vmaf.teacher import load_teacher
 
     ffmpeg = find_ffmpeg(arguments.ffmpeg)

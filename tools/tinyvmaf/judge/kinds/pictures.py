@@ -9,11 +9,12 @@ from tinyvmaf.measure.engine_agreement import Arrays, PictureInputs, pictures_fo
 from tinyvmaf.measure.latency import BASELINE, FLOOR, LIBVMAF, pictures_to_time
 from tinyvmaf.model import contract
 from tinyvmaf.model.card import CardSummary
+from tinyvmaf.model.contract import luma
 from tinyvmaf.model.subject import Subject
 
 _TAKES: Final = (
-    f"{contract.LUMA}: float32 [N, 1, H, W], samples / 255 without range expansion, or uint8, samples of 8 bits; "
-    f"any size from {contract.SMALLEST}x{contract.SMALLEST} up"
+    f"{luma.LUMA}: float32 [N, 1, H, W], samples / 255 without range expansion, or uint8, samples of 8 bits; "
+    f"any size from {luma.SMALLEST}x{luma.SMALLEST} up"
 )
 _OF_ANY_FILE: Final = (
     "contract.the_file_keeps_the_contract",
@@ -33,8 +34,8 @@ _OF_ROWS: Final = (
 )
 """Tests of `contract` that hand rows of features to a model. Each has its sibling among those of pictures."""
 _CARD_INPUT: Final = (
-    f"`{contract.LUMA}`, float32 `[N, 1, H, W]`, or uint8: luma of a frame as it was decoded, samples / 255; any size "
-    f"from {contract.SMALLEST}x{contract.SMALLEST} up"
+    f"`{luma.LUMA}`, float32 `[N, 1, H, W]`, or uint8: luma of a frame as it was decoded, samples / 255; any size "
+    f"from {luma.SMALLEST}x{luma.SMALLEST} up"
 )
 
 
@@ -65,7 +66,7 @@ class LumaKind:
 
     def file_faults(self, file: Path) -> list[str]:
         """The contract of pictures of docs/candidates.md."""
-        return contract.file_faults(file, (self.output,), contract.LUMA)
+        return luma.picture_file_faults(file, self.output)
 
     def truth(self, subject: Subject, material: Material) -> Truth | None:  # noqa: ARG002 - as the protocol says
         """None: what is right for a picture stands with the clip that it is of."""
@@ -78,7 +79,7 @@ class LumaKind:
 
     def latency_inputs(self, subject: Subject, material: Material) -> Arrays:  # noqa: ARG002 - as the protocol says
         """A frame of 1080p that libvmaf is timed on too, and noise."""
-        return {contract.LUMA: pictures_to_time(subject.sidecar.inputs[0].dtype)}
+        return {luma.LUMA: pictures_to_time(subject.sidecar.inputs[0].dtype)}
 
 
 NO_REFERENCE: Final = LumaKind(
@@ -103,11 +104,11 @@ NO_REFERENCE: Final = LumaKind(
 FILTER: Final = LumaKind(
     "filter",
     "a filter behind the decoder: a decoded picture in, a picture of the same size out",
-    contract.PICTURE,
-    f"{contract.PICTURE}: of the input's type and shape",
+    luma.PICTURE,
+    f"{luma.PICTURE}: of the input's type and shape",
     CardSummary(
         takes=_CARD_INPUT,
-        gives=f"`{contract.PICTURE}`, of the input's type and shape: the filtered luma",
+        gives=f"`{luma.PICTURE}`, of the input's type and shape: the filtered luma",
         measured={
             "gain_vmaf_points": ("mean gain of VMAF over the decoded clips", "VMAF points"),
             "gain_vmaf_neg_points": ("mean gain of VMAF NEG over the decoded clips", "VMAF points"),

@@ -24,7 +24,7 @@ from tinyvmaf.errors import ModelError, TinyvmafError
 from tinyvmaf.measure.latency.baseline import BaselineError, baselines
 from tinyvmaf.measure.latency.contest import BASELINE, FLOOR, MODEL
 from tinyvmaf.measure.latency.race import Race
-from tinyvmaf.model.contract import LUMA, PICTURE
+from tinyvmaf.model.contract.luma import LUMA, PICTURE
 from tinyvmaf.model.door import check_file
 from tinyvmaf.model.engines import EngineError, OnnxRuntimeCpu
 from tinyvmaf.model.engines.session import is_environments

@@ -11,7 +11,7 @@ from tinyvmaf.measure.agreement import Interval, agreement, cluster_bootstrap, s
 
 
 @dataclass(frozen=True)
-class ClipScores:
+class ClipEstimates:
     """The clips of one source that was held out."""
 
     source: str
@@ -66,7 +66,7 @@ class HeldOutReport:
         return {"pooled": pooled, "sources": sources}
 
 
-def summarised(sources: Sequence[ClipScores]) -> HeldOutReport:
+def summarised(sources: Sequence[ClipEstimates]) -> HeldOutReport:
     """The report on these sources.
 
     Raises:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tinyvmaf.errors import MediaError, ModelError
 from tinyvmaf.files import sha256
-from tinyvmaf.model.contract import PICTURE, SMALLEST
+from tinyvmaf.model.contract.luma import PICTURE, SMALLEST
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.media import Reading, Video, open_video
 from tinyvmaf.vmaf.media.colour import HDR

@@ -21,12 +21,6 @@ OUTPUT: Final = "score"
 STDDEV: Final = "stddev"
 """The second output of a model that states an interval."""
 MOST_OUTPUTS: Final = 2
-LUMA: Final = "luma"
-"""The input of a model that takes pictures. `contract.pictures` has the rest of their contract."""
-PICTURE: Final = "picture"
-"""The output of a filter."""
-SMALLEST: Final = 64
-"""The least height and width of a picture."""
 
 OPERATORS: Final = frozenset(
     {
@@ -69,17 +63,16 @@ limit, two weights of 400 KB could make a product of 40 GB."""
 _SHOWN: Final = 20
 
 
-def file_faults(path: Path, outputs: Sequence[str] | None = None, taken: str | None = None) -> list[str]:
+def file_faults(path: Path, outputs: Sequence[str] | None = None) -> list[str]:
     """How a file breaks the contract, one sentence a fault; empty if it keeps the contract.
 
     Checks the size before it reads, and reads no more than the largest tier allows. Never raises.
 
     Args:
         outputs: as for `faults`.
-        taken: as for `faults`.
     """
     try:
-        return faults(read_bounded(path, LARGEST), outputs, taken)
+        return faults(read_bounded(path, LARGEST), outputs)
     except NotRegularError:
         return ["it is not a regular file, so reading it may never end"]
     except TooLargeError as error:
@@ -88,17 +81,14 @@ def file_faults(path: Path, outputs: Sequence[str] | None = None, taken: str | N
         return [f"it cannot be read: {error.strerror}"]
 
 
-def faults(data: bytes, outputs: Sequence[str] | None = None, taken: str | None = None) -> list[str]:
+def faults(data: bytes, outputs: Sequence[str] | None = None) -> list[str]:
     """How the bytes of an ONNX file break the contract, one sentence a fault; empty if they keep the contract.
 
     Never raises. Cheap checks come first; only what passes them reaches `onnx.checker` and shape inference. Lists at
     most 20 faults, then the number of the rest.
 
     Args:
-        outputs: the outputs that the model's kind gives; None: `score`, which `stddev` may follow, or of pictures
-            `score` or `picture`.
-        taken: the input that its kind takes, `features` or `luma`; None: the one that the graph seems to be made for,
-            if no outputs are named, else `features`.
+        outputs: the outputs that the model's kind gives; None: `score`, which `stddev` may follow.
     """
     if not data:
         return ["the file is empty"]
@@ -109,7 +99,7 @@ def faults(data: bytes, outputs: Sequence[str] | None = None, taken: str | None 
     from tinyvmaf.model.contract.words import in_one_line
 
     try:
-        found = inspect(data, outputs, taken)
+        found = inspect(data, outputs)
     except Exception as error:  # protobuf and onnx do not document what they raise on hostile bytes
         return [f"it cannot be inspected: {in_one_line(error)}"]
     left = len(found) - _SHOWN

@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto
 
-from tinyvmaf.model.contract import IR_VERSIONS, LARGEST, LUMA, MAX_NODES, OPERATORS, OPSET, OUTPUTS, ml, pictures
+from tinyvmaf.model.contract import IR_VERSIONS, LARGEST, MAX_NODES, OPERATORS, OPSET, OUTPUTS, ml, pictures
 from tinyvmaf.model.contract.shapes import interface_faults, value_faults
 from tinyvmaf.model.contract.tensors import TYPES, elements, tensor_faults
 from tinyvmaf.model.contract.words import in_one_line, node_name, quoted, type_name
@@ -48,8 +48,8 @@ _WHY_NOT: Final = {
 }
 
 
-def inspect(data: bytes, outputs: Sequence[str] | None = None, taken: str | None = None) -> list[str]:
-    """All faults of a model file, given its bytes; `outputs` and `taken` as for `faults`.
+def inspect(data: bytes, outputs: Sequence[str] | None = None) -> list[str]:
+    """All faults of a model file, given its bytes; `outputs` as for `faults`.
 
     Raises:
         Exception: of any type, where protobuf or onnx fail on the bytes. The caller refuses the file then.
@@ -58,16 +58,17 @@ def inspect(data: bytes, outputs: Sequence[str] | None = None, taken: str | None
         model = onnx.load_model_from_string(data)
     except Exception as error:  # protobuf's DecodeError has no stable home
         return [f"it is not an ONNX file, or not all of one: {in_one_line(error)}"]
-    if found := looked_at(model, outputs, taken) or _checker_faults(model):
+    if found := looked_at(model, outputs) or _checker_faults(model):
         return found
-    return (pictures.value_faults if _of_pictures(model.graph, outputs, taken) else value_faults)(model)
+    return (pictures.value_faults if _of_pictures(model.graph, outputs) else value_faults)(model)
 
 
-def _of_pictures(graph: GraphProto, outputs: Sequence[str] | None, taken: str | None) -> bool:
-    return taken == LUMA or (taken is None and outputs is None and pictures.takes_pictures(graph))
+def _of_pictures(graph: GraphProto, outputs: Sequence[str] | None) -> bool:
+    # A kind that names outputs takes rows; `luma` has what kinds of pictures ask.
+    return outputs is None and pictures.takes_pictures(graph)
 
 
-def looked_at(model: ModelProto, outputs: Sequence[str] | None = None, taken: str | None = None) -> list[str]:
+def looked_at(model: ModelProto, outputs: Sequence[str] | None = None) -> list[str]:
     """The faults that are seen without onnx's own C++."""
     graph = model.graph
     for name, count in (
@@ -78,8 +79,8 @@ def looked_at(model: ModelProto, outputs: Sequence[str] | None = None, taken: st
     ):
         if count > MAX_NODES:  # so that the loops below are bounded
             return [f"the graph has {count} {name}; at most {MAX_NODES} are allowed"]
-    if _of_pictures(graph, outputs, taken):
-        interface = pictures.interface_faults(graph, outputs[0] if outputs else None)
+    if _of_pictures(graph, outputs):
+        interface = pictures.interface_faults(graph)
         return [*_model_faults(model), *graph_faults(graph, pictures.OPERATORS), *interface]
     return [*_model_faults(model), *graph_faults(graph), *interface_faults(graph, outputs)]
 

@@ -12,7 +12,8 @@ from typing import Final
 import onnx
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
 
-from tinyvmaf.model.contract import LUMA, MAX_RANK, OUTPUT, PICTURE, SMALLEST
+from tinyvmaf.model.contract import MAX_RANK, OUTPUT
+from tinyvmaf.model.contract.luma import LUMA, PICTURE, SMALLEST
 from tinyvmaf.model.contract.shapes import may_crash, shape_of, without_ml
 from tinyvmaf.model.contract.words import in_one_line, node_name, quoted, type_name
 

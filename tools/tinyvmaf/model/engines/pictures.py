@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinyvmaf.errors import ModelError
-from tinyvmaf.model.contract import SMALLEST
+from tinyvmaf.model.contract.luma import SMALLEST
 
 DTYPES: Final = ("float32", "uint8")
 """What a model may take: samples / 255, or samples of 8 bits."""

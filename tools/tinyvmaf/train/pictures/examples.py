@@ -14,7 +14,7 @@ from tinyvmaf.vmaf.pictures import Samples
 _ALIGN = 4  # a part begins where a block of an encoder may begin
 
 
-class Examples(NamedTuple):
+class PictureExamples(NamedTuple):
     """The pictures of one step."""
 
     pictures: Tensor
@@ -34,7 +34,7 @@ def levels(samples: Samples) -> Tensor:
     return torch.from_numpy(np.floor(luma * np.float32(256)))
 
 
-def draw(groups: Mapping[str, Mapping[str, SourceArrays]], stage: Stage, rng: np.random.Generator) -> Examples:
+def draw(groups: Mapping[str, Mapping[str, SourceArrays]], stage: Stage, rng: np.random.Generator) -> PictureExamples:
     """Draw sources, each from a group drawn before, then clips, frames and one part of the picture for all of them."""
     height, width = stage.crop
     pictures, scores, sources = [], [], []
@@ -52,4 +52,4 @@ def draw(groups: Mapping[str, Mapping[str, SourceArrays]], stage: Stage, rng: np
             scores.append(one.vmaf[clip, frame])
             sources.append(number)
     truth = torch.tensor(np.array(scores, np.float32))
-    return Examples(levels(np.stack(pictures)), truth, torch.tensor(sources))
+    return PictureExamples(levels(np.stack(pictures)), truth, torch.tensor(sources))

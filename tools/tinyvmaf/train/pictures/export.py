@@ -14,7 +14,8 @@ import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from tinyvmaf.model.contract import LUMA, OPSET, OUTPUT
+from tinyvmaf.model.contract import OPSET, OUTPUT
+from tinyvmaf.model.contract.luma import LUMA
 from tinyvmaf.model.writer.graph import BATCH, IR_VERSION, Graph
 from tinyvmaf.train.pictures.network import (
     HIDDEN_TOP,
@@ -24,14 +25,14 @@ from tinyvmaf.train.pictures.network import (
     RATIO_STEPS,
     TOP,
     WEIGHING_STEPS,
-    Network,
+    PictureNetwork,
 )
 
 _AREA: Final = (2, 3)
 _MOST_MEAN: Final = LAST_TOP * MEAN_STEPS
 
 
-def no_reference_model(network: Network, model_id: str, metadata: Mapping[str, str] | None = None) -> bytes:
+def no_reference_model(network: PictureNetwork, model_id: str, metadata: Mapping[str, str] | None = None) -> bytes:
     """A network as ONNX: `luma` float32 `[N, 1, H, W]` to `score` float32 `[N, 1]`, N, H and W symbolic.
 
     Returns:
@@ -50,7 +51,7 @@ def no_reference_model(network: Network, model_id: str, metadata: Mapping[str, s
 class _NoReference(Graph):
     """The nodes of the network."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: PictureNetwork) -> None:
         super().__init__()
         self._network = network
         self._known: dict[float, str] = {}
@@ -71,7 +72,7 @@ class _NoReference(Graph):
         self._clip(self._dense("score", hidden, HIDDEN_TOP), OUTPUT, 100)
 
     def _pooled(self, features: str, weights: str) -> str:
-        """Means, weighted means and weights, `[N, 3 * last, 1, 1]`, in steps; as `Network.pooled`."""
+        """Means, weighted means and weights, `[N, 3 * last, 1, 1]`, in steps; as `PictureNetwork.pooled`."""
         products = self.node("Mul", [features, weights], "weighted")
         products = self.node("Mul", [products, self._number(1 / 128)], "weighted_scaled")
         products = self.node("Floor", [products], "products")

@@ -11,8 +11,8 @@ from torch.nn import functional
 
 from tinyvmaf.data.pictures import SourceArrays
 from tinyvmaf.errors import TinyvmafError
-from tinyvmaf.train.pictures.examples import Examples, draw
-from tinyvmaf.train.pictures.network import Network
+from tinyvmaf.train.pictures.examples import PictureExamples, draw
+from tinyvmaf.train.pictures.network import PictureNetwork
 from tinyvmaf.train.pictures.recipe import PictureRecipe, Stage
 
 Groups = Mapping[str, Mapping[str, SourceArrays]]
@@ -22,7 +22,7 @@ _KNEE = 8.0  # VMAF points: smaller errors count squared, larger ones by their s
 _WARM_UP = 50  # steps in which the learning rate rises
 
 
-def loss(scores: Tensor, examples: Examples, order: float) -> Tensor:
+def loss(scores: Tensor, examples: PictureExamples, order: float) -> Tensor:
     """Mean error of the scores, and `order` times that of the differences between clips of a source."""
     truth, sources = examples.scores, examples.sources
     same = (sources[:, None] == sources[None]) & ~torch.eye(len(sources), dtype=torch.bool)
@@ -31,10 +31,10 @@ def loss(scores: Tensor, examples: Examples, order: float) -> Tensor:
     return (errors + order * functional.smooth_l1_loss(given[same], wanted[same], beta=_KNEE)) / _KNEE
 
 
-def fit_shared(recipe: PictureRecipe, groups: Groups, progress: Progress | None = None) -> Network:
+def fit_shared(recipe: PictureRecipe, groups: Groups, progress: Progress | None = None) -> PictureNetwork:
     """The network after the stages that every fold shares, which come first."""
     _one_thread()
-    network = Network(recipe.widths, recipe.seed)
+    network = PictureNetwork(recipe.widths, recipe.seed)
     shared = [stage for stage in recipe.stages if stage.shared]
     if shared != list(recipe.stages[: len(shared)]):
         raise TinyvmafError(f"recipe {recipe.id}: stages that see photographs alone come first")
@@ -44,7 +44,9 @@ def fit_shared(recipe: PictureRecipe, groups: Groups, progress: Progress | None 
     return network
 
 
-def fit_rest(shared: Network, recipe: PictureRecipe, groups: Groups, progress: Progress | None = None) -> Network:
+def fit_rest(
+    shared: PictureNetwork, recipe: PictureRecipe, groups: Groups, progress: Progress | None = None
+) -> PictureNetwork:
     """The network after all stages, beginning with a copy of the shared one; it ends on its grid."""
     _one_thread()
     network = copy.deepcopy(shared)
@@ -63,7 +65,7 @@ def _one_thread() -> None:
 
 
 def _fit(
-    network: Network, recipe: PictureRecipe, number: int, stage: Stage, groups: Groups, progress: Progress | None
+    network: PictureNetwork, recipe: PictureRecipe, number: int, stage: Stage, groups: Groups, progress: Progress | None
 ) -> None:
     if stage.grid and not network.rounded:
         network.put_on_grid()

@@ -17,7 +17,7 @@ from tinyvmaf.data.pictures import (
 from tinyvmaf.data.store import Store
 from tinyvmaf.train.pictures.export import no_reference_model
 from tinyvmaf.train.pictures.fitting import Groups, Progress, fit_rest
-from tinyvmaf.train.pictures.network import Network
+from tinyvmaf.train.pictures.network import PictureNetwork
 from tinyvmaf.train.pictures.recipe import PictureRecipe
 from tinyvmaf.vmaf.ffmpeg import FFmpeg
 from tinyvmaf.vmaf.teacher import Teacher
@@ -69,7 +69,7 @@ def without(groups: Groups, held_out: str) -> Groups:
 
 
 def fold_model(
-    shared: Network,
+    shared: PictureNetwork,
     recipe: PictureRecipe,
     groups: Groups,
     teacher: Teacher,

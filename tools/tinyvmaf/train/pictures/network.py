@@ -41,7 +41,7 @@ def floored(x: Tensor) -> Tensor:
     return x + (torch.floor(x) - x).detach()
 
 
-class Network(nn.Module):
+class PictureNetwork(nn.Module):
     """Weights and biases by layer, and what they make of pictures."""
 
     def __init__(self, widths: Widths, seed: int) -> None:

@@ -18,7 +18,7 @@ SHARED: Final[frozenset[Group]] = frozenset({"photographs", "soft"})
 
 
 class Widths(Strict):
-    """Channels of each layer; `network.Network` says what they do."""
+    """Channels of each layer; `network.PictureNetwork` says what they do."""
 
     fine: Count
     coarse: Count

@@ -16,7 +16,7 @@ from tinyvmaf.app.cli.common import (
     positive_int,
 )
 from tinyvmaf.app.cli.inputs import INPUT_OPTIONS, add_input_options
-from tinyvmaf.model.contract import SMALLEST
+from tinyvmaf.model.contract.luma import SMALLEST
 from tinyvmaf.vmaf.features import ORDER
 from tinyvmaf.vmaf.ffmpeg import find_ffmpeg
 from tinyvmaf.vmaf.libvmaf.extractors import EXTRACTORS
