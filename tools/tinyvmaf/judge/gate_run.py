@@ -12,6 +12,7 @@ from tinyvmaf import children, scratch
 from tinyvmaf.data.store import Store
 from tinyvmaf.errors import TinyvmafError
 from tinyvmaf.judge import foreign, results, selftest_cache, suites_run
+from tinyvmaf.judge.kinds import OWN
 from tinyvmaf.judge.verdict import EXIT, FAIL, PASS, SUITES
 from tinyvmaf.terminal import say_lines
 
@@ -55,7 +56,7 @@ class GateRun:
         if not there:
             raise TinyvmafError(f"{checkout} has no suites", hint="install tinyvmaf anew")
         self._checkout, self._there = checkout, there
-        self._suites = sorted(there | set(SUITES))  # a suite that was removed is missed
+        self._suites = sorted(there | {*SUITES, *OWN})  # a suite that was removed is missed
         self._options, self._jobs, self._command, self._strict = list(options), jobs, command, strict
         self._quiet = quiet
         self._notes: list[dict[str, Any]] = []

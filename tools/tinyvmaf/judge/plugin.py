@@ -246,4 +246,5 @@ def _model_of(item: pytest.Item) -> str | None:
         return None
     callspec = getattr(item, "callspec", None)
     found = {} if callspec is None else callspec.params
-    return found.get("model", found.get("subject_id"))
+    named = found.get("model", found.get("subject_id"))
+    return named if isinstance(named, str) else None  # pytest has an object of its own where there is no model

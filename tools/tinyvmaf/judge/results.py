@@ -11,6 +11,7 @@ from typing import Any, Final
 from tinyvmaf.errors import TinyvmafError, nearest
 from tinyvmaf.judge import answer, own_bounds
 from tinyvmaf.judge.gates import GATES
+from tinyvmaf.judge.kinds import OWN
 from tinyvmaf.judge.reasons import once
 from tinyvmaf.judge.verdict import COULD_NOT_RUN, EXIT, FAIL, PASS, STOPPED, SUITES, Verdict
 
@@ -108,7 +109,7 @@ def finish(
     judged = f"{counts['outcomes']} outcomes on {counts['values']} values, {counts['failed']} failed"
     judged += f", {counts['waived']} waived" if counts["waived"] else ""
     found = judged if counts["outcomes"] or counts["failed"] else "nothing was judged"
-    left_out = [name for name in SUITES if name not in (*whole["suites"], *excused)]
+    left_out = [name for name in _wanted(whole, (*SUITES, *OWN)) if name not in (*whole["suites"], *excused)]
     chosen = "chosen tests of " if selected else ""
     partial = f"; {chosen}{_names(whole['suites'])} only, without {_names(left_out)}"
     partial = partial if whole["suites"] and left_out else "; chosen tests only" if selected else ""
@@ -231,6 +232,11 @@ def _of_model(model_id: str, record: Mapping[str, Any], strict: bool) -> str:
     return verdict(own, strict=strict)
 
 
+def _wanted(whole: Mapping[str, Any], suites: Sequence[str]) -> list[str]:
+    """The suites, without those of a kind of which there is no model."""
+    return [name for name in suites if name not in OWN or any(name in model["asked"] for model in whole["models"])]
+
+
 def _not_judged(whole: Mapping[str, Any], suites: Sequence[str]) -> list[dict[str, Any]]:
     """Suites that judged nothing, and models that a suite did not judge: neither is a pass."""
     judged = {
@@ -239,7 +245,9 @@ def _not_judged(whole: Mapping[str, Any], suites: Sequence[str]) -> list[dict[st
         if test["status"] in _JUDGED or test["suite"] in _OF_OTHERS
     }
     ran = {name for name, _ in judged}
-    found = [finding(name, None, None, f"{name}: no test of it ran") for name in suites if name not in ran]
+    found = [
+        finding(name, None, None, f"{name}: no test of it ran") for name in _wanted(whole, suites) if name not in ran
+    ]
     for model in whole["models"]:
         found += [
             finding(suite, model["id"], None, f"{suite}: nothing was judged of {model['id']}")
