@@ -211,3 +211,14 @@ def test_a_model_that_a_suite_did_not_judge_could_not_be_passed() -> None:
     assert whole["verdict"] == "COULD NOT RUN"
     assert [entry["text"] for entry in whole["could_not_run"]] == ["golden: nothing was judged of n"]
     assert results.finish(record, suites=["golden"], selected=True)["verdict"] == "PASS"
+
+
+def test_the_suite_of_one_kind_is_missed_where_a_model_is_of_that_kind() -> None:
+    test = {"test": "t", "suite": "golden", "model": "m", "seconds": 0.1, "status": "pass"}
+    for asked, word in ((["golden"], "PASS"), (["golden", "harm"], "COULD NOT RUN")):
+        record = found(models=[MODEL | {"asked": asked}], outcomes=[outcome()], tests=[test], suites=["golden"])
+        whole = results.finish(record, suites=["golden", "harm"])
+        assert whole["verdict"] == word
+        texts = [one["text"] for one in whole["could_not_run"]]
+        assert texts == ([] if word == "PASS" else ["harm: no test of it ran", "harm: nothing was judged of m"])
+        assert ("harm" in whole["suites_left_out"]) is (word != "PASS")
