@@ -113,6 +113,7 @@ def test_json_has_everything(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         "reductions": [{"node": "layer", "op": "Gemm", "accumulator_bits": 12, "operand_bits": [8, 3]}],
         "broken": None,
         "accumulator_bits": 12,
+        "largest_picture": None,
     }
     assert (found[bad]["certified"], found[bad]["accumulator_bits"]) == (False, None)
     assert (found[bad]["broken"]["node"], found[bad]["broken"]["op"]) == ("layer", "Gemm")

@@ -106,7 +106,7 @@ def test_whoever_reaches_it_from_elsewhere_needs_the_token(tmp_path: Path) -> No
                 async with Client(transport) as client:
                     return len((await client.list_tools()).tools)
 
-        assert anyio.run(lists) == 9
+        assert anyio.run(lists) == 10
         assert not any(token in line for line in lines[2:])
 
 
